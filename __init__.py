@@ -1,0 +1,1 @@
+"""Service containers for OVN."""

@@ -1,0 +1,1 @@
+"""What northd, controller and ctl share; imports none of them."""

@@ -1,0 +1,359 @@
+"""The one module that meets ovs.db.idl: a session with one database.
+
+A session keeps a replica of some tables as frozen rows (rows.py), says which
+tables changed, and commits planned changes (delta.py) in the background, one
+transaction at a time.  svc-northd has one for each of its three databases,
+svc-controller for the southbound and the local Open_vSwitch.
+
+The caller's loop is run(), look at 'synced' and take_changes(), commit(),
+wait(poller).  A row cache is kept by the IDL's notifications, so a change
+costs what the change costs; after a reconnection it is built again, since the
+IDL does not tell which rows went meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+import ovs.db.data
+import ovs.db.idl
+import ovs.jsonrpc
+import ovs.poller
+import ovs.vlog
+
+from .delta import Change, Delete, Insert, Parent, Ref, Update, Verify
+from .rows import Row, find_columns, from_datum
+
+vlog = ovs.vlog.Vlog("idl")
+
+PROBE_INTERVAL_MS = 60_000
+
+RowT = TypeVar("RowT", bound=Row)
+
+
+class _NotifyingIdl(ovs.db.idl.Idl):  # type: ignore[misc]
+    """Hands each change of a row to its session."""
+
+    session: Session
+
+    def notify(self, event: str, row: Any, updates: Any = None) -> None:
+        self.session._note(row._table.name, row.uuid)
+
+
+class _SchemaRequest:
+    """Asks a server for the schema of a database that is not ours to ship."""
+
+    def __init__(self, remotes: list[str], database: str) -> None:
+        self._session = ovs.jsonrpc.Session.open_multiple(remotes, PROBE_INTERVAL_MS)
+        self._database = database
+        self._asked_seqno = 0
+
+    def run(self) -> dict[str, Any] | None:
+        """Returns the schema once it has arrived."""
+        self._session.run()
+        if not self._session.is_connected():
+            return None
+        if self._asked_seqno != self._session.get_seqno():
+            self._asked_seqno = self._session.get_seqno()
+            request = ovs.jsonrpc.Message.create_request("get_schema", [self._database])
+            self._session.send(request)
+        message = self._session.recv()
+        if message is None or message.type != ovs.jsonrpc.Message.T_REPLY:
+            return None
+        self._session.close()
+        return cast(dict[str, Any], message.result)
+
+    def wait(self, poller: ovs.poller.Poller) -> None:
+        self._session.wait(poller)
+        self._session.recv_wait(poller)
+
+
+class Session:
+    """A connection to 'database' at 'remote' (comma-separated OVSDB remotes).
+
+    'row_classes' say which tables and columns are monitored, 'conditions'
+    restrict tables (RFC 7047 conditions).  Without 'schema' the server is
+    asked for its own; a column that an older server lacks reads as None.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        remote: str,
+        database: str,
+        row_classes: Iterable[type[Row]],
+        *,
+        schema: Mapping[str, Any] | None = None,
+        conditions: Mapping[str, Sequence[Any]] | None = None,
+        lock: str | None = None,
+        leader_only: bool = False,
+    ) -> None:
+        self.remote = remote
+        self.database = database
+        self._classes = {row_class.TABLE: row_class for row_class in row_classes}
+        self._conditions = dict(conditions or {})
+        self._lock = lock
+        self._leader_only = leader_only
+        self._rows: dict[str, dict[UUID, Any]] = {table: {} for table in self._classes}
+        self._dirty: dict[str, set[UUID]] = {}
+        self._changed: set[str] = set()
+        self._idl: _NotifyingIdl | None = None
+        self._seqno: int | None = None
+        self._rebuild = True
+        self._txn: Any = None
+        self._request: _SchemaRequest | None = None
+        if schema is None:
+            self._request = _SchemaRequest(remote.split(","), database)
+        else:
+            self._open(schema)
+
+    # -- the loop ----------------------------------------------------------
+
+    def run(self) -> None:
+        """Does what can be done now: receives changes, finishes a transaction."""
+        if self._request is not None:
+            schema = self._request.run()
+            if schema is not None:
+                self._request = None
+                self._open(schema)
+        if self._idl is None:
+            return
+        self._idl.run()
+        self._finish_commit()
+        if self._seqno != self._idl._session.get_seqno():
+            self._seqno = self._idl._session.get_seqno()
+            self._rebuild = True
+        if self.synced:
+            self._refresh()
+
+    def wait(self, poller: ovs.poller.Poller) -> None:
+        """Arms 'poller' for whatever run() waits for."""
+        if self._request is not None:
+            self._request.wait(poller)
+        if self._idl is not None:
+            self._idl.wait(poller)
+        if self._txn is not None:
+            self._txn.wait(poller)
+
+    def close(self) -> None:
+        """Drops the connection."""
+        if self._idl is not None:
+            self._idl.close()
+
+    # -- the replica -------------------------------------------------------
+
+    @property
+    def synced(self) -> bool:
+        """Whether the replica holds what the database holds."""
+        return self._idl is not None and self._idl.state == self._idl.IDL_S_MONITORING
+
+    @property
+    def has_lock(self) -> bool:
+        """Whether this session holds the lock it asked for."""
+        return self._idl is not None and bool(self._idl.has_lock)
+
+    @property
+    def contended(self) -> bool:
+        """Whether another client is known to hold the lock."""
+        return self._idl is not None and bool(self._idl.is_lock_contended)
+
+    def set_lock(self, lock: str | None) -> None:
+        """Asks for 'lock', or gives the lock back if None."""
+        self._lock = lock
+        if self._idl is not None:
+            self._idl.set_lock(lock)
+
+    def rows(self, row_class: type[RowT]) -> Mapping[UUID, RowT]:
+        """Returns the rows of a table by UUID; it must not be changed."""
+        return cast(Mapping[UUID, RowT], self._rows[row_class.TABLE])
+
+    def take_changes(self) -> set[str]:
+        """Returns the tables that changed since the last call."""
+        changed, self._changed = self._changed, set()
+        return changed
+
+    def has_column(self, table: str, column: str) -> bool:
+        """Returns whether the server's schema has 'column' in 'table'."""
+        assert self._idl is not None
+        known = self._idl.tables.get(table)
+        return known is not None and column in known.columns
+
+    def set_condition(self, table: str, condition: Sequence[Any]) -> None:
+        """Restricts what is monitored of 'table' from now on."""
+        self._conditions[table] = condition
+        if self._idl is not None:
+            self._idl.cond_change(table, list(condition))
+
+    # -- writing -----------------------------------------------------------
+
+    @property
+    def committing(self) -> bool:
+        """Whether a transaction is under way; no other may start meanwhile."""
+        return self._txn is not None
+
+    def commit(self, changes: Sequence[Change], comment: str) -> None:
+        """Starts one transaction with 'changes'; an empty list starts none.
+
+        A failure is logged and marks each table changed, so that the caller
+        computes again.
+        """
+        assert self._idl is not None and self._txn is None
+        if not changes:
+            return
+        self._txn = ovs.db.idl.Transaction(self._idl)
+        self._txn.add_comment(comment)
+        self._fill(changes)
+        self._finish_commit()
+
+    def commit_block(self, changes: Sequence[Change], comment: str) -> bool:
+        """As commit(), and returns whether it succeeded, once that is known."""
+        assert self._idl is not None and self._txn is None
+        self._txn = ovs.db.idl.Transaction(self._idl)
+        self._txn.add_comment(comment)
+        self._fill(changes)
+        status = self._txn.commit_block()
+        txn, self._txn = self._txn, None
+        if status not in (txn.SUCCESS, txn.UNCHANGED):
+            vlog.warn(f"{self.database}: {comment}: {txn.status_to_string(status)}")
+            return False
+        return True
+
+    # -- helpers, in the order they are called ------------------------------
+
+    def _open(self, schema: Mapping[str, Any]) -> None:
+        registered = ovs.db.idl.SchemaHelper(schema_json=_copy(schema))
+        for table, row_class in self._classes.items():
+            known = schema["tables"].get(table, {"columns": {}})["columns"]
+            columns = [name for name in find_columns(row_class) if name in known]
+            registered.register_columns(table, columns)
+        self._idl = _NotifyingIdl(
+            self.remote, registered, PROBE_INTERVAL_MS, self._leader_only
+        )
+        self._idl.session = self
+        for table, condition in self._conditions.items():
+            self._idl.cond_change(table, list(condition))
+        if self._lock is not None:
+            self._idl.set_lock(self._lock)
+
+    def _note(self, table: str, row_uuid: UUID) -> None:
+        if table in self._classes:  # the IDL also follows the _Server database
+            self._dirty.setdefault(table, set()).add(row_uuid)
+
+    def _refresh(self) -> None:
+        assert self._idl is not None
+        if self._rebuild:
+            self._rebuild = False
+            for table in self._classes:
+                known = set(self._rows[table]) | set(self._idl.tables[table].rows.keys())
+                self._dirty.setdefault(table, set()).update(known)
+                self._changed.add(table)
+        for table, row_uuids in self._dirty.items():
+            self._changed.add(table)
+            for row_uuid in row_uuids:
+                self._read(table, row_uuid)
+        self._dirty.clear()
+
+    def _read(self, table: str, row_uuid: UUID) -> None:
+        assert self._idl is not None
+        row = self._idl.tables[table].rows.get(row_uuid)
+        if row is None:
+            self._rows[table].pop(row_uuid, None)
+            return
+        row_class = self._classes[table]
+        columns = self._idl.tables[table].columns
+        values = {
+            name: from_datum(row._data[name]) if name in columns else None
+            for name in find_columns(row_class)
+        }
+        self._rows[table][row_uuid] = row_class(uuid=row_uuid, **values)
+
+    def _finish_commit(self) -> None:
+        if self._txn is None:
+            return
+        status = self._txn.commit()
+        if status == self._txn.INCOMPLETE:
+            return
+        txn, self._txn = self._txn, None
+        if status in (txn.SUCCESS, txn.UNCHANGED):
+            return
+        self._changed.update(self._classes)
+        if status == txn.ERROR:
+            vlog.warn(f"{self.database}: transaction refused: {txn.get_error()}")
+        elif status == txn.TRY_AGAIN:
+            vlog.dbg(f"{self.database}: transaction lost a race, computing again")
+        else:
+            vlog.info(f"{self.database}: {txn.status_to_string(status)}")
+
+    def _fill(self, changes: Sequence[Change]) -> None:
+        """Writes 'changes' into the open transaction."""
+        inserted: dict[tuple[str, Any], Any] = {}
+        for change in changes:
+            if isinstance(change, Insert):
+                table = self._tables[change.table]
+                inserted[change.table, change.key] = self._txn.insert(table)
+        for change in changes:
+            if isinstance(change, Insert):
+                row = inserted[change.table, change.key]
+                self._set(row, change.columns, inserted)
+                self._attach(row, change.parent, inserted)
+            else:
+                self._change_row(change, inserted)
+
+    @property
+    def _tables(self) -> Any:
+        assert self._idl is not None
+        return self._idl.tables
+
+    def _change_row(
+        self, change: Update | Delete | Verify, inserted: Mapping[tuple[str, Any], Any]
+    ) -> None:
+        row = self._tables[change.table].rows.get(change.uuid)
+        if row is None:
+            return
+        if isinstance(change, Update):
+            self._set(row, change.columns, inserted)
+        elif isinstance(change, Verify):
+            row.verify(change.column)
+        elif change.parent is None:
+            row.delete()
+        else:
+            assert isinstance(change.parent.row, UUID)
+            parent = self._tables[change.parent.table].rows.get(change.parent.row)
+            if parent is not None:
+                parent.delvalue(change.parent.column, row)
+
+    def _set(
+        self, row: Any, columns: Mapping[str, Any], inserted: Mapping[tuple[str, Any], Any]
+    ) -> None:
+        for name, value in columns.items():
+            setattr(row, name, self._to_idl(row, name, value, inserted))
+
+    def _to_idl(
+        self, row: Any, column: str, value: Any, inserted: Mapping[tuple[str, Any], Any]
+    ) -> Any:
+        """Returns 'value' as the IDL wants it: lists for sets, rows for references."""
+        if isinstance(value, Ref):
+            return inserted[value.table, value.key]
+        if isinstance(value, UUID):
+            base = self._tables[row._table.name].columns[column].type.key
+            return self._tables[base.ref_table_name].rows[value] if base.ref_table_name else value
+        if isinstance(value, tuple):
+            return [self._to_idl(row, column, each, inserted) for each in value]
+        return [] if value is None else value
+
+    def _attach(
+        self, row: Any, parent: Parent | None, inserted: Mapping[tuple[str, Any], Any]
+    ) -> None:
+        if parent is None:
+            return
+        if isinstance(parent.row, Ref):
+            holder = inserted[parent.row.table, parent.row.key]
+        else:
+            holder = self._tables[parent.table].rows[parent.row]
+        holder.addvalue(parent.column, row)
+
+
+def _copy(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a shallow copy: SchemaHelper drops unregistered tables in place."""
+    return {**schema, "tables": {name: dict(table) for name, table in schema["tables"].items()}}

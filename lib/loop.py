@@ -1,0 +1,133 @@
+"""The frame of a daemon: options, pid file, unixctl and the run/wait/block loop.
+
+Both daemons are a 'Program'.  'serve' gives it what python-ovs gives every OVS
+daemon (ovs.daemon, ovs.vlog, ovs.unixctl) and the one place where an
+unexpected exception is caught, so that no row and no host can end the process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import ovs.daemon
+import ovs.dirs
+import ovs.poller
+import ovs.unixctl
+import ovs.unixctl.server
+import ovs.util
+import ovs.vlog
+
+from . import dirs
+
+vlog = ovs.vlog.Vlog("loop")
+
+FAILURE_BACKOFF_MS = 1000
+
+
+class Program(Protocol):
+    """What a daemon does; run() never blocks."""
+
+    def run(self) -> None:
+        """Does what can be done now."""
+
+    def wait(self, poller: ovs.poller.Poller) -> None:
+        """Arms 'poller' for what run() waits for."""
+
+    def recover(self) -> None:
+        """Forgets derived state after an unexpected exception in run()."""
+
+    def close(self) -> None:
+        """Ends in good order."""
+
+
+def now_ms() -> int:
+    """Returns the wall clock in ms since the epoch, for columns that people read."""
+    return int(time.time() * 1000)
+
+
+def monotonic_ms() -> int:
+    """Returns a clock in ms that only goes forward, for intervals."""
+    return int(time.monotonic() * 1000)
+
+
+def parse_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
+    """Returns the options in 'argv' and hands vlog's and daemon's to python-ovs."""
+    _use_directories()
+    ovs.vlog.add_args(parser)
+    ovs.daemon.add_args(parser)
+    parser.add_argument("--unixctl", metavar="SOCKET", help="control socket name or path")
+    options = parser.parse_args(argv)
+    ovs.vlog.handle_args(options)
+    ovs.daemon.handle_args(options)
+    return options
+
+
+def serve(name: str, options: argparse.Namespace, make: Callable[[], Program]) -> int:
+    """Runs the program that 'make' returns until it is told to exit."""
+    ovs.util.PROGRAM_NAME = name
+    ovs.daemon.daemonize_start()
+    error, server = ovs.unixctl.server.UnixctlServer.create(options.unixctl)
+    if error:
+        ovs.util.ovs_fatal(error, f"{name}: could not create the control socket")
+    exiting = _Exit()
+    ovs.unixctl.command_register("exit", "", 0, 0, exiting.command, None)
+    signal.signal(signal.SIGTERM, exiting.signalled)
+    program = make()
+    ovs.daemon.daemonize_complete()
+    vlog.info(f"{name} started")
+    while not exiting.asked:
+        _pass(program, server, exiting)
+    program.close()
+    server.close()
+    return 0
+
+
+class _Exit:
+    """Whether the daemon was asked to end, by unixctl or SIGTERM."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._wakeup_read, self._wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(self._wakeup_write)
+
+    def command(self, connection: Any, _argv: Sequence[str], _aux: Any) -> None:
+        self.asked = True
+        connection.reply(None)
+
+    def signalled(self, _number: int, _frame: Any) -> None:
+        self.asked = True
+
+    def wait(self, poller: ovs.poller.Poller) -> None:
+        poller.fd_wait(self._wakeup_read, ovs.poller.POLLIN)
+
+
+def _pass(program: Program, server: Any, exiting: _Exit) -> None:
+    poller = ovs.poller.Poller()
+    try:
+        program.run()
+    except Exception:  # the one place: whatever went wrong, the next pass recomputes
+        vlog.exception("unexpected failure; computing everything again")
+        program.recover()
+        poller.timer_wait(FAILURE_BACKOFF_MS)
+    else:
+        program.wait(poller)
+    server.run()
+    server.wait(poller)
+    exiting.wait(poller)
+    if not exiting.asked:
+        poller.block()
+
+
+def _use_directories() -> None:
+    """Makes python-ovs put pid files, sockets and logs where ovnsvc has them."""
+    os.makedirs(dirs.RUNDIR, mode=0o755, exist_ok=True)
+    ovs.dirs.RUNDIR = dirs.RUNDIR
+    ovs.dirs.LOGDIR = dirs.LOGDIR
+    if any(arg.startswith("--log-file") for arg in sys.argv):
+        os.makedirs(dirs.LOGDIR, mode=0o755, exist_ok=True)

@@ -1,0 +1,114 @@
+"""Row classes of SVC_Southbound; schemas/svc-sb.rst documents each column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from .rows import Row
+
+
+@dataclass(frozen=True, slots=True)
+class SBGlobal(Row):
+    TABLE: ClassVar[str] = "SB_Global"
+    nb_cfg: int
+    nb_cfg_timestamp: int
+    ovn_nb_cfg: int
+    options: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Chassis(Row):
+    TABLE: ClassVar[str] = "Chassis"
+    name: str
+    hostname: str
+    service_types: tuple[str, ...]
+    service_problems: dict[str, str]
+    bridge_mappings: tuple[str, ...]
+    public_key: str | None
+    other_config: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ChassisPrivate(Row):
+    TABLE: ClassVar[str] = "Chassis_Private"
+    name: str
+    incarnation: str
+    heartbeat: int
+    heartbeat_timestamp: int
+    nb_cfg: int
+    nb_cfg_timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChassisWeight(Row):
+    TABLE: ClassVar[str] = "Chassis_Weight"
+    chassis: str
+    weight: int
+    limit: int
+    drain: bool
+    scheduled: int
+    alive: bool
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortBinding(Row):
+    TABLE: ClassVar[str] = "Port_Binding"
+    logical_port: str
+    container: str
+    chassis: str
+    mac: str
+    addresses: tuple[str, ...]
+    gateways: tuple[str, ...]
+    mtu: int
+    iface_id: str
+    up: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerBinding(Row):
+    TABLE: ClassVar[str] = "Container_Binding"
+    container: str
+    chassis: str
+    service_type: str
+    role: str
+    configuration: str
+    secrets: dict[str, str]
+    generation: int
+    status_code: str | None
+    status_message: str
+    reached_generation: int
+    namespace_name: str | None
+    interface_name: str | None
+    restarts: int
+    since: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectFlow(Row):
+    TABLE: ClassVar[str] = "Redirect_Flow"
+    name: str
+    container: str
+    datapath: str
+    priority: int
+    match: str
+    action: str
+    next_hop: str | None
+    state: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IPsecTunnel(Row):
+    TABLE: ClassVar[str] = "IPsec_Tunnel"
+    container: str
+    chassis: str
+    connection: str
+    name: str
+    local_subnets: tuple[str, ...]
+    peer_subnets: tuple[str, ...]
+    state: str
+    since: int | None
+    ike_algorithms: str
+    esp_algorithms: str
+    last_error: str

@@ -1,0 +1,25 @@
+"""Finds the schemas of the two databases, in a checkout and in a wheel."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+from typing import Any
+
+NORTHBOUND = "SVC_Northbound"
+SOUTHBOUND = "SVC_Southbound"
+
+_FILES = {NORTHBOUND: "svc-nb.ovsschema", SOUTHBOUND: "svc-sb.ovsschema"}
+_PACKAGE = __package__.rpartition(".")[0]
+
+
+def find_path(database: str) -> str:
+    """Returns the path of the schema file of 'database'."""
+    return str(importlib.resources.files(_PACKAGE) / "schemas" / _FILES[database])
+
+
+def load(database: str) -> dict[str, Any]:
+    """Returns the schema of 'database' as JSON (RFC 7047, section 3.2)."""
+    with open(find_path(database), encoding="utf-8") as file:
+        content: dict[str, Any] = json.load(file)
+    return content

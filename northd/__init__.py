@@ -1,0 +1,1 @@
+"""svc-northd: compiles the northbound into the southbound and into OVN."""

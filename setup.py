@@ -1,0 +1,55 @@
+"""Installs the root of the checkout as the import package ovnsvc."""
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+PARTS = find_packages(
+    include=[f"{part}{dot}" for part in ("lib", "northd", "controller", "ctl") for dot in ("", ".*")]
+)
+
+
+class BuildParts(build_py):
+    """Leaves this file, and any other script beside it, out of the wheel."""
+
+    def find_package_modules(self, package, package_dir):
+        modules = super().find_package_modules(package, package_dir)
+        return [m for m in modules if package != "ovnsvc" or m[1] == "__init__"]
+
+
+setup(
+    name="ovnsvc",
+    version="0.1.0",
+    description="Service containers for OVN",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=["ovnsvc", *(f"ovnsvc.{part}" for part in PARTS)],
+    package_dir={"ovnsvc": "."},
+    package_data={"ovnsvc": ["py.typed", "schemas/*.ovsschema"]},
+    include_package_data=False,
+    cmdclass={"build_py": BuildParts},
+    install_requires=[
+        "ovs>=3.1",
+        "pyroute2>=0.7.12,<0.10",
+        "vici>=5.9.8,<7",
+        "PyNaCl>=1.5,<2",
+    ],
+    extras_require={
+        "test": [
+            "hypothesis>=6.100,<7",
+            "import-linter>=2.1,<3",
+            "mypy>=1.13,<3",
+            "pytest>=8,<10",
+            "pytest-timeout>=2.3,<3",
+            "ruff>=0.8,<1",
+        ],
+    },
+    entry_points={
+        "console_scripts": [
+            "svc-northd = ovnsvc.northd.main:main",
+            "svc-controller = ovnsvc.controller.main:main",
+            "svcctl = ovnsvc.ctl.main:main",
+        ],
+        "ovnsvc.service_types": ["ipsec = ovnsvc.controller.services.ipsec:IpsecService"],
+        "ovnsvc.compilers": ["ipsec = ovnsvc.northd.ipsec:IpsecCompiler"],
+    },
+)
