@@ -1,0 +1,1 @@
+"""Commands and scripts around the daemons."""

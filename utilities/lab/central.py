@@ -1,0 +1,73 @@
+"""The central host: four databases, ovn-northd and svc-northd."""
+
+from __future__ import annotations
+
+from .host import CHECKOUT, Host
+
+OVN_NB_PORT = 6641
+OVN_SB_PORT = 6642
+SVC_CTL = str(CHECKOUT / "utilities" / "svc-ctl")
+DAEMON = ("--detach", "--no-chdir", "-vconsole:emer", "-vsyslog:off", "-vfile:info")
+# Detect the death of a gateway chassis in about a second; OVN's own default is 3 s.
+BFD = ("bfd-min-rx=300", "bfd-min-tx=300", "bfd-mult=3")
+PROCESSES = ("ovnnb_db", "ovnsb_db", "ovn-northd")
+
+
+def start(host: Host, name: str) -> None:
+    """Starts one of PROCESSES."""
+    if name in ("ovnnb_db", "ovnsb_db"):
+        start_ovn_database(host, name.removesuffix("_db"))
+    elif name == "ovn-northd":
+        host.run(
+            "ovn-northd",
+            *DAEMON,
+            "--pidfile",
+            "--log-file",
+            "--ovnnb-db=unix:/run/ovn/ovnnb_db.sock",
+            "--ovnsb-db=unix:/run/ovn/ovnsb_db.sock",
+        )
+    elif name in ("svcnb_db", "svcsb_db"):
+        start_svc_database(host, name.removeprefix("svc").removesuffix("_db"))
+    else:
+        host.run(SVC_CTL, "--no-monitor", "--svc-manage-ovsdb=no", "start_northd")
+
+
+def start_ovn_database(host: Host, name: str) -> None:
+    """Starts 'ovnnb' or 'ovnsb', and makes its database if there is none."""
+    schema, port, root = {
+        "ovnnb": ("OVN_Northbound", OVN_NB_PORT, "NB_Global"),
+        "ovnsb": ("OVN_Southbound", OVN_SB_PORT, "SB_Global"),
+    }[name]
+    database = f"/var/lib/ovn/{name}_db.db"
+    schema_file = f"/usr/share/ovn/{name.replace('ovn', 'ovn-')}.ovsschema"
+    host.run("sh", "-c", f"test -e {database} || ovsdb-tool create {database} {schema_file}")
+    host.run(
+        "ovsdb-server",
+        *DAEMON,
+        f"--pidfile=/run/ovn/{name}_db.pid",
+        f"--unixctl=/run/ovn/{name}_db.ctl",
+        f"--log-file=/var/log/ovn/ovsdb-server-{name.removeprefix('ovn')}.log",
+        f"--remote=punix:/run/ovn/{name}_db.sock",
+        f"--remote=ptcp:{port}:{get_address(host)}",
+        f"--remote=db:{schema},{root},connections",
+        database,
+    )
+    if name == "ovnnb":
+        options = [f"options:{option}" for option in BFD]
+        host.run("ovn-nbctl", "init", "--", "set", "NB_Global", ".", *options)
+
+
+def start_svc_database(host: Host, name: str) -> None:
+    """Starts SVC_Northbound ('nb') or SVC_Southbound ('sb')."""
+    host.run(
+        SVC_CTL,
+        "--no-monitor",
+        f"--db-{name}-create-insecure-remote=yes",
+        f"--db-{name}-addr={get_address(host)}",
+        f"start_{name}_ovsdb",
+    )
+
+
+def get_address(host: Host) -> str:
+    """Returns the host's address on the management network."""
+    return host.settings["mgmt"].partition("/")[0]

@@ -1,0 +1,77 @@
+"""A chassis: Open vSwitch with the userspace datapath, ovn-controller and svc-controller.
+
+Bridges: br-int is OVN's, br-phys holds the tunnel endpoint (the userspace datapath sends Geneve
+itself and finds the way by br-phys's address), br-ex is the provider network's.
+"""
+
+from __future__ import annotations
+
+from .central import DAEMON, OVN_SB_PORT, SVC_CTL
+from .host import Host
+
+SVC_SB_PORT = 6652
+DATABASE = "/var/lib/openvswitch/conf.db"
+PROCESSES = ("ovsdb-server", "ovs-vswitchd", "ovn-controller")
+
+
+def start(host: Host, name: str) -> None:
+    """Starts one of PROCESSES."""
+    if name == "ovsdb-server":
+        start_ovsdb_server(host)
+    elif name == "ovs-vswitchd":
+        start_vswitchd(host)
+    elif name == "ovn-controller":
+        host.run("ovn-controller", *DAEMON, "--pidfile", "--log-file")
+    else:
+        host.run(SVC_CTL, "--no-monitor", "start_controller")
+
+
+def start_ovsdb_server(host: Host) -> None:
+    """Starts the local database; makes it, with the chassis' identity, at first."""
+    schema = "/usr/share/openvswitch/vswitch.ovsschema"
+    host.run("sh", "-c", f"test -e {DATABASE} || ovsdb-tool create {DATABASE} {schema}")
+    host.run(
+        "ovsdb-server",
+        *DAEMON,
+        "--pidfile",
+        "--log-file",
+        "--remote=punix:/run/openvswitch/db.sock",
+        "--remote=db:Open_vSwitch,Open_vSwitch,manager_options",
+        DATABASE,
+    )
+    identity = [f"external_ids:{name}={value}" for name, value in format_identity(host).items()]
+    host.run("ovs-vsctl", "--no-wait", "init", "--", "set", "Open_vSwitch", ".", *identity)
+    bridges: list[str] = []
+    for bridge, port in (("br-int", ""), ("br-phys", "underlay"), ("br-ex", "provider")):
+        bridges += ["--", "--may-exist", "add-br", bridge]
+        bridges += ["--", "set", "Bridge", bridge, "datapath_type=netdev"]
+        bridges += ["--", "--may-exist", "add-port", bridge, port] if port else []
+    bridges += ["--", "set", "Bridge", "br-int", "fail_mode=secure"]
+    host.run("ovs-vsctl", "--no-wait", *bridges[1:])
+
+
+def start_vswitchd(host: Host) -> None:
+    """Starts the switch and gives its bridges their addresses."""
+    host.run("ovs-vswitchd", *DAEMON, "--pidfile", "--log-file", "--disable-system")
+    lines = [
+        f"address replace {host.settings['underlay']} dev br-phys",
+        "link set br-phys addrgenmode none up",
+        "link set br-ex addrgenmode none up",
+        "link set br-int addrgenmode none up",
+    ]
+    host.run("ip", "-batch", "-", stdin="\n".join(lines))
+
+
+def format_identity(host: Host) -> dict[str, str]:
+    """Returns what ovn-controller and svc-controller read from the local database."""
+    central = host.settings["central"]
+    return {
+        "system-id": host.name,
+        "hostname": host.name,
+        "ovn-remote": f"tcp:{central}:{OVN_SB_PORT}",
+        "ovn-encap-type": "geneve",
+        "ovn-encap-ip": host.settings["underlay"].partition("/")[0],
+        "ovn-bridge-datapath-type": "netdev",
+        "ovn-bridge-mappings": "provider:br-ex",
+        "svc-remote": f"tcp:{central}:{SVC_SB_PORT}",
+    }
