@@ -1,0 +1,98 @@
+"""Addresses and subnets as people write them: parse them, or say what is wrong.
+
+Pure.  The columns of the northbound are text, so svcctl checks what it is
+given and svc-northd what it finds, with these same functions and sentences.
+A parse_ function raises ConfigError with a sentence that quotes the text.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+from .errors import ConfigError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def parse_address(text: str) -> Address:
+    """Returns the host address in 'text'; one that no host can have is refused."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise ConfigError(f"{quote(text)} is not an IP address") from None
+    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
+        raise ConfigError(f"{quote(text)} has a zone; an address without one is needed")
+    kind = _find_special_kind(address)
+    if kind is not None:
+        raise ConfigError(f"{text} is {kind} and belongs to no host that can be reached")
+    return address
+
+
+def parse_subnet(text: str) -> Subnet:
+    """Returns the subnet in 'text', written as ADDRESS/LENGTH without host bits."""
+    address_text, slash, length_text = text.partition("/")
+    if not slash:
+        raise ConfigError(f"{quote(text)} is not a subnet (as 192.168.1.0/24)")
+    if not (length_text.isascii() and length_text.isdigit()) or "%" in address_text:
+        raise ConfigError(f"{quote(text)} is not a subnet (as 192.168.1.0/24)")
+    try:
+        interface = ipaddress.ip_interface(text)
+    except ValueError:
+        raise ConfigError(f"{quote(text)} is not a subnet (as 192.168.1.0/24)") from None
+    network = interface.network
+    if interface.ip != network.network_address:
+        raise ConfigError(f"{text} has host bits set; did you mean {network}?")
+    kind = _find_special_kind(network)
+    if kind is not None and network.prefixlen:
+        raise ConfigError(f"{text} is {kind} and cannot be routed")
+    return network
+
+
+def find_overlap(first: Iterable[Subnet], second: Iterable[Subnet]) -> tuple[Subnet, Subnet] | None:
+    """Returns a subnet of 'first' and one of 'second' that share addresses, if any do."""
+    others = list(second)
+    for one in first:
+        for other in others:
+            if overlap(one, other):
+                return one, other
+    return None
+
+
+def find_inner_overlap(subnets: Iterable[Subnet]) -> tuple[Subnet, Subnet] | None:
+    """Returns two members of 'subnets' that share addresses, if any do."""
+    seen: list[Subnet] = []
+    for subnet in subnets:
+        found = find_overlap([subnet], seen)
+        if found is not None:
+            return found
+        seen.append(subnet)
+    return None
+
+
+def overlap(one: Subnet, other: Subnet) -> bool:
+    """Returns whether two subnets share addresses; those of two IP versions never do."""
+    return one.version == other.version and one.overlaps(other)
+
+
+def quote(text: str) -> str:
+    """Returns 'text' as it can stand in a one-line message, whatever is in it."""
+    shown = text if len(text) <= 64 else text[:61] + "..."
+    plain = bool(shown) and all(character.isprintable() for character in shown)
+    return shown if plain and not shown.isspace() else ascii(shown).replace("'", '"')
+
+
+def _find_special_kind(thing: Address | Subnet) -> str | None:
+    """Returns in words why 'thing' cannot be on a routed network, if it cannot."""
+    if thing.is_unspecified:
+        return "the unspecified address"
+    if thing.is_loopback:
+        return "a loopback address"
+    if thing.is_multicast:
+        return "a multicast address"
+    if thing.is_link_local:
+        return "a link-local address"
+    if str(thing) in ("255.255.255.255", "255.255.255.255/32"):
+        return "the broadcast address"
+    return None

@@ -1,0 +1,1 @@
+"""Tests of ovnsvc; those under system/ need root and the lab."""
