@@ -1,0 +1,362 @@
+"""What a VPN may look like: problems as sentences, defaults, strongSwan's proposals.
+
+Pure.  svcctl asks before it writes a row and svc-northd asks of every row that
+it finds, so that the same sentence stands at the command line and in
+'status_message'.  A function named ..._problem returns None if all is well.
+'connection_problem' and 'sibling_problems' skip what is wrong with the service
+itself: its own row says that.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from . import nb
+from .addresses import (
+    Address,
+    Subnet,
+    find_inner_overlap,
+    find_overlap,
+    parse_address,
+    parse_subnet,
+    quote,
+)
+from .errors import ConfigError
+
+DEFAULT_ADDRESS_MODE = "routed"
+DEFAULT_INITIATOR = "bi-directional"
+DEFAULT_IKE_VERSION = "v2"
+DEFAULT_ENCRYPTION = "aes-256"
+DEFAULT_INTEGRITY = "sha256"
+DEFAULT_PFS = "group14"
+DEFAULT_IKE_LIFETIME_S = 14400
+DEFAULT_IPSEC_LIFETIME_S = 3600
+DEFAULT_DPD_ACTION = "restart"
+DEFAULT_DPD_INTERVAL_S = 30
+DEFAULT_DPD_TIMEOUT_S = 120
+
+MIN_MTU = 68  # RFC 791
+MAX_MTU = 65535
+
+_LONGEST_TEXT = 255
+
+# Keywords of strongSwan's proposals, docs.strongswan.org/docs/latest/config/proposals.html.
+_ENCRYPTION = {
+    "aes-128": "aes128",
+    "aes-192": "aes192",
+    "aes-256": "aes256",
+    "aes-128-gcm-16": "aes128gcm16",
+    "aes-192-gcm-16": "aes192gcm16",
+    "aes-256-gcm-16": "aes256gcm16",
+    "aes-128-ccm-16": "aes128ccm16",
+    "aes-192-ccm-16": "aes192ccm16",
+    "aes-256-ccm-16": "aes256ccm16",
+    "chacha20-poly1305": "chacha20poly1305",
+}
+_AEAD = frozenset(name for name in _ENCRYPTION if name.count("-") > 1 or "poly" in name)
+_INTEGRITY = {
+    "sha256": "sha256",
+    "sha384": "sha384",
+    "sha512": "sha512",
+    "aes-xcbc": "aesxcbc",
+    "aes-cmac": "aescmac",
+}
+_GROUPS = {
+    "group14": "modp2048",
+    "group15": "modp3072",
+    "group16": "modp4096",
+    "group17": "modp6144",
+    "group18": "modp8192",
+    "group19": "ecp256",
+    "group20": "ecp384",
+    "group21": "ecp521",
+    "group31": "curve25519",
+    "group32": "curve448",
+}
+
+
+# -- proposals -------------------------------------------------------------
+
+
+def ike_proposal(policy: nb.IKEPolicy | None) -> str:
+    """Returns the IKE proposal of 'policy', or the default one.
+
+    An AEAD cipher brings its own integrity, and then the authentication
+    algorithm is that of the pseudo-random function (RFC 5282, section 8).
+    """
+    encryption = (policy and policy.encryption_algorithm) or DEFAULT_ENCRYPTION
+    integrity = (policy and policy.auth_algorithm) or DEFAULT_INTEGRITY
+    group = (policy and policy.pfs) or DEFAULT_PFS
+    prefix = "prf" if encryption in _AEAD else ""
+    return f"{_ENCRYPTION[encryption]}-{prefix}{_INTEGRITY[integrity]}-{_GROUPS[group]}"
+
+
+def esp_proposal(policy: nb.IPsecPolicy | None) -> str:
+    """Returns the ESP proposal of 'policy', or the default one."""
+    encryption = (policy and policy.encryption_algorithm) or DEFAULT_ENCRYPTION
+    parts = [_ENCRYPTION[encryption]]
+    if encryption not in _AEAD:
+        parts.append(_INTEGRITY[(policy and policy.auth_algorithm) or DEFAULT_INTEGRITY])
+    group = (policy and policy.pfs) or DEFAULT_PFS
+    if group != "none":
+        parts.append(_GROUPS[group])
+    if policy and policy.esn:
+        parts.append("esn")
+    return "-".join(parts)
+
+
+def policy_problem(policy: nb.IKEPolicy | nb.IPsecPolicy) -> str | None:
+    """Returns what cannot work in a policy."""
+    encryption = policy.encryption_algorithm or DEFAULT_ENCRYPTION
+    integrity = policy.auth_algorithm
+    if isinstance(policy, nb.IPsecPolicy):
+        if encryption in _AEAD and integrity is not None:
+            return f"{encryption} authenticates by itself; auth_algorithm must be empty"
+    elif policy.ike_version == "v1" and encryption in _AEAD:
+        return f"IKE v1 cannot use {encryption}; use ike_version v2 or {DEFAULT_ENCRYPTION}"
+    elif policy.ike_version == "v1" and integrity in ("aes-xcbc", "aes-cmac"):
+        return f"IKE v1 cannot use {integrity}; use ike_version v2 or {DEFAULT_INTEGRITY}"
+    return name_problem(policy.name)
+
+
+# -- one service -----------------------------------------------------------
+
+
+def name_problem(name: str) -> str | None:
+    """Returns what is wrong with the name of a service, a connection, a group..."""
+    if not name:
+        return "the name is empty"
+    return _text_problem("name", name)
+
+
+def service_problem(service: nb.VPNService) -> str | None:
+    """Returns what is wrong with a VPN service by itself, without its connections."""
+    mode = service.address_mode or DEFAULT_ADDRESS_MODE
+    if mode != "routed":
+        return f'address mode "{mode}" is not yet served; only "routed" is'
+    if not service.router:
+        return "no router is given"
+    try:
+        external = _parse_external_addresses(service)
+        subnets = _parse_subnets("local subnet", service.local_subnets)
+    except ConfigError as error:
+        return str(error)
+    for address in external:
+        inside = _find_subnet_of(address, subnets)
+        if inside is not None:
+            return f"external address {address} is inside local subnet {inside}"
+    return name_problem(service.name)
+
+
+def service_sibling_problems(services: Iterable[nb.VPNService]) -> dict[UUID, str]:
+    """Returns, by the service that has it, what is wrong between services.
+
+    Services of one router share its container and may share an address.  Of
+    two that contend the first in the order of name and UUID is fine.
+    """
+    problems: dict[UUID, str] = {}
+    owners: dict[str, nb.VPNService] = {}
+    for service in sorted(services, key=lambda each: (each.name, each.uuid)):
+        for text in service.external_ips:
+            owner = owners.setdefault(_canonical_address(text), service)
+            if owner.router != service.router:
+                problems[service.uuid] = (
+                    f"external address {text} is already used by VPN service {quote(owner.name)}"
+                    " on another router"
+                )
+    return problems
+
+
+# -- one connection --------------------------------------------------------
+
+
+def connection_problem(connection: nb.IPsecConnection, service: nb.VPNService) -> str | None:
+    """Returns what is wrong with a connection of 'service', without its siblings."""
+    try:
+        peer = parse_served_address("peer address", connection.peer_address)
+        subnets = _parse_subnets("peer subnet", connection.peer_subnets)
+    except ConfigError as error:
+        return str(error)
+    return (
+        name_problem(connection.name)
+        or _traffic_problem(peer, subnets, service)
+        or _authentication_problem(connection)
+        or _timing_problem(connection)
+    )
+
+
+def _traffic_problem(
+    peer: Address, subnets: Sequence[Subnet], service: nb.VPNService
+) -> str | None:
+    if str(peer) in {_canonical_address(text) for text in service.external_ips}:
+        return f"peer address {peer} is the VPN service's own external address"
+    inside = _find_subnet_of(peer, subnets)
+    if inside is not None:
+        return f"peer address {peer} is inside peer subnet {inside}"
+    locals_ = parse_subnets(service.local_subnets)
+    found = find_overlap(subnets, locals_)
+    if found is not None:
+        return f"peer subnet {found[0]} overlaps local subnet {found[1]}"
+    inside = _find_subnet_of(peer, locals_)
+    if inside is not None:
+        return f"peer address {peer} is inside local subnet {inside}"
+    return None
+
+
+def _authentication_problem(connection: nb.IPsecConnection) -> str | None:
+    if connection.auth == "certificate":
+        return "authentication by certificate is not yet served; use a pre-shared key"
+    if connection.psk is None:
+        return "no pre-shared key is given"
+    if not connection.psk:
+        return "the pre-shared key is empty"
+    for what, identity in (("peer id", connection.peer_id), ("local id", connection.local_id)):
+        if identity is None:
+            continue
+        problem = f"the {what} is empty" if not identity else _text_problem(what, identity)
+        if problem is not None:
+            return problem
+        if "%any" in identity:
+            return f"{what} {quote(identity)} stands for anybody; a pre-shared key needs one peer"
+    return None
+
+
+def _timing_problem(connection: nb.IPsecConnection) -> str | None:
+    interval_s = connection.dpd_interval or DEFAULT_DPD_INTERVAL_S
+    timeout_s = connection.dpd_timeout or DEFAULT_DPD_TIMEOUT_S
+    if timeout_s <= interval_s:
+        return f"dpd_timeout ({timeout_s} s) must be greater than dpd_interval ({interval_s} s)"
+    mtu = connection.mtu
+    if mtu is not None and not MIN_MTU <= mtu <= MAX_MTU:
+        return f"mtu {mtu} is not in {MIN_MTU}..{MAX_MTU}"
+    return None
+
+
+def sibling_problems(
+    members: Iterable[tuple[nb.VPNService, nb.IPsecConnection]],
+) -> dict[UUID, str]:
+    """Returns, by the connection that has it, what is wrong between connections.
+
+    'members' are the connections of all services of one router (one container
+    serves them) that have no problem of their own.  Of two that contend the
+    first in the order of name and UUID is fine.  A disabled one contends for
+    its name only.
+    """
+    problems: dict[UUID, str] = {}
+    good: list[tuple[nb.VPNService, nb.IPsecConnection]] = []
+    for member in sorted(members, key=lambda each: (each[1].name, each[1].uuid)):
+        problem = next(filter(None, (_pair_problem(member, other) for other in good)), None)
+        if problem is None:
+            good.append(member)
+        else:
+            problems[member[1].uuid] = problem
+    return problems
+
+
+def _pair_problem(
+    member: tuple[nb.VPNService, nb.IPsecConnection],
+    other: tuple[nb.VPNService, nb.IPsecConnection],
+) -> str | None:
+    service, connection = member
+    other_service, other_connection = other
+    if service.uuid == other_service.uuid and connection.name == other_connection.name:
+        return "a connection with this name already exists"
+    if connection.enabled is False or other_connection.enabled is False:
+        return None
+    mine, theirs = (parse_subnets(each.peer_subnets) for each in (connection, other_connection))
+    found = find_overlap(mine, theirs)
+    if found is not None and find_overlap(
+        parse_subnets(service.local_subnets), parse_subnets(other_service.local_subnets)
+    ):
+        name = quote(other_connection.name)
+        return f"peer subnet {found[0]} overlaps peer subnet {found[1]} of connection {name}"
+    if _identities(*member) == _identities(*other) and connection.psk != other_connection.psk:
+        name = quote(other_connection.name)
+        return f"connection {name} has the same local and peer id with another pre-shared key"
+    return None
+
+
+def _identities(
+    service: nb.VPNService, connection: nb.IPsecConnection
+) -> tuple[str | None, str]:
+    """Returns what tells charon which pre-shared key is meant."""
+    external = service.external_ips[0] if service.external_ips else None
+    return connection.local_id or external, connection.peer_id or connection.peer_address
+
+
+# -- pieces ----------------------------------------------------------------
+
+
+def parse_served_address(what: str, text: str) -> Address:
+    """Returns the address in 'text'; raises ConfigError, also for IPv6 as not yet served."""
+    if not text:
+        raise ConfigError(f"no {what} is given")
+    try:
+        address = parse_address(text)
+    except ConfigError as error:
+        raise ConfigError(f"{what}: {error}") from None
+    if address.version != 4:
+        raise ConfigError(f"{what} {address}: IPv6 is not yet served")
+    return address
+
+
+def _parse_external_addresses(service: nb.VPNService) -> list[Address]:
+    if not service.external_ips:
+        raise ConfigError("no external address is given")
+    found = [parse_served_address("external address", text) for text in service.external_ips]
+    if len(found) > 1:
+        raise ConfigError(f'address mode "routed" takes one external address, not {len(found)}')
+    return found
+
+
+def _parse_subnets(what: str, texts: Sequence[str]) -> list[Subnet]:
+    """Returns the subnets in 'texts', which must be some, IPv4 and apart from each other."""
+    if not texts:
+        raise ConfigError(f"no {what} is given")
+    found: list[Subnet] = []
+    for text in texts:
+        try:
+            subnet = parse_subnet(text)
+        except ConfigError as error:
+            raise ConfigError(f"{what}: {error}") from None
+        if subnet.version != 4:
+            raise ConfigError(f"{what} {subnet}: IPv6 is not yet served")
+        found.append(subnet)
+    pair = find_inner_overlap(found)
+    if pair is not None:
+        raise ConfigError(f"{what} {pair[0]} overlaps {what} {pair[1]}")
+    return found
+
+
+def parse_subnets(texts: Iterable[str]) -> list[Subnet]:
+    """Returns the subnets among 'texts', leaving out what cannot be read."""
+    found: list[Subnet] = []
+    for text in texts:
+        try:
+            found.append(parse_subnet(text))
+        except ConfigError:
+            continue
+    return found
+
+
+def _find_subnet_of(address: Address, subnets: Iterable[Subnet]) -> Subnet | None:
+    return next((each for each in subnets if address in each), None)
+
+
+def _canonical_address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return text
+
+
+def _text_problem(what: str, text: str) -> str | None:
+    if len(text) > _LONGEST_TEXT:
+        return f"the {what} has {len(text)} characters; {_LONGEST_TEXT} are the most"
+    if not text.isprintable():
+        return f"{what} {quote(text)} has a character that cannot be printed"
+    if text != text.strip():
+        return f"{what} {quote(text)} starts or ends with a space"
+    return None

@@ -1,0 +1,343 @@
+"""What is wrong with a VPN, in words, and what it becomes in strongSwan's."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ..lib import nb, vpn
+
+SERVICE = nb.VPNService(
+    uuid=uuid.UUID(int=1),
+    name="mercury",
+    router="tenant-router",
+    address_mode=None,
+    external_ips=("1.0.0.100",),
+    local_subnets=("192.168.1.0/24",),
+    connections=(),
+    group=None,
+    enabled=None,
+    status=None,
+    status_message="",
+)
+CONNECTION = nb.IPsecConnection(
+    uuid=uuid.UUID(int=2),
+    name="to-venus",
+    peer_address="1.0.0.3",
+    peer_id=None,
+    local_id=None,
+    peer_subnets=("192.168.2.0/24",),
+    auth=None,
+    psk="secret",
+    certificate=None,
+    ike_policy=None,
+    ipsec_policy=None,
+    initiator=None,
+    dpd_action=None,
+    dpd_interval=None,
+    dpd_timeout=None,
+    mtu=None,
+    enabled=None,
+    status=None,
+    status_message="",
+)
+IKE = nb.IKEPolicy(
+    uuid=uuid.UUID(int=3),
+    name="ike",
+    ike_version=None,
+    encryption_algorithm=None,
+    auth_algorithm=None,
+    pfs=None,
+    lifetime=None,
+)
+ESP = nb.IPsecPolicy(
+    uuid=uuid.UUID(int=4),
+    name="esp",
+    transform_protocol=None,
+    encapsulation_mode=None,
+    encryption_algorithm=None,
+    auth_algorithm=None,
+    pfs=None,
+    esn=None,
+    lifetime=None,
+)
+
+
+def test_the_rows_that_the_tables_below_break_are_good() -> None:
+    assert vpn.service_problem(SERVICE) is None
+    assert vpn.connection_problem(CONNECTION, SERVICE) is None
+    assert vpn.policy_problem(IKE) is None
+    assert vpn.policy_problem(ESP) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"name": ""}, "the name is empty"),
+        ({"name": "a\nb"}, 'name "a\\nb" has a character that cannot be printed'),
+        ({"name": " a"}, "name  a starts or ends with a space"),
+        ({"name": "a" * 256}, "the name has 256 characters; 255 are the most"),
+        ({"router": ""}, "no router is given"),
+        ({"address_mode": "shared"}, 'address mode "shared" is not yet served; only "routed" is'),
+        ({"external_ips": ()}, "no external address is given"),
+        ({"external_ips": ("x",)}, "external address: x is not an IP address"),
+        ({"external_ips": ("::2",)}, "external address ::2: IPv6 is not yet served"),
+        (
+            {"external_ips": ("1.0.0.1", "1.0.0.2")},
+            'address mode "routed" takes one external address, not 2',
+        ),
+        ({"local_subnets": ()}, "no local subnet is given"),
+        (
+            {"local_subnets": ("192.168.1.5/24",)},
+            "local subnet: 192.168.1.5/24 has host bits set; did you mean 192.168.1.0/24?",
+        ),
+        ({"local_subnets": ("fd00::/64",)}, "local subnet fd00::/64: IPv6 is not yet served"),
+        (
+            {"local_subnets": ("10.0.0.0/8", "10.1.0.0/16")},
+            "local subnet 10.1.0.0/16 overlaps local subnet 10.0.0.0/8",
+        ),
+        (
+            {"local_subnets": ("1.0.0.0/24",)},
+            "external address 1.0.0.100 is inside local subnet 1.0.0.0/24",
+        ),
+    ],
+)
+def test_bad_services(change: dict[str, Any], problem: str) -> None:
+    assert vpn.service_problem(replace(SERVICE, **change)) == problem
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"name": ""}, "the name is empty"),
+        ({"peer_address": ""}, "no peer address is given"),
+        ({"peer_address": "venus"}, "peer address: venus is not an IP address"),
+        ({"peer_address": "2001:db8::3"}, "peer address 2001:db8::3: IPv6 is not yet served"),
+        (
+            {"peer_address": "1.0.0.100"},
+            "peer address 1.0.0.100 is the VPN service's own external address",
+        ),
+        (
+            {"peer_address": "192.168.2.3"},
+            "peer address 192.168.2.3 is inside peer subnet 192.168.2.0/24",
+        ),
+        (
+            {"peer_address": "192.168.1.3"},
+            "peer address 192.168.1.3 is inside local subnet 192.168.1.0/24",
+        ),
+        ({"peer_subnets": ()}, "no peer subnet is given"),
+        ({"peer_subnets": ("2.0/24",)}, "peer subnet: 2.0/24 is not a subnet (as 192.168.1.0/24)"),
+        (
+            {"peer_subnets": ("10.0.0.0/8", "10.0.0.0/8")},
+            "peer subnet 10.0.0.0/8 overlaps peer subnet 10.0.0.0/8",
+        ),
+        (
+            {"peer_subnets": ("192.168.1.0/24",)},
+            "peer subnet 192.168.1.0/24 overlaps local subnet 192.168.1.0/24",
+        ),
+        (
+            {"peer_subnets": ("192.168.0.0/16",)},
+            "peer subnet 192.168.0.0/16 overlaps local subnet 192.168.1.0/24",
+        ),
+        (
+            {"auth": "certificate"},
+            "authentication by certificate is not yet served; use a pre-shared key",
+        ),
+        ({"psk": None}, "no pre-shared key is given"),
+        ({"psk": ""}, "the pre-shared key is empty"),
+        ({"peer_id": ""}, "the peer id is empty"),
+        ({"local_id": "a\0"}, 'local id "a\\x00" has a character that cannot be printed'),
+        ({"peer_id": "%any"}, "peer id %any stands for anybody; a pre-shared key needs one peer"),
+        (
+            {"dpd_interval": 30, "dpd_timeout": 30},
+            "dpd_timeout (30 s) must be greater than dpd_interval (30 s)",
+        ),
+        (
+            {"dpd_interval": 120},
+            "dpd_timeout (120 s) must be greater than dpd_interval (120 s)",
+        ),
+        ({"mtu": 20}, "mtu 20 is not in 68..65535"),
+    ],
+)
+def test_bad_connections(change: dict[str, Any], problem: str) -> None:
+    assert vpn.connection_problem(replace(CONNECTION, **change), SERVICE) == problem
+
+
+def test_a_connection_is_not_blamed_for_its_service() -> None:
+    service = replace(SERVICE, local_subnets=("nonsense",), external_ips=("nonsense",))
+    assert vpn.connection_problem(CONNECTION, service) is None
+
+
+def connection(number: int, **change: Any) -> nb.IPsecConnection:
+    defaults = {
+        "uuid": uuid.UUID(int=number),
+        "name": f"c{number}",
+        "peer_address": f"1.0.1.{number}",
+        "peer_subnets": (f"10.{number}.0.0/16",),
+    }
+    return replace(CONNECTION, **{**defaults, **change})
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "problem"),
+    [
+        ({}, {}, None),
+        ({}, {"name": "c10"}, "a connection with this name already exists"),
+        (
+            {},
+            {"peer_subnets": ("10.10.1.0/24",)},
+            "peer subnet 10.10.1.0/24 overlaps peer subnet 10.10.0.0/16 of connection c10",
+        ),
+        ({"enabled": False}, {"peer_subnets": ("10.10.1.0/24",)}, None),
+        (
+            {},
+            {"peer_address": "1.0.1.10", "psk": "other"},
+            "connection c10 has the same local and peer id with another pre-shared key",
+        ),
+        ({}, {"peer_address": "1.0.1.10", "psk": "other", "peer_id": "other"}, None),
+        ({}, {"peer_address": "1.0.1.10"}, None),
+    ],
+)
+def test_siblings(first: dict[str, Any], second: dict[str, Any], problem: str | None) -> None:
+    rows = [connection(10, **first), connection(11, **second)]
+    expected = {} if problem is None else {rows[1].uuid: problem}
+    assert vpn.sibling_problems((SERVICE, row) for row in rows) == expected
+    assert vpn.sibling_problems((SERVICE, row) for row in reversed(rows)) == expected
+
+
+def test_services_of_one_router_may_share_a_peer_but_not_a_pair_of_subnets() -> None:
+    other = replace(
+        SERVICE,
+        uuid=uuid.UUID(int=9),
+        name="venus",
+        external_ips=("1.0.0.101",),
+        local_subnets=("192.168.9.0/24",),
+    )
+    rows = [connection(10), connection(11, name="c10", peer_subnets=("10.10.0.0/16",))]
+    assert not vpn.sibling_problems([(SERVICE, rows[0]), (other, rows[1])])
+    overlapping = replace(other, local_subnets=SERVICE.local_subnets)
+    assert list(vpn.sibling_problems([(SERVICE, rows[0]), (overlapping, rows[1])])) == [
+        rows[1].uuid
+    ]
+
+
+def test_an_external_address_belongs_to_one_router() -> None:
+    other = replace(SERVICE, uuid=uuid.UUID(int=9), name="neptune", router="other-router")
+    assert vpn.service_sibling_problems([other, SERVICE]) == {
+        other.uuid: "external address 1.0.0.100 is already used by VPN service mercury"
+        " on another router"
+    }
+    assert not vpn.service_sibling_problems([SERVICE, replace(other, external_ips=("1.0.0.2",))])
+    assert not vpn.service_sibling_problems([SERVICE, replace(other, router=SERVICE.router)])
+
+
+@pytest.mark.parametrize(
+    ("change", "proposal"),
+    [
+        ({}, "aes256-sha256-modp2048"),
+        ({"encryption_algorithm": "aes-128", "pfs": "group19"}, "aes128-sha256-ecp256"),
+        ({"auth_algorithm": "aes-xcbc", "pfs": "group31"}, "aes256-aesxcbc-curve25519"),
+        (
+            {"encryption_algorithm": "aes-256-gcm-16", "pfs": "group19"},
+            "aes256gcm16-prfsha256-ecp256",
+        ),
+        (
+            {
+                "encryption_algorithm": "chacha20-poly1305",
+                "auth_algorithm": "sha512",
+                "pfs": "group32",
+            },
+            "chacha20poly1305-prfsha512-curve448",
+        ),
+    ],
+)
+def test_ike_proposals(change: dict[str, Any], proposal: str) -> None:
+    assert vpn.ike_proposal(replace(IKE, **change)) == proposal
+
+
+@pytest.mark.parametrize(
+    ("change", "proposal"),
+    [
+        ({}, "aes256-sha256-modp2048"),
+        ({"pfs": "none"}, "aes256-sha256"),
+        ({"pfs": "none", "esn": True}, "aes256-sha256-esn"),
+        ({"esn": False}, "aes256-sha256-modp2048"),
+        ({"encryption_algorithm": "aes-128-ccm-16", "pfs": "group21"}, "aes128ccm16-ecp521"),
+    ],
+)
+def test_esp_proposals(change: dict[str, Any], proposal: str) -> None:
+    assert vpn.esp_proposal(replace(ESP, **change)) == proposal
+
+
+def test_proposals_without_a_policy_are_those_of_an_empty_one() -> None:
+    assert vpn.ike_proposal(None) == vpn.ike_proposal(IKE)
+    assert vpn.esp_proposal(None) == vpn.esp_proposal(ESP)
+
+
+@pytest.mark.parametrize(
+    ("policy", "problem"),
+    [
+        (replace(IKE, name=""), "the name is empty"),
+        (
+            replace(IKE, ike_version="v1", encryption_algorithm="aes-128-gcm-16"),
+            "IKE v1 cannot use aes-128-gcm-16; use ike_version v2 or aes-256",
+        ),
+        (
+            replace(IKE, ike_version="v1", auth_algorithm="aes-cmac"),
+            "IKE v1 cannot use aes-cmac; use ike_version v2 or sha256",
+        ),
+        (
+            replace(ESP, encryption_algorithm="chacha20-poly1305", auth_algorithm="sha256"),
+            "chacha20-poly1305 authenticates by itself; auth_algorithm must be empty",
+        ),
+    ],
+)
+def test_bad_policies(policy: nb.IKEPolicy | nb.IPsecPolicy, problem: str) -> None:
+    assert vpn.policy_problem(policy) == problem
+
+
+texts = st.text() | st.sampled_from(
+    ["1.0.0.3", "1.0.0.100", "192.168.1.0/24", "10.0.0.0/8", "0.0.0.0/0", "::/0", "%any"]
+)
+lists = st.lists(texts, max_size=3).map(tuple)
+services = st.builds(
+    replace, st.just(SERVICE), name=texts, router=texts, external_ips=lists, local_subnets=lists
+)
+connections = st.builds(
+    replace,
+    st.just(CONNECTION),
+    uuid=st.uuids(),
+    name=texts,
+    peer_address=texts,
+    peer_id=st.none() | texts,
+    local_id=st.none() | texts,
+    peer_subnets=lists,
+    psk=st.none() | texts,
+    dpd_interval=st.none() | st.integers(1, 86400),
+    dpd_timeout=st.none() | st.integers(2, 86400),
+    enabled=st.none() | st.booleans(),
+)
+
+
+@given(services, st.lists(connections, max_size=4))
+def test_whatever_is_on_the_rows_each_problem_is_one_printable_line(
+    service: nb.VPNService, rows: list[nb.IPsecConnection]
+) -> None:
+    problems = [vpn.service_problem(service)]
+    problems += [vpn.connection_problem(row, service) for row in rows]
+    problems += vpn.sibling_problems((service, row) for row in rows).values()
+    problems += vpn.service_sibling_problems([service, SERVICE]).values()
+    for problem in problems:
+        assert problem is None or (problem.isprintable() and "secret" not in problem)
+
+
+@given(st.lists(connections, max_size=5, unique_by=lambda row: row.uuid), st.randoms())
+def test_siblings_do_not_depend_on_their_order(rows: list[nb.IPsecConnection], random: Any) -> None:
+    first = vpn.sibling_problems((SERVICE, row) for row in rows)
+    random.shuffle(rows)
+    assert vpn.sibling_problems((SERVICE, row) for row in rows) == first
