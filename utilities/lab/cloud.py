@@ -65,8 +65,10 @@ class Lab:
         return sorted(found, key=lambda host: int(host.name.removeprefix("hv")))
 
     def find_guest(self, name: str) -> Host | None:
-        """Returns the host that the guest is on."""
+        """Returns the host that the guest, or a peer's machine behind its gateway, is on."""
         for host in self.list_hosts():
+            if name == peer.format_lan(host):
+                return host
             if (host.directory / "guests" / f"{name}.json").exists():
                 return host
         return None

@@ -6,9 +6,10 @@ import argparse
 import os
 import shlex
 import sys
+from pathlib import Path
 from collections.abc import Sequence
 
-from . import cloud, guest, tenant
+from . import cloud, guest, peer, tenant
 from .errors import LabError
 from .host import VENV_BIN, make_environment
 
@@ -55,6 +56,18 @@ def run_tenant(args: argparse.Namespace) -> None:
     lab = cloud.get_lab()
     with cloud.locked(lab):
         tenant.build(lab, say)
+
+
+def run_add_peer(args: argparse.Namespace) -> None:
+    lab = cloud.get_lab()
+    psk = Path(args.psk_file).read_text().strip()
+    site = peer.parse_site(
+        args.address, args.subnets, args.local_site_address, args.local_subnets.split(","), psk
+    )
+    with cloud.locked(lab):
+        host = lab.make_host(args.name, {"kind": "peer", "provider": args.address})
+        peer.configure(host, site)
+        cloud.boot(lab, host)
 
 
 def run_kill(args: argparse.Namespace) -> None:
@@ -109,6 +122,11 @@ def make_parser() -> argparse.ArgumentParser:
     add("up", run_up, "build the cloud").add_argument("--chassis", type=int, default=3)
     add("down", run_down, "remove it")
     add("tenant", run_tenant, "t")
+    p = add("add-peer", run_add_peer, "", "name", "address")
+    p.add_argument("subnets", nargs="+")
+    p.add_argument("--psk-file")
+    p.add_argument("--local-site-address", default="1.0.0.100")
+    p.add_argument("--local-subnets", default="192.168.1.0/24")
     add("env", run_env, "print shell exports")
     add("exec", run_exec, "run", "host").add_argument("command", nargs=argparse.REMAINDER)
     add("kill", run_kill, "kill", "host").add_argument("process", nargs="?")

@@ -1,29 +1,30 @@
 """A remote site on the provider network, outside OVN: stock strongSwan, none of our code.
 
 The host is the site's gateway; behind it, in the namespace "NAME-lan", is a machine with one
-address in each of the site's subnets.
+address (.10) in each of the site's subnets.  The gateway has .1 in each.  Its configuration stands
+in files, as the site's own administrator would write them: `etc/swanctl` of the host's directory.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from . import process
 from .errors import LabError
 from .host import Host
 
 PROCESSES = ("charon",)
-STRONGSWAN_CONF = "/etc/strongswan.d/lab.conf"
-CONNECTIONS_CONF = "/etc/swanctl/conf.d/site.conf"
+CHILD = "site"
 LOG = "/var/log/charon.log"
+STRONGSWAN_CONF = "/etc/strongswan.d/lab.conf"
+START_TIMEOUT_S = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the remote site's administrator knows of us and has agreed with us."""
+    """What the remote site's administrator has, and has agreed with us."""
 
     address: str
     subnets: tuple[str, ...]
@@ -32,15 +33,83 @@ class Site:
     psk: str
 
 
-def format_strongswan(use_kernel_esp: bool) -> str:
-    """Returns what is added to Debian's strongswan.conf."""
-    libipsec = "" if use_kernel_esp else "plugins {\n        kernel-libipsec {\n            load = yes\n        }\n    }"
+def parse_site(address: str, subnets: list[str], ours: str, our_subnets: list[str], psk: str) -> Site:
+    """Checks the command line's words.  Raises LabError where one is no address or subnet."""
+    try:
+        ipaddress.ip_interface(address)
+        ipaddress.ip_address(ours)
+        for subnet in subnets + our_subnets:
+            ipaddress.ip_network(subnet)
+    except ValueError as error:
+        raise LabError(str(error)) from None
+    return Site(address, tuple(subnets), ours, tuple(our_subnets), psk)
+
+
+def configure(host: Host, site: Site) -> None:
+    """Writes the site's files; the host need not be running."""
+    record = host.directory / "site.json"
+    record.touch(mode=0o600)
+    record.write_text(json.dumps(asdict(site)))
+    conf = host.directory / "etc" / "swanctl" / "swanctl.conf"
+    conf.parent.mkdir(parents=True, exist_ok=True)
+    conf.touch(mode=0o600)
+    conf.write_text(format_swanctl(site))
+
+
+def read_site(host: Host) -> Site:
+    """Returns what configure was given."""
+    fields = json.loads((host.directory / "site.json").read_text())
+    return Site(**{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()})
+
+
+def format_swanctl(site: Site) -> str:
+    """Returns the site's swanctl.conf: one connection, which either side may start."""
+    own = site.address.partition("/")[0]
+    ours = site.local_site_address
+    return f"""connections {{
+    site {{
+        version = 2
+        local_addrs = {own}
+        remote_addrs = {ours}
+        dpd_delay = 10s
+        unique = replace
+        local {{
+            auth = psk
+            id = {own}
+        }}
+        remote {{
+            auth = psk
+            id = {ours}
+        }}
+        children {{
+            {CHILD} {{
+                local_ts = {",".join(site.subnets)}
+                remote_ts = {",".join(site.local_subnets)}
+                dpd_action = clear
+            }}
+        }}
+    }}
+}}
+secrets {{
+    ike-site {{
+        id = {ours}
+        secret = "{site.psk}"
+    }}
+}}
+"""
+
+
+def format_strongswan(kernel_esp: bool) -> str:
+    """Returns what the site adds to Debian's strongswan.conf."""
     return f"""charon-systemd {{
-    {libipsec}
+    plugins {{
+        kernel-libipsec {{
+            load = {"no" if kernel_esp else "yes"}
+        }}
+    }}
     filelog {{
         log {{
             path = {LOG}
-            default = 1
             flush_line = yes
             time_format = %T
         }}
@@ -49,10 +118,54 @@ def format_strongswan(use_kernel_esp: bool) -> str:
 """
 
 
-def start(host: Host, name: str) -> None:
-    """Starts charon."""
-    assert name == "charon"
-
-
 def build(host: Host) -> None:
     """Makes the network behind the gateway."""
+    lan = format_lan(host)
+    outside, inside = ["link set lan addrgenmode none up"], ["link set lo up", "link set eth0 up"]
+    gateway = ""
+    for subnet in read_site(host).subnets:
+        network = ipaddress.ip_network(subnet)
+        gateway = gateway or str(network[1])
+        outside.append(f"address add {network[1]}/{network.prefixlen} dev lan nodad")
+        inside.append(f"address add {network[10]}/{network.prefixlen} dev eth0 nodad")
+    inside.append(f"route add default via {gateway}")
+    host.run("ip", "netns", "add", lan)
+    host.run("ip", "link", "add", "lan", "type", "veth", "peer", "name", "eth0", "netns", lan)
+    host.run("ip", "-batch", "-", stdin="\n".join(outside))
+    host.run("ip", "-netns", lan, "-batch", "-", stdin="\n".join(inside))
+    host.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+
+
+def format_lan(host: Host) -> str:
+    """Returns the name of the machine behind the site's gateway."""
+    return f"{host.name}-lan" if host.settings["kind"] == "peer" else ""
+
+
+def start(host: Host, name: str) -> None:
+    """Starts charon and loads the connection."""
+    assert name in PROCESSES
+    conf = format_strongswan(has_kernel_esp(host))
+    host.run("sh", "-c", f"cat > {STRONGSWAN_CONF}", stdin=conf)
+    host.start("charon-systemd", log="/var/log/charon.out")
+    process.wait_until(lambda: is_answering(host), f"{host.name}: charon", START_TIMEOUT_S)
+    host.run("swanctl", "--load-all", "--noprompt")
+
+
+def is_answering(host: Host) -> bool:
+    """Says whether charon takes commands."""
+    try:
+        host.run("swanctl", "--version", "--daemon")
+    except LabError:
+        return False
+    return True
+
+
+def has_kernel_esp(host: Host) -> bool:
+    """Says whether the machine's kernel can do ESP, by making a security association."""
+    ends = ("src", "192.0.2.1", "dst", "192.0.2.2", "proto", "esp", "spi", "0x100")
+    try:
+        host.run("ip", "xfrm", "state", "add", *ends, "mode", "tunnel", "enc", "ecb(cipher_null)", "")
+    except LabError:
+        return False
+    host.run("ip", "xfrm", "state", "delete", *ends)
+    return True

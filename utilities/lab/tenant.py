@@ -58,6 +58,7 @@ def format_topology(lab: Lab, guests: list[Guest]) -> list[str]:
         "lsp-set-options provider-localnet network_name=provider",
         f"lr-add {ROUTER}",
         f"lrp-add {ROUTER} {ROUTER}-provider 52:54:00:00:00:02 {ROUTER_ADDRESS}/24",
+        f"lrp-set-options {ROUTER}-provider gateway_mtu={guest.MTU}",
         f"lsp-add provider provider-{ROUTER}",
         f"lsp-set-type provider-{ROUTER} router",
         f"lsp-set-addresses provider-{ROUTER} router",
