@@ -50,6 +50,5 @@ setup(
             "svcctl = ovnsvc.ctl.main:main",
         ],
         "ovnsvc.service_types": ["ipsec = ovnsvc.controller.services.ipsec:IpsecService"],
-        "ovnsvc.compilers": ["ipsec = ovnsvc.northd.ipsec:IpsecCompiler"],
     },
 )

@@ -101,7 +101,17 @@ class Verify:
     column: str
 
 
-Change = Insert | Update | Delete | Verify
+@dataclass(frozen=True, slots=True)
+class SetKeys:
+    """Sets keys of a map column and leaves its other keys to their owners."""
+
+    table: str
+    uuid: UUID
+    column: str
+    keys: Mapping[str, str]
+
+
+Change = Insert | Update | Delete | Verify | SetKeys
 
 
 def plan(desired: Iterable[Desired], actual: Iterable[Actual]) -> list[Change]:

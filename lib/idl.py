@@ -21,14 +21,16 @@ import ovs.db.data
 import ovs.db.idl
 import ovs.jsonrpc
 import ovs.poller
+import ovs.timeval
 import ovs.vlog
 
-from .delta import Change, Delete, Insert, Parent, Ref, Update, Verify
+from .delta import Change, Delete, Insert, Parent, Ref, SetKeys, Update, Verify
 from .rows import Row, find_columns, from_datum
 
 vlog = ovs.vlog.Vlog("idl")
 
 PROBE_INTERVAL_MS = 60_000
+REFUSED_BACKOFF_MS = 1000
 
 RowT = TypeVar("RowT", bound=Row)
 
@@ -102,6 +104,7 @@ class Session:
         self._seqno: int | None = None
         self._rebuild = True
         self._txn: Any = None
+        self._retry_ms = 0
         self._request: _SchemaRequest | None = None
         if schema is None:
             self._request = _SchemaRequest(remote.split(","), database)
@@ -135,6 +138,8 @@ class Session:
             self._idl.wait(poller)
         if self._txn is not None:
             self._txn.wait(poller)
+        elif self.committing:
+            poller.timer_wait_until(self._retry_ms)
 
     def close(self) -> None:
         """Drops the connection."""
@@ -168,6 +173,11 @@ class Session:
         """Returns the rows of a table by UUID; it must not be changed."""
         return cast(Mapping[UUID, RowT], self._rows[row_class.TABLE])
 
+    @property
+    def tables(self) -> Mapping[str, Mapping[UUID, Any]]:
+        """The replica: rows by UUID, by table; it must not be changed."""
+        return self._rows
+
     def take_changes(self) -> set[str]:
         """Returns the tables that changed since the last call."""
         changed, self._changed = self._changed, set()
@@ -189,8 +199,8 @@ class Session:
 
     @property
     def committing(self) -> bool:
-        """Whether a transaction is under way; no other may start meanwhile."""
-        return self._txn is not None
+        """Whether no transaction may start now: one is under way, or the last was refused."""
+        return self._txn is not None or ovs.timeval.msec() < self._retry_ms
 
     def commit(self, changes: Sequence[Change], comment: str) -> None:
         """Starts one transaction with 'changes'; an empty list starts none.
@@ -198,7 +208,8 @@ class Session:
         A failure is logged and marks each table changed, so that the caller
         computes again.
         """
-        assert self._idl is not None and self._txn is None
+        assert self._idl is not None
+        assert self._txn is None
         if not changes:
             return
         self._txn = ovs.db.idl.Transaction(self._idl)
@@ -208,7 +219,8 @@ class Session:
 
     def commit_block(self, changes: Sequence[Change], comment: str) -> bool:
         """As commit(), and returns whether it succeeded, once that is known."""
-        assert self._idl is not None and self._txn is None
+        assert self._idl is not None
+        assert self._txn is None
         self._txn = ovs.db.idl.Transaction(self._idl)
         self._txn.add_comment(comment)
         self._fill(changes)
@@ -279,6 +291,7 @@ class Session:
             return
         self._changed.update(self._classes)
         if status == txn.ERROR:
+            self._retry_ms = ovs.timeval.msec() + REFUSED_BACKOFF_MS
             vlog.warn(f"{self.database}: transaction refused: {txn.get_error()}")
         elif status == txn.TRY_AGAIN:
             vlog.dbg(f"{self.database}: transaction lost a race, computing again")
@@ -290,7 +303,7 @@ class Session:
         inserted: dict[tuple[str, Any], Any] = {}
         for change in changes:
             if isinstance(change, Insert):
-                table = self._tables[change.table]
+                table = self._idl_tables[change.table]
                 inserted[change.table, change.key] = self._txn.insert(table)
         for change in changes:
             if isinstance(change, Insert):
@@ -301,25 +314,28 @@ class Session:
                 self._change_row(change, inserted)
 
     @property
-    def _tables(self) -> Any:
+    def _idl_tables(self) -> Any:
         assert self._idl is not None
         return self._idl.tables
 
     def _change_row(
-        self, change: Update | Delete | Verify, inserted: Mapping[tuple[str, Any], Any]
+        self, change: Update | Delete | Verify | SetKeys, inserted: Mapping[tuple[str, Any], Any]
     ) -> None:
-        row = self._tables[change.table].rows.get(change.uuid)
+        row = self._idl_tables[change.table].rows.get(change.uuid)
         if row is None:
             return
         if isinstance(change, Update):
             self._set(row, change.columns, inserted)
         elif isinstance(change, Verify):
             row.verify(change.column)
+        elif isinstance(change, SetKeys):
+            for key, value in change.keys.items():
+                row.setkey(change.column, key, value)
         elif change.parent is None:
             row.delete()
         else:
             assert isinstance(change.parent.row, UUID)
-            parent = self._tables[change.parent.table].rows.get(change.parent.row)
+            parent = self._idl_tables[change.parent.table].rows.get(change.parent.row)
             if parent is not None:
                 parent.delvalue(change.parent.column, row)
 
@@ -336,8 +352,8 @@ class Session:
         if isinstance(value, Ref):
             return inserted[value.table, value.key]
         if isinstance(value, UUID):
-            base = self._tables[row._table.name].columns[column].type.key
-            return self._tables[base.ref_table_name].rows[value] if base.ref_table_name else value
+            table = self._idl_tables[row._table.name].columns[column].type.key.ref_table_name
+            return self._idl_tables[table].rows[value] if table else value
         if isinstance(value, tuple):
             return [self._to_idl(row, column, each, inserted) for each in value]
         return [] if value is None else value
@@ -350,7 +366,7 @@ class Session:
         if isinstance(parent.row, Ref):
             holder = inserted[parent.row.table, parent.row.key]
         else:
-            holder = self._tables[parent.table].rows[parent.row]
+            holder = self._idl_tables[parent.table].rows[parent.row]
         holder.addvalue(parent.column, row)
 
 

@@ -1,0 +1,37 @@
+"""Node 'chassis': each registered chassis as the scheduler sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from ..lib import nb, sb
+from .scheduler import UNLIMITED, Candidate
+
+DEFAULT_WEIGHT = 1
+
+
+def run(
+    registered: Mapping[UUID, sb.Chassis],
+    operator: Mapping[UUID, nb.Chassis],
+    alive: Mapping[str, bool],
+) -> tuple[Candidate, ...]:
+    """Returns the candidates by name; the operator's word is optional for each."""
+    words = {row.name: row for row in operator.values()}
+    rows = sorted(registered.values(), key=lambda row: row.name)
+    return tuple(_make(row, words.get(row.name), alive.get(row.name, False)) for row in rows)
+
+
+def _make(row: sb.Chassis, word: nb.Chassis | None, alive: bool) -> Candidate:
+    weight = word.container_weight if word else None
+    limit = word.container_limit if word else None
+    return Candidate(
+        name=row.name,
+        service_types=frozenset(row.service_types),
+        service_problems=row.service_problems,
+        weight=DEFAULT_WEIGHT if weight is None else weight,
+        limit=UNLIMITED if limit is None else limit,
+        drain=word.drain if word else False,
+        alive=alive,
+        has_key=bool(row.public_key),
+    )

@@ -1,0 +1,103 @@
+"""Node 'router': what matters of each logical router of OVN.
+
+The rows of svc-northd itself are left out, so that a router looks the same
+before and after a VPN was put on it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from . import ovn
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayPort:
+    """A distributed gateway port of a router."""
+
+    uuid: UUID
+    name: str
+    networks: tuple[Network, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """A logical router: addresses of its ports, its routes, its NAT addresses.
+
+    'is_gateway' tells a router that is bound to one chassis as a whole
+    (options:chassis) from a distributed one.
+    """
+
+    uuid: UUID
+    name: str
+    networks: tuple[Network, ...]
+    addresses: frozenset[str]
+    routes: tuple[Network, ...]
+    nat_addresses: frozenset[str]
+    gateway_ports: tuple[GatewayPort, ...]
+    is_gateway: bool
+
+
+def run(
+    routers: Mapping[UUID, ovn.LogicalRouter],
+    ports: Mapping[UUID, ovn.LogicalRouterPort],
+    routes: Mapping[UUID, ovn.StaticRoute],
+    nats: Mapping[UUID, ovn.NAT],
+) -> Mapping[UUID, Router]:
+    """Returns the routers by UUID."""
+    return {uuid: _make(row, ports, routes, nats) for uuid, row in routers.items()}
+
+
+def find(routers: Mapping[UUID, Router], name: str) -> list[Router]:
+    """Returns the routers whose name or UUID is 'name', as ovn-nbctl(8) finds them."""
+    return [each for each in routers.values() if name in (each.name, str(each.uuid))]
+
+
+def _make(
+    row: ovn.LogicalRouter,
+    ports: Mapping[UUID, ovn.LogicalRouterPort],
+    routes: Mapping[UUID, ovn.StaticRoute],
+    nats: Mapping[UUID, ovn.NAT],
+) -> Router:
+    own_ports = [ports[uuid] for uuid in row.ports if uuid in ports]
+    foreign = [port for port in own_ports if ovn.find_key(port.external_ids) is None]
+    foreign_routes = [
+        routes[uuid].ip_prefix
+        for uuid in row.static_routes
+        if uuid in routes and ovn.find_key(routes[uuid].external_ids) is None
+    ]
+    foreign_nats = [
+        nats[uuid].external_ip
+        for uuid in row.nat
+        if uuid in nats and ovn.find_key(nats[uuid].external_ids) is None
+    ]
+    return Router(
+        uuid=row.uuid,
+        name=row.name,
+        networks=_parse(text for port in foreign for text in port.networks),
+        addresses=frozenset(text.split("/")[0] for port in foreign for text in port.networks),
+        routes=_parse(foreign_routes),
+        nat_addresses=frozenset(foreign_nats),
+        gateway_ports=tuple(
+            GatewayPort(port.uuid, port.name, _parse(port.networks))
+            for port in foreign
+            if port.gateway_chassis or port.ha_chassis_group
+        ),
+        is_gateway="chassis" in row.options,
+    )
+
+
+def _parse(texts: Iterable[str]) -> tuple[Network, ...]:
+    """Returns the networks among 'texts'; what OVN itself cannot read is left out."""
+    networks = []
+    for text in texts:
+        try:
+            networks.append(ipaddress.ip_interface(text).network)
+        except ValueError:
+            continue
+    return tuple(sorted(networks, key=lambda network: (network.version, network)))

@@ -1,0 +1,182 @@
+"""Node 'status': what the northbound says of services, connections and containers.
+
+Every status has its reason beside it, in words.  The way back north is thin:
+what a chassis reported is handed on, what the scheduler refused is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from ..lib import nb, sb
+from ..lib.delta import Desired
+from ..lib.rows import Row
+from .en_container import Containers, make_name
+from .en_transit import Transit
+from .en_vpn import VPN, Service
+from .ovn import make_mark
+from .scheduler import Candidate, Plan
+
+
+def run_containers(
+    containers: Containers,
+    transits: Mapping[str, Transit],
+    plan: Plan,
+    chassis: tuple[Candidate, ...],
+    bindings: Mapping[UUID, sb.ContainerBinding],
+    rows: Mapping[UUID, nb.ServiceContainer],
+) -> tuple[Desired, ...]:
+    """Returns the Service_Container rows: ours whole, the operator's status columns."""
+    dead = {each.name for each in chassis if not each.alive}
+    by_place = {(row.container, row.chassis): row for row in bindings.values()}
+    desired = []
+    for name, container in sorted(containers.by_name.items()):
+        where = plan.chassis.get(name)
+        status = _container_status(
+            where, by_place.get((name, where or "")), plan.reasons.get(name), dead
+        )
+        if name not in transits:
+            status = _error("no free /30 of 169.254.0.0/16 is left on the router")
+        identity = {
+            "service_type": container.request.service_type,
+            "group": container.group,
+            "port": name,
+            "configuration": {"router": str(container.router)},
+            "external_ids": make_mark(name),
+        }
+        columns = {"name": name, **identity, **status}
+        desired.append(Desired(nb.ServiceContainer.TABLE, name, columns))
+    for uuid, problem in containers.problems.items():
+        columns = _error(problem)
+        desired.append(Desired(nb.ServiceContainer.TABLE, rows[uuid].name, columns))
+    return tuple(desired)
+
+
+def run_services(
+    verdict: VPN,
+    services: Mapping[UUID, nb.VPNService],
+    connections: Mapping[UUID, nb.IPsecConnection],
+    tunnels: Mapping[UUID, sb.IPsecTunnel],
+    plan: Plan,
+    container_rows: tuple[Desired, ...],
+) -> tuple[Desired, ...]:
+    """Returns status and message of each VPN_Service and IPsec_Connection."""
+    containers = {str(row.key): row.columns for row in container_rows}
+    served = {service.row.uuid: service for service in verdict.services}
+    seen = {
+        tunnel.connection: tunnel
+        for tunnel in tunnels.values()
+        if plan.chassis.get(tunnel.container) == tunnel.chassis
+    }
+    desired: list[Desired] = []
+    for row in services.values():
+        service = served.get(row.uuid)
+        container = containers.get(make_name(service.router)) if service else None
+        members = [connections[uuid] for uuid in row.connections if uuid in connections]
+        states: list[tuple[nb.IPsecConnection, str, str]] = []
+        for member in members:
+            problem = verdict.problems.get(member.uuid)
+            if problem is None and row.uuid in verdict.problems:
+                problem = f"its VPN service has a problem: {verdict.problems[row.uuid]}"
+            state = _connection_status(row, member, problem, container, seen.get(str(member.uuid)))
+            states.append((member, *state))
+            desired.append(_status(nb.IPsecConnection, member.uuid, *state))
+        verdict_on_row = _service_status(row, service, verdict.problems.get(row.uuid), states)
+        desired.append(_status(nb.VPNService, row.uuid, *verdict_on_row))
+    return tuple(desired)
+
+
+def _status(row_class: type[Row], uuid: UUID, status: str, message: str) -> Desired:
+    return Desired(row_class.TABLE, uuid, {"status": status, "status_message": message})
+
+
+def _error(message: str) -> dict[str, Any]:
+    return {
+        "status_code": "error",
+        "status_message": message,
+        "chassis": None,
+        "namespace_name": None,
+        "interface_name": None,
+        "since": None,
+    }
+
+
+def _container_status(
+    where: str | None,
+    binding: sb.ContainerBinding | None,
+    reason: str | None,
+    dead: set[str],
+) -> dict[str, Any]:
+    """Returns the status columns of a container that wants to run."""
+    if where is None:
+        return _error(reason or "waiting for a chassis")
+    status: dict[str, Any] = {
+        "status_code": "starting",
+        "status_message": f"chassis {where} was asked to start it",
+        "chassis": where,
+        "namespace_name": None,
+        "interface_name": None,
+        "since": None,
+    }
+    if binding is not None and binding.status_code is not None:
+        status["status_code"] = binding.status_code
+        status["status_message"] = binding.status_message
+        status["namespace_name"] = binding.namespace_name
+        status["interface_name"] = binding.interface_name
+        status["since"] = binding.since
+    if where in dead:
+        status["status_code"] = "error"
+        status["status_message"] = f"chassis {where} is dead and {reason or 'no other was found'}"
+    return status
+
+
+def _connection_status(
+    service: nb.VPNService,
+    row: nb.IPsecConnection,
+    problem: str | None,
+    container: Mapping[str, Any] | None,
+    tunnel: sb.IPsecTunnel | None,
+) -> tuple[str, str]:
+    if problem is not None:
+        return "error", problem
+    if row.enabled is False or service.enabled is False:
+        who = "the connection" if row.enabled is False else "its VPN service"
+        return "disabled", f"{who} is disabled; traffic to its peer subnets is dropped"
+    if container is None:
+        return "down", "no container runs yet"
+    if container["status_code"] != "running":
+        return "down", f"container {container['status_code']}: {container['status_message']}"
+    return _tunnel_status(container["chassis"], tunnel)
+
+
+def _tunnel_status(chassis: str, tunnel: sb.IPsecTunnel | None) -> tuple[str, str]:
+    if tunnel is None:
+        return "down", f"chassis {chassis} has not reported on the tunnel yet"
+    if tunnel.state == "up":
+        return "up", f"{tunnel.ike_algorithms}; {tunnel.esp_algorithms}".strip("; ")
+    return "down", tunnel.last_error or f"{tunnel.state}: no reason is known yet"
+
+
+def _service_status(
+    row: nb.VPNService,
+    service: Service | None,
+    problem: str | None,
+    states: Iterable[tuple[nb.IPsecConnection, str, str]],
+) -> tuple[str, str]:
+    if problem is not None or service is None:
+        return "error", problem or "not compiled yet"
+    if row.enabled is False:
+        return "disabled", "the VPN service is disabled"
+    wanted = [each for each in states if each[1] != "disabled"]
+    if not wanted:
+        return "down", "no enabled connection"
+    up = [each for each in wanted if each[1] == "up"]
+    message = f"{len(up)} of {len(wanted)} tunnels up"
+    waiting = sorted((each for each in wanted if each[1] != "up"), key=lambda each: each[0].name)
+    if waiting:
+        connection, _, reason = waiting[0]
+        message += f"; {connection.name}: {reason}"
+    status = "up" if not waiting else "partial" if up else "down"
+    return status, message

@@ -1,0 +1,260 @@
+"""Node 'vpn': the VPN services and connections that can be served, and what is wrong with the rest.
+
+A row with a problem harms only itself.  Of two rows that cannot stand beside
+each other the first by name stays good, so the verdict does not depend on the
+order in which rows came.
+
+A connection whose subnets can be read is guarded even when it is disabled or
+has another problem: its traffic is dropped rather than sent out in clear.
+"""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from ..lib import nb, vpn
+from . import en_router
+from .en_router import Router
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection that can be served."""
+
+    row: nb.IPsecConnection
+    ike_policy: nb.IKEPolicy | None
+    ipsec_policy: nb.IPsecPolicy | None
+
+    @property
+    def enabled(self) -> bool:
+        return self.row.enabled is not False
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A VPN service that can be served on 'router'."""
+
+    row: nb.VPNService
+    router: UUID
+    connections: tuple[Connection, ...]
+
+    @property
+    def enabled(self) -> bool:
+        return self.row.enabled is not False
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Traffic of a connection that must not cross 'router' in clear."""
+
+    connection: UUID
+    router: UUID
+    local_subnets: tuple[str, ...]
+    peer_subnets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VPN:
+    """What can be served, what is guarded, and sentences on rows with a problem."""
+
+    services: tuple[Service, ...] = ()
+    guards: tuple[Guard, ...] = ()
+    problems: Mapping[UUID, str] = field(default_factory=dict)
+
+
+def run(
+    services: Mapping[UUID, nb.VPNService],
+    connections: Mapping[UUID, nb.IPsecConnection],
+    ike_policies: Mapping[UUID, nb.IKEPolicy],
+    ipsec_policies: Mapping[UUID, nb.IPsecPolicy],
+    routers: Mapping[UUID, Router],
+) -> VPN:
+    """Returns the verdict on every VPN_Service and IPsec_Connection row."""
+    problems: dict[UUID, str] = {}
+    guards: list[Guard] = []
+    by_router: dict[UUID, list[tuple[nb.VPNService, Connection]]] = {}
+    placed = _place_services(services.values(), routers, problems)
+    for service, router in placed:
+        members = _find_members(service, connections, ike_policies, ipsec_policies)
+        guards.extend(_guard(service, router, members))
+        for each in members:
+            problem = _problem(each, service, router)
+            if problem is not None:
+                problems[each.row.uuid] = problem
+            elif service.uuid not in problems:
+                by_router.setdefault(router.uuid, []).append((service, each))
+    for pairs in by_router.values():
+        problems.update(vpn.sibling_problems((service, each.row) for service, each in pairs))
+    good = [
+        Service(service, router.uuid, _find_good(service, by_router, router, problems))
+        for service, router in placed
+        if service.uuid not in problems
+    ]
+    return VPN(tuple(good), tuple(guards), problems)
+
+
+def _find_members(
+    service: nb.VPNService,
+    connections: Mapping[UUID, nb.IPsecConnection],
+    ike_policies: Mapping[UUID, nb.IKEPolicy],
+    ipsec_policies: Mapping[UUID, nb.IPsecPolicy],
+) -> list[Connection]:
+    rows = (connections[uuid] for uuid in service.connections if uuid in connections)
+    return [
+        Connection(
+            row,
+            ike_policies.get(row.ike_policy) if row.ike_policy else None,
+            ipsec_policies.get(row.ipsec_policy) if row.ipsec_policy else None,
+        )
+        for row in sorted(rows, key=lambda row: (row.name, row.uuid))
+    ]
+
+
+def _find_good(
+    service: nb.VPNService,
+    by_router: Mapping[UUID, Sequence[tuple[nb.VPNService, Connection]]],
+    router: Router,
+    problems: Mapping[UUID, str],
+) -> tuple[Connection, ...]:
+    pairs = by_router.get(router.uuid, ())
+    return tuple(
+        each
+        for owner, each in pairs
+        if owner.uuid == service.uuid and each.row.uuid not in problems
+    )
+
+
+@functools.lru_cache(maxsize=65536)
+def _problem(connection: Connection, service: nb.VPNService, router: Router) -> str | None:
+    """Returns what is wrong with a connection, without its siblings."""
+    problem = vpn.connection_problem(connection.row, service)
+    for policy in (connection.ike_policy, connection.ipsec_policy):
+        if problem is None and policy is not None:
+            found = vpn.policy_problem(policy)
+            problem = None if found is None else f"policy {policy.name}: {found}"
+    return problem or _network_problem(connection.row, router)
+
+
+def _place_services(
+    rows: Iterable[nb.VPNService],
+    routers: Mapping[UUID, Router],
+    problems: dict[UUID, str],
+) -> list[tuple[nb.VPNService, Router]]:
+    """Returns each service whose router is known, and notes problems of services."""
+    names: dict[str, list[Router]] = {}
+    for router in routers.values():
+        for name in {router.name, str(router.uuid)}:
+            names.setdefault(name, []).append(router)
+    owners: dict[str, tuple[UUID, str]] = {}
+    placed = []
+    for row in sorted(rows, key=lambda row: (row.name, row.uuid)):
+        problem = _service_problem(row)
+        found = names.get(row.router, [])
+        if len(found) == 1:
+            placed.append((row, found[0]))
+            problem = problem or _router_problem(row, found[0]) or _claim(row, found[0], owners)
+        elif problem is None:
+            problem = _find_problem(row.router, len(found))
+        if problem is not None:
+            problems[row.uuid] = problem
+    return placed
+
+
+def _find_problem(name: str, count: int) -> str:
+    if count == 0:
+        return f"router {name} not found in OVN_Northbound"
+    return f"{count} routers of OVN_Northbound are named {name}; give the UUID of one"
+
+
+def _claim(
+    row: nb.VPNService, router: Router, owners: dict[str, tuple[UUID, str]]
+) -> str | None:
+    """Notes the external addresses of 'row'; an address serves one router only."""
+    for address in row.external_ips:
+        owner = owners.get(address)
+        if owner is not None and owner[0] != router.uuid:
+            return f"external address {address} is used by {owner[1]} on another router"
+    for address in row.external_ips:
+        owners.setdefault(address, (router.uuid, row.name))
+    return None
+
+
+@functools.lru_cache(maxsize=65536)
+def _router_problem(row: nb.VPNService, router: Router) -> str | None:
+    """Returns what keeps 'router' from serving 'row' in address mode routed."""
+    if router.is_gateway:
+        return f"router {router.name} is a gateway router, which is not served yet"
+    if not router.gateway_ports:
+        return f"router {router.name} has no distributed gateway port"
+    for address in row.external_ips:
+        if address in router.addresses:
+            return (
+                f"external address {address} is an address of router {router.name};"
+                " mode routed needs one of its own"
+            )
+        if address in router.nat_addresses:
+            return f"external address {address} is used by a NAT rule of router {router.name}"
+        if find_gateway_port(router, address) is None:
+            return (
+                f"external address {address} is in no network of the"
+                f" {len(router.gateway_ports)} gateway ports of router {router.name}"
+            )
+    return None
+
+
+def find_gateway_port(router: Router, address: str) -> en_router.GatewayPort | None:
+    """Returns the gateway port through which 'address' is reached, if that is clear."""
+    if len(router.gateway_ports) == 1:
+        return router.gateway_ports[0]
+    parsed = ipaddress.ip_address(address)
+    for port in router.gateway_ports:
+        if any(parsed in network for network in port.networks):
+            return port
+    return None
+
+
+@functools.lru_cache(maxsize=65536)
+def _service_problem(row: nb.VPNService) -> str | None:
+    return vpn.service_problem(row)
+
+
+@functools.lru_cache(maxsize=65536)
+def _network_problem(row: nb.IPsecConnection, router: Router) -> str | None:
+    """Returns a sentence if a peer subnet is also a network of the router itself."""
+    for peer in vpn.parse_subnets(row.peer_subnets):
+        for network in router.networks:
+            if peer.version == network.version and peer.overlaps(network):
+                return f"peer subnet {peer} overlaps network {network} of router {router.name}"
+    return None
+
+
+@functools.lru_cache(maxsize=65536)
+def _overlap(some: tuple[str, ...], others: tuple[str, ...]) -> bool:
+    return any(
+        each.version == other.version and each.overlaps(other)
+        for each in vpn.parse_subnets(some)
+        for other in vpn.parse_subnets(others)
+    )
+
+
+def _guard(
+    service: nb.VPNService, router: Router, members: Iterable[Connection]
+) -> list[Guard]:
+    """Returns the guards of the connections whose subnets make sense on 'router'."""
+    local = vpn.parse_subnets(service.local_subnets)
+    return [
+        Guard(each.row.uuid, router.uuid, _format(local), _format(peers))
+        for each in members
+        if local
+        and (peers := vpn.parse_subnets(each.row.peer_subnets))
+        and not _overlap(service.local_subnets, each.row.peer_subnets)
+        and _network_problem(each.row, router) is None
+    ]
+
+
+def _format(networks: Iterable[en_router.Network]) -> tuple[str, ...]:
+    return tuple(str(network) for network in networks)

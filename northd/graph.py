@@ -1,0 +1,131 @@
+"""Every node and every input of svc-northd; no logic.
+
+    nb.*, ovn.* ──> router ──> vpn ──> container ──> transit
+    nb.*, sb.*, alive ──> chassis ──┐      │            │
+    sb.Container_Binding ───────────┴──> binding ──> ready ──> redirect
+                                           │                     │
+         southbound, redirect_rows  <──────┴─────────────────────┤
+         ovn  <───────────────────────────────────────────────── ┤
+         container_status, vpn_status  <─────────────────────────┘
+
+The last four rows of the drawing are the outputs: rows that should be there,
+which the sync_* modules hold against the rows that are.
+"""
+
+from __future__ import annotations
+
+from ..lib import nb, sb
+from ..lib.rows import Row
+from . import (
+    en_binding,
+    en_chassis,
+    en_container,
+    en_options,
+    en_ovn,
+    en_redirect,
+    en_router,
+    en_southbound,
+    en_status,
+    en_transit,
+    en_vpn,
+    ovn,
+)
+from .engine import Node
+
+NB_CLASSES: tuple[type[Row], ...] = (
+    nb.SVCGlobal,
+    nb.VPNService,
+    nb.IPsecConnection,
+    nb.IKEPolicy,
+    nb.IPsecPolicy,
+    nb.ContainerGroup,
+    nb.ChassisGroup,
+    nb.Chassis,
+    nb.ServiceContainer,
+)
+SB_CLASSES: tuple[type[Row], ...] = (
+    sb.SBGlobal,
+    sb.Chassis,
+    sb.ChassisPrivate,
+    sb.ChassisWeight,
+    sb.PortBinding,
+    sb.ContainerBinding,
+    sb.RedirectFlow,
+    sb.IPsecTunnel,
+)
+
+SOURCES = tuple(
+    Node(f"{prefix}.{row_class.TABLE}")
+    for prefix, classes in (("nb", NB_CLASSES), ("sb", SB_CLASSES), ("ovn", ovn.ROW_CLASSES))
+    for row_class in classes
+)
+
+NODES = (
+    *SOURCES,
+    Node("alive"),
+    Node("options", ("nb.SVC_Global",), en_options.run),
+    Node("chassis", ("sb.Chassis", "nb.Chassis", "alive"), en_chassis.run),
+    Node(
+        "router",
+        (
+            "ovn.Logical_Router",
+            "ovn.Logical_Router_Port",
+            "ovn.Logical_Router_Static_Route",
+            "ovn.NAT",
+        ),
+        en_router.run,
+    ),
+    Node(
+        "vpn",
+        (
+            "nb.VPN_Service",
+            "nb.IPsec_Connection",
+            "nb.IKE_Policy",
+            "nb.IPsec_Policy",
+            "router",
+        ),
+        en_vpn.run,
+    ),
+    Node(
+        "container",
+        ("vpn", "nb.Service_Container", "nb.Container_Group", "nb.Chassis_Group"),
+        en_container.run,
+    ),
+    Node("transit", ("container", "router", "ovn.Logical_Router_Port"), en_transit.run),
+    Node("binding", ("container", "chassis", "sb.Container_Binding"), en_binding.run),
+    Node("ready", ("binding", "sb.Container_Binding", "sb.Port_Binding"), en_binding.find_ready),
+    Node("redirect", ("vpn", "router", "container", "transit", "ready"), en_redirect.run),
+    Node(
+        "southbound",
+        ("container", "transit", "binding", "chassis", "sb.Chassis", "options"),
+        en_southbound.run,
+    ),
+    Node("redirect_rows", ("redirect",), en_southbound.make_redirects),
+    Node("ovn", ("container", "transit", "binding", "redirect", "vpn", "router"), en_ovn.run),
+    Node(
+        "container_status",
+        (
+            "container",
+            "transit",
+            "binding",
+            "chassis",
+            "sb.Container_Binding",
+            "nb.Service_Container",
+        ),
+        en_status.run_containers,
+    ),
+    Node(
+        "vpn_status",
+        (
+            "vpn",
+            "nb.VPN_Service",
+            "nb.IPsec_Connection",
+            "sb.IPsec_Tunnel",
+            "binding",
+            "container_status",
+        ),
+        en_status.run_services,
+    ),
+)
+
+OUTPUTS = ("southbound", "redirect_rows", "ovn", "container_status", "vpn_status")

@@ -1,0 +1,70 @@
+"""Which chassis are alive, by svc-northd's own clock.
+
+A chassis is alive while its heartbeat moves.  Clocks of chassis are not
+trusted: what counts is when this process last saw the number change.  That
+memory is lost with the process, so a new svc-northd begins with the verdict
+that stands in Chassis_Weight and gives each chassis the full time again: it
+moves nothing that is fine.
+
+Time in which this process itself did not run, or had no southbound, is not
+held against a chassis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ..lib import sb
+
+PASS_INTERVAL_MS = 500
+_STALL_MS = 3 * PASS_INTERVAL_MS
+
+
+@dataclass(slots=True)
+class _Pulse:
+    mark: tuple[str, int]
+    seen_ms: int
+    alive: bool
+
+
+class Liveness:
+    """Keeps when each heartbeat was last seen to move."""
+
+    def __init__(self) -> None:
+        self._pulses: dict[str, _Pulse] = {}
+        self._last_pass_ms: int | None = None
+
+    def update(
+        self,
+        now_ms: int,
+        dead_after_ms: int,
+        heartbeats: Iterable[sb.ChassisPrivate],
+        weights: Iterable[sb.ChassisWeight],
+    ) -> Mapping[str, bool]:
+        """Returns whether each chassis with a heartbeat is alive at 'now_ms' (monotonic)."""
+        self._forgive_stall(now_ms)
+        known_dead = {weight.chassis for weight in weights if not weight.alive}
+        rows = {row.name: row for row in heartbeats}
+        for name in self._pulses.keys() - rows.keys():
+            del self._pulses[name]
+        for name, row in rows.items():
+            self._beat(name, (row.incarnation, row.heartbeat), now_ms, name in known_dead)
+        for pulse in self._pulses.values():
+            if now_ms - pulse.seen_ms > dead_after_ms:
+                pulse.alive = False
+        return {name: pulse.alive for name, pulse in sorted(self._pulses.items())}
+
+    def _beat(self, name: str, mark: tuple[str, int], now_ms: int, known_dead: bool) -> None:
+        pulse = self._pulses.get(name)
+        if pulse is None:
+            self._pulses[name] = _Pulse(mark, now_ms, not known_dead)
+        elif pulse.mark != mark:
+            self._pulses[name] = _Pulse(mark, now_ms, True)
+
+    def _forgive_stall(self, now_ms: int) -> None:
+        last, self._last_pass_ms = self._last_pass_ms, now_ms
+        if last is None or now_ms - last <= _STALL_MS:
+            return
+        for pulse in self._pulses.values():
+            pulse.seen_ms += now_ms - last
