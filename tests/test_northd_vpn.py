@@ -1,0 +1,296 @@
+"""svc-northd from VPN rows to the southbound and OVN: the main scenario, and bad rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ..lib import sealing
+from .cloud import Cloud
+from .ovsdb import Databases
+
+
+@pytest.fixture
+def cloud(databases: Databases, caplog: pytest.LogCaptureFixture) -> Iterator[Cloud]:
+    """A cloud of three chassis and one router, held to the laws at the end."""
+    made = Cloud(databases)
+    made.add_chassis("hv1", "hv2", "hv3")
+    made.add_router("tenant-router")
+    made.settle()
+    yield made
+    made.laws()
+    made.northd.close()
+
+
+def _policies(cloud: Cloud) -> dict[str, dict[str, Any]]:
+    return {
+        dict(row["external_ids"][1])["ovnsvc-key"].split("/")[1]: row
+        for row in cloud.ovn.rows("Logical_Router_Policy")
+    }
+
+
+def test_vpn_and_connection_become_everything(cloud: Cloud) -> None:
+    vpn = cloud.add_vpn("mercury", "tenant-router")
+    connection = cloud.add_connection(vpn, "to-venus")
+    cloud.settle()
+    binding = cloud.find(cloud.sb, "Container_Binding")
+    container, chassis = binding["container"], binding["chassis"]
+    assert container.startswith("vpn-")
+    configuration = json.loads(binding["configuration"])
+    assert configuration["outer_addresses"] == ["1.0.0.100"]
+    assert configuration["connections"][0]["peer_subnets"] == ["192.168.2.0/24"]
+    sealed = dict(binding["secrets"][1])[connection]
+    assert sealing.unseal(sealed, cloud.chassis[chassis].private_key) == "a secret of two"
+    assert "a secret" not in json.dumps(cloud.sb.dump())
+    port = cloud.find(cloud.ovn, "Logical_Switch_Port", name=container)
+    assert dict(port["options"][1]) == {"requested-chassis": chassis}
+    policies = _policies(cloud)
+    assert policies["reroute"]["nexthops"] == "169.254.0.2"
+    assert policies["drop-out"]["match"] == (
+        "ip4.src == 192.168.1.0/24 && ip4.dst == 192.168.2.0/24"
+    )
+    assert policies["drop-in"]["action"] == "drop"
+    nat = cloud.find(cloud.ovn, "NAT", external_ip="1.0.0.100")
+    assert nat["options"] == ["map", [["stateless", "true"]]]
+    row = cloud.find(cloud.nb, "Service_Container")
+    assert (row["status_code"], row["chassis"]) == ("running", chassis)
+    assert (row["namespace_name"], row["interface_name"]) == (container, container)
+
+
+def test_redirect_waits_for_the_container_but_the_drop_does_not(cloud: Cloud) -> None:
+    for chassis in cloud.chassis.values():
+        chassis.obeys = False
+    vpn = cloud.add_vpn("mercury", "tenant-router")
+    cloud.add_connection(vpn, "to-venus")
+    cloud.settle()
+    assert set(_policies(cloud)) == {"drop-out", "drop-in", "drop-loop"}
+    assert cloud.find(cloud.nb, "Service_Container")["status_code"] == "starting"
+    for chassis in cloud.chassis.values():
+        chassis.obeys = True
+    cloud.settle()
+    assert "reroute" in _policies(cloud)
+
+
+def test_deleting_the_vpn_leaves_nothing(cloud: Cloud) -> None:
+    before = cloud.dump()
+    vpn = cloud.add_vpn("mercury", "tenant-router")
+    connection = cloud.add_connection(vpn, "to-venus")
+    cloud.settle()
+    cloud.chassis[cloud.find(cloud.sb, "Container_Binding")["chassis"]].report_tunnel(connection)
+    cloud.settle()
+    cloud.nb.delete("VPN_Service")
+    cloud.settle()
+    assert _without_versions(cloud.dump()) == _without_versions(before)
+
+
+def test_status_and_reasons_come_north(cloud: Cloud) -> None:
+    vpn = cloud.add_vpn("mercury", "tenant-router")
+    connection = cloud.add_connection(vpn, "to-venus")
+    cloud.settle()
+    assert cloud.find(cloud.nb, "IPsec_Connection")["status"] == "down"
+    chassis = cloud.chassis[cloud.find(cloud.sb, "Container_Binding")["chassis"]]
+    chassis.report_tunnel(connection, "down", "authentication failed: the pre-shared keys differ")
+    cloud.settle()
+    row = cloud.find(cloud.nb, "IPsec_Connection")
+    assert row["status_message"] == "authentication failed: the pre-shared keys differ"
+    assert "authentication failed" in cloud.find(cloud.nb, "VPN_Service")["status_message"]
+    chassis.report_tunnel(connection, "up")
+    cloud.settle()
+    assert cloud.find(cloud.nb, "VPN_Service")["status"] == "up"
+    assert cloud.find(cloud.nb, "VPN_Service")["status_message"] == "1 of 1 tunnels up"
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"local_subnets": "192.168.1.5/24"}, "did you mean 192.168.1.0/24"),
+        ({"router": "nowhere"}, "router nowhere not found in OVN_Northbound"),
+        ({"external_ips": "1.0.0.2"}, "is an address of router tenant-router"),
+        ({"external_ips": "rubbish"}, "is not an IP address"),
+        ({"local_subnets": ["set", ["10.0.0.0/8", "10.1.0.0/16"]]}, "overlaps"),
+        ({"external_ips": ["set", []]}, "no external address is given"),
+        ({"address_mode": "dedicated"}, "not yet served"),
+    ],
+)
+def test_bad_service_harms_only_itself(
+    cloud: Cloud, columns: dict[str, Any], sentence: str
+) -> None:
+    good = cloud.add_vpn("good", "tenant-router")
+    cloud.add_connection(good, "to-venus")
+    bad = cloud.add_vpn("bad", **{"router": "tenant-router", "external_ips": "1.0.0.101", **columns})
+    cloud.settle()
+    row = cloud.find(cloud.nb, "VPN_Service", name="bad")
+    assert row["status"] == "error"
+    assert sentence in row["status_message"]
+    assert cloud.find(cloud.nb, "Service_Container")["status_code"] == "running"
+    mended = {"router": "tenant-router", "external_ips": "1.0.0.101", "address_mode": "routed"}
+    where = [["_uuid", "==", ["uuid", bad]]]
+    cloud.nb.update("VPN_Service", where, local_subnets="10.9.0.0/24", **mended)
+    cloud.settle()
+    assert cloud.find(cloud.nb, "VPN_Service", name="bad")["status"] == "down"
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"peer_subnets": "192.168.1.0/24"}, "overlaps local subnet 192.168.1.0/24"),
+        ({"peer_subnets": "300.0.0.0/8"}, "is not a subnet"),
+        ({"psk": ["set", []]}, "no pre-shared key is given"),
+        ({"peer_address": "venus"}, "is not an IP address"),
+        ({"name": "to-venus", "peer_subnets": "10.2.0.0/24"}, "already exists"),
+        ({"peer_subnets": "192.168.2.128/25"}, "overlaps peer subnet 192.168.2.0/24"),
+        ({"dpd_interval": 60, "dpd_timeout": 60}, "must be greater"),
+    ],
+)
+def test_bad_connection_harms_only_itself(
+    cloud: Cloud, columns: dict[str, Any], sentence: str
+) -> None:
+    vpn = cloud.add_vpn("mercury", "tenant-router")
+    good = cloud.add_connection(vpn, "to-venus")
+    settings = {"name": "zz", "peer_address": "1.0.0.4", "peer_subnets": "192.168.3.0/24"}
+    bad = cloud.add_connection(vpn, **{**settings, **columns})
+    cloud.settle()
+    rows = {row["_uuid"][1]: row for row in cloud.nb.rows("IPsec_Connection")}
+    wrong = [row for row in rows.values() if row["status"] == "error"]
+    assert len(wrong) == 1
+    assert sentence in wrong[0]["status_message"]
+    configuration = json.loads(cloud.find(cloud.sb, "Container_Binding")["configuration"])
+    assert len(configuration["connections"]) == 1
+    where = [["_uuid", "==", ["uuid", bad]]]
+    cloud.nb.update("IPsec_Connection", where, psk="x", dpd_interval=["set", []], **settings)
+    cloud.settle()
+    assert {row["status"] for row in cloud.nb.rows("IPsec_Connection")} == {"down"}
+    assert good in rows
+
+
+def test_router_that_appears_later_and_goes_again(cloud: Cloud) -> None:
+    vpn = cloud.add_vpn("mercury", "late-router")
+    cloud.add_connection(vpn, "to-venus")
+    cloud.settle()
+    assert cloud.find(cloud.nb, "VPN_Service")["status"] == "error"
+    cloud.add_router("late-router")
+    cloud.settle()
+    assert cloud.find(cloud.nb, "VPN_Service")["status"] == "down"
+    assert len(cloud.sb.rows("Container_Binding")) == 1
+    cloud.ovn.delete("Logical_Router", [["name", "==", "late-router"]])
+    cloud.settle()
+    row = cloud.find(cloud.nb, "VPN_Service")
+    assert row["status_message"] == "router late-router not found in OVN_Northbound"
+    assert cloud.sb.rows("Container_Binding") == []
+    assert cloud.ovn.rows("Logical_Switch") == []
+
+
+def test_disabled_connection_stays_guarded(cloud: Cloud) -> None:
+    vpn = cloud.add_vpn("mercury", "tenant-router")
+    cloud.add_connection(vpn, "to-venus", enabled=False)
+    cloud.settle()
+    assert set(_policies(cloud)) == {"drop-out", "drop-in", "drop-loop"}
+    assert cloud.find(cloud.nb, "IPsec_Connection")["status"] == "disabled"
+
+
+def test_router_without_default_route_gets_one_to_the_peer(cloud: Cloud) -> None:
+    cloud.ovn.update("Logical_Router", [], static_routes=["set", []])
+    vpn = cloud.add_vpn("mercury", "tenant-router")
+    cloud.add_connection(vpn, "to-venus")
+    cloud.settle()
+    prefixes = {row["ip_prefix"] for row in cloud.ovn.rows("Logical_Router_Static_Route")}
+    assert prefixes == {"1.0.0.100/32", "192.168.2.0/24"}
+
+
+def test_transit_avoids_what_the_router_has(cloud: Cloud) -> None:
+    cloud.add_router("odd", gateway="2.0.0.2/24", inside="169.254.0.1/24")
+    vpn = cloud.add_vpn("mercury", "odd", external_ips="2.0.0.100")
+    cloud.add_connection(vpn, "to-venus")
+    cloud.settle()
+    port = cloud.find(cloud.sb, "Port_Binding")
+    assert port["addresses"] == "169.254.1.2/30"
+
+
+def test_router_with_no_room_for_a_transit_says_so(cloud: Cloud) -> None:
+    cloud.add_router("full", gateway="2.0.0.2/24", inside="169.254.0.1/16")
+    cloud.add_vpn("mercury", "full", external_ips="2.0.0.100")
+    cloud.settle()
+    assert "no free /30" in cloud.find(cloud.nb, "Service_Container")["status_message"]
+
+
+def test_dead_chassis_is_left_for_another(cloud: Cloud) -> None:
+    cloud.nb.update("SVC_Global", [], options=["map", [["chassis-dead-after", "600"]]])
+    vpn = cloud.add_vpn("mercury", "tenant-router")
+    cloud.add_connection(vpn, "to-venus")
+    cloud.settle()
+    first = cloud.find(cloud.sb, "Container_Binding")["chassis"]
+    cloud.chassis[first].alive = False
+    cloud.wait_for(
+        lambda: [row["chassis"] for row in cloud.sb.rows("Container_Binding")] not in ([], [first]),
+        "the container to move",
+    )
+    cloud.settle()
+    assert cloud.find(cloud.sb, "Chassis_Weight", chassis=first)["alive"] is False
+    assert cloud.find(cloud.nb, "Service_Container")["status_code"] == "running"
+    cloud.chassis[first].alive = True
+    cloud.wait_for(
+        lambda: cloud.find(cloud.sb, "Chassis_Weight", chassis=first)["alive"], "its return"
+    )
+    cloud.settle()
+    assert cloud.find(cloud.sb, "Container_Binding")["chassis"] != first
+
+
+def test_refusals_are_counted_in_words(cloud: Cloud) -> None:
+    problems = ["map", [["ipsec", "charon-systemd is not installed"]]]
+    cloud.sb.update("Chassis", [], service_types=["set", []], service_problems=problems)
+    vpn = cloud.add_vpn("mercury", "tenant-router")
+    cloud.add_connection(vpn, "to-venus")
+    cloud.settle()
+    row = cloud.find(cloud.nb, "Service_Container")
+    assert row["status_code"] == "error"
+    assert row["status_message"] == (
+        "no chassis can run it, 3 refused: "
+        "3 without service type ipsec (charon-systemd is not installed)"
+    )
+    cloud.sb.update("Chassis", [["name", "==", "hv2"]], service_types="ipsec")
+    cloud.settle()
+    assert cloud.find(cloud.sb, "Container_Binding")["chassis"] == "hv2"
+
+
+def test_numbers_follow_nb_cfg(cloud: Cloud) -> None:
+    cloud.nb.update("SVC_Global", [], nb_cfg=7)
+    cloud.wait_for(lambda: cloud.nb.rows("SVC_Global")[0]["hv_cfg"] == 7, "hv_cfg 7")
+    root = cloud.nb.rows("SVC_Global")[0]
+    assert (root["sb_cfg"], root["hv_cfg"]) == (7, 7)
+    ovn = cloud.ovn.rows("NB_Global")[0]
+    assert ovn["nb_cfg"] == cloud.sb.rows("SB_Global")[0]["ovn_nb_cfg"]
+
+
+def test_new_northd_moves_nothing(cloud: Cloud) -> None:
+    vpn = cloud.add_vpn("mercury", "tenant-router")
+    cloud.add_connection(vpn, "to-venus")
+    cloud.settle()
+    before = cloud.dump()
+    second = cloud.start_northd()
+    cloud.settle(cloud.northd, second)
+    assert not second.settled
+    cloud.northd.close()
+    cloud.northd = second
+    cloud.settle()
+    assert _without_versions(cloud.dump()) == _without_versions(before)
+
+
+def _without_versions(content: dict[str, Any]) -> dict[str, Any]:
+    """Returns a dump without what counts writes rather than says something."""
+    return {
+        database: {
+            table: [
+                {
+                    column: value
+                    for column, value in row.items()
+                    if column != "_version" and not column.endswith(("_timestamp", "heartbeat"))
+                }
+                for row in rows
+            ]
+            for table, rows in tables.items()
+        }
+        for database, tables in content.items()
+    }
