@@ -18,13 +18,14 @@ import base64
 import hashlib
 import os
 
-from nacl import bindings
+from nacl import bindings, exceptions
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, SealedBox
 
 from .errors import ConfigError
 
 _SEED_BYTES = 32
+_PROBE_SEED = base64.b64encode(bytes(_SEED_BYTES)).decode()
 
 
 def make_seed() -> str:
@@ -42,6 +43,22 @@ def format_public_key(private_key: bytes) -> str:
     return base64.b64encode(bytes(PrivateKey(private_key).public_key)).decode()
 
 
+def is_seed(seed: str | None) -> bool:
+    """Returns whether 'seed' is one that make_seed() could have made."""
+    try:
+        return seed is not None and bool(_decode(seed, "seal_seed"))
+    except ConfigError:
+        return False
+
+
+def is_public_key(public_key: str | None) -> bool:
+    """Returns whether something can be sealed to 'public_key'."""
+    try:
+        return public_key is not None and bool(seal("", public_key, _PROBE_SEED, ""))
+    except ConfigError:
+        return False
+
+
 def seal(secret: str, public_key: str, seed: str, context: str) -> str:
     """Returns 'secret' sealed to 'public_key' (both base64 but the secret).
 
@@ -54,7 +71,10 @@ def seal(secret: str, public_key: str, seed: str, context: str) -> str:
         digest.update(len(part).to_bytes(8, "big") + part)
     public, private = bindings.crypto_box_seed_keypair(digest.digest())
     nonce = hashlib.blake2b(public + recipient, digest_size=bindings.crypto_box_NONCEBYTES)
-    box = bindings.crypto_box(secret.encode(), nonce.digest(), recipient, private)
+    try:
+        box = bindings.crypto_box(secret.encode(), nonce.digest(), recipient, private)
+    except (CryptoError, exceptions.RuntimeError) as error:
+        raise ConfigError("nothing can be sealed to the public key of the chassis") from error
     return base64.b64encode(public + box).decode()
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from uuid import UUID
 
-from ..lib import nb, sb
+from ..lib import nb, sb, sealing
 from .scheduler import UNLIMITED, Candidate
 
 DEFAULT_WEIGHT = 1
@@ -33,5 +34,8 @@ def _make(row: sb.Chassis, word: nb.Chassis | None, alive: bool) -> Candidate:
         limit=UNLIMITED if limit is None else limit,
         drain=word.drain if word else False,
         alive=alive,
-        has_key=bool(row.public_key),
+        has_key=_is_public_key(row.public_key),
     )
+
+
+_is_public_key = functools.lru_cache(maxsize=4096)(sealing.is_public_key)

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import ovs.vlog
 
-from ..lib import nb
+from ..lib import nb, sealing
 
 vlog = ovs.vlog.Vlog("en_options")
 
@@ -37,7 +37,7 @@ def run(rows: Mapping[UUID, nb.SVCGlobal]) -> Options:
             heartbeat_interval_ms=_read(row, "heartbeat-interval", 100, 1000),
             chassis_dead_after_ms=_read(row, "chassis-dead-after", 500, 4000),
             container_mtu=_read(row, "container-mtu", 1280, DEFAULT_CONTAINER_MTU),
-            seal_seed=row.seal_seed,
+            seal_seed=row.seal_seed if sealing.is_seed(row.seal_seed) else None,
         )
     return Options()
 

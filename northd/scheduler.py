@@ -199,7 +199,7 @@ def _refuse_type(request: Request, candidate: Candidate) -> str | None:
 
 
 def _refuse_keyless(_request: Request, candidate: Candidate) -> str | None:
-    return None if candidate.has_key else "without a public key"
+    return None if candidate.has_key else "without a usable public key"
 
 
 def _refuse_dead(_request: Request, candidate: Candidate) -> str | None:

@@ -23,7 +23,7 @@ def plan_global(session: Session, southbound: Session, hv_cfg: int, now_ms: int)
     before = rows[0] if rows else None
     compiled = next(iter(southbound.rows(sb.SBGlobal).values()), None)
     columns: dict[str, Any] = {}
-    if before is None or before.seal_seed is None:
+    if before is None or not sealing.is_seed(before.seal_seed):
         columns["seal_seed"] = sealing.make_seed()
     if compiled is not None:
         columns.update(nb_cfg_timestamp=compiled.nb_cfg_timestamp, sb_cfg=compiled.nb_cfg)

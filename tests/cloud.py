@@ -13,13 +13,11 @@ from collections.abc import Callable
 from typing import Any
 
 import ovs.poller
-import ovs.vlog
 
 from ..lib import sealing
 from ..northd.main import Northd
+from .logs import Logs
 from .ovsdb import Databases, wait_until
-
-STEP_LIMIT = 2000
 
 
 class FakeChassis:
@@ -89,11 +87,11 @@ class FakeChassis:
 class Cloud:
     """Three databases, a svc-northd, chassis."""
 
-    def __init__(self, databases: Databases) -> None:
+    def __init__(self, databases: Databases, logs: Logs) -> None:
         self.databases = databases
+        self.logs = logs
         self.nb, self.sb, self.ovn = databases.nb, databases.sb, databases.ovn_nb
         self.chassis: dict[str, FakeChassis] = {}
-        self.warnings: list[str] = []
         self.ovn.insert("NB_Global")
         self.northd = self.start_northd()
 
@@ -110,14 +108,14 @@ class Cloud:
         """Adds a router with a distributed gateway port, a default route and SNAT."""
         tag = name.replace("-", "")
         inside = inside or "192.168.1.1/24"
-        row = {
+        row: dict[str, Any] = {
             "name": name,
             "ports": ["set", [["named-uuid", f"out{tag}"], ["named-uuid", f"in{tag}"]]],
             "static_routes": ["named-uuid", f"default{tag}"],
             "nat": ["named-uuid", f"snat{tag}"],
         }
         gateway_chassis = {"name": f"{name}-hv1", "chassis_name": "hv1", "priority": 1}
-        ports = {
+        ports: dict[str, dict[str, Any]] = {
             f"out{tag}": {
                 "name": f"{name}-out",
                 "mac": "0a:00:00:00:00:01",
@@ -127,7 +125,7 @@ class Cloud:
             f"in{tag}": {"name": f"{name}-in", "mac": "0a:00:00:00:00:02", "networks": inside},
         }
         route = {"ip_prefix": "0.0.0.0/0", "nexthop": "1.0.0.1"}
-        snat = {"type": "snat", "external_ip": gateway.split("/")[0], "logical_ip": inside}
+        snat = {"type": "snat", "external_ip": gateway.partition("/")[0], "logical_ip": inside}
         operations = [
             _insert("Gateway_Chassis", gateway_chassis, f"gc{tag}"),
             *(_insert("Logical_Router_Port", port, uuid) for uuid, port in ports.items()),
@@ -223,6 +221,7 @@ class Cloud:
         self.northd.recover()
         self.settle()
         assert self.dump() == before, "a recompute changed something"
+        assert self.logs.find_warnings() == []
 
     def find(self, database: Any, table: str, **columns: Any) -> dict[str, Any]:
         """Returns the one row whose columns have these values."""

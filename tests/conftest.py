@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from .logs import LOGS, Logs
 from .ovsdb import Databases
+
+LOGS.install()
+
+
+@pytest.fixture
+def logs() -> Logs:
+    """What is logged during the test."""
+    LOGS.clear()
+    return LOGS
 
 
 @pytest.fixture

@@ -10,13 +10,14 @@ import pytest
 
 from ..lib import sealing
 from .cloud import Cloud
+from .logs import Logs
 from .ovsdb import Databases
 
 
 @pytest.fixture
-def cloud(databases: Databases, caplog: pytest.LogCaptureFixture) -> Iterator[Cloud]:
+def cloud(databases: Databases, logs: Logs) -> Iterator[Cloud]:
     """A cloud of three chassis and one router, held to the laws at the end."""
-    made = Cloud(databases)
+    made = Cloud(databases, logs)
     made.add_chassis("hv1", "hv2", "hv3")
     made.add_router("tenant-router")
     made.settle()
@@ -120,15 +121,16 @@ def test_bad_service_harms_only_itself(
 ) -> None:
     good = cloud.add_vpn("good", "tenant-router")
     cloud.add_connection(good, "to-venus")
-    bad = cloud.add_vpn("bad", **{"router": "tenant-router", "external_ips": "1.0.0.101", **columns})
+    settings = {"router": "tenant-router", "external_ips": "1.0.0.101"}
+    bad = cloud.add_vpn("bad", **{**settings, **columns})
     cloud.settle()
     row = cloud.find(cloud.nb, "VPN_Service", name="bad")
     assert row["status"] == "error"
     assert sentence in row["status_message"]
     assert cloud.find(cloud.nb, "Service_Container")["status_code"] == "running"
-    mended = {"router": "tenant-router", "external_ips": "1.0.0.101", "address_mode": "routed"}
     where = [["_uuid", "==", ["uuid", bad]]]
-    cloud.nb.update("VPN_Service", where, local_subnets="10.9.0.0/24", **mended)
+    mended = {**settings, "address_mode": "routed", "local_subnets": "10.9.0.0/24"}
+    cloud.nb.update("VPN_Service", where, **mended)
     cloud.settle()
     assert cloud.find(cloud.nb, "VPN_Service", name="bad")["status"] == "down"
 
@@ -217,6 +219,7 @@ def test_router_with_no_room_for_a_transit_says_so(cloud: Cloud) -> None:
 
 
 def test_dead_chassis_is_left_for_another(cloud: Cloud) -> None:
+    cloud.logs.allow("is dead: its heartbeat stopped")
     cloud.nb.update("SVC_Global", [], options=["map", [["chassis-dead-after", "600"]]])
     vpn = cloud.add_vpn("mercury", "tenant-router")
     cloud.add_connection(vpn, "to-venus")
@@ -253,6 +256,27 @@ def test_refusals_are_counted_in_words(cloud: Cloud) -> None:
     cloud.sb.update("Chassis", [["name", "==", "hv2"]], service_types="ipsec")
     cloud.settle()
     assert cloud.find(cloud.sb, "Container_Binding")["chassis"] == "hv2"
+
+
+def test_chassis_with_a_bad_key_gets_nothing(cloud: Cloud) -> None:
+    for key in ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "rubbish", ""):
+        cloud.sb.update("Chassis", [["name", "!=", "hv3"]], public_key=key)
+        for name in ("mercury", "mars"):
+            cloud.add_vpn(name, "tenant-router")
+        cloud.settle()
+        assert cloud.find(cloud.sb, "Container_Binding")["chassis"] == "hv3"
+        cloud.nb.delete("VPN_Service")
+        cloud.settle()
+
+
+def test_rubbish_in_the_root_row_is_mended_or_passed_over(cloud: Cloud) -> None:
+    cloud.logs.allow("is 'soon', not a number|is '-4', not a number")
+    options = ["map", [["heartbeat-interval", "soon"], ["container-mtu", "-4"]]]
+    cloud.nb.update("SVC_Global", [], seal_seed="rubbish", options=options)
+    cloud.add_vpn("mercury", "tenant-router")
+    cloud.settle()
+    assert cloud.find(cloud.sb, "Port_Binding")["mtu"] == 1442
+    assert sealing.is_seed(cloud.nb.rows("SVC_Global")[0]["seal_seed"])
 
 
 def test_numbers_follow_nb_cfg(cloud: Cloud) -> None:
