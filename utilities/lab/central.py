@@ -10,7 +10,7 @@ SVC_CTL = str(CHECKOUT / "utilities" / "svc-ctl")
 DAEMON = ("--detach", "--no-chdir", "-vconsole:emer", "-vsyslog:off", "-vfile:info")
 # Detect the death of a gateway chassis in about a second; OVN's own default is 3 s.
 BFD = ("bfd-min-rx=300", "bfd-min-tx=300", "bfd-mult=3")
-PROCESSES = ("ovnnb_db", "ovnsb_db", "ovn-northd")
+PROCESSES = ("ovnnb_db", "ovnsb_db", "ovn-northd", "svcnb_db", "svcsb_db", "svc-northd")
 
 
 def start(host: Host, name: str) -> None:
@@ -21,8 +21,8 @@ def start(host: Host, name: str) -> None:
         host.run(
             "ovn-northd",
             *DAEMON,
-            "--pidfile",
-            "--log-file",
+            "--pidfile=/run/ovn/ovn-northd.pid",
+            "--log-file=/var/log/ovn/ovn-northd.log",
             "--ovnnb-db=unix:/run/ovn/ovnnb_db.sock",
             "--ovnsb-db=unix:/run/ovn/ovnsb_db.sock",
         )

@@ -11,7 +11,7 @@ from .host import Host
 
 SVC_SB_PORT = 6652
 DATABASE = "/var/lib/openvswitch/conf.db"
-PROCESSES = ("ovsdb-server", "ovs-vswitchd", "ovn-controller")
+PROCESSES = ("ovsdb-server", "ovs-vswitchd", "ovn-controller", "svc-controller")
 
 
 def start(host: Host, name: str) -> None:
@@ -21,7 +21,12 @@ def start(host: Host, name: str) -> None:
     elif name == "ovs-vswitchd":
         start_vswitchd(host)
     elif name == "ovn-controller":
-        host.run("ovn-controller", *DAEMON, "--pidfile", "--log-file")
+        host.run(
+            "ovn-controller",
+            *DAEMON,
+            "--pidfile=/run/ovn/ovn-controller.pid",
+            "--log-file=/var/log/ovn/ovn-controller.log",
+        )
     else:
         host.run(SVC_CTL, "--no-monitor", "start_controller")
 

@@ -8,7 +8,6 @@ labs never meet each other.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
 
 from . import process
 from .errors import LabError
@@ -42,34 +41,37 @@ def build(fabric: Host) -> None:
     run_in_network(fabric, "ip", "-batch", "-", stdin="\n".join(lines))
 
 
-def plug(fabric: Host, host: Host, addresses: Mapping[str, str]) -> None:
-    """Gives 'host' a link into each network of 'addresses', called as the network.
+def plug(fabric: Host, host: Host) -> None:
+    """Gives 'host' a link, called as the network, into each network that it has to do with.
 
-    An address is "IP/LEN", or "" for a link that gets none.
+    A chassis' links into the underlay and the provider network get no address, as they become ports
+    of its bridges.
     """
-    for network in addresses:
-        unplug(fabric, host, network)
+    settings = host.settings
+    bridged = ("underlay", "provider") if settings["kind"] == "chassis" else ()
+    networks = [network for network in NETWORKS if network in settings or network in bridged]
     init = host.get_init()
     outside, inside = [], []
-    for network, address in addresses.items():
+    for network in networks:
         port = format_port(host, network)
+        unplug(fabric, port)
         outside += [
             f"link add {port} type veth peer name {network} netns {init}",
             f"link set {port} master {network} addrgenmode none up",
         ]
-        inside += [f"address add {address} dev {network}"] if address else []
-        inside += [f"link set {network} addrgenmode none up"]
+        if network not in bridged:
+            inside.append(f"address add {settings[network]} dev {network} nodad")
+        inside.append(f"link set {network} addrgenmode none up")
     run_in_network(fabric, "ip", "-batch", "-", stdin="\n".join(outside))
     host.run("ip", "-batch", "-", stdin="\n".join(inside))
-    # Frames without a final checksum die in the userspace datapath.
-    for network in addresses:
+    for network in networks:
         if network != "mgmt":
+            # Frames without a final checksum die in the userspace datapath.
             host.run("ethtool", "-K", network, "tx", "off")
 
 
-def unplug(fabric: Host, host: Host, network: str) -> None:
+def unplug(fabric: Host, port: str) -> None:
     """Removes the link of a host that died, in case the kernel has not yet done so."""
-    port = format_port(host, network)
     try:
         run_in_network(fabric, "ip", "link", "delete", port)
     except LabError as error:

@@ -6,7 +6,9 @@ it in a cloud.
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import re
 from dataclasses import asdict, dataclass
 
 from .errors import LabError
@@ -26,15 +28,29 @@ class Guest:
     gateway: str
 
 
+def parse_guest(name: str, switch_port: str, mac: str, address: str, gateway: str) -> Guest:
+    """Checks the command line's words.  Raises LabError where one cannot be what it should."""
+    try:
+        interface = ipaddress.ip_interface(address)
+        if ipaddress.ip_address(gateway) not in interface.network:
+            raise LabError(f"{gateway}: not in the guest's network {interface.network}")
+    except ValueError as error:
+        raise LabError(str(error)) from None
+    if not re.fullmatch("([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}", mac):
+        raise LabError(f"{mac}: not a MAC address")
+    return Guest(name, switch_port, mac, address, gateway)
+
+
 def add(host: Host, guest: Guest) -> None:
-    """Records the guest with its host and starts it."""
-    directory = host.directory / "guests"
-    directory.mkdir(exist_ok=True)
-    record = directory / f"{guest.name}.json"
-    if record.exists():
-        raise LabError(f"{guest.name}: a guest of that name is on {host.name} already")
+    """Starts the guest and records it with its host; leaves nothing if it does not start."""
+    record = host.directory / "guests" / f"{guest.name}.json"
+    record.parent.mkdir(exist_ok=True)
     record.write_text(json.dumps(asdict(guest)))
-    start(host, guest)
+    try:
+        start(host, guest)
+    except LabError:
+        delete(host, guest.name)
+        raise
 
 
 def start(host: Host, guest: Guest) -> None:
@@ -58,10 +74,11 @@ def start(host: Host, guest: Guest) -> None:
 
 
 def delete(host: Host, name: str) -> None:
-    """Ends the guest's processes and removes it, and its record."""
+    """Ends the guest's processes and removes it, whole or half-made, and its record."""
     if host.find_init():
-        host.run("ovs-vsctl", "--if-exists", "del-port", name)
-        host.run("sh", "-c", f"ip netns pids {name} | xargs -r kill -9; ip netns delete {name}")
+        host.run("ovs-vsctl", "--no-wait", "--if-exists", "del-port", name)
+        kill_all = "ip netns pids $1 | xargs -r kill -9; ip netns delete $1"
+        host.run("sh", "-c", f"test ! -e /run/netns/$1 || {{ {kill_all}; }}", "sh", name)
     (host.directory / "guests" / f"{name}.json").unlink()
 
 

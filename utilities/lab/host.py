@@ -123,9 +123,10 @@ class Host:
         """Runs a command in the host and returns its standard output."""
         return process.run(self.enter(argv), stdin, make_environment(), timeout_s)
 
-    def start(self, *argv: str, log: str) -> None:
-        """Starts a command that stays in the foreground, as a child of the host's init."""
-        self.run("sh", "-c", 'log=$1; shift; setsid "$@" </dev/null >>"$log" 2>&1 &', "sh", log, *argv)
+    def start_in_background(self, *argv: str, log: str) -> None:
+        """Starts a command that does not detach by itself, with its output in the file 'log'."""
+        script = 'log=$1; shift; setsid "$@" </dev/null >>"$log" 2>&1 &'
+        self.run("sh", "-c", script, "sh", log, *argv)
 
     def find_processes(self, name: str) -> list[ProcessId]:
         """Returns the host's processes called 'name'.

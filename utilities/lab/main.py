@@ -6,12 +6,16 @@ import argparse
 import os
 import shlex
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from collections.abc import Sequence
 
 from . import cloud, guest, peer, tenant
 from .errors import LabError
-from .host import VENV_BIN, make_environment
+from .host import VENV_BIN, Host, make_environment
+from .state import Lab, get_lab, locked
+
+Run = Callable[[Lab, argparse.Namespace], None]
+DEATH_BY_SIGINT = 130
 
 
 def say(words: str) -> None:
@@ -19,60 +23,71 @@ def say(words: str) -> None:
     print(f"svc-lab: {words}", flush=True)
 
 
-def run_up(args: argparse.Namespace) -> None:
-    cloud.up(cloud.get_lab(), args.chassis, say)
+def run_up(lab: Lab, args: argparse.Namespace) -> None:
+    cloud.up(lab, args.chassis, say, args.without)
 
 
-def run_down(args: argparse.Namespace) -> None:
-    cloud.down(cloud.get_lab(), say)
+def run_down(lab: Lab, args: argparse.Namespace) -> None:
+    cloud.down(lab, say)
 
 
-def run_env(args: argparse.Namespace) -> None:
-    run = cloud.get_lab().get_host("central").directory / "run"
-    for name, socket in (
-        ("SVC_NB_DB", "ovnsvc/svcnb_db.sock"),
-        ("SVC_SB_DB", "ovnsvc/svcsb_db.sock"),
-        ("OVN_NB_DB", "ovn/ovnnb_db.sock"),
-        ("OVN_SB_DB", "ovn/ovnsb_db.sock"),
-    ):
-        print(f"export {name}={shlex.quote(f'unix:{run / socket}')}")
-    print(f"export PATH={shlex.quote(str(VENV_BIN))}:$PATH")
-
-
-def run_exec(args: argparse.Namespace) -> None:
-    lab = cloud.get_lab()
-    host = lab.find_host(args.host) or lab.find_guest(args.host)
-    if host is None:
-        raise LabError(f"{args.host}: no such host or guest")
-    command = args.command[1:] if args.command[:1] == ["--"] else args.command
-    if not command:
-        raise LabError("exec: a command is missing")
-    inside = [] if host.name == args.host else ["ip", "netns", "exec", args.host]
-    argv = host.enter([*inside, *command])
-    os.execvpe(argv[0], argv, make_environment())
-
-
-def run_tenant(args: argparse.Namespace) -> None:
-    lab = cloud.get_lab()
-    with cloud.locked(lab):
+def run_tenant(lab: Lab, args: argparse.Namespace) -> None:
+    with locked(lab):
         tenant.build(lab, say)
 
 
-def run_add_peer(args: argparse.Namespace) -> None:
-    lab = cloud.get_lab()
-    psk = Path(args.psk_file).read_text().strip()
-    site = peer.parse_site(
-        args.address, args.subnets, args.local_site_address, args.local_subnets.split(","), psk
-    )
-    with cloud.locked(lab):
-        host = lab.make_host(args.name, {"kind": "peer", "provider": args.address})
-        peer.configure(host, site)
-        cloud.boot(lab, host)
+def run_status(lab: Lab, args: argparse.Namespace) -> None:
+    if not lab.directory.exists():
+        raise LabError(f"no lab in {lab.directory} ('svc-lab up' builds one)")
+    print(f"{lab.directory}: {'up' if lab.is_up() else 'half-built'}")
+    for host in lab.list_hosts():
+        print(f"{host.name:12}{format_status(host)}")
 
 
-def run_kill(args: argparse.Namespace) -> None:
-    lab = cloud.get_lab()
-    with cloud.locked(lab):
+def format_status(host: Host) -> str:
+    """Returns one host's line: dead or alive, and what on it is."""
+    guests = [each.name for each in guest.list_guests(host)]
+    behind = f"  guests: {', '.join(guests)}" if guests else ""
+    if host.find_init() is None:
+        return f"dead{behind}"
+    wanted = cloud.list_processes(host)
+    dead = [name for name in wanted if not host.find_processes(name)]
+    words = f"dead: {', '.join(dead)}" if dead else f"running: {', '.join(wanted) or 'no daemons'}"
+    return f"alive, {words}{behind}"
+
+
+def run_env(lab: Lab, args: argparse.Namespace) -> None:
+    for name, value in format_environment(lab).items():
+        print(f"export {name}={shlex.quote(value)}")
+    print(f"export PATH={shlex.quote(str(VENV_BIN))}:$PATH")
+
+
+def format_environment(lab: Lab) -> dict[str, str]:
+    """Returns the remotes of the four databases, for commands outside of the lab's hosts."""
+    run = lab.get_host("central").directory / "run"
+    return {
+        "SVC_NB_DB": f"unix:{run}/ovnsvc/svcnb_db.sock",
+        "SVC_SB_DB": f"unix:{run}/ovnsvc/svcsb_db.sock",
+        "OVN_NB_DB": f"unix:{run}/ovn/ovnnb_db.sock",
+        "OVN_SB_DB": f"unix:{run}/ovn/ovnsb_db.sock",
+    }
+
+
+def run_exec(lab: Lab, args: argparse.Namespace) -> None:
+    host = lab.find_host(args.host) or lab.find_guest(args.host)
+    if host is None:
+        raise LabError(f"{args.host}: no such host or guest in {lab.directory}")
+    command = args.command[1:] if args.command[:1] == ["--"] else args.command
+    if not command:
+        raise LabError("exec: the command is missing")
+    inside = [] if host.name == args.host else ["ip", "netns", "exec", args.host]
+    argv = host.enter([*inside, *command])
+    sys.stdout.flush()
+    os.execvpe(argv[0], argv, make_environment())
+
+
+def run_kill(lab: Lab, args: argparse.Namespace) -> None:
+    with locked(lab):
         host = lab.get_host(args.host)
         if args.process:
             cloud.kill_process(host, args.process)
@@ -81,9 +96,8 @@ def run_kill(args: argparse.Namespace) -> None:
             host.kill()
 
 
-def run_start(args: argparse.Namespace) -> None:
-    lab = cloud.get_lab()
-    with cloud.locked(lab):
+def run_start(lab: Lab, args: argparse.Namespace) -> None:
+    with locked(lab):
         host = lab.get_host(args.host)
         if args.process:
             cloud.start_process(host, args.process)
@@ -91,57 +105,107 @@ def run_start(args: argparse.Namespace) -> None:
             cloud.boot(lab, host)
 
 
-def run_add_guest(args: argparse.Namespace) -> None:
-    lab = cloud.get_lab()
-    with cloud.locked(lab):
-        cloud.check_name(args.name)
-        new = guest.Guest(args.name, args.switch_port, args.mac, args.address, args.gateway)
-        guest.add(lab.get_host(args.host), new)
+def run_add_guest(lab: Lab, args: argparse.Namespace) -> None:
+    new = guest.parse_guest(args.name, args.switch_port, args.mac, args.address, args.gateway)
+    with locked(lab):
+        lab.check_name(new.name)
+        host = lab.get_host(args.host)
+        if host.settings["kind"] != "chassis":
+            raise LabError(f"{host.name}: it is no chassis")
+        guest.add(host, new)
 
 
-def run_del_guest(args: argparse.Namespace) -> None:
-    lab = cloud.get_lab()
-    with cloud.locked(lab):
+def run_del_guest(lab: Lab, args: argparse.Namespace) -> None:
+    with locked(lab):
         host = lab.find_guest(args.name)
-        if host is None:
+        if host is None or host.settings["kind"] != "chassis":
             raise LabError(f"{args.name}: no such guest")
         guest.delete(host, args.name)
 
 
-def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="svc-lab", description="A whole OVN cloud on one machine.")
-    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
+def run_add_peer(lab: Lab, args: argparse.Namespace) -> None:
+    try:
+        psk = Path(args.psk_file).read_text().rstrip("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabError(f"{args.psk_file}: {error}") from None
+    ours = args.local_site_address, tuple(args.local_subnets.split(","))
+    site = peer.Site(args.address, tuple(args.subnets), *ours, psk)
+    peer.check_site(site)
+    with locked(lab):
+        cloud.add_peer(lab, args.name, site)
 
-    def add(name, run, words, *positional):
-        command = commands.add_parser(name, help=words)
+
+def run_del_peer(lab: Lab, args: argparse.Namespace) -> None:
+    with locked(lab):
+        cloud.del_peer(lab, args.name)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Returns the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="svc-lab",
+        description="Builds a whole OVN cloud of namespaces on this machine.",
+        epilog="The lab is in the directory $SVC_LAB_DIR (/run/ovnsvc-lab).",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, run: Run, words: str, *operands: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=words, description=f"Command {name}: {words}.")
         command.set_defaults(run=run)
-        for each in positional:
-            command.add_argument(each)
+        for operand in operands:
+            command.add_argument(operand.lower(), metavar=operand)
         return command
 
-    add("up", run_up, "build the cloud").add_argument("--chassis", type=int, default=3)
-    add("down", run_down, "remove it")
-    add("tenant", run_tenant, "t")
-    p = add("add-peer", run_add_peer, "", "name", "address")
-    p.add_argument("subnets", nargs="+")
-    p.add_argument("--psk-file")
-    p.add_argument("--local-site-address", default="1.0.0.100")
-    p.add_argument("--local-subnets", default="192.168.1.0/24")
-    add("env", run_env, "print shell exports")
-    add("exec", run_exec, "run", "host").add_argument("command", nargs=argparse.REMAINDER)
-    add("kill", run_kill, "kill", "host").add_argument("process", nargs="?")
-    add("start", run_start, "start", "host").add_argument("process", nargs="?")
-    add("add-guest", run_add_guest, "", "name", "host", "switch_port", "mac", "address", "gateway")
-    add("del-guest", run_del_guest, "", "name")
+    up = add("up", run_up, "build the cloud: central and some chassis")
+    up.add_argument("--chassis", type=int, default=3, metavar="N", help="how many (default: 3)")
+    up.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="PROCESS",
+        help="do not start this process on any host, as when you want to do it by hand",
+    )
+    add("down", run_down, "remove the cloud, also a half-built one")
+    add("status", run_status, "show hosts, their processes and guests")
+    add("env", run_env, "print shell exports of the databases' remotes")
+    add("tenant", run_tenant, "make the scenario's router, switch, guests and upstream host")
+    command = add("exec", run_exec, "run a command on a host or in a guest", "HOST")
+    command.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD")
+    command = add("kill", run_kill, "kill a host, or a process on it, by SIGKILL", "HOST")
+    command.add_argument("process", nargs="?", metavar="PROCESS")
+    command = add("start", run_start, "start a dead host, or a process on a host", "HOST")
+    command.add_argument("process", nargs="?", metavar="PROCESS")
+    operands = ("NAME", "HOST", "SWITCH_PORT", "MAC", "ADDRESS", "GATEWAY")
+    add("add-guest", run_add_guest, "add a namespace that stands for a VM", *operands)
+    add("del-guest", run_del_guest, "remove a guest", "NAME")
+    add_peer_command(add("add-peer", run_add_peer, "add a remote site", "NAME", "ADDRESS"))
+    add("del-peer", run_del_peer, "remove a remote site", "NAME")
     return parser
+
+
+def add_peer_command(command: argparse.ArgumentParser) -> None:
+    """Adds the operands and options of `add-peer` that others have not."""
+    command.add_argument("subnets", nargs="+", metavar="SUBNET", help="behind the site's gateway")
+    command.add_argument("--psk-file", required=True, metavar="FILE")
+    command.add_argument(
+        "--local-site-address", default="1.0.0.100", metavar="IP", help="our end of the tunnel"
+    )
+    command.add_argument(
+        "--local-subnets", default=tenant.SUBNET, metavar="SUBNET[,..]", help="behind our end"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     args = make_parser().parse_args(argv)
     try:
-        args.run(args)
+        if os.geteuid():
+            raise LabError("needs root")
+        args.run(get_lab(), args)
     except LabError as error:
         print(f"svc-lab: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("svc-lab: interrupted ('svc-lab down' removes what there is)", file=sys.stderr)
+        return DEATH_BY_SIGINT
     return 0

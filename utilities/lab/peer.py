@@ -7,9 +7,10 @@ in files, as the site's own administrator would write them: `etc/swanctl` of the
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from . import process
 from .errors import LabError
@@ -20,6 +21,12 @@ CHILD = "site"
 LOG = "/var/log/charon.log"
 STRONGSWAN_CONF = "/etc/strongswan.d/lab.conf"
 START_TIMEOUT_S = 10
+SYSCTLS = (
+    "net.ipv4.ip_forward=1",
+    "net.ipv4.conf.all.rp_filter=0",
+    "net.ipv4.conf.default.rp_filter=0",
+    "net.ipv6.conf.all.forwarding=1",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +40,22 @@ class Site:
     psk: str
 
 
-def parse_site(address: str, subnets: list[str], ours: str, our_subnets: list[str], psk: str) -> Site:
-    """Checks the command line's words.  Raises LabError where one is no address or subnet."""
+def check_site(site: Site) -> None:
+    """Raises LabError where the site's words are no addresses or subnets, or the PSK is bad."""
     try:
-        ipaddress.ip_interface(address)
-        ipaddress.ip_address(ours)
-        for subnet in subnets + our_subnets:
+        ipaddress.ip_interface(site.address)
+        ipaddress.ip_address(site.local_site_address)
+        for subnet in site.subnets + site.local_subnets:
             ipaddress.ip_network(subnet)
     except ValueError as error:
         raise LabError(str(error)) from None
-    return Site(address, tuple(subnets), ours, tuple(our_subnets), psk)
+    if not site.psk or not site.psk.isprintable():
+        raise LabError("the PSK is empty or not one line of text")
 
 
 def configure(host: Host, site: Site) -> None:
     """Writes the site's files; the host need not be running."""
+    check_site(site)
     record = host.directory / "site.json"
     record.touch(mode=0o600)
     record.write_text(json.dumps(asdict(site)))
@@ -58,8 +67,8 @@ def configure(host: Host, site: Site) -> None:
 
 def read_site(host: Host) -> Site:
     """Returns what configure was given."""
-    fields = json.loads((host.directory / "site.json").read_text())
-    return Site(**{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()})
+    site = Site(**json.loads((host.directory / "site.json").read_text()))
+    return replace(site, subnets=tuple(site.subnets), local_subnets=tuple(site.local_subnets))
 
 
 def format_swanctl(site: Site) -> str:
@@ -93,7 +102,7 @@ def format_swanctl(site: Site) -> str:
 secrets {{
     ike-site {{
         id = {ours}
-        secret = "{site.psk}"
+        secret = 0s{base64.b64encode(site.psk.encode()).decode()}
     }}
 }}
 """
@@ -133,7 +142,7 @@ def build(host: Host) -> None:
     host.run("ip", "link", "add", "lan", "type", "veth", "peer", "name", "eth0", "netns", lan)
     host.run("ip", "-batch", "-", stdin="\n".join(outside))
     host.run("ip", "-netns", lan, "-batch", "-", stdin="\n".join(inside))
-    host.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+    host.run("sysctl", "-qw", *SYSCTLS)
 
 
 def format_lan(host: Host) -> str:
@@ -146,7 +155,7 @@ def start(host: Host, name: str) -> None:
     assert name in PROCESSES
     conf = format_strongswan(has_kernel_esp(host))
     host.run("sh", "-c", f"cat > {STRONGSWAN_CONF}", stdin=conf)
-    host.start("charon-systemd", log="/var/log/charon.out")
+    host.start_in_background("charon-systemd", log="/var/log/charon.out")
     process.wait_until(lambda: is_answering(host), f"{host.name}: charon", START_TIMEOUT_S)
     host.run("swanctl", "--load-all", "--noprompt")
 
@@ -163,8 +172,9 @@ def is_answering(host: Host) -> bool:
 def has_kernel_esp(host: Host) -> bool:
     """Says whether the machine's kernel can do ESP, by making a security association."""
     ends = ("src", "192.0.2.1", "dst", "192.0.2.2", "proto", "esp", "spi", "0x100")
+    no_cipher = ("mode", "tunnel", "enc", "ecb(cipher_null)", "")
     try:
-        host.run("ip", "xfrm", "state", "add", *ends, "mode", "tunnel", "enc", "ecb(cipher_null)", "")
+        host.run("ip", "xfrm", "state", "add", *ends, *no_cipher)
     except LabError:
         return False
     host.run("ip", "xfrm", "state", "delete", *ends)

@@ -81,10 +81,16 @@ def run(
     """
     try:
         done = subprocess.run(
-            argv, input=stdin, env=env, timeout=timeout_s, capture_output=True, text=True
+            argv,
+            input=stdin,
+            env=env,
+            timeout=timeout_s,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     except FileNotFoundError:
-        raise LabError(f"{argv[0]}: command not found ('utilities/install --lab' adds it)") from None
+        raise LabError(f"{argv[0]}: not found ('utilities/install --lab' adds it)") from None
     except subprocess.TimeoutExpired:
         raise LabError(f"'{' '.join(argv)}' did not end within {timeout_s:g} s") from None
     if done.returncode:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from . import cloud, guest
-from .cloud import Lab
 from .guest import Guest
+from .state import Lab
 
 ROUTER = "tenant-router"
 UPSTREAM = "1.0.0.1"
@@ -26,8 +26,8 @@ def build(lab: Lab, say: Callable[[str], None]) -> None:
     """Makes the topology, the upstream host and the guests; returns when OVN has installed all."""
     central = lab.get_host("central")
     guests = make_guests(lab)
-    central.run("ovn-nbctl", *format_topology(lab, guests))
     upstream = lab.make_host("upstream", {"kind": "upstream", "provider": f"{UPSTREAM}/24"})
+    central.run("ovn-nbctl", *format_topology(lab, guests))
     cloud.boot(lab, upstream)
     for each in guests:
         guest.add(lab.get_host(GUEST_HOSTS[each.name]), each)
@@ -35,15 +35,15 @@ def build(lab: Lab, say: Callable[[str], None]) -> None:
         waiting = ("wait-until", "Logical_Switch_Port", each.switch_port, "up=true")
         central.run("ovn-nbctl", f"--timeout={INSTALL_TIMEOUT_S}", *waiting)
     central.run("ovn-nbctl", f"--timeout={INSTALL_TIMEOUT_S}", "--wait=hv", "sync")
-    names = ", ".join(f"{each.name} ({each.address}) on {GUEST_HOSTS[each.name]}" for each in guests)
-    say(f"{ROUTER} at {ROUTER_ADDRESS}; guests {names}")
+    places = [f"{each.name} ({each.address}) on {GUEST_HOSTS[each.name]}" for each in guests]
+    say(f"{ROUTER} at {ROUTER_ADDRESS}; guests {', '.join(places)}")
 
 
 def make_guests(lab: Lab) -> list[Guest]:
     """Returns the guests: one on each of the first two chassis."""
     return [
-        Guest(name, name, f"52:54:00:00:01:{10 + number:02x}", f"192.168.1.{10 + number}/24", GATEWAY)
-        for number, (name, host) in enumerate(GUEST_HOSTS.items(), start=1)
+        Guest(name, name, f"52:54:00:00:01:{number:02x}", f"192.168.1.{number}/24", GATEWAY)
+        for number, (name, host) in enumerate(GUEST_HOSTS.items(), start=11)
         if lab.find_host(host)
     ]
 
