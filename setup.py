@@ -3,9 +3,8 @@
 from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
-PARTS = find_packages(
-    include=[f"{part}{dot}" for part in ("lib", "northd", "controller", "ctl") for dot in ("", ".*")]
-)
+FOLDERS = ("lib", "northd", "controller", "ctl")
+PARTS = find_packages(include=[f"{folder}{rest}" for folder in FOLDERS for rest in ("", ".*")])
 
 
 class BuildParts(build_py):

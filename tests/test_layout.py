@@ -1,0 +1,49 @@
+"""The tree's own rules that no linter has."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted(
+    path
+    for folder in ("lib", "northd", "controller", "ctl", "tests", "utilities")
+    for path in (ROOT / folder).rglob("*.py")
+)
+LONGEST_FILE = 500
+LONGEST_FUNCTION = 50
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_are_relative_and_sizes_kept(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("\n") <= LONGEST_FILE
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < LONGEST_FUNCTION, node.name
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            assert (node.module or "").partition(".")[0] != "ovnsvc"
+        if isinstance(node, ast.Import):
+            assert not any(name.name.partition(".")[0] == "ovnsvc" for name in node.names)
+
+
+def test_wheel_has_every_package_and_schema(tmp_path: Path) -> None:
+    command = [sys.executable, "setup.py", "-q", "egg_info", "--egg-base", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, stderr=subprocess.DEVNULL)
+    listed = (tmp_path / "ovnsvc.egg-info" / "SOURCES.txt").read_text().splitlines()
+    wanted = {
+        str(path.relative_to(ROOT))
+        for path in SOURCES
+        if path.relative_to(ROOT).parts[0] not in ("tests", "utilities")
+    }
+    assert wanted <= set(listed)
+    entry_points = configparser.ConfigParser()
+    entry_points.read(tmp_path / "ovnsvc.egg-info" / "entry_points.txt")
+    scripts = set(entry_points["console_scripts"])
+    assert scripts == {"svc-northd", "svc-controller", "svcctl"}
