@@ -6,6 +6,7 @@ of them can be served and is enabled, and goes with the last.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -114,7 +115,7 @@ def _make(
     addresses = sorted({ip for service in services for ip in service.row.external_ips})
     configuration = {
         "outer_addresses": addresses,
-        "connections": [_make_connection(service, each) for service, each in active],
+        "connections": [_make_connection(service.row, each) for service, each in active],
     }
     secrets = [Secret(str(each.row.uuid), each.row.psk or "") for _, each in active]
     return Container(
@@ -128,18 +129,19 @@ def _make(
     )
 
 
-def _make_connection(service: Service, connection: Connection) -> dict[str, Any]:
+@functools.lru_cache(maxsize=65536)
+def _make_connection(service: nb.VPNService, connection: Connection) -> dict[str, Any]:
     """Returns one connection of the configuration; schemas/svc-sb.rst documents the keys."""
     row = connection.row
-    local_address = service.row.external_ips[0]
+    local_address = service.external_ips[0]
     return {
         "id": str(row.uuid),
-        "name": f"{service.row.name}/{row.name}",
+        "name": f"{service.name}/{row.name}",
         "local_address": local_address,
         "peer_address": row.peer_address,
         "local_id": row.local_id or local_address,
         "peer_id": row.peer_id or row.peer_address,
-        "local_subnets": [str(each) for each in vpn.parse_subnets(service.row.local_subnets)],
+        "local_subnets": [str(each) for each in vpn.parse_subnets(service.local_subnets)],
         "peer_subnets": [str(each) for each in vpn.parse_subnets(row.peer_subnets)],
         "ike_version": _ike_version(connection.ike_policy),
         "ike_proposal": vpn.ike_proposal(connection.ike_policy),

@@ -12,6 +12,7 @@ aborts on it in its userspace connection tracker.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable, Mapping
 from uuid import UUID
@@ -21,7 +22,7 @@ from ..lib.rows import Row
 from . import ovn
 from .en_container import Container, Containers
 from .en_redirect import Redirect
-from .en_router import Router
+from .en_router import Network, Router
 from .en_transit import Transit, make_port_name
 from .en_vpn import VPN, find_gateway_port
 from .scheduler import Plan
@@ -135,11 +136,14 @@ def _make_routes(
     return [
         _make_route(name, router, transit, peer)
         for peer in peers
-        if not any(
-            known.version == 4 and ipaddress.IPv4Network(peer).subnet_of(known)
-            for known in covered
-        )
+        if not _is_covered(peer, covered)
     ]
+
+
+@functools.lru_cache(maxsize=65536)
+def _is_covered(peer: str, covered: tuple[Network, ...]) -> bool:
+    network = ipaddress.IPv4Network(peer)
+    return any(known.version == 4 and network.subnet_of(known) for known in covered)
 
 
 def _make_route(name: str, router: Router, transit: Transit, prefix: str) -> Desired:

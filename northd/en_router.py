@@ -6,6 +6,7 @@ before and after a VPN was put on it.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -94,10 +95,14 @@ def _make(
 
 def _parse(texts: Iterable[str]) -> tuple[Network, ...]:
     """Returns the networks among 'texts'; what OVN itself cannot read is left out."""
-    networks = []
-    for text in texts:
-        try:
-            networks.append(ipaddress.ip_interface(text).network)
-        except ValueError:
-            continue
-    return tuple(sorted(networks, key=lambda network: (network.version, network)))
+    networks = (_parse_one(text) for text in texts)
+    found = [network for network in networks if network is not None]
+    return tuple(sorted(found, key=lambda network: (network.version, network)))
+
+
+@functools.lru_cache(maxsize=65536)
+def _parse_one(text: str) -> Network | None:
+    try:
+        return ipaddress.ip_interface(text).network
+    except ValueError:
+        return None

@@ -225,7 +225,7 @@ def _service_problem(row: nb.VPNService) -> str | None:
 @functools.lru_cache(maxsize=65536)
 def _network_problem(row: nb.IPsecConnection, router: Router) -> str | None:
     """Returns a sentence if a peer subnet is also a network of the router itself."""
-    for peer in vpn.parse_subnets(row.peer_subnets):
+    for peer in _parse(row.peer_subnets):
         for network in router.networks:
             if peer.version == network.version and peer.overlaps(network):
                 return f"peer subnet {peer} overlaps network {network} of router {router.name}"
@@ -233,11 +233,16 @@ def _network_problem(row: nb.IPsecConnection, router: Router) -> str | None:
 
 
 @functools.lru_cache(maxsize=65536)
+def _parse(texts: tuple[str, ...]) -> tuple[en_router.Network, ...]:
+    return tuple(vpn.parse_subnets(texts))
+
+
+@functools.lru_cache(maxsize=65536)
 def _overlap(some: tuple[str, ...], others: tuple[str, ...]) -> bool:
     return any(
         each.version == other.version and each.overlaps(other)
-        for each in vpn.parse_subnets(some)
-        for other in vpn.parse_subnets(others)
+        for each in _parse(some)
+        for other in _parse(others)
     )
 
 
@@ -245,16 +250,22 @@ def _guard(
     service: nb.VPNService, router: Router, members: Iterable[Connection]
 ) -> list[Guard]:
     """Returns the guards of the connections whose subnets make sense on 'router'."""
-    local = vpn.parse_subnets(service.local_subnets)
-    return [
-        Guard(each.row.uuid, router.uuid, _format(local), _format(peers))
-        for each in members
-        if local
-        and (peers := vpn.parse_subnets(each.row.peer_subnets))
-        and not _overlap(service.local_subnets, each.row.peer_subnets)
-        and _network_problem(each.row, router) is None
-    ]
+    found = (_guard_one(service, router, each.row) for each in members)
+    return [each for each in found if each is not None]
 
 
-def _format(networks: Iterable[en_router.Network]) -> tuple[str, ...]:
-    return tuple(str(network) for network in networks)
+@functools.lru_cache(maxsize=65536)
+def _guard_one(
+    service: nb.VPNService, router: Router, row: nb.IPsecConnection
+) -> Guard | None:
+    local, peers = _parse(service.local_subnets), _parse(row.peer_subnets)
+    if not local or not peers or _overlap(service.local_subnets, row.peer_subnets):
+        return None
+    if _network_problem(row, router) is not None:
+        return None
+    return Guard(
+        row.uuid,
+        router.uuid,
+        tuple(str(network) for network in local),
+        tuple(str(network) for network in peers),
+    )

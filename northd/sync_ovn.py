@@ -7,7 +7,7 @@ can tell when OVN, too, has reached what the number stands for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from uuid import UUID
 
 from ..lib.delta import Actual, Change, Desired, Parent, SetKeys, Update, Verify, plan
@@ -61,15 +61,23 @@ def _find_actual(session: Session) -> Iterator[Actual]:
         for row in session.rows(row_class).values():
             key = ovn.find_key(getattr(row, ovn.MARKED_COLUMN))
             if key is not None:
-                yield Actual(key, row, parents.get(row.uuid))
+                yield Actual(key, row, _make_parent(row, parents))
 
 
-def _find_parents(row_class: type[Row], session: Session) -> dict[UUID, Parent]:
+def _make_parent(row: Row, parents: Mapping[UUID, UUID]) -> Parent | None:
+    if row.uuid not in parents:
+        return None
+    parent_class, column = ovn.PARENT_COLUMNS[row.TABLE]
+    return Parent(parent_class.TABLE, parents[row.uuid], column)
+
+
+def _find_parents(row_class: type[Row], session: Session) -> dict[UUID, UUID]:
+    """Returns the row that holds each row of a table that is not a root."""
     if row_class.TABLE not in ovn.PARENT_COLUMNS:
         return {}
     parent_class, column = ovn.PARENT_COLUMNS[row_class.TABLE]
     return {
-        child: Parent(parent_class.TABLE, parent.uuid, column)
+        child: parent.uuid
         for parent in session.rows(parent_class).values()
         for child in getattr(parent, column)
     }
