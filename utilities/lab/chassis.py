@@ -7,6 +7,7 @@ itself and finds the way by br-phys's address), br-ex is the provider network's.
 from __future__ import annotations
 
 from .central import DAEMON, OVN_SB_PORT, SVC_CTL
+from .fabric import format_mac
 from .host import Host
 
 SVC_SB_PORT = 6652
@@ -52,19 +53,19 @@ def start_ovsdb_server(host: Host) -> None:
         bridges += ["--", "set", "Bridge", bridge, "datapath_type=netdev"]
         bridges += ["--", "--may-exist", "add-port", bridge, port] if port else []
     bridges += ["--", "set", "Bridge", "br-int", "fail_mode=secure"]
+    mac = format_mac(host.settings["underlay"])
+    bridges += ["--", "set", "Bridge", "br-phys", f'other_config:hwaddr="{mac}"']
     host.run("ovs-vsctl", "--no-wait", *bridges[1:])
 
 
 def start_vswitchd(host: Host) -> None:
-    """Starts the switch and gives its bridges their addresses."""
+    """Starts the switch and gives br-phys its address."""
+    # No link-local addresses: the hosts' own chatter does not belong on the provider network.
+    host.run("sysctl", "-qw", "net.ipv6.conf.default.addr_gen_mode=1")
     host.run("ovs-vswitchd", *DAEMON, "--pidfile", "--log-file", "--disable-system")
-    lines = [
-        f"address replace {host.settings['underlay']} dev br-phys",
-        "link set br-phys addrgenmode none up",
-        "link set br-ex addrgenmode none up",
-        "link set br-int addrgenmode none up",
-    ]
-    host.run("ip", "-batch", "-", stdin="\n".join(lines))
+    host.run("ip", "address", "replace", host.settings["underlay"], "dev", "br-phys")
+    for bridge in ("br-phys", "br-ex"):
+        host.run("ip", "link", "set", bridge, "up")
 
 
 def format_identity(host: Host) -> dict[str, str]:

@@ -16,6 +16,7 @@ from .host import Host
 NETWORKS = ("mgmt", "underlay", "provider")
 MGMT_NETWORK = ipaddress.IPv4Network("172.30.0.0/16")
 UNDERLAY_NETWORK = ipaddress.IPv4Network("172.31.0.0/16")
+MAC_PREFIX = b"\x0a\x58"
 QUIET = (
     "net.ipv6.conf.all.disable_ipv6=1",
     "net.ipv6.conf.default.disable_ipv6=1",
@@ -55,12 +56,14 @@ def plug(fabric: Host, host: Host) -> None:
     for network in networks:
         port = format_port(host, network)
         unplug(fabric, port)
+        address = settings.get(network, "")
+        mac = f" address {format_mac(address)}" if address and network not in bridged else ""
         outside += [
-            f"link add {port} type veth peer name {network} netns {init}",
+            f"link add {port} type veth peer name {network}{mac} netns {init}",
             f"link set {port} master {network} addrgenmode none up",
         ]
         if network not in bridged:
-            inside.append(f"address add {settings[network]} dev {network} nodad")
+            inside.append(f"address add {address} dev {network} nodad")
         inside.append(f"link set {network} addrgenmode none up")
     run_in_network(fabric, "ip", "-batch", "-", stdin="\n".join(outside))
     host.run("ip", "-batch", "-", stdin="\n".join(inside))
@@ -77,6 +80,17 @@ def unplug(fabric: Host, port: str) -> None:
     except LabError as error:
         if "Cannot find device" not in str(error):
             raise
+
+
+def format_mac(address: str) -> str:
+    """Returns the MAC of the link with 'address' (IP/LEN).
+
+    It outlives the host, as that of a real NIC does: neighbours that remember another one would
+    send into the void for half a minute.
+    """
+    return ":".join(
+        f"{byte:02x}" for byte in MAC_PREFIX + ipaddress.ip_interface(address).packed[-4:]
+    )
 
 
 def format_port(host: Host, network: str) -> str:

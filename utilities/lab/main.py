@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from . import cloud, guest, peer, tenant
 from .errors import LabError
@@ -16,6 +17,13 @@ from .state import Lab, get_lab, locked
 
 Run = Callable[[Lab, argparse.Namespace], None]
 DEATH_BY_SIGINT = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with a command line as everything else is said: one line, exit 1."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(1, f"{self.prog}: {message} (use --help for help)\n")
 
 
 def say(words: str) -> None:
@@ -127,7 +135,7 @@ def run_add_peer(lab: Lab, args: argparse.Namespace) -> None:
     try:
         psk = Path(args.psk_file).read_text().rstrip("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise LabError(f"{args.psk_file}: {error}") from None
+        raise LabError(f"{args.psk_file}: cannot read a PSK: {error}") from None
     ours = args.local_site_address, tuple(args.local_subnets.split(","))
     site = peer.Site(args.address, tuple(args.subnets), *ours, psk)
     peer.check_site(site)
@@ -142,7 +150,7 @@ def run_del_peer(lab: Lab, args: argparse.Namespace) -> None:
 
 def make_parser() -> argparse.ArgumentParser:
     """Returns the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="svc-lab",
         description="Builds a whole OVN cloud of namespaces on this machine.",
         epilog="The lab is in the directory $SVC_LAB_DIR (/run/ovnsvc-lab).",
