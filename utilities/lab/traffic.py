@@ -1,0 +1,227 @@
+"""Traffic between guests, sites and hosts of the lab, and what can be said of it.
+
+A 'Ping' runs ten times a second (or as asked) and knows the times without an answer; 'transfer'
+moves bytes over TCP and checks them; a 'Capture' listens on the provider network and tells what
+was seen there between two sites.  Used by the demo, the bench and the system tests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import process
+from .errors import LabError
+from .state import Lab
+
+PING_INTERVAL_S = 0.1
+END_TIMEOUT_S = 10
+SENDER = """
+import socket, sys
+block = bytes(range(256)) * 256
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=30) as link:
+    for _ in range(int(sys.argv[3]) * 16):
+        link.sendall(block)
+    link.shutdown(socket.SHUT_WR)
+    assert link.recv(16) == b"whole"
+"""
+RECEIVER = """
+import socket, sys
+block = bytes(range(256)) * 256
+with socket.create_server(("0.0.0.0", int(sys.argv[1]))) as server:
+    server.settimeout(30)
+    print("ready", flush=True)
+    link, _ = server.accept()
+    link.settimeout(30)
+    got = bytearray()
+    whole = 0
+    while chunk := link.recv(1 << 16):
+        got += chunk
+        while len(got) >= len(block):
+            assert got[:len(block)] == block
+            del got[:len(block)]
+            whole += 1
+    assert not got and whole == int(sys.argv[2]) * 16
+    link.sendall(b"whole")
+"""
+
+
+def find_command(lab: Lab, name: str, *argv: str) -> list[str]:
+    """Returns the command that runs 'argv' in the host or guest 'name'."""
+    host = lab.find_host(name) or lab.find_guest(name)
+    if host is None:
+        raise LabError(f"{name}: no such host or guest in {lab.directory}")
+    inside = [] if host.name == name else ["ip", "netns", "exec", name]
+    return host.enter([*inside, *argv])
+
+
+def is_reachable(lab: Lab, source: str, target: str) -> bool:
+    """Returns whether one ping of 'target' is answered within a second."""
+    argv = find_command(lab, source, "ping", "-c1", "-W1", "-n", target)
+    return subprocess.run(argv, capture_output=True, check=False).returncode == 0
+
+
+def wait_reachable(lab: Lab, source: str, target: str, timeout_s: float) -> float:
+    """Returns the seconds until 'target' answers; raises LabError if it does not."""
+    started = time.monotonic()
+    argv = find_command(lab, source, "ping", "-n", "-i0.02", "-c1", f"-w{int(timeout_s) + 1}")
+    while time.monotonic() - started < timeout_s:
+        done = subprocess.run([*argv, target], capture_output=True, check=False)
+        if done.returncode == 0:
+            return time.monotonic() - started
+    raise LabError(f"{source}: no answer from {target} within {timeout_s:g} s")
+
+
+class Ping:
+    """Pings 'target' from a host or guest until stop()."""
+
+    def __init__(
+        self, lab: Lab, source: str, target: str, interval_s: float = PING_INTERVAL_S
+    ) -> None:
+        argv = find_command(
+            lab, source, "ping", "-n", "-D", "-i", f"{interval_s:g}", "-W1", target
+        )
+        self._interval_s = interval_s
+        self._process = subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        self._started_s = time.time()
+
+    def stop(self) -> Answers:
+        """Ends the ping and returns what came back."""
+        stopped_s = time.time()
+        _interrupt(self._process.pid)
+        try:
+            output, _ = self._process.communicate(timeout=END_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise LabError("ping does not end") from None
+        times = tuple(
+            (int(match["seq"]), float(match["time"]))
+            for match in re.finditer(
+                r"^\[(?P<time>[\d.]+)\] \d+ bytes from .* icmp_seq=(?P<seq>\d+)", output, re.M
+            )
+        )
+        sent = re.search(r"^(\d+) packets transmitted", output, re.M)
+        number = int(sent[1]) if sent else 0
+        return Answers(number, times, self._started_s, stopped_s, self._interval_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Answers to a ping: (sequence number, time of day in seconds) of each."""
+
+    sent: int
+    times: tuple[tuple[int, float], ...]
+    started_s: float
+    stopped_s: float
+    interval_s: float
+
+    @property
+    def received(self) -> int:
+        return len({number for number, _ in self.times})
+
+    @property
+    def lost(self) -> int:
+        """Requests without an answer; the last one may still be under way."""
+        answered = {number for number, _ in self.times}
+        return sum(1 for number in range(1, self.sent) if number not in answered)
+
+    @property
+    def longest_gap_s(self) -> float:
+        """The longest time without an answer, less the interval."""
+        moments = [self.started_s, *sorted(when for _, when in self.times), self.stopped_s]
+        gaps = [after - before for before, after in itertools.pairwise(moments)]
+        return max(0.0, max(gaps) - self.interval_s)
+
+
+def transfer(lab: Lab, source: str, target: str, address: str, megabytes: int) -> float:
+    """Sends bytes from 'source' to 'address' of 'target' and returns MB/s; each byte is checked."""
+    port = "5001"
+    argv = find_command(lab, target, "python3", "-c", RECEIVER, port, str(megabytes))
+    with _running(argv) as receiver:
+        assert receiver.stdout is not None
+        if receiver.stdout.readline().strip() != "ready":
+            raise LabError(f"{target}: the receiver does not start")
+        started = time.monotonic()
+        sender = find_command(
+            lab, source, "python3", "-c", SENDER, address, port, str(megabytes)
+        )
+        process.run(sender, timeout_s=60)
+        taken_s = time.monotonic() - started
+        if receiver.wait(END_TIMEOUT_S) != 0:
+            raise LabError(f"{target}: what {source} sent did not arrive as it was")
+    return megabytes / taken_s
+
+
+class Capture:
+    """Listens on the provider network until stop()."""
+
+    def __init__(self, lab: Lab, path: Path) -> None:
+        self._path = path
+        fabric = lab.get_host("fabric")
+        command = ["tcpdump", "-i", "provider", "-U", "-s", "128", "-n", "-Z", "root", "-w"]
+        argv = ["nsenter", "-t", str(fabric.get_init()), "-n", "--", *command, str(path)]
+        self._process = subprocess.Popen(
+            argv, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        )
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            if "listening on" in line:
+                return
+        raise LabError("tcpdump does not start")
+
+    def stop(self) -> None:
+        """Ends listening; what was seen can be counted from now on."""
+        self._process.terminate()
+        self._process.communicate(timeout=END_TIMEOUT_S)
+
+    def count(self, expression: str) -> int:
+        """Returns how many packets match a pcap-filter(7) expression."""
+        argv = ["tcpdump", "-r", str(self._path), "-n", "-t", expression]
+        return len(process.run(argv, timeout_s=60).splitlines())
+
+
+def format_clear(ours: str, theirs: str) -> str:
+    """Returns the expression for packets between two subnets that are not inside ESP."""
+    return f"net {ours} and net {theirs}"
+
+
+def format_encrypted(ours: str, theirs: str) -> str:
+    """Returns the expression for IKE and ESP, native or in UDP, between two addresses."""
+    return f"host {ours} and host {theirs} and (esp or udp port 500 or udp port 4500)"
+
+
+@contextlib.contextmanager
+def _running(argv: list[str]) -> Iterator[subprocess.Popen[str]]:
+    started = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=sys.stderr, text=True)
+    try:
+        yield started
+    finally:
+        for pid in _find_leaves(started.pid):
+            with contextlib.suppress(ProcessLookupError):
+                process.ProcessId(pid, process.find_start_ticks(pid) or -1).kill()
+        started.kill()
+        started.communicate()
+
+
+def _find_leaves(pid: int) -> list[int]:
+    children = process.find_children(pid)
+    return [leaf for child in children for leaf in _find_leaves(child)] or [pid]
+
+
+def _interrupt(pid: int) -> None:
+    """Sends SIGINT to the program that 'pid', an nsenter, waits for."""
+    for leaf in _find_leaves(pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(leaf, signal.SIGINT)
+
