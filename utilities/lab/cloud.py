@@ -12,7 +12,7 @@ from types import ModuleType
 
 from . import central, chassis, fabric, guest, peer, process
 from .errors import LabError
-from .host import Host
+from .host import Host, kill_supervised
 from .state import Lab, locked
 
 CHASSIS_MAX = 200
@@ -163,13 +163,9 @@ def remove(lab: Lab) -> None:
 def kill_strays(lab: Lab) -> None:
     """Kills supervisors of this lab whose record is lost, as when somebody removed its files."""
     prefix = f"{lab.directory}/hosts/"
-    strays = []
     for pid in process.list_pids():
         arguments = process.read_cmdline(pid)
         start_ticks = process.find_start_ticks(pid)
         is_boot = any(Path(argument).name == "boot" for argument in arguments[:-1])
         if is_boot and start_ticks and any(word.startswith(prefix) for word in arguments):
-            strays.append(process.ProcessId(pid, start_ticks))
-    for stray in strays:
-        stray.kill()
-    process.wait_until(lambda: not any(stray.is_alive() for stray in strays), "death of strays")
+            kill_supervised(process.ProcessId(pid, start_ticks))

@@ -106,14 +106,8 @@ class Host:
     def kill(self) -> None:
         """Kills the init, and so the host.  Returns when all of it is gone."""
         supervisor = self.find_supervisor()
-        if supervisor is None:
-            return
-        for pid in process.find_children(supervisor.pid) or [supervisor.pid]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        # The supervisor ends when its child has, and an init ends last in its PID namespace.
-        process.wait_until(lambda: not supervisor.is_alive(), f"{self.name}: death")
-        reap(supervisor.pid)
+        if supervisor:
+            kill_supervised(supervisor)
 
     def enter(self, argv: Sequence[str]) -> list[str]:
         """Returns the command that runs 'argv' inside the host."""
@@ -164,6 +158,19 @@ def is_called(pid: int, name: str) -> bool:
         argument.startswith("--pidfile=") and argument.endswith(f"/{name}.pid")
         for argument in process.read_cmdline(pid)
     )
+
+
+def kill_supervised(supervisor: ProcessId) -> None:
+    """Kills the init under 'supervisor', or that itself if there is no init yet.
+
+    Returns when all is gone: the supervisor ends after its child, and an init ends last in its PID
+    namespace.
+    """
+    for pid in process.find_children(supervisor.pid) or [supervisor.pid]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait_until(lambda: not supervisor.is_alive(), "death of a host")
+    reap(supervisor.pid)
 
 
 def reap(pid: int) -> None:
