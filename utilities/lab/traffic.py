@@ -181,7 +181,7 @@ class Capture:
         raise LabError("tcpdump does not start")
 
     def stop(self) -> None:
-        """Ends listening; what was seen can be counted from now on."""
+        """Ends listening; what was seen can be counted from now on.  May be called twice."""
         self._process.terminate()
         self._process.communicate(timeout=END_TIMEOUT_S)
 
