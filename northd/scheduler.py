@@ -73,7 +73,7 @@ def schedule(
 ) -> Plan:
     """Returns the plan; 'bindings' are the present places, by container."""
     chassis = {each.name: each for each in candidates}
-    ordered = sorted(requests, key=lambda each: each.name)
+    ordered = sorted(requests, key=_rank_need)
     placed = {
         request.name: bindings[request.name]
         for request in ordered
@@ -130,6 +130,15 @@ class _Load:
     def add(self, request: Request, chassis: str) -> None:
         self.total[chassis] += 1
         self.group[request.group, chassis] += 1
+
+
+def _rank_need(request: Request) -> tuple[bool, bool, str]:
+    """Returns the order in which requests choose: those with the fewest places to go first.
+
+    Otherwise one that could go anywhere might take the last place on the only
+    chassis that another may use.
+    """
+    return request.requested_chassis is None, request.chassis_group is None, request.name
 
 
 def _stays(request: Request, candidate: Candidate | None) -> bool:
