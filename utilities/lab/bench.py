@@ -1,0 +1,307 @@
+"""The bench: figures from a lab of real parts, as a table and as JSON.
+
+Every figure is the median of several runs; times of commands stand beside
+those of the same kind of ovn-nbctl command, run in turn with them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from . import cloud, peer, recompute, tenant, traffic
+from .errors import LabError
+from .host import VENV_BIN, Host
+from .main import format_environment
+from .process import POLL_S
+from .state import Lab
+
+EXTERNAL = "1.0.0.100"
+SITE_ADDRESS = "1.0.0.3"
+SITE_SUBNET = "192.168.2.0/24"
+SITE_HOST = "192.168.2.10"
+PSK = "only for the bench"
+TIMEOUT_S = 60.0
+SCALES = (10, 100, 1000)
+DAEMONS = {
+    "central": ("svc-northd", "svcnb_db", "svcsb_db", "ovn-northd"),
+    "hv1": ("svc-controller", "charon", "ovn-controller", "ovs-vswitchd"),
+}
+COMMANDS = (
+    (("--version",), ("--version",)),
+    (("list", "Container_Group"), ("list", "Logical_Switch")),
+    (("group-add", "bench", "least"), ("ls-add", "bench")),
+    (("get", "Container_Group", "bench", "policy"), ("get", "Logical_Switch", "bench", "name")),
+    (("group-del", "bench"), ("ls-del", "bench")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One row: samples in 'unit', those of a peer, and what is aimed at (in 'unit')."""
+
+    name: str
+    unit: str
+    samples: list[float]
+    peer: str = ""
+    peer_samples: list[float] = field(default_factory=list)
+    aim: float | None = None
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.samples)
+
+    @property
+    def ratio(self) -> float | None:
+        return self.median / statistics.median(self.peer_samples) if self.peer_samples else None
+
+
+Part = Callable[[Lab, int], Iterator[Figure]]
+
+
+def run_commands(lab: Lab, runs: int) -> Iterator[Figure]:
+    """svcctl against ovn-nbctl: the whole time of a command, its start included."""
+    environment = {**os.environ, **format_environment(lab)}
+    times: dict[int, tuple[list[float], list[float]]] = {
+        number: ([], []) for number in range(len(COMMANDS))
+    }
+    for _ in range(runs):
+        for number, (ours, theirs) in enumerate(COMMANDS):
+            times[number][0].append(time_ms([str(VENV_BIN / "svcctl"), *ours], environment))
+            times[number][1].append(time_ms(["ovn-nbctl", *theirs], environment))
+    for number, (ours, theirs) in enumerate(COMMANDS):
+        own, others = times[number]
+        yield Figure(f"svcctl {' '.join(ours)}", "ms", own, f"ovn-nbctl {theirs[0]}", others)
+
+
+def time_ms(argv: Sequence[str], environment: dict[str, str]) -> float:
+    """Returns how long a command takes."""
+    started = time.perf_counter()
+    subprocess.run(argv, env=environment, check=True, capture_output=True)
+    return (time.perf_counter() - started) * 1000
+
+
+def run_start(lab: Lab, runs: int) -> Iterator[Figure]:
+    """From the commit of a new VPN to its container, its tunnel, and to nothing again."""
+    running, up, answered, gone = [], [], [], []
+    for _ in range(runs):
+        committed = time.monotonic()
+        add_vpn(lab)
+        wait_column(lab, "Service_Container", "status_code", "running")
+        running.append(time.monotonic() - committed)
+        wait_column(lab, "VPN_Service", "status", "up")
+        up.append(time.monotonic() - committed)
+        traffic.wait_reachable(lab, "vm2", SITE_HOST, TIMEOUT_S)
+        answered.append(time.monotonic() - committed)
+        deleted = time.monotonic()
+        transact(lab, [{"op": "delete", "table": "VPN_Service", "where": []}])
+        chassis = lab.list_chassis()
+        wait(lambda: not any(host.find_processes("charon") for host in chassis), "end of charon")  # noqa: B023
+        gone.append(time.monotonic() - deleted)
+    yield Figure("commit to container running", "s", running, aim=1.0)
+    yield Figure("commit to tunnel established", "s", up, aim=2.0)
+    yield Figure("commit to first answer through the tunnel", "s", answered)
+    yield Figure("delete to end of charon", "s", gone)
+
+
+def run_failover(lab: Lab, runs: int) -> Iterator[Figure]:
+    """Death of the chassis that runs the container, seen by a ping through the tunnel."""
+    gaps = []
+    for _ in range(runs):
+        add_vpn(lab)
+        wait_column(lab, "VPN_Service", "status", "up")
+        victim = get_column(lab, "Service_Container", "chassis")
+        guest = next(name for name, host in tenant.GUEST_HOSTS.items() if host != victim)
+        traffic.wait_reachable(lab, guest, SITE_HOST, TIMEOUT_S)
+        ping = traffic.Ping(lab, guest, SITE_HOST)
+        traffic.wait_reachable(lab, guest, SITE_HOST, TIMEOUT_S)
+        lab.get_host(victim).kill()
+        wait(
+            lambda: get_column(lab, "Service_Container", "chassis") not in ("", victim),  # noqa: B023
+            "a new chassis",
+        )
+        traffic.wait_reachable(lab, guest, SITE_HOST, TIMEOUT_S)
+        gaps.append(ping.stop().longest_gap_s)
+        cloud.boot(lab, lab.get_host(victim))
+        transact(lab, [{"op": "delete", "table": "VPN_Service", "where": []}])
+        wait(lambda: not get_column(lab, "Service_Container", "name"), "end of the container")
+        wait(lambda: count_alive(lab) == len(lab.list_chassis()), "every chassis alive")
+    yield Figure("kill of a chassis to traffic back", "s", gaps, aim=10.0)
+
+
+def run_recompute(_lab: Lab, runs: int) -> Iterator[Figure]:
+    """svc-northd's full recompute, on databases of its own."""
+    for scale in SCALES:
+        samples = recompute.measure(scale, runs)
+        yield Figure(f"full recompute with {scale} VPN services", "ms", samples)
+
+
+def run_memory(lab: Lab, runs: int) -> Iterator[Figure]:
+    """Resident memory of each daemon with one VPN."""
+    add_vpn(lab)
+    wait_column(lab, "VPN_Service", "status", "up")
+    place = get_column(lab, "Service_Container", "chassis")
+    for kind, names in DAEMONS.items():
+        host = lab.get_host("central" if kind == "central" else place)
+        for name in names:
+            yield Figure(f"memory of {name}", "MB", [read_memory_mb(host, name)] * min(runs, 1))
+    transact(lab, [{"op": "delete", "table": "VPN_Service", "where": []}])
+
+
+def read_memory_mb(host: Host, name: str) -> float:
+    """Returns the resident memory of the biggest process called 'name' on 'host'."""
+    sizes = []
+    for found in host.find_processes(name):
+        for line in Path(f"/proc/{found.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                sizes.append(int(line.split()[1]) / 1024)
+    return max(sizes, default=0.0)
+
+
+def add_vpn(lab: Lab) -> None:
+    """Commits the scenario's VPN in one transaction, without the time of a command."""
+    connection = {
+        "name": "to-venus",
+        "peer_address": SITE_ADDRESS,
+        "peer_subnets": SITE_SUBNET,
+        "psk": PSK,
+    }
+    service = {
+        "name": "mercury",
+        "router": tenant.ROUTER,
+        "external_ips": EXTERNAL,
+        "local_subnets": tenant.SUBNET,
+        "connections": ["named-uuid", "connection"],
+    }
+    transact(
+        lab,
+        [
+            {
+                "op": "insert",
+                "table": "IPsec_Connection",
+                "uuid-name": "connection",
+                "row": connection,
+            },
+            {"op": "insert", "table": "VPN_Service", "row": service},
+        ],
+    )
+
+
+def transact(
+    lab: Lab, operations: Sequence[object], database: str = "SVC_Northbound"
+) -> list[dict[str, list[dict[str, object]]]]:
+    """Returns the results of a transaction through ovsdb-client."""
+    remote = format_environment(lab)["SVC_NB_DB" if database == "SVC_Northbound" else "SVC_SB_DB"]
+    argv = ["ovsdb-client", "transact", remote, json.dumps([database, *operations])]
+    done = subprocess.run(argv, check=True, capture_output=True, text=True)
+    results: list[dict[str, list[dict[str, object]]]] = json.loads(done.stdout)
+    return results
+
+
+def get_column(lab: Lab, table: str, column: str) -> str:
+    """Returns a column of the table's only row, "" if there is none."""
+    select = {"op": "select", "table": table, "where": [], "columns": [column]}
+    rows = transact(lab, [select])[0]["rows"]
+    value = rows[0][column] if rows else ""
+    return value if isinstance(value, str) else ""
+
+
+def count_alive(lab: Lab) -> int:
+    """Returns how many chassis svc-northd holds for alive."""
+    select = {"op": "select", "table": "Chassis_Weight", "where": [["alive", "==", True]]}
+    return len(transact(lab, [select], "SVC_Southbound")[0]["rows"])
+
+
+def wait_column(lab: Lab, table: str, column: str, value: str) -> None:
+    """Returns once the column of the table's only row has that value."""
+    wait(lambda: get_column(lab, table, column) == value, f"{table}:{column} {value}")
+
+
+def wait(condition: Callable[[], bool], what: str) -> None:
+    """Returns once 'condition' holds; raises LabError if it never does."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise LabError(f"{what}: not within {TIMEOUT_S:g} s")
+        time.sleep(POLL_S)
+
+
+PARTS: dict[str, Part] = {
+    "commands": run_commands,
+    "start": run_start,
+    "failover": run_failover,
+    "recompute": run_recompute,
+    "memory": run_memory,
+}
+
+
+@contextlib.contextmanager
+def a_lab(say: Callable[[str], None]) -> Iterator[Lab]:
+    """A lab of three chassis with the tenant and the remote site, for as long as it is used."""
+    lab = Lab(Path(os.environ.get("SVC_LAB_DIR") or "/run/ovnsvc-bench"))
+    cloud.down(lab, say)
+    try:
+        cloud.up(lab, 3, say)
+        tenant.build(lab, say)
+        site = peer.Site(
+            f"{SITE_ADDRESS}/24", (SITE_SUBNET,), EXTERNAL, (tenant.SUBNET,), PSK
+        )
+        cloud.add_peer(lab, "venus", site)
+        wait(lambda: count_alive(lab) == 3, "every chassis alive")
+        yield lab
+    finally:
+        cloud.down(lab, say)
+
+
+def print_figure(figure: Figure) -> None:
+    """Prints one row of the table."""
+    spread = f"{min(figure.samples):.4g}..{max(figure.samples):.4g}"
+    row = f"{figure.name:44} {figure.median:9.4g} {figure.unit:3} {spread:>18}"
+    if figure.ratio is not None:
+        theirs = statistics.median(figure.peer_samples)
+        row += f"   {theirs:.4g} {figure.unit} {figure.peer}: {figure.ratio:.1f} times"
+    if figure.aim is not None:
+        row += f"   aim {figure.aim:g} {figure.unit}"
+    print(row, flush=True)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measures the parts asked for; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="bench")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--only", default=",".join(PARTS), metavar="PART[,..]")
+    options = parser.parse_args(argv)
+    wanted = options.only.split(",")
+    unknown = [name for name in wanted if name not in PARTS]
+    if unknown or options.runs < 1:
+        print(f"bench: unknown part {unknown[0]}" if unknown else "bench: --runs", file=sys.stderr)
+        return 1
+    figures: list[Figure] = []
+    try:
+        with a_lab(lambda words: print(f"bench: {words}", flush=True)) as lab:
+            print(f"{'what':44} {'median':>9} {'':3} {'least..most':>18}")
+            for name in wanted:
+                for figure in PARTS[name](lab, options.runs):
+                    figures.append(figure)
+                    print_figure(figure)
+    except LabError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    if options.json:
+        rows = [{**asdict(each), "median": each.median, "ratio": each.ratio} for each in figures]
+        Path(options.json).write_text(json.dumps(rows, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
