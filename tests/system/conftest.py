@@ -1,0 +1,59 @@
+"""The lab that the system tests share, and one VPN for each test that wants it.
+
+The lab is taken down when the test run ends, however it ends: a process that
+only waits for the end of this one sees to it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ...utilities.lab import cloud, peer, tenant
+from ...utilities.lab.state import Lab
+from .site import DIRECTORY, PSK, SITE, SITE_ADDRESS, Operator
+
+SVC_LAB = Path(__file__).parents[2] / "utilities" / "svc-lab"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks every test of this folder."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.system)
+            item.add_marker(pytest.mark.timeout(120))
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """A cloud of three chassis with the tenant's network and the remote site."""
+    made = Lab(Path(DIRECTORY))
+    cloud.down(made, print)
+    keeper = subprocess.Popen(
+        ["/bin/sh", "-c", f"cat; SVC_LAB_DIR={DIRECTORY} exec {SVC_LAB} down"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    cloud.up(made, 3, print)
+    tenant.build(made, print)
+    site = peer.Site(
+        f"{SITE_ADDRESS}/24", ("192.168.2.0/24",), "1.0.0.100", (tenant.SUBNET,), PSK
+    )
+    cloud.add_peer(made, SITE, site)
+    yield made
+    assert keeper.stdin is not None
+    keeper.stdin.close()
+    assert keeper.wait(60) == 0
+
+
+@pytest.fixture
+def operator(lab: Lab, tmp_path: Path) -> Iterator[Operator]:
+    """Somebody with svcctl; what they made is gone afterwards, every host and process is back."""
+    made = Operator(lab, tmp_path)
+    made.wait_whole()
+    yield made
+    made.clean()
