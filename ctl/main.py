@@ -1,0 +1,123 @@
+"""svcctl: the options, the run, the output, and one line for whatever is wrong.
+
+The import of a module is a good part of a short program's time, so this file
+imports little, and each command's file is imported only when it is called.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from ..lib.errors import ConfigError, UsageError
+from .command import Context, parse_commands
+from .commands import COMMANDS
+from .options import Settings, parse
+from .run import DATABASE, run
+from .table import Style, format_table
+
+
+def main(argv: Sequence[str] | None = None, database: str = DATABASE) -> int:
+    """Runs svcctl with the words in 'argv' and returns its exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(words, database)
+    except (UsageError, ConfigError) as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has enough of it; Python must not say so at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _main(words: list[str], database: str) -> int:
+    for word in words:
+        if "\0" in word or any("\ud800" <= character <= "\udfff" for character in word):
+            raise UsageError(f"argument {word!a} is not valid UTF-8")
+    every = dict.fromkeys(option for command in COMMANDS.values() for option in command.options)
+    settings, early, rest = parse(words, every)
+    text = _find_text(settings)
+    if text is not None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return 0
+    contexts = parse_commands(COMMANDS, early, rest)
+    if settings.log_levels or settings.has("log-file"):
+        from . import log
+
+        log.start(settings)
+    _start_timer(settings)
+    try:
+        wait_time = run(settings, contexts, database)
+    finally:
+        if settings.timeout_s:
+            signal.alarm(0)
+    _print(settings, contexts, wait_time)
+    return 0
+
+
+def _find_text(settings: Settings) -> str | None:
+    """Returns what an option asks for that needs no database."""
+    for name in ("help", "version", "commands", "options"):
+        if settings.has(name):
+            from . import help as texts
+
+            text: str = getattr(texts, f"format_{name}")()
+            return text
+    return None
+
+
+def _start_timer(settings: Settings) -> None:
+    """Ends the process by SIGALRM, as OVS does, when the time of --timeout is up."""
+    if not settings.timeout_s:
+        return
+
+    def expire(number: int, _frame: object) -> None:
+        text = f"svcctl: timed out after {settings.timeout_s} s while {settings.stage}\n"
+        os.write(2, text.encode())
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGALRM, expire)
+    signal.alarm(settings.timeout_s)
+
+
+def _print(settings: Settings, contexts: Sequence[Context], wait_time: str) -> None:
+    parts = []
+    is_first = True
+    for context in contexts:
+        if context.table is not None:
+            table_format = settings.format or context.table.format
+            pretty = settings.has("pretty")
+            style = Style(table_format, settings.data, settings.headings, pretty)
+            text = format_table(context.table, style)
+            parts.append(text if is_first else f"\n{text}")
+            is_first = False
+        elif settings.has("oneline"):
+            text = "\n".join(context.lines)
+            parts.append(text.replace("\\", "\\\\").replace("\n", "\\n") + "\n")
+        else:
+            parts += [f"{line}\n" for line in context.lines]
+        for warning in context.warnings:
+            _say(f"warning: {warning}")
+    sys.stdout.write("".join(parts) + wait_time)
+    sys.stdout.flush()
+
+
+def _fail(message: str) -> int:
+    _say(message)
+    return 1
+
+
+def _say(message: str) -> None:
+    """Prints one line, whatever characters are in it."""
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
+    sys.stderr.write(f"svcctl: {line}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

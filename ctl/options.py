@@ -1,0 +1,197 @@
+"""Options: those of svcctl itself, and those of a command, as getopt_long() takes them.
+
+A long option may be shortened to a unique prefix, its argument may follow "="
+or be the next word.  The first command's own options may stand among the
+global ones, as with ovn-nbctl; a command's options may also follow its name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+
+from ..lib import dirs
+from ..lib.errors import UsageError
+from .table import DATA_FORMATS, FORMATS
+
+# '=' after a name: an argument is required; '[=' : it may be given.
+GLOBAL = (
+    ("db=", "", "DATABASE", "connect to DATABASE (default: $SVC_NB_DB, or the local socket)"),
+    ("sb-db=", "", "DATABASE", "the southbound (default: $SVC_SB_DB, or the local socket)"),
+    ("ovn-db=", "", "DATABASE", "OVN's northbound (default: $OVN_NB_DB, or the local socket)"),
+    ("no-check", "", "", "take routers and chassis at their word, do not look them up"),
+    ("no-wait", "", "", "do not wait (the default)"),
+    ("wait=", "", "none|sb|hv", "wait for the southbound, or for all chassis, to have the change"),
+    ("print-wait-time", "", "", "print how long that took"),
+    ("timeout=", "t", "SECS", "end after SECS seconds, with exit status 142"),
+    ("dry-run", "", "", "do everything but change the database"),
+    ("oneline", "", "", "print one line of output for each command"),
+    ("leader-only", "", "", "use only the leader of a cluster (the default)"),
+    ("no-leader-only", "", "", "use any member of a cluster"),
+    ("shuffle-remotes", "", "", "try the servers in random order (the default)"),
+    ("no-shuffle-remotes", "", "", "try the servers in the given order"),
+    ("show-secrets", "", "", "show pre-shared keys in list, find and get"),
+    ("format=", "f", "|".join(FORMATS), "how tables are printed"),
+    ("data=", "d", "|".join(DATA_FORMATS), "how the cells of tables are printed"),
+    ("no-headings", "", "", "leave out the headings of tables"),
+    ("pretty", "", "", "break JSON into lines"),
+    ("bare", "", "", 'as "--format=list --data=bare --no-headings"'),
+    ("private-key=", "p", "FILE", "private key, for ssl:"),
+    ("certificate=", "c", "FILE", "certificate of the private key"),
+    ("ca-cert=", "C", "FILE", "certificate of the peer's CA"),
+    ("ssl-ciphers=", "", "LIST", "ciphers to allow"),
+    ("verbose[=", "v[", "SPEC", "log to the console, as every OVS program"),
+    ("log-file[=", "", "FILE", "log to FILE (default: svcctl.log among the logs)"),
+    ("no-syslog", "", "", "do not tell syslog about changes"),
+    ("commands", "", "", "list the commands, for completion"),
+    ("options", "", "", "list the options, for completion"),
+    ("help", "h", "", "print this help"),
+    ("version", "V", "", "print the version"),
+)
+
+
+_WAIT_PROBLEM = 'argument to --wait must be "none", "sb", or "hv"'
+
+
+class Settings:
+    """What the global options say; 'stage' is what the run is at, for when its time is up."""
+
+    def __init__(self) -> None:
+        environment = os.environ.get
+        self.db = environment("SVC_NB_DB") or dirs.NB_REMOTE
+        self.sb_db = environment("SVC_SB_DB") or dirs.SB_REMOTE
+        self.ovn_db = environment("OVN_NB_DB") or dirs.OVN_NB_REMOTE
+        self.values: dict[str, str | None] = {}
+        self.wait = "none"
+        self.timeout_s = 0
+        self.format: str | None = None
+        self.data = "string"
+        self.headings = True
+        self.log_levels: list[str | None] = []
+        self.stage = "reaching the database"
+
+    def has(self, name: str) -> bool:
+        """Returns whether option 'name' was given."""
+        return name in self.values
+
+    def apply(self, name: str, value: str | None) -> None:
+        """Takes note of one option; raises UsageError if its argument is wrong."""
+        text = value or ""
+        if name in ("db", "sb-db", "ovn-db"):
+            setattr(self, name.replace("-", "_"), text)
+        elif name == "wait":
+            self.wait = _choose(text, ("none", "sb", "hv"), _WAIT_PROBLEM)
+        elif name == "no-wait":
+            self.wait = "none"
+        elif name == "timeout":
+            self.timeout_s = _parse_timeout(text)
+        elif name == "verbose":
+            self.log_levels.append(value)
+        else:
+            self._apply_style(name, text)
+        self.values.pop(name[3:] if name.startswith("no-") else f"no-{name}", None)
+        self.values[name] = value
+
+    def _apply_style(self, name: str, text: str) -> None:
+        if name == "format":
+            self.format = _choose(text, FORMATS, f'unknown output format "{text}"')
+        elif name == "data":
+            self.data = _choose(text, DATA_FORMATS, f'unknown data format "{text}"')
+        elif name == "bare":
+            self.format, self.data, self.headings = "list", "bare", False
+        elif name == "no-headings":
+            self.headings = False
+
+
+def parse(
+    argv: Sequence[str], command_options: Iterable[str]
+) -> tuple[Settings, list[str], list[str]]:
+    """Returns the settings, the first command's options, and the words from its name on.
+
+    'command_options' are those of any command; whether the first one takes what
+    it was given is found out by parse_command().
+    """
+    settings = Settings()
+    own = [name for name, *_ in GLOBAL]
+    shorts = {short[0]: name for name, short, *_ in GLOBAL if short}
+    specs = [*own, *(name for name in command_options if name not in own)]
+    early: list[str] = []
+    position = 0
+    while position < len(argv):
+        word = argv[position]
+        if word == "--":
+            position += 1
+            break
+        if not word.startswith("-") or word == "-":
+            break
+        if word.startswith("--"):
+            spec, value, position = take_long(argv, position, specs)
+            if spec in own:
+                settings.apply(spec.rstrip("[="), value)
+            else:
+                early.append(f"--{spec.rstrip('=')}" + ("" if value is None else f"={value}"))
+        else:
+            position = _take_short(argv, position, shorts, settings)
+    return settings, early, list(argv[position:])
+
+
+def take_long(
+    words: Sequence[str], position: int, specs: Iterable[str]
+) -> tuple[str, str | None, int]:
+    """Returns the option at 'position', its argument if it has one, and the next position."""
+    given, equals, value = words[position][2:].partition("=")
+    found = [spec for spec in specs if spec.rstrip("[=") == given]
+    if not found:
+        found = [spec for spec in specs if given and spec.startswith(given)]
+    if not found:
+        raise UsageError(f"unrecognized option '--{given}'")
+    if len(found) > 1:
+        possible = " ".join(f"'--{spec.rstrip('[=')}'" for spec in found)
+        raise UsageError(f"option '--{given}' is ambiguous; possibilities: {possible}")
+    spec = found[0]
+    if not spec.endswith("="):
+        if equals:
+            raise UsageError(f"option '--{spec}' doesn't allow an argument")
+        return spec, None, position + 1
+    if equals:
+        return spec, value, position + 1
+    if spec.endswith("[="):
+        return spec, None, position + 1
+    if position + 1 == len(words):
+        raise UsageError(f"option '--{spec.rstrip('=')}' requires an argument")
+    return spec, words[position + 1], position + 2
+
+
+def _take_short(
+    argv: Sequence[str], position: int, shorts: Mapping[str, str], settings: Settings
+) -> int:
+    letters = argv[position][1:]
+    while letters:
+        letter, letters = letters[0], letters[1:]
+        if letter not in shorts:
+            raise UsageError(f"invalid option -- '{letter}'")
+        spec = shorts[letter]
+        name = spec.rstrip("[=")
+        if not spec.endswith("="):
+            settings.apply(name, None)
+        elif letters or spec.endswith("[="):
+            settings.apply(name, letters or None)
+            letters = ""
+        elif position + 1 == len(argv):
+            raise UsageError(f"option requires an argument -- '{letter}'")
+        else:
+            settings.apply(name, argv[position + 1])
+            return position + 2
+    return position + 1
+
+
+def _choose(value: str, choices: Iterable[str], problem: str) -> str:
+    if value not in choices:
+        raise UsageError(problem)
+    return value
+
+
+def _parse_timeout(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+        raise UsageError(f"value {text} on -t or --timeout is invalid")
+    return int(text)

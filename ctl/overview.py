@@ -1,0 +1,120 @@
+"""init, sync, show, status: the whole at a glance."""
+
+from __future__ import annotations
+
+from ..lib.errors import UsageError
+from .command import Context
+from .lookup import read_southbound
+from .records import ROOT, find_row, get_root
+from .replica import Row
+
+
+def init(context: Context) -> None:
+    """init: makes the root row if it is not there yet."""
+    get_root(context.replica)
+
+
+def sync(context: Context) -> None:
+    """sync: waits, as --wait says, though nothing changes."""
+    if context.settings.wait == "none":
+        context.warnings.append('"sync" has no effect without --wait')
+    context.forces_wait = True
+
+
+def show(context: Context) -> None:
+    """show [NAME]: the VPN services with their connections, and the containers, as a tree."""
+    name = context.argument(0)
+    services, containers = _sorted(context, "VPN_Service"), _sorted(context, "Service_Container")
+    if name is not None:
+        service = find_row(context.replica, "VPN_Service", name)
+        container = find_row(context.replica, "Service_Container", name)
+        if service is None and container is None:
+            raise UsageError(f"{name}: neither a VPN service nor a container has this name")
+        services = [service] if service else []
+        containers = [container] if container else []
+    for row in services:
+        _show_service(context, row)
+    for row in containers:
+        _show_container(context, row)
+
+
+def status(context: Context) -> None:
+    """status: what there is, and how much of it works."""
+    replica = context.replica
+    southbound = read_southbound(context, ("Chassis", "Chassis_Weight"))
+    known = {row["name"] for row in southbound["Chassis"]}
+    alive = {row["chassis"] for row in southbound["Chassis_Weight"] if row["alive"]} & known
+    context.lines += [
+        f"VPN services: {_count(context, 'VPN_Service', 'status', 'up')}",
+        f"connections: {_count(context, 'IPsec_Connection', 'status', 'up')}",
+        f"containers: {_count(context, 'Service_Container', 'status_code', 'running')}",
+        f"chassis: {len(alive)} of {len(known)} alive",
+    ]
+    root = next(iter(replica.rows(ROOT).values()), None)
+    if root is None:
+        context.lines.append("the northbound is not initialized (svcctl init)")
+        return
+    numbers = (f"{name} {root.find(name)}" for name in ("nb_cfg", "sb_cfg", "hv_cfg"))
+    context.lines.append(", ".join(numbers))
+    for table, column in (("VPN_Service", "status"), ("Service_Container", "status_code")):
+        for row in _sorted(context, table):
+            if row.text(column) == "error":
+                context.lines.append(f"error: {row.text('name')}: {row.text('status_message')}")
+
+
+def _show_service(context: Context, row: Row) -> None:
+    group = context.replica.rows("Container_Group").get(row.text("group"))
+    context.lines.append(f"vpn {row.text('name')} (router {row.text('router')})")
+    _add_facts(
+        context,
+        "    ",
+        ("address mode", row.text("address_mode")),
+        ("external", ", ".join(row.strings("external_ips"))),
+        ("local", ", ".join(row.strings("local_subnets"))),
+        ("group", group.text("name") if group else ""),
+        ("enabled", "false" if row.find("enabled") is False else ""),
+        ("status", _join(row.text("status"), row.text("status_message"))),
+    )
+    rows = context.replica.rows("IPsec_Connection")
+    members = [rows[uuid] for uuid in row.strings("connections") if uuid in rows]
+    for member in sorted(members, key=lambda each: each.text("name")):
+        context.lines.append(f"    connection {member.text('name')}")
+        _add_facts(
+            context,
+            "        ",
+            ("peer", member.text("peer_address")),
+            ("peer id", member.text("peer_id")),
+            ("local id", member.text("local_id")),
+            ("peer subnets", ", ".join(member.strings("peer_subnets"))),
+            ("enabled", "false" if member.find("enabled") is False else ""),
+            ("status", _join(member.text("status"), member.text("status_message"))),
+        )
+
+
+def _show_container(context: Context, row: Row) -> None:
+    context.lines.append(f"container {row.text('name')} ({row.text('service_type')})")
+    _add_facts(
+        context,
+        "    ",
+        ("chassis", row.text("chassis")),
+        ("requested chassis", row.text("requested_chassis")),
+        ("port", row.text("port")),
+        ("status", _join(row.text("status_code"), row.text("status_message"))),
+    )
+
+
+def _add_facts(context: Context, indent: str, *facts: tuple[str, str]) -> None:
+    context.lines.extend(f"{indent}{name}: {value}" for name, value in facts if value)
+
+
+def _join(status_text: str, reason: str) -> str:
+    return f"{status_text} ({reason})" if status_text and reason else status_text or reason
+
+
+def _count(context: Context, table: str, column: str, good: str) -> str:
+    rows = context.replica.rows(table).values()
+    return f"{sum(1 for row in rows if row.text(column) == good)} of {len(rows)} {good}"
+
+
+def _sorted(context: Context, table: str) -> list[Row]:
+    return sorted(context.replica.rows(table).values(), key=lambda row: row.text("name"))

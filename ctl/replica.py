@@ -1,0 +1,236 @@
+"""Some tables of a database at one moment, and the transaction that changes them.
+
+A command reads and changes rows here; later commands of the same run see what
+earlier ones did.  commit() sends everything as one transaction: the changes,
+and a check that each column given to verify() is still as it was read.  If it
+is not, nothing happens and the whole run starts again on a new replica.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..lib.errors import UsageError
+from .rpc import Client
+from .schema import Schema, Table
+from .values import (
+    Atom,
+    Datum,
+    NewUuid,
+    find_count_problem,
+    from_json,
+    make_datum,
+    make_default,
+    set_json,
+    to_json,
+)
+
+
+class TryAgain(Exception):
+    """Somebody else changed a row that a decision was based on."""
+
+
+class Row:
+    """A row, with the changes of the current transaction applied."""
+
+    __slots__ = ("_columns", "_mutations", "_original", "_sets", "_verified", "table", "uuid")
+
+    def __init__(self, table: Table, uuid: str, columns: dict[str, Datum] | None) -> None:
+        self.table = table
+        self.uuid = uuid
+        self._original = columns
+        if columns is None:
+            columns = {name: make_default(each) for name, each in table.columns.items()}
+            columns["_uuid"] = (uuid,)
+        self._columns = dict(columns)
+        self._sets: set[str] = set()
+        self._mutations: list[tuple[str, str, Datum]] = []
+        self._verified: set[str] = set()
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the current transaction inserts this row."""
+        return self._original is None
+
+    def datum(self, column: str) -> Datum:
+        """Returns the value of 'column'."""
+        return self._columns[column]
+
+    def find(self, column: str) -> Any:
+        """Returns the one atom of 'column', or None if there is none."""
+        datum = self._columns.get(column, ())
+        return datum[0] if isinstance(datum, tuple) and datum else None
+
+    def text(self, column: str) -> str:
+        """Returns the string in 'column', or "" if there is none."""
+        found = self.find(column)
+        return "" if found is None else str(found)
+
+    def strings(self, column: str) -> tuple[str, ...]:
+        """Returns the members of a set of strings or references."""
+        return tuple(str(atom) for atom in self._columns.get(column, ()))
+
+    def set(self, column: str, datum: Datum) -> None:
+        """Sets 'column' to 'datum'."""
+        self._columns[column] = datum
+        self._sets.add(column)
+        self._mutations = [each for each in self._mutations if each[0] != column]
+
+    def set_atom(self, column: str, atom: Atom | None) -> None:
+        """Sets 'column' to 'atom', or to nothing."""
+        self.set(column, () if atom is None else (atom,))
+
+    def insert(self, column: str, elements: Datum) -> None:
+        """Adds 'elements' to a set or a map; a key that the map has keeps its value."""
+        have = self._columns[column]
+        if isinstance(have, dict):
+            assert isinstance(elements, dict)
+            merged = make_datum(self.table.columns[column], {**elements, **have})
+        else:
+            merged = make_datum(self.table.columns[column], (*have, *elements))
+        self._mutate(column, "insert", elements, merged)
+
+    def remove(self, column: str, elements: Iterable[Atom]) -> None:
+        """Takes members out of a set, or keys out of a map."""
+        gone = tuple(elements)
+        have = self._columns[column]
+        if isinstance(have, dict):
+            rest: Datum = {key: value for key, value in have.items() if key not in gone}
+        else:
+            rest = tuple(atom for atom in have if atom not in gone)
+        self._mutate(column, "delete", gone, rest)
+
+    def verify(self, *columns: str) -> None:
+        """Makes the transaction fail, to start again, if a column has changed since."""
+        if self._original is not None:
+            self._verified.update(columns)
+
+    def _mutate(self, column: str, mutator: str, elements: Datum, result: Datum) -> None:
+        """Sends a mutation rather than the result, so that two svcctl do not undo each other."""
+        problem = find_count_problem(result, self.table.columns[column])
+        if problem is not None:
+            raise UsageError(f"{self.table.name} column {column}: {problem}")
+        changed = result != self._columns[column]
+        self._columns[column] = result
+        if self.is_new or column in self._sets:
+            self._sets.add(column)
+        elif changed:
+            self._mutations.append((column, mutator, elements))
+
+    def prerequisites(self) -> list[dict[str, Any]]:
+        """Returns the operations that hold what was verified."""
+        if self._original is None or not self._verified:
+            return []
+        columns = sorted(self._verified)
+        row = {name: self._json(name, self._original[name]) for name in columns}
+        wait = {"op": "wait", "timeout": 0, "columns": columns, "until": "==", "rows": [row]}
+        return [{**wait, **self._place()}]
+
+    def operations(self) -> list[dict[str, Any]]:
+        """Returns the operations that change this row in the database."""
+        if self._original is None:
+            default = {name: make_default(each) for name, each in self.table.columns.items()}
+            named = {name for name in self._sets if self._columns[name] != default[name]}
+            row = {name: self._json(name, self._columns[name]) for name in sorted(named)}
+            label = NewUuid(self.uuid).label
+            return [{"op": "insert", "table": self.table.name, "uuid-name": label, "row": row}]
+        operations: list[dict[str, Any]] = []
+        differing = [n for n in sorted(self._sets) if self._columns[n] != self._original[n]]
+        if differing:
+            row = {name: self._json(name, self._columns[name]) for name in differing}
+            operations.append({"op": "update", "row": row, **self._place()})
+        mutations = [self._mutation_json(*mutation) for mutation in self._mutations]
+        if mutations:
+            operations.append({"op": "mutate", "mutations": mutations, **self._place()})
+        return operations
+
+    def _place(self) -> dict[str, Any]:
+        return {"table": self.table.name, "where": [["_uuid", "==", ["uuid", self.uuid]]]}
+
+    def _json(self, column: str, datum: Datum) -> Any:
+        return to_json(datum, self.table.columns[column])
+
+    def _mutation_json(self, name: str, mutator: str, elements: Datum) -> list[Any]:
+        column = self.table.columns[name]
+        if mutator == "delete" or not column.is_map:
+            return [name, mutator, set_json(elements, column)]
+        return [name, mutator, to_json(elements, column)]
+
+
+class Replica:
+    """The tables that were loaded, and the transaction on them."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.schema = Schema(client.schema)
+        self._rows: dict[str, dict[str, Row]] = {}
+        self._touched: dict[str, Row] = {}
+        self._deleted: list[Row] = []
+
+    def load(self, tables: Iterable[str]) -> None:
+        """Reads 'tables' as they are now and forgets every change."""
+        self._touched.clear()
+        self._deleted.clear()
+        for name, rows in self.client.select(dict.fromkeys(tables)).items():
+            table = self.schema.tables[name]
+            self._rows[name] = {}
+            for json in rows:
+                row = _parse_row(table, json)
+                self._rows[name][row.uuid] = self._touched[row.uuid] = row
+
+    def rows(self, table: str) -> Mapping[str, Row]:
+        """Returns the rows of a loaded table by UUID."""
+        return self._rows[table]
+
+    def find(self, table: str, column: str, value: Atom) -> Row | None:
+        """Returns the first row that has 'value' in 'column'."""
+        return next((row for row in self._rows[table].values() if row.find(column) == value), None)
+
+    def insert(self, table: str, uuid: NewUuid | None = None) -> Row:
+        """Adds a row; its UUID is provisional until commit()."""
+        if uuid is None:
+            uuid = make_uuid()
+        row = Row(self.schema.tables[table], uuid, None)
+        self._rows[table][uuid] = self._touched[uuid] = row
+        return row
+
+    def delete(self, row: Row) -> None:
+        """Removes a row; one of a table that is no root goes when nothing refers to it."""
+        del self._rows[row.table.name][row.uuid]
+        del self._touched[row.uuid]
+        if not row.is_new:
+            self._deleted.append(row)
+
+    def inserted(self) -> list[Row]:
+        """Returns the rows that this transaction adds, in the order of their creation."""
+        return [row for row in self._touched.values() if row.is_new]
+
+    def prerequisites(self) -> list[dict[str, Any]]:
+        """Returns the operations that check that what was decided upon is still so."""
+        rows = (*self._touched.values(), *self._deleted)
+        return [operation for row in rows for operation in row.prerequisites()]
+
+    def operations(self) -> list[dict[str, Any]]:
+        """Returns the operations that change the database; an empty list if none is needed."""
+        found = [operation for row in self._touched.values() for operation in row.operations()]
+        for row in self._deleted:
+            if row.table.is_root:
+                found.append({"op": "delete", **row._place()})
+        return found
+
+
+def make_uuid() -> NewUuid:
+    """Returns a provisional UUID."""
+    text = os.urandom(16).hex()
+    return NewUuid(f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}")
+
+
+def _parse_row(table: Table, json: Mapping[str, Any]) -> Row:
+    columns = {
+        name: from_json(json[name], column)
+        for name, column in table.columns.items()
+        if name in json
+    }
+    return Row(table, json["_uuid"][1], columns)

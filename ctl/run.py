@@ -1,0 +1,230 @@
+"""Runs the commands of one command line as one transaction.
+
+Each command works on one replica; then all changes are committed together, and
+with --wait the northbound is watched until the change has arrived.  Where
+somebody else was faster everything runs again on what is there now.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..lib.errors import UsageError
+from . import log
+from .command import Context, Symbols, connect
+from .options import Settings
+from .records import ROOT, get_root
+from .replica import Replica, TryAgain
+from .rpc import Client
+from .values import NewUuid
+
+DATABASE = "SVC_Northbound"
+
+_MOST_TRIES = 1000
+
+
+class Unsatisfied(Exception):
+    """A command has to wait for a change of 'table'."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(table)
+        self.table = table
+
+
+def run(settings: Settings, contexts: Sequence[Context], database: str = DATABASE) -> str:
+    """Runs 'contexts' and returns the text about the time waited, if that was asked for.
+
+    Raises UsageError, nothing having been written.  Lines of a context that are
+    the UUID of a new row are then the one that the server chose.
+    """
+    client = connect(settings, settings.db, database)
+    log.debug(f"connected to {client.remote}")
+    try:
+        start_ms = int(time.time() * 1000)
+        next_cfg = _run_until_done(client, settings, contexts)
+        return "" if next_cfg is None else _wait(client, settings, next_cfg, start_ms)
+    finally:
+        client.close()
+
+
+def _run_until_done(client: Client, settings: Settings, contexts: Sequence[Context]) -> int | None:
+    """Returns the number to wait for, if any."""
+    replica = Replica(client)
+    tables = _find_tables(replica, settings, contexts)
+    functions = [context.command.load() for context in contexts]
+    watched: set[str] = set()
+    for _ in range(_MOST_TRIES):
+        try:
+            replica.load(tables)
+            settings.stage = "running the commands"
+            symbols = _run_once(replica, settings, contexts, functions)
+            return _commit(replica, settings, contexts, symbols)
+        except Unsatisfied as unsatisfied:
+            # The first time the table is read again, since it may have changed
+            # before it was watched.
+            settings.stage = f"waiting for a change of table {unsatisfied.table}"
+            if unsatisfied.table in watched:
+                client.wait_for_change()
+            else:
+                client.monitor(unsatisfied.table)
+                watched.add(unsatisfied.table)
+        except TryAgain:
+            log.debug("somebody else changed the same rows, trying again")
+    raise UsageError("the database changes faster than this command can follow")
+
+
+def _find_tables(replica: Replica, settings: Settings, contexts: Sequence[Context]) -> list[str]:
+    tables: dict[str, None] = {}
+    for context in contexts:
+        for name in context.command.tables.split():
+            wanted = context.arguments[0] if name == "*" else name
+            tables[replica.schema.get_table(wanted).name] = None
+    if settings.wait != "none":
+        tables[replica.schema.get_table(ROOT).name] = None
+    return list(tables)
+
+
+def _run_once(
+    replica: Replica,
+    settings: Settings,
+    contexts: Sequence[Context],
+    functions: Sequence[Callable[[Context], None]],
+) -> Symbols:
+    symbols = Symbols()
+    for context, function in zip(contexts, functions, strict=True):
+        context.begin(replica, settings, symbols)
+        function(context)
+    symbols.check()
+    return symbols
+
+
+def _commit(
+    replica: Replica, settings: Settings, contexts: Sequence[Context], symbols: Symbols
+) -> int | None:
+    """Commits what the commands did and returns the number to wait for, if any."""
+    waits = settings.wait != "none" and (
+        bool(replica.operations()) or any(context.forces_wait for context in contexts)
+    )
+    increment = _make_increment(replica) if waits else []
+    changes = [*replica.operations(), *increment]
+    if not changes:
+        return None
+    assert any(context.command.changes for context in contexts)
+    words = "svcctl " + " -- ".join(context.format_words() for context in contexts)
+    operations = [*replica.prerequisites(), *changes, *_make_comments(words, contexts)]
+    if settings.has("dry-run"):
+        operations.append({"op": "abort"})
+    results = replica.client.transact(operations)
+    _check_results(operations, results)
+    if settings.has("dry-run"):
+        return None
+    _take_uuids(contexts, operations, results)
+    _warn_of_lost_rows(replica, contexts[-1], symbols)
+    if not settings.has("no-syslog"):
+        log.tell_syslog(f"Called as {words}")
+    if not waits:
+        return None
+    selected = [each["rows"] for each in results if each and "rows" in each]
+    return int(selected[-1][0]["nb_cfg"])
+
+
+def _make_increment(replica: Replica) -> list[dict[str, Any]]:
+    """Returns the operations that ask svc-northd and all chassis for an answer."""
+    root = get_root(replica)
+    if root.is_new:
+        root.set_atom("nb_cfg", 1)
+        where: list[Any] = []
+        mutation = []
+    else:
+        where = [["_uuid", "==", ["uuid", root.uuid]]]
+        mutation = [
+            {"op": "mutate", "table": ROOT, "where": where, "mutations": [["nb_cfg", "+=", 1]]}
+        ]
+    return [*mutation, {"op": "select", "table": ROOT, "where": where, "columns": ["nb_cfg"]}]
+
+
+def _make_comments(words: str, contexts: Sequence[Context]) -> list[dict[str, Any]]:
+    comments = [words]
+    comments += [" ".join(c.arguments) for c in contexts if c.command.name == "comment"]
+    return [{"op": "comment", "comment": "\n".join(comments)}]
+
+
+def _check_results(operations: Sequence[dict[str, Any]], results: Sequence[Any]) -> None:
+    """Raises TryAgain or UsageError if the transaction did not go through."""
+    for number, result in enumerate(results):
+        if not result or "error" not in result:
+            continue
+        operation = operations[number]["op"] if number < len(operations) else "commit"
+        if operation == "abort" and result["error"] == "aborted":
+            return
+        if operation == "wait" and result["error"] == "timed out":
+            raise TryAgain
+        details = result.get("details")
+        reason = f"{result['error']}: {details}" if details else result["error"]
+        raise UsageError(f"transaction error: {reason}")
+
+
+def _take_uuids(
+    contexts: Sequence[Context], operations: Sequence[dict[str, Any]], results: Sequence[Any]
+) -> None:
+    uuids = {
+        operation["uuid-name"]: result["uuid"][1]
+        for operation, result in zip(operations, results, strict=False)
+        if operation["op"] == "insert"
+    }
+    for context in contexts:
+        context.lines = [
+            uuids.get(line.label, line) if isinstance(line, NewUuid) else line
+            for line in context.lines
+        ]
+
+
+def _warn_of_lost_rows(replica: Replica, context: Context, symbols: Symbols) -> None:
+    for row in replica.inserted():
+        name = symbols.find_name(row.uuid)
+        if name is not None and not row.table.is_root and not symbols.is_held(name):
+            context.warnings.append(
+                f'row id "{name}" was created but no reference to it was inserted, '
+                "so it will not actually appear in the database"
+            )
+
+
+def _wait(client: Client, settings: Settings, next_cfg: int, start_ms: int) -> str:
+    columns = ["sb_cfg"] if settings.wait == "sb" else ["sb_cfg", "hv_cfg"]
+    whom = "svc-northd" if settings.wait == "sb" else "svc-northd and all chassis"
+    settings.stage = f"waiting for {whom} (nb_cfg {next_cfg}); the change is in the database"
+    # With no chassis hv_cfg may run ahead, so both numbers have to be there.
+    operations = [
+        {
+            "op": "wait",
+            "table": ROOT,
+            "where": [[column, "<", next_cfg]],
+            "columns": [column],
+            "until": "==",
+            "rows": [],
+        }
+        for column in columns
+    ]
+    _check_results(operations, client.transact(operations))
+    if not settings.has("print-wait-time"):
+        return ""
+    [root] = client.select([ROOT])[ROOT]
+    return _format_wait_time(settings, root, next_cfg, start_ms)
+
+
+def _format_wait_time(
+    settings: Settings, root: dict[str, Any], next_cfg: int, start_ms: int
+) -> str:
+    def since(column: str) -> str:
+        return f"{root[column] - start_ms}ms\n"
+
+    lines = [
+        f"Time spent on processing nb_cfg {next_cfg}:\n",
+        f"\tsvc-northd delay before processing:\t{since('nb_cfg_timestamp')}",
+        f"\tsvc-northd completion:\t\t\t{since('sb_cfg_timestamp')}",
+    ]
+    if settings.wait == "hv":
+        lines.append(f"\tsvc-controller(s) completion:\t\t{since('hv_cfg_timestamp')}")
+    return "".join(lines)

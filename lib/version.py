@@ -1,0 +1,3 @@
+"""The version of ovnsvc, as setup.py has it."""
+
+VERSION = "0.1.0"
