@@ -105,6 +105,7 @@ class Session:
         self._rebuild = True
         self._txn: Any = None
         self._retry_ms = 0
+        self._outcome: str | None = None
         self._request: _SchemaRequest | None = None
         if schema is None:
             self._request = _SchemaRequest(remote.split(","), database)
@@ -152,6 +153,11 @@ class Session:
     def synced(self) -> bool:
         """Whether the replica holds what the database holds."""
         return self._idl is not None and self._idl.state == self._idl.IDL_S_MONITORING
+
+    @property
+    def connected(self) -> bool:
+        """Whether a transaction can be sent now; a replica outlives its connection."""
+        return self._idl is not None and bool(self._idl._session.is_connected())
 
     @property
     def has_lock(self) -> bool:
@@ -216,6 +222,14 @@ class Session:
         self._txn.add_comment(comment)
         self._fill(changes)
         self._finish_commit()
+
+    def take_outcome(self) -> str | None:
+        """Returns "" if the last transaction succeeded, the server's words if it was refused.
+
+        None if it lost a race or the connection, or if this was asked before.
+        """
+        outcome, self._outcome = self._outcome, None
+        return outcome
 
     def commit_block(self, changes: Sequence[Change], comment: str) -> bool:
         """As commit(), and returns whether it succeeded, once that is known."""
@@ -288,9 +302,11 @@ class Session:
             return
         txn, self._txn = self._txn, None
         if status in (txn.SUCCESS, txn.UNCHANGED):
+            self._outcome = ""
             return
         self._changed.update(self._classes)
         if status == txn.ERROR:
+            self._outcome = str(txn.get_error())
             self._retry_ms = ovs.timeval.msec() + REFUSED_BACKOFF_MS
             vlog.warn(f"{self.database}: transaction refused: {txn.get_error()}")
         elif status == txn.TRY_AGAIN:

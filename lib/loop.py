@@ -8,6 +8,7 @@ unexpected exception is caught, so that no row and no host can end the process.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -28,6 +29,7 @@ from . import dirs
 vlog = ovs.vlog.Vlog("loop")
 
 FAILURE_BACKOFF_MS = 1000
+GC_THRESHOLDS = (100_000, 50, 50)
 
 
 class Program(Protocol):
@@ -71,6 +73,9 @@ def parse_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argpa
 def serve(name: str, options: argparse.Namespace, make: Callable[[], Program]) -> int:
     """Runs the program that 'make' returns until it is told to exit."""
     ovs.util.PROGRAM_NAME = name
+    # A replica is many small objects that live long: the default thresholds
+    # walk all of them several times in one recompute.
+    gc.set_threshold(*GC_THRESHOLDS)
     ovs.daemon.daemonize_start()
     error, server = ovs.unixctl.server.UnixctlServer.create(options.unixctl)
     if error:

@@ -25,6 +25,7 @@ def run_containers(
     transits: Mapping[str, Transit],
     plan: Plan,
     chassis: tuple[Candidate, ...],
+    refused: Mapping[str, str],
     bindings: Mapping[UUID, sb.ContainerBinding],
     rows: Mapping[UUID, nb.ServiceContainer],
 ) -> tuple[Desired, ...]:
@@ -39,6 +40,8 @@ def run_containers(
         )
         if name not in transits:
             status = _error("no free /30 of 169.254.0.0/16 is left on the router")
+        elif name in refused:
+            status = _error(f"OVN_Northbound refused its rows: {refused[name]}")
         identity = {
             "service_type": container.request.service_type,
             "group": container.group,

@@ -63,6 +63,7 @@ SOURCES = tuple(
 NODES = (
     *SOURCES,
     Node("alive"),
+    Node("refused"),
     Node("options", ("nb.SVC_Global",), en_options.run),
     Node("chassis", ("sb.Chassis", "nb.Chassis", "alive"), en_chassis.run),
     Node(
@@ -109,6 +110,7 @@ NODES = (
             "transit",
             "binding",
             "chassis",
+            "refused",
             "sb.Container_Binding",
             "nb.Service_Container",
         ),

@@ -52,6 +52,7 @@ class Northd:
             for row_class in (ovn.LogicalSwitch, ovn.LogicalSwitchPort)
         }
         self.ovn = Session(ovn_remote, ovn.DATABASE, ovn.ROW_CLASSES, conditions=own_rows)
+        self.ovn_writer = sync_ovn.Writer(self.ovn)
         self.sessions = {"nb": self.nb, "sb": self.sb, "ovn": self.ovn}
         self.engine = Engine(graph.NODES)
         self.liveness = Liveness()
@@ -122,6 +123,8 @@ class Northd:
                 self.engine.set_source(f"{prefix}.{table}", session.tables[table])
             if tables - {sb_rows.ChassisPrivate.TABLE}:
                 self._stale = True
+        if self.ovn_writer.take_outcome() or self.engine.get("refused") is None:
+            self.engine.set_source("refused", dict(self.ovn_writer.refusals))
         alive = self.liveness.update(
             loop.monotonic_ms(),
             self._dead_after_ms(),
@@ -156,11 +159,15 @@ class Northd:
         ovn_changes = self._plan_ovn()
         sb_changes = self._plan_sb(now_ms)
         nb_changes = self._plan_nb(now_ms, settled=not ovn_changes and not sb_changes)
-        todo = ((self.ovn, ovn_changes), (self.sb, sb_changes), (self.nb, nb_changes))
-        for session, changes in todo:
-            if changes and not session.committing:
-                session.commit(changes, f"svc-northd: {len(changes)} changes")
-        self._stale = any(changes for _, changes in todo)
+        writers: tuple[tuple[Session, Session | sync_ovn.Writer, list[Change]], ...] = (
+            (self.ovn, self.ovn_writer, ovn_changes),
+            (self.sb, self.sb, sb_changes),
+            (self.nb, self.nb, nb_changes),
+        )
+        for session, writer, changes in writers:
+            if not session.committing:
+                writer.commit(changes, f"svc-northd: {len(changes)} changes")
+        self._stale = bool(ovn_changes or sb_changes or nb_changes)
 
     def _nb_cfg(self) -> int:
         return max((row.nb_cfg for row in self.nb.rows(nb_rows.SVCGlobal).values()), default=0)

@@ -269,6 +269,41 @@ def test_chassis_with_a_bad_key_gets_nothing(cloud: Cloud) -> None:
         cloud.settle()
 
 
+def test_rows_that_ovn_refuses_harm_their_container_only(cloud: Cloud) -> None:
+    cloud.logs.allow("OVN_Northbound: transaction refused")
+    other = cloud.add_router("other", gateway="2.0.0.2/24")
+    taken = f"vpn-{other.replace('-', '')[:11]}-lrp"
+    for name in ("mercury", "mars"):
+        router = {"mercury": "tenant-router", "mars": "other"}[name]
+        address = {"mercury": "1.0.0.100", "mars": "2.0.0.100"}[name]
+        vpn = cloud.add_vpn(name, router, external_ips=address)
+        cloud.add_connection(vpn, "to-venus")
+
+    def statuses() -> set[str]:
+        return {str(row["status_code"]) for row in cloud.nb.rows("Service_Container")}
+
+    cloud.ovn.transact(
+        {
+            "op": "insert",
+            "table": "Logical_Router",
+            "uuid-name": "r",
+            "row": {"name": "cms", "ports": ["named-uuid", "p"]},
+        },
+        {
+            "op": "insert",
+            "table": "Logical_Router_Port",
+            "uuid-name": "p",
+            "row": {"name": taken, "networks": "9.9.9.1/24", "mac": "0a:00:00:00:00:09"},
+        },
+    )
+    cloud.wait_for(lambda: statuses() == {"running", "error"}, "one error, one running")
+    bad = cloud.find(cloud.nb, "Service_Container", status_code="error")
+    assert "OVN_Northbound refused its rows: " in bad["status_message"]
+    assert "Logical_Router_Port" in bad["status_message"]
+    cloud.ovn.delete("Logical_Router", [["name", "==", "cms"]])
+    cloud.wait_for(lambda: statuses() == {"running"}, "both running")
+
+
 def test_rubbish_in_the_root_row_is_mended_or_passed_over(cloud: Cloud) -> None:
     cloud.logs.allow("is 'soon', not a number|is '-4', not a number")
     options = ["map", [["heartbeat-interval", "soon"], ["container-mtu", "-4"]]]
