@@ -1,0 +1,1 @@
+"""svc-controller: makes this chassis what the southbound says it should be."""

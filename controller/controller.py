@@ -1,0 +1,323 @@
+"""The program of svc-controller; main.py makes it and lib/loop.py runs it.
+
+Each pass: sessions, services, what changed, reconcile, local Open_vSwitch,
+status.  See main.py for the flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+import ovs.poller
+import ovs.vlog
+
+from ..lib import sb, schema, sealing
+from ..lib.delta import Desired
+from ..lib.errors import HostError
+from ..lib.idl import Session
+from ..lib.loop import monotonic_ms, now_ms
+from ..lib.rows import Row
+from . import chassis, desired, status
+from .desired import Container, Wanted
+from .host import Host
+from .identity import Identity, find_identity
+from .linux import ovs as vswitch
+from .linux.directory import find_directory, find_log
+from .order import SwitchPort
+from .reconcile import Reconciler
+from .services.base import Place, ServiceType
+from .services.driver import ServiceDriver
+
+vlog = ovs.vlog.Vlog("controller")
+
+CHECK_INTERVAL_MS = 30_000
+
+
+class Events(Protocol):
+    """Tells of what went on the host (linux/events.py)."""
+
+    def take_lost(self, containers: Iterable[str]) -> set[str]:
+        """Returns those of 'containers' of which something is gone."""
+
+    def wait(self, poller: ovs.poller.Poller) -> None:
+        """Arms 'poller'."""
+
+    def close(self) -> None:
+        """Stops watching."""
+
+
+MakeHost = Callable[[vswitch.PortDriver, ServiceDriver], Host]
+
+
+class Controller:
+    """A loop.Program."""
+
+    def __init__(
+        self,
+        database: str,
+        types: Mapping[str, ServiceType],
+        private_key: bytes,
+        make_host: MakeHost,
+        events: Events,
+    ) -> None:
+        self.ovs = Session(database, vswitch.DATABASE, vswitch.ROW_CLASSES)
+        self.sb: Session | None = None
+        self.identity: Identity | None = None
+        self.wanted: dict[str, Wanted] = {}
+        self.ports = vswitch.PortDriver(self.ovs)
+        self.services = ServiceDriver(types, self._make_place, self._find_restarts)
+        self.reconciler = Reconciler(make_host(self.ports, self.services))
+        self._types = types
+        self._private_key = private_key
+        self._events = events
+        public_key = sealing.format_public_key(private_key)
+        self._registration = chassis.Registration(types, public_key)
+        self._nb_cfg: tuple[int, int] | None = None
+        self._waiting_for = ""
+        self._stale = True
+        self._check_at_ms = 0
+        self._sentence = ""
+
+    # -- loop.Program ------------------------------------------------------
+
+    def run(self) -> None:
+        clock_ms = monotonic_ms()
+        self.ovs.run()
+        if self.ovs.synced:
+            self._follow_identity()
+        if self.sb is not None:
+            self.sb.run()
+        self.services.run(clock_ms)
+        if self.ready:
+            self._pass(clock_ms)
+
+    def wait(self, poller: ovs.poller.Poller) -> None:
+        clock_ms = monotonic_ms()
+        self.ovs.wait(poller)
+        if self.sb is not None:
+            self.sb.wait(poller)
+        self.services.wait(poller, clock_ms)
+        if not self.ready:
+            return
+        self._events.wait(poller)
+        moments = [self._registration.find_next_ms(), self._check_at_ms]
+        retry_ms = self.reconciler.find_next_ms()
+        if retry_ms is not None:
+            moments.append(retry_ms)
+        poller.timer_wait(max(0, min(moments) - clock_ms))
+
+    def recover(self) -> None:
+        self._stale = True
+        self._check_at_ms = 0
+
+    def close(self) -> None:
+        """Ends; what runs in the containers stays."""
+        self.services.release()
+        self._events.close()
+        self.ovs.close()
+        if self.sb is not None:
+            self.sb.close()
+
+    # -- what the commands ask ---------------------------------------------
+
+    @property
+    def ready(self) -> bool:
+        """Whether both databases are in sync, so that the host may be changed."""
+        return self.ovs.synced and self.sb is not None and self.sb.synced
+
+    def check_all(self) -> None:
+        """Makes the next pass look at everything."""
+        self._check_at_ms = 0
+
+    def make_reports(self) -> dict[str, status.Report]:
+        """Returns how each wanted container is."""
+        reports = {}
+        for name, wanted in self.wanted.items():
+            service = self.services.find_service(name)
+            reports[name] = status.Report(
+                wanted,
+                self.reconciler.find_problem(name),
+                service.status() if service is not None else None,
+                self.ports.installed(name),
+            )
+        return reports
+
+    # -- helpers, in the order they are called -----------------------------
+
+    def _follow_identity(self) -> None:
+        """Connects to the southbound that the local Open_vSwitch names, when that changes."""
+        try:
+            identity = find_identity(
+                self.ovs.rows(vswitch.OpenvSwitch).values(),
+                self.ovs.rows(vswitch.Bridge).values(),
+            )
+        except HostError as error:
+            if str(error) != self._waiting_for:
+                self._waiting_for = str(error)
+                vlog.warn(f"waiting: {error}")
+            return
+        before, self.identity = self.identity, identity
+        self._waiting_for = ""
+        if before is not None and (before.remote, before.chassis) == (
+            identity.remote,
+            identity.chassis,
+        ):
+            self._stale = self._stale or before != identity
+            return
+        vlog.info(f"chassis {identity.chassis}, southbound {identity.remote}")
+        if self.sb is not None:
+            self.sb.close()
+        self.sb = self._open_southbound(identity)
+        self._nb_cfg = None
+        self.recover()
+
+    def _open_southbound(self, identity: Identity) -> Session:
+        by_name = [["name", "==", identity.chassis]]
+        by_chassis = [["chassis", "==", identity.chassis]]
+        conditions = {
+            sb.Chassis.TABLE: by_name,
+            sb.ChassisPrivate.TABLE: by_name,
+            sb.PortBinding.TABLE: by_chassis,
+            sb.ContainerBinding.TABLE: by_chassis,
+            **{row_class.TABLE: by_chassis for row_class in self._owned},
+        }
+        return Session(
+            identity.remote,
+            schema.SOUTHBOUND,
+            (sb.SBGlobal, *status.KEYS, *self._owned),
+            schema=schema.load(schema.SOUTHBOUND),
+            conditions=conditions,
+        )
+
+    @property
+    def _owned(self) -> dict[type[Row], status.Key]:
+        tables = [table for each in self._types.values() for table in each.tables()]
+        return {table.row_class: table.key for table in tables}
+
+    def _pass(self, clock_ms: int) -> None:
+        assert self.sb is not None
+        self._note_changes(clock_ms)
+        if any(row.status_code is None for row in self.sb.rows(sb.ContainerBinding).values()):
+            self._write_status(clock_ms)
+        sentence = self.reconciler.run(self.wanted)
+        if sentence and sentence != self._sentence:
+            vlog.info(sentence)
+        self._sentence = sentence
+        self.services.run(monotonic_ms())
+        if not self.ovs.committing and self.ovs.connected:
+            self.ovs.commit(self.ports.plan(), "svc-controller: ports of containers")
+        self._write_status(clock_ms)
+
+    def _note_changes(self, clock_ms: int) -> None:
+        """Marks the containers that may not be as they should be."""
+        assert self.sb is not None
+        changed = self.sb.take_changes()
+        if self._stale or changed & {sb.PortBinding.TABLE, sb.ContainerBinding.TABLE}:
+            self._stale = False
+            self._compute()
+        if self.ovs.take_changes():
+            self.reconciler.dirty |= self._find_unplugged()
+        self.reconciler.dirty |= self._events.take_lost(self.wanted)
+        if clock_ms >= self._check_at_ms:
+            self._check_at_ms = clock_ms + CHECK_INTERVAL_MS
+            self.reconciler.mark_all(self.wanted)
+
+    def _compute(self) -> None:
+        assert self.sb is not None
+        assert self.identity is not None
+        before = self.wanted
+        self.wanted = desired.run(
+            self.sb.rows(sb.ContainerBinding).values(),
+            self.sb.rows(sb.PortBinding).values(),
+            self._types,
+            self.identity,
+        )
+        names = before.keys() | self.wanted.keys()
+        self.reconciler.dirty |= {
+            name for name in names if before.get(name) != self.wanted.get(name)
+        }
+
+    def _find_unplugged(self) -> set[str]:
+        """Returns the containers whose rows in the local Open_vSwitch are not as they should be."""
+        return {
+            name
+            for name, wanted in self.wanted.items()
+            if isinstance(wanted, Container)
+            and self.ports.read(name) != wanted.resources[SwitchPort]
+        }
+
+    def _write_status(self, clock_ms: int) -> None:
+        """Starts one transaction with all that the southbound does not know yet."""
+        assert self.sb is not None
+        assert self.identity is not None
+        options = self._global.options if self._global else {}
+        interval_ms = chassis.find_heartbeat_interval_ms(options)
+        self._registration.run(clock_ms, now_ms(), interval_ms)
+        if self.sb.committing or not self.sb.connected:
+            return
+        reports = self.make_reports()
+        bindings = {row.container: row for row in self.sb.rows(sb.ContainerBinding).values()}
+        told = [each for name, each in reports.items() if status.is_known(each, bindings.get(name))]
+        rows = self._registration.rows(self.identity, self._find_nb_cfg(reports))
+        rows.extend(self._make_port_rows(reports))
+        for each in told:
+            rows.append(status.make_container_row(each, now_ms()))
+            service = self.services.find_service(each.wanted.name)
+            rows.extend(service.rows() if service is not None else ())
+        unknown = reports.keys() - {each.wanted.name for each in told}
+        changes = status.make_changes(self.sb, rows, self._owned, unknown)
+        self.sb.commit(changes, f"svc-controller: chassis {self.identity.chassis}")
+
+    @property
+    def _global(self) -> sb.SBGlobal | None:
+        assert self.sb is not None
+        return next(iter(self.sb.rows(sb.SBGlobal).values()), None)
+
+    def _make_port_rows(self, reports: Mapping[str, status.Report]) -> list[Desired]:
+        assert self.sb is not None
+        return [
+            status.make_port_row(
+                row.logical_port, row.container in reports and reports[row.container].installed
+            )
+            for row in self.sb.rows(sb.PortBinding).values()
+        ]
+
+    def _find_nb_cfg(self, reports: Mapping[str, status.Report]) -> tuple[int, int]:
+        """Returns the nb_cfg that this chassis has reached, and when it did."""
+        assert self.sb is not None
+        if self._nb_cfg is None:
+            row = next(iter(self.sb.rows(sb.ChassisPrivate).values()), None)
+            self._nb_cfg = (row.nb_cfg, row.nb_cfg_timestamp) if row else (0, 0)
+        asked = self._global
+        if asked is not None and asked.nb_cfg != self._nb_cfg[0] and self._has_reached(reports):
+            self._nb_cfg = (asked.nb_cfg, now_ms())
+        return self._nb_cfg
+
+    def _has_reached(self, reports: Mapping[str, status.Report]) -> bool:
+        """Returns whether all is applied that can be, and OVN has caught up on this chassis."""
+        assert self.identity is not None
+        removing = self.reconciler.removing - self.reconciler.failures.keys()
+        if self.reconciler.dirty or removing:
+            return False
+        if not all(status.is_settled(each) for each in reports.values()):
+            return False
+        bridges = self.ovs.rows(vswitch.Bridge).values()
+        bridge = vswitch.find_bridge(bridges, self.identity.bridge)
+        reached = bridge.external_ids.get("ovn-nb-cfg", "") if bridge else ""
+        asked = self._global.ovn_nb_cfg if self._global else 0
+        return not asked or not reached.isdecimal() or int(reached) >= asked
+
+    def _make_place(self, container: str) -> Place:
+        return Place(
+            container=container,
+            chassis=self.identity.chassis if self.identity else "",
+            directory=find_directory(container),
+            log_path=find_log(container),
+            unseal=lambda sealed: sealing.unseal(sealed, self._private_key),
+        )
+
+    def _find_restarts(self, container: str) -> int:
+        """Returns how often the programs had been restarted before this process began."""
+        rows = self.sb.rows(sb.ContainerBinding).values() if self.sb else ()
+        return next((row.restarts for row in rows if row.container == container), 0)

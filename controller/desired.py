@@ -1,0 +1,111 @@
+"""This chassis' southbound rows -> desired state of this host. Pure.
+
+A row that makes no sense yields a problem in place of its container; the
+others are not concerned.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ..lib import sb
+from ..lib.errors import ConfigError
+from .identity import Identity
+from .order import Daemon, Kind, Link, Namespace, Resource, StateDirectory, SwitchPort
+from .services.base import ServiceType, Site
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
+_MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What a container consists of, by kind."""
+
+    name: str
+    generation: int
+    resources: Mapping[Kind, Resource]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a binding cannot be made true, in a sentence for its row."""
+
+    name: str
+    generation: int
+    sentence: str
+
+
+Wanted = Container | Problem
+
+
+def run(
+    bindings: Iterable[sb.ContainerBinding],
+    ports: Iterable[sb.PortBinding],
+    types: Mapping[str, ServiceType],
+    identity: Identity,
+) -> dict[str, Wanted]:
+    """Returns what is wanted on this chassis by container."""
+    ports_by_container = {row.container: row for row in ports if row.chassis == identity.chassis}
+    wanted: dict[str, Wanted] = {}
+    for binding in bindings:
+        if binding.chassis != identity.chassis:
+            continue
+        port = ports_by_container.get(binding.container)
+        try:
+            wanted[binding.container] = _make_container(binding, port, types, identity)
+        except ConfigError as error:
+            wanted[binding.container] = Problem(binding.container, binding.generation, str(error))
+    return wanted
+
+
+def _make_container(
+    binding: sb.ContainerBinding,
+    port: sb.PortBinding | None,
+    types: Mapping[str, ServiceType],
+    identity: Identity,
+) -> Container:
+    name = binding.container
+    if _NAME.fullmatch(name) is None:
+        raise ConfigError(f"container name {name!r} cannot be an interface name")
+    if port is None:
+        raise ConfigError(f"container {name} has no port on this chassis")
+    service_type = types.get(binding.service_type)
+    if service_type is None:
+        raise ConfigError(f"service type {binding.service_type} is not installed on this chassis")
+    site = _make_site(port)
+    plan = service_type.plan(binding.configuration, site)
+    daemon = Daemon(
+        service_type=binding.service_type,
+        settings=plan.settings,
+        secrets=tuple(sorted(binding.secrets.items())),
+        active=binding.role == "active",
+        generation=binding.generation,
+    )
+    resources = (
+        StateDirectory(),
+        Namespace(),
+        Link(port.mac, port.mtu, identity.offload),
+        SwitchPort(identity.bridge, port.iface_id, port.mac),
+        plan.network,
+        daemon,
+    )
+    return Container(name, binding.generation, {type(each): each for each in resources})
+
+
+def _make_site(port: sb.PortBinding) -> Site:
+    if _MAC.fullmatch(port.mac) is None:
+        raise ConfigError(f"port {port.logical_port}: {port.mac!r} is not a MAC in lower case")
+    if not 576 <= port.mtu <= 65535:
+        raise ConfigError(f"port {port.logical_port}: MTU {port.mtu} is not in 576..65535")
+    if not port.addresses:
+        raise ConfigError(f"port {port.logical_port} has no address")
+    try:
+        addresses = tuple(sorted(str(ipaddress.ip_interface(each)) for each in port.addresses))
+        gateways = tuple(sorted(str(ipaddress.ip_address(each)) for each in port.gateways))
+    except ValueError as error:
+        raise ConfigError(f"port {port.logical_port}: {error}") from error
+    return Site(addresses, gateways, port.mtu)

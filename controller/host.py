@@ -1,0 +1,36 @@
+"""What reconcile asks of a host: one driver for each kind of thing.
+
+linux/ implements it with the kernel, linux/ovs.py with the local Open_vSwitch,
+services/ with daemons, tests/fakehost.py with a dictionary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from .order import Kind
+
+
+class Driver(Protocol):
+    """Reads and changes the things of one kind; each call is idempotent.
+
+    A call raises HostError or TransientError when the host refuses, and
+    ConfigError when the row asks for what cannot be.  None blocks for more
+    than some milliseconds.
+    """
+
+    def owned(self) -> set[str]:
+        """Returns the containers of which something with our mark is there."""
+
+    def read(self, container: str) -> Any | None:
+        """Returns what is there of 'container', or None."""
+
+    def apply(self, container: str, wanted: Any) -> None:
+        """Makes 'container' have what is 'wanted'."""
+
+    def remove(self, container: str) -> bool:
+        """Removes what there is; returns False while that is still under way."""
+
+
+Host = Mapping[Kind, Driver]

@@ -1,0 +1,239 @@
+"""Driver of what is inside a namespace: addresses, routes, filter, forwarding.
+
+Ours are the global addresses of svc0 and lo, the routes of the main table with
+protocol 'static', and the nft table 'inet ovnsvc'; what a daemon adds beside
+them (strongSwan's table 220, its ipsec0) is left alone.
+
+The rule set is read back from the state directory, where apply() puts it after
+the kernel took it, and counts only while the table is in the kernel.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import socket
+import subprocess
+from collections.abc import Iterable
+from typing import Any
+
+from pyroute2.netlink.exceptions import NetlinkError
+
+from ...lib.errors import HostError
+from ..order import Network, Route
+from . import netns
+from .directory import find_directory
+from .link import INSIDE, find_link, opened
+
+TABLE = "inet ovnsvc"
+
+_MAIN_TABLE = 254
+_PROTO_STATIC = 4
+_TYPE_UNICAST = 1
+_TYPE_UNREACHABLE = 7
+_SCOPE_GLOBAL = 0
+_NODAD = 0x02
+
+# Before any other interface is made there, since each inherits the default.
+_SYSCTLS = {
+    "ipv4/ip_forward": "1",
+    "ipv4/conf/all/rp_filter": "0",
+    "ipv4/conf/default/rp_filter": "0",
+    f"ipv4/conf/{INSIDE}/rp_filter": "0",
+    "ipv4/conf/all/send_redirects": "0",
+    "ipv4/conf/default/send_redirects": "0",
+    f"ipv4/conf/{INSIDE}/send_redirects": "0",
+    "ipv6/conf/all/forwarding": "1",
+    "ipv6/conf/all/accept_ra": "0",
+}
+
+
+class NetworkDriver:
+    """Networks of namespaces; they go with their namespace."""
+
+    def owned(self) -> set[str]:
+        return set()
+
+    def read(self, container: str) -> Network | None:
+        if netns.find_inode(container) is None:
+            return None
+        with netns.entered(container):
+            with opened() as route:
+                svc0 = find_link(route, INSIDE)
+                lo = find_link(route, "lo")
+                if svc0 is None or lo is None or not lo["flags"] & 1:
+                    return None
+                addresses = _read_addresses(route, svc0["index"])
+                loopback = _read_addresses(route, lo["index"])
+                routes = _read_routes(route)
+            sysctls = all(_read_sysctl(name) in (value, None) for name, value in _SYSCTLS.items())
+            ruleset = _read_ruleset(container)
+        return Network(addresses, loopback, routes, ruleset) if sysctls else None
+
+    def apply(self, container: str, wanted: Network) -> None:
+        try:
+            self._apply(container, wanted)
+        except (NetlinkError, OSError) as error:
+            raise HostError(f"the network of {container} cannot be set up: {error}") from error
+
+    def remove(self, container: str) -> bool:
+        return True
+
+    def _apply(self, container: str, wanted: Network) -> None:
+        """Filter first, forwarding last: nothing passes a namespace half set up."""
+        with netns.entered(container):
+            if _read_ruleset(container) != wanted.ruleset:
+                _write_ruleset(container, wanted.ruleset)
+            with opened() as route:
+                svc0 = find_link(route, INSIDE)
+                lo = find_link(route, "lo")
+                assert svc0 is not None
+                assert lo is not None
+                if not lo["flags"] & 1:
+                    route.link("set", index=lo["index"], state="up")
+                _sync_addresses(route, lo["index"], wanted.loopback)
+                _sync_addresses(route, svc0["index"], wanted.addresses)
+                _sync_routes(route, svc0["index"], wanted.routes)
+            for name, value in _SYSCTLS.items():
+                _write_sysctl(name, value)
+
+
+def set_mtu(container: str, name: str, mtu: int) -> None:
+    """Sets the MTU of a link that a daemon made in the namespace of 'container'."""
+    with netns.entered(container), opened() as route:
+        found = find_link(route, name)
+        if found is not None and found.get_attr("IFLA_MTU") != mtu:
+            route.link("set", index=found["index"], mtu=mtu)
+
+
+def _read_addresses(route: Any, index: int) -> tuple[str, ...]:
+    found = [
+        f"{each.get_attr('IFA_LOCAL') or each.get_attr('IFA_ADDRESS')}/{each['prefixlen']}"
+        for each in route.get_addr(index=index)
+        if each["scope"] == _SCOPE_GLOBAL
+    ]
+    return tuple(sorted(found))
+
+
+def _sync_addresses(route: Any, index: int, wanted: Iterable[str]) -> None:
+    actual = set(_read_addresses(route, index))
+    for text in sorted(actual - set(wanted)):
+        interface = ipaddress.ip_interface(text)
+        route.addr("del", index=index, address=str(interface.ip), prefixlen=_length(interface))
+    for text in sorted(set(wanted) - actual):
+        interface = ipaddress.ip_interface(text)
+        flags = {"flags": _NODAD} if interface.version == 6 else {}
+        route.addr(
+            "add", index=index, address=str(interface.ip), prefixlen=_length(interface), **flags
+        )
+
+
+def _length(interface: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> int:
+    return int(interface.network.prefixlen)
+
+
+def _read_routes(route: Any) -> tuple[Route, ...]:
+    found = []
+    for family in (socket.AF_INET, socket.AF_INET6):
+        for each in route.get_routes(family=family, table=_MAIN_TABLE):
+            if each["proto"] == _PROTO_STATIC:
+                found.append(_format_route(each, family))
+    return sort_routes(found)
+
+
+def sort_routes(routes: Iterable[Route]) -> tuple[Route, ...]:
+    """Returns 'routes' in the order that Network has them."""
+    return tuple(sorted(routes, key=lambda each: (each.destination, each.gateway or "")))
+
+
+def _format_route(message: Any, family: int) -> Route:
+    anywhere = "0.0.0.0" if family == socket.AF_INET else "::"
+    destination = f"{message.get_attr('RTA_DST') or anywhere}/{message['dst_len']}"
+    return Route(destination, message.get_attr("RTA_GATEWAY"), message.get_attr("RTA_PREFSRC"))
+
+
+def _sync_routes(route: Any, index: int, wanted: tuple[Route, ...]) -> None:
+    actual = set(_read_routes(route))
+    for each in actual - set(wanted):
+        route.route("del", **_route_request(each, index))
+    for each in sort_routes(set(wanted) - actual):
+        route.route("replace", **_route_request(each, index))
+
+
+def _route_request(wanted: Route, index: int) -> dict[str, Any]:
+    family = socket.AF_INET6 if ":" in wanted.destination else socket.AF_INET
+    request: dict[str, Any] = {
+        "dst": wanted.destination,
+        "family": family,
+        "table": _MAIN_TABLE,
+        "proto": _PROTO_STATIC,
+        "type": _TYPE_UNREACHABLE,
+    }
+    if wanted.gateway is not None:
+        request |= {"gateway": wanted.gateway, "oif": index, "type": _TYPE_UNICAST}
+    if wanted.source is not None:
+        request["prefsrc"] = wanted.source
+    return request
+
+
+def _read_ruleset(container: str) -> str:
+    try:
+        with open(_ruleset_path(container), encoding="utf-8") as file:
+            recorded = file.read()
+    except FileNotFoundError:
+        return ""
+    tables = _run_nft(["list", "tables"], "")
+    return recorded if f"table {TABLE}" in tables.splitlines() else ""
+
+
+def _write_ruleset(container: str, ruleset: str) -> None:
+    """Puts 'ruleset' in place of the one that is there, in one transaction of nft."""
+    path = _ruleset_path(container)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    _run_nft(
+        ["-f", "-"],
+        f"table {TABLE} {{}}\ndelete table {TABLE}\ntable {TABLE} {{\n{ruleset}}}\n",
+    )
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(ruleset)
+
+
+def _ruleset_path(container: str) -> str:
+    return os.path.join(find_directory(container), "ruleset.nft")
+
+
+def _run_nft(arguments: list[str], text: str) -> str:
+    try:
+        done = subprocess.run(
+            ["nft", *arguments],
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise HostError("nft is not installed (Debian package nftables)") from error
+    except subprocess.TimeoutExpired as error:
+        raise HostError("nft did not answer within 5 s") from error
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["unknown error"])[0]
+        raise HostError(f"nft refused the rules: {reason}")
+    return done.stdout
+
+
+def _read_sysctl(name: str) -> str | None:
+    try:
+        with open(f"/proc/sys/net/{name}", encoding="ascii") as file:
+            return file.read().strip()
+    except FileNotFoundError:
+        return None
+
+
+def _write_sysctl(name: str, value: str) -> None:
+    if _read_sysctl(name) in (value, None):
+        return
+    with open(f"/proc/sys/net/{name}", "w", encoding="ascii") as file:
+        file.write(value)

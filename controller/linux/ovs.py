@@ -1,0 +1,182 @@
+"""Driver of the Port and Interface rows of containers in the local Open_vSwitch.
+
+apply() and remove() only note what is wanted; plan() says what to change, in
+one transaction with everything else noted in the same pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from ...lib.delta import Actual, Change, Desired, Parent, Ref, plan
+from ...lib.errors import TransientError
+from ...lib.idl import Session
+from ...lib.rows import Row
+from ..order import SwitchPort
+
+DATABASE = "Open_vSwitch"
+MARK = "ovnsvc"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenvSwitch(Row):
+    TABLE: ClassVar[str] = "Open_vSwitch"
+    external_ids: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge(Row):
+    TABLE: ClassVar[str] = "Bridge"
+    name: str
+    ports: tuple[UUID, ...]
+    datapath_type: str
+    external_ids: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Port(Row):
+    TABLE: ClassVar[str] = "Port"
+    name: str
+    interfaces: tuple[UUID, ...]
+    external_ids: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Interface(Row):
+    TABLE: ClassVar[str] = "Interface"
+    name: str
+    type: str
+    external_ids: dict[str, str]
+
+
+ROW_CLASSES = (OpenvSwitch, Bridge, Port, Interface)
+
+# ovn-controller and ovs-vswitchd write other keys of Interface:external_ids beside these.
+_OWN_KEYS = (MARK, "iface-id", "attached-mac")
+
+
+class PortDriver:
+    """The ports with our mark on every bridge of this host."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._wanted: dict[str, SwitchPort] = {}
+        self._unwanted: set[str] = set()
+
+    def owned(self) -> set[str]:
+        ports = self._session.rows(Port).values()
+        return {row.external_ids[MARK] for row in ports if MARK in row.external_ids}
+
+    def read(self, container: str) -> SwitchPort | None:
+        found = [
+            (bridge, port, interface) for bridge, port, interface in self._find_ports(container)
+        ]
+        if not found:
+            return None
+        if len(found) > 1 or found[0][2] is None:
+            return SwitchPort("", "", "")
+        bridge, port, interface = found[0]
+        ids = interface.external_ids if interface else {}
+        named = port.name == container == (interface.name if interface else "")
+        bridge_name = bridge.name if bridge and named and ids.get(MARK) == container else ""
+        return SwitchPort(bridge_name, ids.get("iface-id", ""), ids.get("attached-mac", ""))
+
+    def apply(self, container: str, wanted: SwitchPort) -> None:
+        self._wanted[container] = wanted
+        self._unwanted.discard(container)
+        if self._find_bridge(wanted.bridge) is None:
+            raise TransientError(f"the local Open vSwitch has no bridge {wanted.bridge}")
+        for row in self._session.rows(Port).values():
+            if row.name == container and row.external_ids.get(MARK) != container:
+                raise TransientError(f"Open vSwitch has a port {container} that is not ours")
+
+    def remove(self, container: str) -> bool:
+        self._wanted.pop(container, None)
+        self._unwanted.add(container)
+        if self.read(container) is not None:
+            return False
+        self._unwanted.discard(container)
+        return True
+
+    def installed(self, container: str) -> bool:
+        """Returns whether OVN has installed the flows of the container's port."""
+        return any(
+            row.external_ids.get(MARK) == container
+            and row.external_ids.get("ovn-installed") == "true"
+            for row in self._session.rows(Interface).values()
+        )
+
+    def plan(self) -> list[Change]:
+        """Returns the changes that bring what apply() and remove() noted."""
+        desired: list[Desired] = []
+        actual: list[Actual] = []
+        for container in sorted(self._wanted.keys() | self._unwanted):
+            actual.extend(self._find_actual(container))
+        keys = {(each.row.TABLE, each.key): each.row for each in actual}
+        for container, wanted in sorted(self._wanted.items()):
+            bridge = self._find_bridge(wanted.bridge)
+            if bridge is not None and not self._is_taken(container):
+                interface = keys.get((Interface.TABLE, container))
+                desired.extend(_make_rows(container, wanted, bridge, interface))
+        return plan(desired, actual)
+
+    def _find_actual(self, container: str) -> Iterator[Actual]:
+        """Yields our Port rows, and the Interface rows inside them.
+
+        An Interface goes with its Port and so is only ever deleted with it.
+        """
+        wanted = container in self._wanted
+        for bridge, port, interface in self._find_ports(container):
+            parent = Parent(Bridge.TABLE, bridge.uuid, "ports") if bridge else None
+            yield Actual(container, port, parent)
+            if interface is not None and wanted:
+                yield Actual(container, interface)
+
+    def _find_ports(self, container: str) -> Iterator[tuple[Bridge | None, Port, Interface | None]]:
+        interfaces = self._session.rows(Interface)
+        for port in self._session.rows(Port).values():
+            if port.external_ids.get(MARK) != container:
+                continue
+            inside = [interfaces[uuid] for uuid in port.interfaces if uuid in interfaces]
+            holders = (row for row in self._session.rows(Bridge).values() if port.uuid in row.ports)
+            yield next(holders, None), port, inside[0] if len(inside) == 1 else None
+
+    def _find_bridge(self, name: str) -> Bridge | None:
+        return find_bridge(self._session.rows(Bridge).values(), name)
+
+    def _is_taken(self, container: str) -> bool:
+        return any(
+            row.name == container and row.external_ids.get(MARK) != container
+            for row in self._session.rows(Port).values()
+        )
+
+
+def find_bridge(bridges: Iterable[Bridge], name: str) -> Bridge | None:
+    """Returns the bridge 'name', or None."""
+    return next((row for row in bridges if row.name == name), None)
+
+
+def _make_rows(
+    container: str, wanted: SwitchPort, bridge: Bridge, interface: Row | None
+) -> tuple[Desired, Desired]:
+    own = dict(zip(_OWN_KEYS, (container, wanted.iface_id, wanted.mac), strict=True))
+    present = interface.external_ids if isinstance(interface, Interface) else {}
+    # A new iface-id is another port to OVN: what it wrote of the old one is not kept.
+    others = present if present.get("iface-id") == wanted.iface_id else {}
+    return (
+        Desired(
+            Port.TABLE,
+            container,
+            {"name": container, "interfaces": (Ref(Interface.TABLE, container),)},
+            initial={"external_ids": {MARK: container}},
+            parent=Parent(Bridge.TABLE, bridge.uuid, "ports"),
+        ),
+        Desired(
+            Interface.TABLE,
+            container,
+            {"name": container, "type": "", "external_ids": {**others, **own}},
+        ),
+    )

@@ -1,0 +1,50 @@
+"""svc-controller: options, and the loop that ties the parts together.
+
+    local Open_vSwitch --identity--> which southbound, which chassis
+    southbound rows ----desired----> containers --reconcile--> host
+    host, services  ----status-----> southbound rows
+
+Nothing on the host is changed before both databases are in sync.  While the
+southbound cannot be reached, what was last read of it is kept true.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from ..lib import dirs, loop
+from ..lib.errors import HostError, UsageError
+from . import chassis, commands
+from .controller import Controller
+from .linux import host as linux_host
+from .linux.events import HostEvents
+from .services import base
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs svc-controller; returns its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="svc-controller", description="Runs service containers on this chassis."
+    )
+    parser.add_argument(
+        "database",
+        nargs="?",
+        default=dirs.OVS_REMOTE,
+        metavar="OVS-DATABASE",
+        help="the local Open_vSwitch database (default: %(default)s)",
+    )
+    options = loop.parse_options(parser, sys.argv[1:] if argv is None else argv)
+    try:
+        return loop.serve("svc-controller", options, lambda: _make(options.database))
+    except (HostError, UsageError) as error:
+        print(f"svc-controller: {error}", file=sys.stderr)
+        return 1
+
+
+def _make(database: str) -> Controller:
+    key = chassis.load_private_key()
+    program = Controller(database, base.load_types(), key, linux_host.make_host, HostEvents())
+    commands.register(program)
+    return program

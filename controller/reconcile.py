@@ -1,0 +1,129 @@
+"""Brings the host to what is wanted: read, compare, apply in order, prune.
+
+Called by main.py with the containers that may not be as they should be.  One
+container's failure is told and retried with a growing delay; the rest goes on.
+Each pass stops after PASS_BUDGET_MS, so that the heartbeat is never late, and
+goes on in the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import ovs.vlog
+
+from ..lib.errors import ConfigError, HostError, TransientError
+from ..lib.loop import monotonic_ms
+from .desired import Container, Problem, Wanted
+from .host import Host
+from .order import ORDER, Daemon
+
+vlog = ovs.vlog.Vlog("reconcile")
+
+PASS_BUDGET_MS = 100
+_FIRST_RETRY_MS = 500
+_MAX_RETRY_MS = 30_000
+
+
+@dataclass(slots=True)
+class _Failure:
+    sentence: str
+    attempts: int
+    retry_at_ms: int
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """Knows which containers are to be looked at, and which failed and why.
+
+    'removing' are containers that nobody wants and that are not gone yet.
+    """
+
+    host: Host
+    dirty: set[str] = field(default_factory=set)
+    removing: set[str] = field(default_factory=set)
+    failures: dict[str, _Failure] = field(default_factory=dict)
+    clock_ms: Callable[[], int] = monotonic_ms
+
+    def run(self, wanted: Mapping[str, Wanted]) -> str:
+        """Does one pass and returns what it did in one sentence; "" if nothing."""
+        started_ms = self.clock_ms()
+        retried = {name for name, each in self.failures.items() if each.retry_at_ms <= started_ms}
+        done: list[str] = []
+        for name in sorted(self.dirty | self.removing | retried):
+            if self.clock_ms() - started_ms > PASS_BUDGET_MS:
+                self.dirty.update(retried)
+                break
+            self.dirty.discard(name)
+            retried.discard(name)
+            outcome = self._run_one(name, wanted.get(name))
+            if outcome:
+                done.append(f"{name} {outcome}")
+        return "; ".join(done)
+
+    def find_next_ms(self) -> int | None:
+        """Returns when run() has something to do again, events aside."""
+        if self.dirty:
+            return 0
+        return min((each.retry_at_ms for each in self.failures.values()), default=None)
+
+    def mark_all(self, wanted: Mapping[str, Wanted]) -> None:
+        """Makes everything be looked at: what is wanted, and what is there with our mark."""
+        self.dirty.update(wanted)
+        for driver in self.host.values():
+            self.dirty.update(driver.owned())
+
+    def find_problem(self, name: str) -> str | None:
+        """Returns why the last attempt on a container failed."""
+        failure = self.failures.get(name)
+        return failure.sentence if failure else None
+
+    # -- helpers -----------------------------------------------------------
+
+    def _run_one(self, name: str, wanted: Wanted | None) -> str:
+        if isinstance(wanted, Problem):
+            # What runs goes on with what it was last given.
+            self.failures.pop(name, None)
+            return ""
+        try:
+            outcome = self._remove(name) if wanted is None else self._apply(wanted)
+        except (HostError, TransientError, ConfigError, OSError) as error:
+            return self._fail(name, str(error))
+        if self.failures.pop(name, None) is not None:
+            vlog.info(f"{name}: done after a failure")
+        return outcome
+
+    def _apply(self, wanted: Container) -> str:
+        self.removing.discard(wanted.name)
+        changed = []
+        for kind in ORDER:
+            driver, resource = self.host[kind], wanted.resources[kind]
+            if driver.read(wanted.name) != resource:
+                driver.apply(wanted.name, resource)
+                changed.append(kind.__name__)
+        return f"applied {', '.join(changed)}" if changed else ""
+
+    def _remove(self, name: str) -> str:
+        """Removes a container as far as can be now."""
+        first = name not in self.removing
+        self.removing.add(name)
+        for kind in reversed(ORDER):
+            if not self.host[kind].remove(name):
+                return "is being removed" if first else ""
+        self.removing.discard(name)
+        return "removed"
+
+    def _fail(self, name: str, sentence: str) -> str:
+        before = self.failures.get(name)
+        attempts = before.attempts + 1 if before else 1
+        delay_ms = min(_FIRST_RETRY_MS << min(attempts - 1, 10), _MAX_RETRY_MS)
+        self.failures[name] = _Failure(sentence, attempts, self.clock_ms() + delay_ms)
+        if before is None or before.sentence != sentence:
+            vlog.warn(f"{name}: {sentence}")
+        return ""
+
+
+def is_daemon_applied(host: Host, wanted: Container) -> bool:
+    """Returns whether the last pass got as far as the container's programs."""
+    return host[Daemon].read(wanted.name) == wanted.resources[Daemon]

@@ -1,0 +1,1 @@
+"""Service types: what svc-controller can run in a container's namespace."""

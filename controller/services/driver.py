@@ -1,0 +1,122 @@
+"""Driver of the programs of containers: one Service for each, whatever its type."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import ovs.poller
+import ovs.vlog
+
+from ...lib.errors import HostError, TransientError
+from ..order import Daemon
+from .base import Place, Service, ServiceType
+
+vlog = ovs.vlog.Vlog("services")
+
+_TYPE_FILE = "service_type"
+
+
+@dataclass(slots=True)
+class _Running:
+    service_type: str
+    service: Service
+    wanted: Daemon | None = None
+
+
+@dataclass(slots=True)
+class ServiceDriver:
+    """The services of this host; 'make_place' says where a container's programs run."""
+
+    types: Mapping[str, ServiceType]
+    make_place: Callable[[str], Place]
+    find_restarts: Callable[[str], int]
+    _running: dict[str, _Running] = field(default_factory=dict)
+    _stopping: dict[str, Service] = field(default_factory=dict)
+
+    def owned(self) -> set[str]:
+        return set(self._running) | set(self._stopping)
+
+    def read(self, container: str) -> Daemon | None:
+        running = self._running.get(container)
+        if running is None:
+            return None
+        running.service.check()
+        return running.wanted
+
+    def apply(self, container: str, wanted: Daemon) -> None:
+        running = self._running.get(container)
+        if running is not None and running.service_type != wanted.service_type:
+            self.remove(container)
+            running = None
+        if container in self._stopping and not self.remove(container):
+            raise TransientError("the programs that ran before are still ending")
+        if running is None:
+            running = self._create(container, wanted.service_type)
+        running.service.apply(wanted)
+        running.wanted = wanted
+
+    def remove(self, container: str) -> bool:
+        running = self._running.pop(container, None)
+        if running is not None:
+            self._stopping[container] = running.service
+        elif container not in self._stopping:
+            recorded = self._read_type(container)
+            service_type = self.types.get(recorded or "")
+            if service_type is None:
+                return True
+            self._stopping[container] = service_type.create(self.make_place(container), 0)
+        if not self._stopping[container].stop():
+            return False
+        self._stopping.pop(container).release()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._type_path(container))
+        return True
+
+    def find_service(self, container: str) -> Service | None:
+        """Returns the service that runs for 'container'."""
+        running = self._running.get(container)
+        return running.service if running else None
+
+    def run(self, now_ms: int) -> None:
+        """Lets each service do what it can do now."""
+        for service in [each.service for each in self._running.values()]:
+            service.run(now_ms)
+
+    def wait(self, poller: ovs.poller.Poller, now_ms: int) -> None:
+        """Arms 'poller' for each service."""
+        for each in self._running.values():
+            each.service.wait(poller, now_ms)
+        for service in self._stopping.values():
+            service.wait(poller, now_ms)
+
+    def release(self) -> None:
+        """Lets go of all programs, which stay."""
+        for each in self._running.values():
+            each.service.release()
+        for service in self._stopping.values():
+            service.release()
+        self._running.clear()
+        self._stopping.clear()
+
+    def _create(self, container: str, name: str) -> _Running:
+        service_type = self.types.get(name)
+        if service_type is None:
+            raise HostError(f"service type {name} is not installed on this chassis")
+        place = self.make_place(container)
+        with open(self._type_path(container), "w", encoding="utf-8") as file:
+            file.write(name)
+        running = _Running(name, service_type.create(place, self.find_restarts(container)))
+        self._running[container] = running
+        return running
+
+    def _read_type(self, container: str) -> str | None:
+        path = self._type_path(container)
+        with contextlib.suppress(OSError), open(path, encoding="utf-8") as file:
+            return file.read()
+        return None
+
+    def _type_path(self, container: str) -> str:
+        return os.path.join(self.make_place(container).directory, _TYPE_FILE)

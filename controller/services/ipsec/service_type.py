@@ -1,0 +1,52 @@
+"""The service type 'ipsec' as svc-controller sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..base import Place, Plan, Probe, Service, Site, Table
+from . import charon
+from .connections import parse
+from .gateway import Gateway
+from .network import find_inner_mtu, make_network
+from .tunnels import IPsecTunnel
+
+
+class IpsecService:
+    """Makes a Gateway for each container.
+
+    Where ESP is done is found out once: a charon that runs cannot change it,
+    and all containers of a chassis are alike.
+    """
+
+    def __init__(self) -> None:
+        self._esp: str | None = None
+
+    def probe(self) -> Probe:
+        problem = charon.find_problem()
+        if problem is None and self._esp is None:
+            problem = self._find_esp()
+        facts = {"ipsec-esp": self._esp} if self._esp is not None else {}
+        return Probe(problem, facts)
+
+    def plan(self, configuration: str, site: Site) -> Plan:
+        settings = parse(configuration)
+        settings = replace(settings, inner_mtu=find_inner_mtu(settings, site))
+        return Plan(make_network(settings, site, self._esp != charon.KERNEL), settings)
+
+    def create(self, place: Place, restarts: int) -> Service:
+        return Gateway(place, self._esp or charon.LIBIPSEC, restarts)
+
+    def tables(self) -> Sequence[Table]:
+        return (Table(IPsecTunnel, lambda row: (row.container, row.connection)),)
+
+    def _find_esp(self) -> str | None:
+        """Notes where ESP is done; returns why it is nowhere."""
+        if charon.has_kernel_esp():
+            self._esp = charon.KERNEL
+            return None
+        problem = charon.find_libipsec_problem()
+        if problem is None:
+            self._esp = charon.LIBIPSEC
+        return problem

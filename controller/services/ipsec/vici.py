@@ -1,0 +1,182 @@
+"""A connection to charon's vici socket that never blocks.
+
+Framing and encoding are those of the PyPI package vici; its Session would wait
+for each answer.  Requests are answered in order.  Events that a request
+streams (list-sas, list-conns) are collected and handed over with its answer;
+other events go to 'on_event'.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import ovs.poller
+from vici.protocol import Message, Packet
+
+TIMEOUT_MS = 5000
+
+_HEADER = struct.Struct("!I")
+_MAX_PACKET_BYTES = 512 * 1024
+
+
+class Disconnected(Exception):
+    """charon closed the connection, or did not answer in time."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """The answer to a request; 'error' is None if charon did what was asked."""
+
+    message: Mapping[str, Any] = field(default_factory=dict)
+    events: list[Mapping[str, Any]] = field(default_factory=list)
+    error: str | None = None
+
+
+OnReply = Callable[[Reply], None]
+OnEvent = Callable[[str, Mapping[str, Any]], None]
+
+
+@dataclass(slots=True)
+class _Request:
+    stream: str | None
+    on_reply: OnReply
+    deadline_ms: int
+    events: list[Mapping[str, Any]] = field(default_factory=list)
+
+
+class Channel:
+    """A connection; run() raises Disconnected when it is of no more use."""
+
+    def __init__(self, path: str, on_event: OnEvent) -> None:
+        """Connects at once or raises OSError."""
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            self._socket.connect(path)
+        except OSError:
+            self._socket.close()
+            raise
+        self._on_event = on_event
+        self._requests: deque[_Request] = deque()
+        self._received = bytearray()
+        self._unsent = bytearray()
+
+    def register(self, event: str, now_ms: int) -> None:
+        """Asks for the events named 'event' from now on."""
+        self._send(Packet.register_event(event), None, _ignore, now_ms)
+
+    def request(
+        self,
+        command: str,
+        message: Mapping[str, Any] | None,
+        on_reply: OnReply,
+        now_ms: int,
+        stream: str | None = None,
+    ) -> None:
+        """Sends 'command'; 'stream' is the event, registered before, that it streams."""
+        encoded = Message.serialize(dict(message)) if message is not None else None
+        self._send(Packet.request(command, encoded), stream, on_reply, now_ms)
+
+    @property
+    def idle(self) -> bool:
+        """Whether every request has been answered."""
+        return not self._requests
+
+    def run(self, now_ms: int) -> None:
+        """Sends and receives what can be now, and calls whom it concerns."""
+        try:
+            self._flush()
+            while self._fill():
+                pass
+        except OSError as error:
+            raise Disconnected(str(error)) from error
+        while packet := self._take_packet():
+            self._dispatch(packet)
+        if self._requests and now_ms > self._requests[0].deadline_ms:
+            raise Disconnected(f"charon did not answer for {TIMEOUT_MS} ms")
+
+    def wait(self, poller: ovs.poller.Poller, now_ms: int) -> None:
+        """Arms 'poller' for what run() waits for."""
+        events = ovs.poller.POLLIN | (ovs.poller.POLLOUT if self._unsent else 0)
+        poller.fd_wait(self._socket.fileno(), events)
+        if self._requests:
+            poller.timer_wait(max(0, self._requests[0].deadline_ms - now_ms) + 1)
+
+    def close(self) -> None:
+        """Closes the connection; no more callback is called."""
+        self._requests.clear()
+        self._socket.close()
+
+    def _send(self, packet: bytes, stream: str | None, on_reply: OnReply, now_ms: int) -> None:
+        self._requests.append(_Request(stream, on_reply, now_ms + TIMEOUT_MS))
+        self._unsent += _HEADER.pack(len(packet)) + packet
+
+    def _flush(self) -> None:
+        while self._unsent:
+            try:
+                sent = self._socket.send(self._unsent)
+            except BlockingIOError:
+                return
+            del self._unsent[:sent]
+
+    def _fill(self) -> bool:
+        """Receives once; returns whether there may be more."""
+        try:
+            chunk = self._socket.recv(1 << 16)
+        except BlockingIOError:
+            return False
+        if not chunk:
+            raise Disconnected("charon closed the connection")
+        self._received += chunk
+        return True
+
+    def _take_packet(self) -> bytes | None:
+        if len(self._received) < _HEADER.size:
+            return None
+        (length,) = _HEADER.unpack_from(self._received)
+        if length > _MAX_PACKET_BYTES:
+            raise Disconnected("charon sent something that is not vici")
+        end = _HEADER.size + length
+        if len(self._received) < end:
+            return None
+        packet = bytes(self._received[_HEADER.size : end])
+        del self._received[:end]
+        return packet
+
+    def _dispatch(self, packet: bytes) -> None:
+        parsed = Packet.parse(packet)
+        if parsed.response_type == Packet.EVENT:
+            self._take_event(parsed.event_type.decode(), Message.deserialize(parsed.payload))
+        elif self._requests:
+            request = self._requests.popleft()
+            request.on_reply(_parse_reply(parsed, request))
+
+    def _take_event(self, name: str, message: Mapping[str, Any]) -> None:
+        if self._requests and self._requests[0].stream == name:
+            self._requests[0].events.append(message)
+        else:
+            self._on_event(name, message)
+
+
+def text(value: Any) -> str:
+    """Returns a value of a vici message as text."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value or "")
+
+
+def _parse_reply(parsed: Any, request: _Request) -> Reply:
+    if parsed.response_type == Packet.EVENT_CONFIRM:
+        return Reply()
+    if parsed.response_type != Packet.CMD_RESPONSE:
+        return Reply(error="charon does not know the command")
+    message = Message.deserialize(parsed.payload)
+    failed = "success" in message and message["success"] != b"yes"
+    error = text(message.get("errmsg")) or "refused" if failed else None
+    return Reply(message, request.events, error)
+
+
+def _ignore(_reply: Reply) -> None:
+    pass

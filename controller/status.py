@@ -1,0 +1,139 @@
+"""What this chassis writes to the southbound: its rows, and status columns on others'.
+
+'make_changes' compares with the replica, so that nothing is written twice and a
+restarted svc-controller writes nothing that is true already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..lib import sb
+from ..lib.delta import Actual, Change, Desired, plan
+from ..lib.idl import Session
+from ..lib.rows import Row
+from .desired import Container, Problem, Wanted
+from .services import base
+
+Key = Callable[[Any], Hashable]
+
+KEYS: dict[type[Row], Key] = {
+    sb.Chassis: lambda row: row.name,
+    sb.ChassisPrivate: lambda row: row.name,
+    sb.ContainerBinding: lambda row: row.container,
+    sb.PortBinding: lambda row: row.logical_port,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How one container is."""
+
+    wanted: Wanted
+    failure: str | None
+    service: base.Status | None
+    installed: bool
+
+
+def make_changes(
+    session: Session,
+    desired: Iterable[Desired],
+    owned: Mapping[type[Row], Key],
+    unknown: Collection[str],
+) -> list[Change]:
+    """Returns the changes that bring 'desired'; of 'owned' tables, rows of no use are deleted.
+
+    A row of another's table that is desired but not there any more is left
+    out, and rows of the containers in 'unknown' stay as they are.
+    """
+    keys: dict[type[Row], Key] = {**KEYS, **owned}
+    actual = [
+        Actual(key(row), row)
+        for table, key in keys.items()
+        for row in session.rows(table).values()
+        if table not in owned or getattr(row, "container", None) not in unknown
+    ]
+    places = {(each.row.TABLE, each.key): each.row for each in actual}
+    mine = {sb.Chassis.TABLE, sb.ChassisPrivate.TABLE} | {each.TABLE for each in owned}
+    wanted = [
+        _keep_since(row, places.get((row.table, row.key)))
+        for row in desired
+        if row.table in mine or (row.table, row.key) in places
+    ]
+    named = {(row.table, row.key) for row in wanted}
+    compared = [
+        each for each in actual if each.row.TABLE in mine or (each.row.TABLE, each.key) in named
+    ]
+    return plan(wanted, compared)
+
+
+def is_known(report: Report, row: sb.ContainerBinding | None) -> bool:
+    """Returns whether there is something to tell of a container.
+
+    A service that has just taken over programs does not know yet how they are;
+    until it does, what the row says holds.
+    """
+    if find_error(report) is not None or row is None or row.status_code is None:
+        return True
+    return report.service is not None and report.service.code != base.UNKNOWN
+
+
+def make_container_row(report: Report, wall_ms: int) -> Desired:
+    """Returns the status columns of a Container_Binding."""
+    name, generation = report.wanted.name, report.wanted.generation
+    status = report.service
+    columns: dict[str, Any] = {
+        "status_code": base.STARTING,
+        "status_message": "being set up",
+        "namespace_name": name,
+        "interface_name": name,
+        "since": wall_ms,
+    }
+    sentence = find_error(report)
+    if sentence is not None:
+        columns |= {"status_code": base.ERROR, "status_message": sentence}
+    elif status is not None and status.code != base.UNKNOWN:
+        columns |= {"status_code": status.code, "status_message": status.message}
+    if status is not None and status.code != base.UNKNOWN:
+        columns["reached_generation"] = min(status.reached_generation, generation)
+        columns["restarts"] = status.restarts
+    return Desired(sb.ContainerBinding.TABLE, name, columns)
+
+
+def make_port_row(logical_port: str, installed: bool) -> Desired:
+    """Returns the status column of a Port_Binding."""
+    return Desired(sb.PortBinding.TABLE, logical_port, {"up": installed})
+
+
+def find_error(report: Report) -> str | None:
+    """Returns why a container cannot be as it should be, the service's own problems aside."""
+    if isinstance(report.wanted, Problem):
+        return report.wanted.sentence
+    return report.failure
+
+
+def is_settled(report: Report) -> bool:
+    """Returns whether all that can be applied is applied: reached, or in error with a reason."""
+    if find_error(report) is not None:
+        return True
+    if report.service is None or not isinstance(report.wanted, Container):
+        return False
+    if report.service.code == base.ERROR:
+        return True
+    reached = report.service.reached_generation >= report.wanted.generation
+    return reached and report.service.code == base.RUNNING
+
+
+def _keep_since(desired: Desired, row: Row | None) -> Desired:
+    """Returns 'desired' with the 'since' of the row while its state is the same."""
+    since = getattr(row, "since", None)
+    if since is None or "since" not in desired.columns:
+        return desired
+    same = all(
+        getattr(row, column) == desired.columns[column]
+        for column in ("state", "status_code")
+        if column in desired.columns
+    )
+    return replace(desired, columns={**desired.columns, "since": since}) if same else desired
