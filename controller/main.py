@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import ovs.vlog
 
 from ..lib import dirs, loop
 from ..lib.errors import HostError, UsageError
@@ -21,6 +23,8 @@ from .controller import Controller
 from .linux import host as linux_host
 from .linux.events import HostEvents
 from .services import base
+
+vlog = ovs.vlog.Vlog("main")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,16 +39,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="OVS-DATABASE",
         help="the local Open_vSwitch database (default: %(default)s)",
     )
+    types, problems = base.load_types()
     options = loop.parse_options(parser, sys.argv[1:] if argv is None else argv)
+    for problem in problems:
+        vlog.err(problem)
     try:
-        return loop.serve("svc-controller", options, lambda: _make(options.database))
+        return loop.serve("svc-controller", options, lambda: _make(options.database, types))
     except (HostError, UsageError) as error:
         print(f"svc-controller: {error}", file=sys.stderr)
         return 1
 
 
-def _make(database: str) -> Controller:
+def _make(database: str, types: Mapping[str, base.ServiceType]) -> Controller:
     key = chassis.load_private_key()
-    program = Controller(database, base.load_types(), key, linux_host.make_host, HostEvents())
+    program = Controller(database, types, key, linux_host.make_host, HostEvents())
     commands.register(program)
     return program

@@ -20,14 +20,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import ovs.poller
-import ovs.vlog
 
 from ...lib.delta import Desired
 from ...lib.loop import monotonic_ms
 from ...lib.rows import Row
 from ..order import Daemon, Network
-
-vlog = ovs.vlog.Vlog("services")
 
 ENTRY_POINTS = "ovnsvc.service_types"
 
@@ -141,12 +138,17 @@ class ServiceType(Protocol):
         """Returns the southbound tables that rows() writes."""
 
 
-def load_types() -> dict[str, ServiceType]:
-    """Returns the installed service types by name; one that fails to load is logged."""
+def load_types() -> tuple[dict[str, ServiceType], list[str]]:
+    """Returns the installed service types by name, and a sentence on each that fails to load.
+
+    To be called before the log is opened: a module of python-ovs' vlog can
+    only be made until then.
+    """
     types: dict[str, ServiceType] = {}
+    problems = []
     for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
         try:
             types[entry.name] = entry.load()()
         except Exception as error:  # somebody else's plug-in must not end the daemon
-            vlog.err(f"service type {entry.name} cannot be loaded: {error}")
-    return types
+            problems.append(f"service type {entry.name} cannot be loaded: {error!r}")
+    return types, problems

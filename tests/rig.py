@@ -1,0 +1,303 @@
+"""One chassis without OVN: real databases, real kernel, real charon, one svc-controller.
+
+All of it lives in network, mount and PID namespaces of its own, with its own
+/run, and ends with their init; so a test run that is killed leaves nothing
+behind.  The rig's network namespace is the router between the containers: the
+outer end of each veth pair gets the gateway's address and a route to what is
+behind.  No ovs-vswitchd runs; 'install_ports' says in its place that OVN has
+installed the ports.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..lib import schema, sealing
+from .ovsdb import Database, wait_until
+
+VSWITCH_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+CHASSIS = "hv1"
+SEED = sealing.make_seed()
+SETTINGS: dict[str, Any] = {
+    "ike_version": 2,
+    "ike_proposal": "aes128-sha256-modp2048",
+    "ike_lifetime_s": 14400,
+    "esp_proposal": "aes128-sha256-modp2048",
+    "esp_lifetime_s": 3600,
+    "initiate": True,
+    "dpd_action": "restart",
+    "dpd_interval_s": 30,
+    "dpd_timeout_s": 120,
+    "mtu": None,
+}
+
+
+@dataclass(frozen=True)
+class Side:
+    """A container of the rig: 'number' makes its addresses."""
+
+    number: int
+
+    @property
+    def name(self) -> str:
+        return f"vpn-{self.number:x}"
+
+    @property
+    def outer(self) -> str:
+        return f"1.0.0.{self.number}"
+
+    @property
+    def subnet(self) -> str:
+        return f"192.168.{self.number}.0/24"
+
+    @property
+    def inner(self) -> str:
+        return f"192.168.{self.number}.0"
+
+    @property
+    def gateway(self) -> str:
+        return f"169.254.{self.number}.1"
+
+    @property
+    def address(self) -> str:
+        return f"169.254.{self.number}.2"
+
+    @property
+    def mac(self) -> str:
+        return f"0a:00:00:00:00:{self.number:02x}"
+
+
+def connect(side: Side, peer: Side, **settings: Any) -> dict[str, Any]:
+    """Returns the connection of a configuration from 'side' to 'peer'."""
+    return {
+        "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{side.name}-{peer.name}")),
+        "name": f"{side.name}/to-{peer.name}",
+        "local_address": side.outer,
+        "peer_address": peer.outer,
+        "local_id": side.outer,
+        "peer_id": peer.outer,
+        "local_subnets": [side.subnet],
+        "peer_subnets": [peer.subnet],
+        **SETTINGS,
+        **settings,
+    }
+
+
+@dataclass
+class Rig:
+    """The chassis; start() and stop(), then the databases and the controller's pid."""
+
+    directory: Path
+    init: subprocess.Popen[bytes] | None = None
+    controller: subprocess.Popen[bytes] | None = None
+    _generation: int = 0
+
+    def start(self) -> None:
+        """Makes the namespaces and the databases; no controller yet."""
+        command = "mount -t tmpfs tmpfs /run && mkdir /run/netns && ip link set lo up && "
+        command += (
+            "sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 && exec sleep inf"
+        )
+        self.init = subprocess.Popen(
+            [
+                *("setpriv", "--pdeathsig", "KILL", "--"),
+                *("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child"),
+                *("--mount-proc", "sh", "-c", command),
+            ]
+        )
+        wait_until(self._is_up, "the rig's namespaces")
+        self.sb = Database(self.directory, schema.SOUTHBOUND)
+        self.ovs = Database(self.directory, "Open_vSwitch", VSWITCH_SCHEMA)
+        ids = {"system-id": CHASSIS, "svc-remote": self.sb.remote}
+        bridge = {"name": "br-int", "datapath_type": "netdev"}
+        root = {"bridges": ["named-uuid", "bridge"], "external_ids": to_map(ids)}
+        self.ovs.transact(
+            {"op": "insert", "table": "Bridge", "uuid-name": "bridge", "row": bridge},
+            {"op": "insert", "table": "Open_vSwitch", "row": root},
+        )
+        self.sb.insert("SB_Global", nb_cfg=0)
+
+    def stop(self) -> None:
+        """Ends everything."""
+        for process in (self.controller, self.init):
+            if process is not None:
+                process.kill()
+                process.wait()
+        self.sb.stop()
+        self.ovs.stop()
+
+    def start_controller(self) -> None:
+        """Starts svc-controller in the rig."""
+        environment = {
+            **os.environ,
+            "SVC_RUNDIR": str(self.directory),
+            "SVC_LOGDIR": str(self.directory / "log"),
+            "SVC_SYSCONFDIR": str(self.directory / "etc"),
+        }
+        log = open(self.directory / "controller.out", "ab")  # noqa: SIM115
+        code = "import sys; from ovnsvc.controller.main import main; sys.exit(main())"
+        self.controller = subprocess.Popen(
+            [
+                *self._enter(),
+                *(sys.executable, "-c", code, self.ovs.remote, "-vconsole:info", "-vsyslog:off"),
+                f"--unixctl={self.directory}/svc-controller.ctl",
+            ],
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+        log.close()
+
+    def end_controller(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """Ends svc-controller by a signal."""
+        assert self.controller is not None
+        self.controller.send_signal(number)
+        self.controller.wait(timeout=10)
+
+    def run(self, *command: str, check: bool = True) -> str:
+        """Returns what 'command' prints when it runs in the rig."""
+        done = subprocess.run(
+            [*self._enter(), *command], capture_output=True, text=True, check=False, timeout=30
+        )
+        assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    # -- the southbound's side, in place of svc-northd ------------------------
+
+    def bind(self, side: Side, *connections: Mapping[str, Any], psk: str = "secret") -> None:
+        """Writes, or rewrites, the binding of a container on this chassis."""
+        self._generation += 1
+        configuration = json.dumps({"outer_addresses": [side.outer], "connections": connections})
+        (chassis,) = self.sb.rows("Chassis")
+        secrets = {
+            each["id"]: sealing.seal(psk, chassis["public_key"], SEED, each["id"])
+            for each in connections
+        }
+        columns = {
+            "service_type": "ipsec",
+            "role": "active",
+            "configuration": configuration,
+            "secrets": to_map(secrets),
+            "generation": self._generation,
+        }
+        where = [["container", "==", side.name]]
+        if self.sb.rows("Container_Binding", where):
+            self.sb.update("Container_Binding", where, **columns)
+            return
+        port = {
+            "logical_port": side.name,
+            "container": side.name,
+            "chassis": CHASSIS,
+            "mac": side.mac,
+            "addresses": f"{side.address}/30",
+            "gateways": side.gateway,
+            "mtu": 1442,
+            "iface_id": side.name,
+        }
+        identity = {"container": side.name, "chassis": CHASSIS}
+        self.sb.transact(
+            {"op": "insert", "table": "Port_Binding", "row": port},
+            {"op": "insert", "table": "Container_Binding", "row": {**identity, **columns}},
+        )
+
+    def unbind(self, side: Side) -> None:
+        """Removes the binding."""
+        where = [["container", "==", side.name]]
+        self.sb.delete("Port_Binding", where)
+        self.sb.delete("Container_Binding", where)
+
+    def binding(self, side: Side) -> dict[str, Any]:
+        """Returns the Container_Binding row."""
+        (row,) = self.sb.rows("Container_Binding", [["container", "==", side.name]])
+        return row
+
+    def tunnel(self, side: Side) -> dict[str, Any]:
+        """Returns the IPsec_Tunnel row of a container with one connection; {} without."""
+        rows = self.sb.rows("IPsec_Tunnel", [["container", "==", side.name]])
+        return rows[0] if rows else {}
+
+    def wait_running(self, side: Side) -> None:
+        """Waits until the container is running with what was last written."""
+
+        def running() -> bool:
+            row = self.binding(side)
+            reached = row["reached_generation"] == row["generation"]
+            return reached and row["status_code"] == "running"
+
+        wait_until(running, f"{side.name} to run")
+
+    def wait_tunnel(self, side: Side, state: str, error: str = "") -> None:
+        """Waits until the tunnel has 'state', with 'error' in its last_error."""
+
+        def reached() -> bool:
+            row = self.tunnel(side)
+            return row.get("state") == state and error in row.get("last_error", "")
+
+        wait_until(reached, f"{side.name}: {state} {error}", timeout_s=15)
+
+    def plug(self, side: Side) -> None:
+        """Makes the rig's namespace the router that the container's port hangs on."""
+        wait_until(lambda: self.run("ip", "-o", "link", "show", side.name, check=False), side.name)
+        self.run("ip", "addr", "replace", f"{side.gateway}/30", "dev", side.name)
+        self.run("ip", "route", "replace", f"{side.outer}/32", "via", side.address)
+
+    # -- looking ---------------------------------------------------------------
+
+    def find_charons(self) -> dict[str, int]:
+        """Returns the pids (in the rig) of the charons by container."""
+        found = {}
+        for pid in self.run("pgrep", "-x", "charon-systemd", check=False).split():
+            words = self.run("cat", f"/proc/{pid}/environ", check=False).split("\0")
+            path = next((each for each in words if each.startswith("STRONGSWAN_CONF=")), "")
+            if path:
+                found[Path(path).parent.name] = int(pid)
+        return found
+
+    def find_leftovers(self) -> list[str]:
+        """Returns what is there of any container: namespaces, links, processes, files, rows."""
+        links = [each.split(":")[1].strip() for each in self.run("ip", "-o", "link").splitlines()]
+        files = [str(each) for each in self.directory.glob("containers/*")]
+        files += [str(each) for each in self.directory.glob("log/*")]
+        rows = [row["name"] for row in self.ovs.rows("Port") + self.ovs.rows("Interface")]
+        return [
+            *self.run("ip", "netns").split(),
+            *(each for each in links if each != "lo"),
+            *self.find_charons(),
+            *files,
+            *rows,
+            *(row["name"] for row in self.sb.rows("IPsec_Tunnel")),
+        ]
+
+    def read_log(self) -> str:
+        """Returns what svc-controller logged."""
+        return (self.directory / "controller.out").read_text()
+
+    # -- helpers ---------------------------------------------------------------
+
+    def _enter(self) -> list[str]:
+        """Returns the words that run a command in the rig."""
+        return ["nsenter", f"--target={self._find_init()}", "--net", "--mount", "--pid", "--"]
+
+    def _find_init(self) -> int:
+        """Returns the pid of the rig's init, the child of 'unshare'."""
+        assert self.init is not None
+        children = Path(f"/proc/{self.init.pid}/task/{self.init.pid}/children").read_text().split()
+        return int(children[0]) if children else 0
+
+    def _is_up(self) -> bool:
+        init = self._find_init()
+        return init > 0 and Path(f"/proc/{init}/comm").read_text().strip() == "sleep"
+
+
+def to_map(values: Mapping[str, str]) -> list[Any]:
+    """Returns 'values' as OVSDB's JSON."""
+    return ["map", [list(pair) for pair in values.items()]]
