@@ -14,6 +14,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -91,20 +92,26 @@ class Ping:
             lab, source, "ping", "-n", "-D", "-i", f"{interval_s:g}", "-W1", target
         )
         self._interval_s = interval_s
-        self._process = subprocess.Popen(
-            argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
+        self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed by stop)
+        self._process = subprocess.Popen(argv, stdout=self._output, stderr=subprocess.DEVNULL)
         self._started_s = time.time()
+
+    def wait_answers(self, number: int, timeout_s: float = 60) -> None:
+        """Returns once that many more answers have come; raises LabError if they do not."""
+        target = self._count() + number
+        process.wait_until(lambda: self._count() >= target, f"{number} answers", timeout_s)
 
     def stop(self) -> Answers:
         """Ends the ping and returns what came back."""
         stopped_s = time.time()
         _interrupt(self._process.pid)
         try:
-            output, _ = self._process.communicate(timeout=END_TIMEOUT_S)
+            self._process.wait(END_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             raise LabError("ping does not end") from None
+        output = self._read()
+        self._output.close()
         times = tuple(
             (int(match["seq"]), float(match["time"]))
             for match in re.finditer(
@@ -114,6 +121,13 @@ class Ping:
         sent = re.search(r"^(\d+) packets transmitted", output, re.M)
         number = int(sent[1]) if sent else 0
         return Answers(number, times, self._started_s, stopped_s, self._interval_s)
+
+    def _read(self) -> str:
+        # pread leaves the offset alone, which ping's own writes share.
+        return os.pread(self._output.fileno(), 1 << 24, 0).decode()
+
+    def _count(self) -> int:
+        return self._read().count("icmp_seq=")
 
 
 @dataclass(frozen=True, slots=True)
