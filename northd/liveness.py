@@ -7,7 +7,8 @@ that stands in Chassis_Weight and gives each chassis the full time again: it
 moves nothing that is fine.
 
 Time in which this process itself did not run, or had no southbound, is not
-held against a chassis.
+held against a chassis: such a stall counts as one pass, so that a process that
+is slow all the time finds the dead too.
 """
 
 from __future__ import annotations
@@ -67,4 +68,4 @@ class Liveness:
         if last is None or now_ms - last <= _STALL_MS:
             return
         for pulse in self._pulses.values():
-            pulse.seen_ms += now_ms - last
+            pulse.seen_ms += now_ms - last - PASS_INTERVAL_MS

@@ -95,8 +95,12 @@ class Northd:
 
     @property
     def active(self) -> bool:
-        """Whether this svc-northd is the one that writes."""
-        return self.sb.has_lock and not self.paused
+        """Whether this svc-northd is the one that writes.
+
+        Without a connection it no longer knows that it holds the lock, nor
+        whether the heartbeats go on.
+        """
+        return self.sb.connected and self.sb.has_lock and not self.paused
 
     @property
     def settled(self) -> bool:
@@ -227,7 +231,7 @@ def register_commands(northd: Northd) -> None:
         connection.reply(format_graph(northd.engine.nodes) + "\n")
 
     def connection_status(connection: Any, _argv: Sequence[str], session: Session) -> None:
-        connection.reply("connected\n" if session.synced else "not connected\n")
+        connection.reply("connected\n" if session.connected else "not connected\n")
 
     register = ovs.unixctl.command_register
     register("status", "", 0, 0, status, None)
