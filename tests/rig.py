@@ -231,7 +231,7 @@ class Rig:
         def running() -> bool:
             row = self.binding(side)
             reached = row["reached_generation"] == row["generation"]
-            return reached and row["status_code"] == "running"
+            return bool(reached and row["status_code"] == "running")
 
         wait_until(running, f"{side.name} to run")
 

@@ -1,0 +1,251 @@
+"""svc-controller on a real kernel with real charons: what must be seen of a chassis."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .ovsdb import wait_until
+from .rig import Rig, Side, connect
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(90)]
+
+A, B = Side(10), Side(11)
+NOWHERE = Side(99)
+
+
+@pytest.fixture
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """A chassis with a registered svc-controller."""
+    directory: Path = tmp_path_factory.mktemp("rig")
+    chassis = Rig(directory)
+    chassis.start()
+    try:
+        chassis.start_controller()
+        wait_until(lambda: chassis.sb.rows("Chassis"), "the chassis to register")
+        yield chassis
+    finally:
+        chassis.stop()
+
+
+@pytest.fixture
+def tunnel(rig: Rig) -> Rig:
+    """Two containers with a tunnel between them; the first initiates."""
+    rig.bind(A, connect(A, B))
+    rig.bind(B, connect(B, A, initiate=False))
+    for side in (A, B):
+        rig.plug(side)
+        rig.wait_running(side)
+    for side in (A, B):
+        rig.wait_tunnel(side, "up")
+    return rig
+
+
+def ping(rig: Rig) -> str:
+    command = ("ping", "-c1", "-W2", "-I", A.inner, B.inner)
+    return rig.run("ip", "netns", "exec", A.name, *command, check=False)
+
+
+def test_tunnel_carries_packets(tunnel: Rig) -> None:
+    assert " 0% packet loss" in ping(tunnel)
+    row = tunnel.tunnel(A)
+    assert row["ike_algorithms"] == "IKEv2 AES_CBC_128/HMAC_SHA2_256_128/MODP_2048"
+    assert row["esp_algorithms"] == "ESP AES_CBC_128/HMAC_SHA2_256_128"
+    assert row["last_error"] == ""
+
+
+def test_charon_killed(tunnel: Rig) -> None:
+    old = tunnel.find_charons()[A.name]
+    tunnel.run("kill", "-9", str(old))
+    wait_until(lambda: tunnel.binding(A)["restarts"] == 1, "the restart", timeout_s=3)
+    tunnel.wait_running(A)
+    assert tunnel.binding(A)["status_message"] == "charon was killed by signal 9; restarted"
+    assert tunnel.find_charons()[A.name] != old
+    tunnel.wait_tunnel(A, "up")
+    assert " 0% packet loss" in ping(tunnel)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_controller_restarted(tunnel: Rig, number: signal.Signals) -> None:
+    charons, row = tunnel.find_charons(), tunnel.tunnel(A)
+    binding = tunnel.binding(A)
+    tunnel.end_controller(number)
+    assert tunnel.find_charons() == charons
+    assert " 0% packet loss" in ping(tunnel)
+    before = tunnel.sb.rows("Chassis_Private")[0]["incarnation"]
+    tunnel.start_controller()
+    wait_until(
+        lambda: tunnel.sb.rows("Chassis_Private")[0]["incarnation"] != before, "the new one"
+    )
+    # What changed meanwhile is applied, and nothing else: the third container is the sign.
+    third = Side(12)
+    tunnel.bind(third, connect(third, NOWHERE))
+    tunnel.wait_running(third)
+    charons[third.name] = tunnel.find_charons()[third.name]
+    assert tunnel.find_charons() == charons
+    assert tunnel.binding(A)["since"] == binding["since"]
+    assert tunnel.tunnel(A)["since"] == row["since"]
+    assert tunnel.tunnel(A)["state"] == "up"
+    assert " 0% packet loss" in ping(tunnel)
+    log = (tunnel.directory / "log" / f"{A.name}.log").read_text()
+    assert log.count("CHILD_SA") == log.count("CHILD_SA"), log
+    assert len(re.findall(r"IKE_SA \S+ established", log)) == 1
+    assert len(re.findall("loaded IKE shared key", log)) <= 1
+
+
+def test_charon_killed_while_controller_is_away(tunnel: Rig) -> None:
+    tunnel.end_controller()
+    tunnel.run("kill", "-9", str(tunnel.find_charons()[A.name]))
+    tunnel.start_controller()
+    wait_until(lambda: A.name in tunnel.find_charons(), "charon again")
+    tunnel.wait_tunnel(A, "up")
+
+
+def test_namespace_deleted_by_hand(tunnel: Rig) -> None:
+    old = tunnel.find_charons()[A.name]
+    tunnel.run("ip", "netns", "del", A.name)
+    wait_until(lambda: tunnel.find_charons().get(A.name, old) != old, "charon in a new namespace")
+    tunnel.plug(A)
+    tunnel.wait_running(A)
+    tunnel.wait_tunnel(A, "up")
+    assert " 0% packet loss" in ping(tunnel)
+    assert len(tunnel.find_charons()) == 2
+
+
+def test_link_deleted_by_hand(tunnel: Rig) -> None:
+    tunnel.run("ip", "link", "del", A.name)
+    tunnel.plug(A)
+    wait_until(lambda: " 0% packet loss" in ping(tunnel), "packets again")
+    assert len(tunnel.find_charons()) == 2
+
+
+def test_wrong_secret(rig: Rig) -> None:
+    rig.bind(A, connect(A, B), psk="ours")
+    rig.bind(B, connect(B, A, initiate=False), psk="theirs")
+    for side in (A, B):
+        rig.plug(side)
+        rig.wait_running(side)
+    rig.wait_tunnel(A, "connecting", f"authentication failed: {B.outer} refused")
+    rig.wait_tunnel(B, "down", f"authentication failed: the pre-shared key of {A.outer}")
+    rig.bind(B, connect(B, A, initiate=False), psk="ours")
+    rig.wait_tunnel(A, "up")
+    rig.wait_tunnel(B, "up")
+    assert rig.tunnel(A)["last_error"] == rig.tunnel(B)["last_error"] == ""
+
+
+def test_peer_unreachable(rig: Rig) -> None:
+    rig.bind(A, connect(A, B))
+    rig.plug(A)
+    rig.wait_tunnel(A, "connecting", f"no answer from {B.outer} (1 retransmits)")
+    rig.bind(B, connect(B, A, initiate=False))
+    rig.plug(B)
+    rig.wait_tunnel(A, "up")
+
+
+def test_no_common_algorithm(rig: Rig) -> None:
+    rig.bind(A, connect(A, B))
+    rig.bind(B, connect(B, A, initiate=False, ike_proposal="aes256-sha512-modp3072"))
+    for side in (A, B):
+        rig.plug(side)
+    rig.wait_tunnel(A, "connecting", "no proposal chosen")
+    rig.wait_tunnel(B, "down", "no proposal chosen")
+
+
+def test_no_common_subnets(rig: Rig) -> None:
+    rig.bind(A, connect(A, B, peer_subnets=["10.99.0.0/16"]))
+    rig.bind(B, connect(B, A, initiate=False))
+    for side in (A, B):
+        rig.plug(side)
+    rig.wait_tunnel(A, "connecting", "traffic selectors refused")
+    rig.wait_tunnel(B, "down", "traffic selectors refused")
+
+
+def test_change_touches_only_what_changed(tunnel: Rig) -> None:
+    charons, since = tunnel.find_charons(), tunnel.tunnel(A)["since"]
+    second = connect(A, NOWHERE)
+    tunnel.bind(A, connect(A, B), second)
+    tunnel.wait_running(A)
+    rows = {row["connection"]: row for row in tunnel.sb.rows("IPsec_Tunnel")}
+    assert rows[second["id"]]["state"] == "connecting"
+    tunnel.bind(A, connect(A, B))
+    tunnel.wait_running(A)
+    wait_until(
+        lambda: second["id"] not in {row["connection"] for row in tunnel.sb.rows("IPsec_Tunnel")},
+        "the row to go",
+    )
+    assert tunnel.find_charons() == charons
+    assert tunnel.tunnel(A)["since"] == since
+    log = (tunnel.directory / "log" / f"{A.name}.log").read_text()
+    assert len(re.findall(r"IKE_SA \S+ established", log)) == 1
+
+
+def test_changed_algorithm_is_renegotiated(tunnel: Rig) -> None:
+    proposal = "aes256gcm16-prfsha384-ecp384"
+    tunnel.bind(B, connect(B, A, initiate=False, ike_proposal=proposal))
+    tunnel.wait_running(B)
+    tunnel.bind(A, connect(A, B, ike_proposal=proposal))
+    wait_until(lambda: "ECP_384" in tunnel.tunnel(A)["ike_algorithms"], "the new algorithms")
+    tunnel.wait_tunnel(A, "up")
+
+
+def test_ikev1_with_several_subnets(rig: Rig) -> None:
+    more = [A.subnet, "10.1.0.0/24"]
+    rig.bind(A, connect(A, B, ike_version=1, local_subnets=more))
+    rig.bind(B, connect(B, A, ike_version=1, peer_subnets=more, initiate=False))
+    for side in (A, B):
+        rig.plug(side)
+    for side in (A, B):
+        rig.wait_tunnel(side, "up")
+
+
+def test_removal_leaves_nothing(tunnel: Rig) -> None:
+    for side in (A, B):
+        tunnel.unbind(side)
+    wait_until(lambda: not tunnel.find_leftovers(), "everything to be gone")
+
+
+def test_removal_while_controller_is_away(tunnel: Rig) -> None:
+    tunnel.end_controller()
+    for side in (A, B):
+        tunnel.unbind(side)
+    assert tunnel.find_leftovers()
+    tunnel.start_controller()
+    wait_until(lambda: not tunnel.find_leftovers(), "everything to be gone")
+
+
+def test_removal_without_the_mark_of_a_service(tunnel: Rig) -> None:
+    """The state directory of a killed controller may hold less than it should."""
+    tunnel.end_controller()
+    for name in ("charon.pid", "loaded.json", "ruleset.nft"):
+        (tunnel.directory / "containers" / A.name / name).unlink()
+    tunnel.run("umount", f"/run/netns/{B.name}")
+    for side in (A, B):
+        tunnel.unbind(side)
+    tunnel.start_controller()
+    wait_until(lambda: not tunnel.find_leftovers(), "everything to be gone")
+
+
+def test_stranger_is_left_alone(rig: Rig) -> None:
+    """Things that look like ours but carry no mark of ours stay."""
+    rig.run("ip", "link", "add", "vpn-f", "type", "veth", "peer", "name", "peer-f")
+    rig.run("ip", "netns", "add", "vpn-e")
+    rig.bind(A, connect(A, NOWHERE))
+    rig.wait_running(A)
+    rig.unbind(A)
+    wait_until(lambda: A.name not in rig.find_leftovers(), "the container to go")
+    assert {"vpn-f@peer-f", "peer-f@vpn-f", "vpn-e"} == set(rig.find_leftovers())
+
+
+def test_no_secret_is_readable(tunnel: Rig) -> None:
+    secret = b"secret"
+    files = [path for path in tunnel.directory.rglob("*") if path.is_file()]
+    holders = [str(path) for path in files if secret in path.read_bytes().replace(b"secrets", b"")]
+    assert not holders
+    assert (tunnel.directory / "etc" / "chassis.key").stat().st_mode & 0o777 == 0o600
+    for pid in tunnel.find_charons().values():
+        shown = tunnel.run("cat", f"/proc/{pid}/environ", f"/proc/{pid}/cmdline")
+        assert secret.decode() not in shown
