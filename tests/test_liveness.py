@@ -1,4 +1,4 @@
-"""Which chassis are alive: by a clock that the test holds, and through an outage of the southbound."""
+"""Which chassis are alive: by a clock that the test holds, and through an outage."""
 
 from __future__ import annotations
 
@@ -150,9 +150,8 @@ def test_an_outage_of_the_southbound_kills_no_chassis(databases: Databases, logs
     vpn = cloud.add_vpn("mercury", "tenant-router")
     cloud.add_connection(vpn, "to-venus")
     cloud.settle()
-    columns = ("chassis", "scheduled", "alive", "since")
-    before = cloud.nb.dump(), cloud.ovn.dump(), cloud.sb.rows("Chassis_Weight", (), columns)
-    assert {row["alive"] for row in before[2]} == {True}
+    before = cloud.nb.dump(), cloud.ovn.dump(), _find_verdicts(cloud)
+    assert all("True" in verdict for verdict in before[2])
     databases.sb.stop()
     end = time.monotonic() + 1.5
 
@@ -164,7 +163,12 @@ def test_an_outage_of_the_southbound_kills_no_chassis(databases: Databases, logs
     assert not cloud.northd.settled, "without a southbound it cannot know that all is well"
     databases.sb.start()
     cloud.settle()
-    after = cloud.nb.dump(), cloud.ovn.dump(), cloud.sb.rows("Chassis_Weight", (), columns)
-    assert after == before
+    assert (cloud.nb.dump(), cloud.ovn.dump(), _find_verdicts(cloud)) == before
     cloud.laws()
     cloud.northd.close()
+
+
+def _find_verdicts(cloud: Cloud) -> list[str]:
+    columns = ("chassis", "scheduled", "alive", "since")
+    rows = cloud.sb.rows("Chassis_Weight", (), columns)
+    return sorted(" ".join(str(row[column]) for column in columns) for row in rows)
