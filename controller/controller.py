@@ -78,6 +78,8 @@ class Controller:
         self._stale = True
         self._check_at_ms = 0
         self._sentence = ""
+        self._ovs_commits = status.Gate()
+        self._sb_commits = status.Gate()
 
     # -- loop.Program ------------------------------------------------------
 
@@ -205,8 +207,7 @@ class Controller:
             vlog.info(sentence)
         self._sentence = sentence
         self.services.run(monotonic_ms())
-        if not self.ovs.committing and self.ovs.connected:
-            self.ovs.commit(self.ports.plan(), "svc-controller: ports of containers")
+        self._plug(clock_ms)
         self._write_status(clock_ms)
 
     def _note_changes(self, clock_ms: int) -> None:
@@ -247,6 +248,14 @@ class Controller:
             and self.ports.read(name) != wanted.resources[SwitchPort]
         }
 
+    def _plug(self, clock_ms: int) -> None:
+        """Starts one transaction with what is wanted of the local Open_vSwitch."""
+        if self.ovs.committing or not self.ovs.connected:
+            return
+        changes = self.ports.plan()
+        if self._ovs_commits.admit(changes, clock_ms):
+            self.ovs.commit(changes, "svc-controller: ports of containers")
+
     def _write_status(self, clock_ms: int) -> None:
         """Starts one transaction with all that the southbound does not know yet."""
         assert self.sb is not None
@@ -267,7 +276,8 @@ class Controller:
             rows.extend(service.rows() if service is not None else ())
         unknown = reports.keys() - {each.wanted.name for each in told}
         changes = status.make_changes(self.sb, rows, self._owned, unknown)
-        self.sb.commit(changes, f"svc-controller: chassis {self.identity.chassis}")
+        if self._sb_commits.admit(changes, clock_ms):
+            self.sb.commit(changes, f"svc-controller: chassis {self.identity.chassis}")
 
     @property
     def _global(self) -> sb.SBGlobal | None:

@@ -7,7 +7,7 @@ restarted svc-controller writes nothing that is true already.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..lib import sb
@@ -18,6 +18,8 @@ from .desired import Container, Problem, Wanted
 from .services import base
 
 Key = Callable[[Any], Hashable]
+
+COMMIT_AGAIN_MS = 1000
 
 KEYS: dict[type[Row], Key] = {
     sb.Chassis: lambda row: row.name,
@@ -35,6 +37,22 @@ class Report:
     failure: str | None
     service: base.Status | None
     installed: bool
+
+
+@dataclass(slots=True)
+class Gate:
+    """Keeps a transaction that the server refuses from being sent over and over."""
+
+    changes: list[Change] = field(default_factory=list)
+    again_at_ms: int = 0
+
+    def admit(self, changes: list[Change], now_ms: int) -> bool:
+        """Returns whether to send 'changes' now; the same ones only once in a while."""
+        if not changes or (changes == self.changes and now_ms < self.again_at_ms):
+            return False
+        self.changes = changes
+        self.again_at_ms = now_ms + COMMIT_AGAIN_MS
+        return True
 
 
 def make_changes(

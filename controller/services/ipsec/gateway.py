@@ -40,6 +40,7 @@ _CONNECTING_INTERVAL_MS = 1000
 _STABLE_MS = 60_000
 _MAX_BACKOFF_MS = 30_000
 _ERROR_AFTER_DEATHS = 4
+_DEAF_LIMIT = 2
 
 
 class Gateway:
@@ -58,6 +59,7 @@ class Gateway:
         self._started_ms = 0
         self._start_at_ms = 0
         self._deaths = 0
+        self._deaf = 0
         self._problem: str | None = None
         self._message = ""
         self._listing = False
@@ -90,7 +92,9 @@ class Gateway:
         except Disconnected as error:
             vlog.info(f"{self._place.container}: {error}")
             self._disconnect()
-            self._start_at_ms = now_ms + 10
+            self._deaf += 1
+            if self._deaf >= _DEAF_LIMIT and self._daemon is not None:
+                self._daemon.kill()
 
     def wait(self, poller: ovs.poller.Poller, now_ms: int) -> None:
         if self._daemon is not None:
@@ -155,6 +159,8 @@ class Gateway:
         self._note_end(now_ms)
         if self._daemon is None:
             self._start(now_ms)
+        elif now_ms - self._started_ms > _STABLE_MS:
+            self._deaths = 0
         if self._daemon is not None and self._channel is None:
             self._connect(now_ms)
         if self._channel is None:
@@ -165,6 +171,7 @@ class Gateway:
             self._list(self._channel, now_ms)
         self._known = self._known or (self._loader.settled and self._seen_sas)
         if self._loader.settled and self._wanted.active:
+            self._tunnels.set_loaded(self._loader.loaded)
             for connection, child in self._tunnels.take_due(now_ms):
                 message = {"ike": connection, "child": child, "timeout": -1, "init-limits": "no"}
                 self._channel.request("initiate", message, self._on_initiated(connection), now_ms)
@@ -250,6 +257,7 @@ class Gateway:
         now_ms = base.clock_ms()
         self._tunnels.take_sas(reply.events, now_ms)
         self._seen_sas = True
+        self._deaf = 0
         if self._tunnels.connecting:
             self._list_at_ms = min(self._list_at_ms, now_ms + _CONNECTING_INTERVAL_MS)
 

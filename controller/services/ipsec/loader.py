@@ -88,6 +88,15 @@ class Loader:
         """Whether charon has been given everything and has answered."""
         return self.listed and not self._dirty and self._pending == 0
 
+    @property
+    def loaded(self) -> set[str]:
+        """The connections that charon has as they are wanted."""
+        present = self._present or set()
+        digests = self._digests.items()
+        return {
+            name for name, each in digests if name in present and self._loaded.get(name) == each
+        }
+
     def run(self, channel: Channel, now_ms: int) -> None:
         """Asks for what is missing or too much; notes the generation once all is answered."""
         if self._dirty and self.listed and self._pending == 0:

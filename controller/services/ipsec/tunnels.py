@@ -6,7 +6,7 @@ with log lines, asked for rows and for what to initiate.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -60,6 +60,7 @@ class Tunnel:
     counters: dict[str, int] = field(default_factory=dict)
     counters_ms: int | None = None
     missing: list[str] = field(default_factory=list)
+    loaded: bool = False
     attempts: int = 0
     retry_ms: int = 0
 
@@ -87,6 +88,11 @@ class Tunnels:
             self._set_state(tunnel, DOWN, now_ms)
             tunnel.missing = list(find_children(tunnel.connection))
             tunnel.attempts = tunnel.retry_ms = 0
+
+    def set_loaded(self, connections: Collection[str]) -> None:
+        """Notes which connections charon has; no other is initiated."""
+        for name, tunnel in self.by_id.items():
+            tunnel.loaded = name in connections
 
     def restart(self, connection: str) -> None:
         """Makes the connection be initiated at once."""
@@ -152,7 +158,7 @@ class Tunnels:
     # -- helpers -----------------------------------------------------------
 
     def _is_waiting(self, tunnel: Tunnel) -> bool:
-        return tunnel.state == DOWN and tunnel.connection.initiate
+        return tunnel.state == DOWN and tunnel.connection.initiate and tunnel.loaded
 
     def _find_concerned(self, event: Mapping[str, Any], message: str) -> list[Tunnel]:
         """Returns the tunnels that a log line is about: by name, or else by the peer's address."""
