@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -9,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ...utilities.lab import cloud, tenant, traffic
-from ...utilities.lab.host import VENV_BIN, Host
+from ...utilities.lab import cloud, process, tenant, traffic
+from ...utilities.lab.host import VENV_BIN, Host, read_pid_namespace
 from ...utilities.lab.main import format_environment
 from ...utilities.lab.state import Lab
 from ..ovsdb import request, wait_until
@@ -146,6 +147,22 @@ class Operator:
     def wait(self, condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
         """Returns the first true value of 'condition'."""
         return wait_until(condition, what, timeout_s)
+
+    def read_everything(self, chassis: str) -> bytes:
+        """Returns arguments and environment of each process of a chassis, and its files."""
+        host = self.host(chassis)
+        namespace = read_pid_namespace(host.get_init())
+        parts = []
+        for pid in process.list_pids():
+            if read_pid_namespace(pid) == namespace:
+                for name in ("cmdline", "environ"):
+                    with contextlib.suppress(OSError):
+                        parts.append(Path(f"/proc/{pid}/{name}").read_bytes())
+        for folder in ("run/ovnsvc", "var/log", "var/lib/openvswitch", "etc/ovnsvc"):
+            for path in (host.directory / folder).rglob("*"):
+                if path.is_file():
+                    parts.append(path.read_bytes())
+        return b"\n".join(parts)
 
     # -- everything that could be left over ----------------------------------
 
