@@ -251,7 +251,7 @@ def _split(command: Command, words: Sequence[str]) -> tuple[dict[str, str | None
             raise UsageError(f"'{command.name}' command has no '{given}' option") from None
         name = option.rstrip("=")
         if name in options:
-            raise UsageError(f"'{command.name}' command has more than one '--{name}' option")
+            raise UsageError(f"'--{name}' option specified multiple times")
         options[name] = value
     return options, arguments
 

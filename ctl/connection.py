@@ -58,7 +58,7 @@ def delete(context: Context) -> None:
     row = _find(context, service, name) if service else None
     if service is not None and row is not None:
         service.remove("connections", [row.uuid])
-        context.replica.delete(row)
+        context.replica.delete_member(row)
     elif not context.has("if-exists"):
         missing = f"{name}: connection not found in VPN service {service_name}"
         raise UsageError(missing if service else f"{service_name}: VPN service not found")

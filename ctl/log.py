@@ -6,7 +6,6 @@ logged holds a secret: callers pass what Context.format_words() returns.
 
 from __future__ import annotations
 
-import argparse
 from typing import Any
 
 from ..lib import dirs
@@ -22,17 +21,16 @@ def start(settings: Settings) -> None:
         return
     import ovs.vlog
 
-    arguments = [
-        "--verbose" if each is None else f"--verbose={each}" for each in settings.log_levels
-    ]
+    _state["vlog"] = ovs.vlog.Vlog("svcctl")
+    for level in settings.log_levels:
+        problem = ovs.vlog.Vlog.set_levels_from_string(level or "any:any:dbg")
+        if problem:
+            raise UsageError(f"--verbose={level}: {problem}")
+    path = None
     if settings.has("log-file"):
         path = settings.values["log-file"] or f"{dirs.LOGDIR}/svcctl.log"
         _check_writable(path)
-        arguments.append(f"--log-file={path}")
-    parser = argparse.ArgumentParser(prog="svcctl", add_help=False)
-    ovs.vlog.add_args(parser)
-    _state["vlog"] = ovs.vlog.Vlog("svcctl")
-    ovs.vlog.handle_args(parser.parse_args(arguments))
+    ovs.vlog.Vlog.init(path)
 
 
 def debug(message: str) -> None:

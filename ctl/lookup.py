@@ -12,7 +12,7 @@ from typing import Any
 from ..lib.errors import UsageError
 from .command import Context
 from .rpc import ConnectionLost
-from .values import UUID
+from .values import is_uuid
 
 _OVN_NORTHBOUND = "OVN_Northbound"
 _SOUTHBOUND = "SVC_Southbound"
@@ -23,7 +23,7 @@ def check_router(context: Context, router: str) -> None:
     if context.settings.has("no-check"):
         return
     conditions: list[Any] = [["name", "==", router]]
-    if UUID.fullmatch(router):
+    if is_uuid(router):
         conditions.append(["_uuid", "==", ["uuid", router.lower()]])
     select = {"op": "select", "table": "Logical_Router", "columns": ["_uuid"]}
     operations = [{**select, "where": [condition]} for condition in conditions]

@@ -15,11 +15,9 @@ from ..lib.errors import ConfigError, UsageError
 from .command import Context, parse_commands
 from .commands import COMMANDS
 from .options import Settings, parse
-from .run import DATABASE, run
-from .table import Style, format_table
 
 
-def main(argv: Sequence[str] | None = None, database: str = DATABASE) -> int:
+def main(argv: Sequence[str] | None = None, database: str = "SVC_Northbound") -> int:
     """Runs svcctl with the words in 'argv' and returns its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -50,6 +48,8 @@ def _main(words: list[str], database: str) -> int:
         from . import log
 
         log.start(settings)
+    from .run import run
+
     _start_timer(settings)
     try:
         wait_time = run(settings, contexts, database)
@@ -87,6 +87,8 @@ def _start_timer(settings: Settings) -> None:
 
 
 def _print(settings: Settings, contexts: Sequence[Context], wait_time: str) -> None:
+    from .table import Style, format_table
+
     parts = []
     is_first = True
     for context in contexts:
@@ -95,7 +97,7 @@ def _print(settings: Settings, contexts: Sequence[Context], wait_time: str) -> N
             pretty = settings.has("pretty")
             style = Style(table_format, settings.data, settings.headings, pretty)
             text = format_table(context.table, style)
-            parts.append(text if is_first else f"\n{text}")
+            parts.append(text if is_first or table_format == "json" else f"\n{text}")
             is_first = False
         elif settings.has("oneline"):
             text = "\n".join(context.lines)

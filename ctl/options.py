@@ -151,7 +151,7 @@ def take_long(
     spec = found[0]
     if not spec.endswith("="):
         if equals:
-            raise UsageError(f"option '--{spec}' doesn't allow an argument")
+            raise UsageError(f"option '{words[position]}' doesn't allow an argument")
         return spec, None, position + 1
     if equals:
         return spec, value, position + 1
@@ -169,7 +169,7 @@ def _take_short(
     while letters:
         letter, letters = letters[0], letters[1:]
         if letter not in shorts:
-            raise UsageError(f"invalid option -- '{letter}'")
+            raise UsageError(f"unrecognized option '{letter}'")
         spec = shorts[letter]
         name = spec.rstrip("[=")
         if not spec.endswith("="):

@@ -6,23 +6,22 @@ of a UUID that has four digits or more and fits one row.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from ..lib.errors import UsageError
 from .replica import Replica, Row
-from .values import UUID
+from .values import is_uuid
 
 ROOT = "SVC_Global"
 
 _NAME_COLUMNS = ("name", "target", "chassis")
-_UUID_PREFIX = re.compile(r"[0-9a-f-]{4,}", re.IGNORECASE)
+_SHORTEST_PREFIX = 4
 
 
 def find_row(replica: Replica, table: str, text: str) -> Row | None:
     """Returns the row of 'table' that 'text' means, if any; raises UsageError if several."""
     rows = replica.rows(table)
-    if UUID.fullmatch(text):
+    if is_uuid(text):
         found = rows.get(text.lower())
         if found is not None:
             return found
@@ -65,7 +64,7 @@ def _find_named(replica: Replica, table: str, text: str) -> list[Row]:
 
 
 def _find_prefixed(rows: Mapping[str, Row], text: str) -> Row | None:
-    if not _UUID_PREFIX.fullmatch(text):
+    if len(text) < _SHORTEST_PREFIX:
         return None
     found = [row for uuid, row in rows.items() if uuid.startswith(text.lower())]
     return found[0] if len(found) == 1 else None

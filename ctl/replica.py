@@ -146,6 +146,10 @@ class Row:
             operations.append({"op": "mutate", "mutations": mutations, **self._place()})
         return operations
 
+    def deletion(self) -> dict[str, Any]:
+        """Returns the operation that removes this row from the database."""
+        return {"op": "delete", **self._place()}
+
     def _place(self) -> dict[str, Any]:
         return {"table": self.table.name, "where": [["_uuid", "==", ["uuid", self.uuid]]]}
 
@@ -198,8 +202,17 @@ class Replica:
 
     def delete(self, row: Row) -> None:
         """Removes a row; one of a table that is no root goes when nothing refers to it."""
-        del self._rows[row.table.name][row.uuid]
-        del self._touched[row.uuid]
+        self._forget(row)
+        if not row.is_new and row.table.is_root:
+            self._deleted.append(row)
+
+    def delete_member(self, row: Row) -> None:
+        """Removes a row of a table that is no root, to which the caller ends the reference.
+
+        It would go by itself, but only after the server has found that what the
+        row refers to is still in use.
+        """
+        self._forget(row)
         if not row.is_new:
             self._deleted.append(row)
 
@@ -215,10 +228,11 @@ class Replica:
     def operations(self) -> list[dict[str, Any]]:
         """Returns the operations that change the database; an empty list if none is needed."""
         found = [operation for row in self._touched.values() for operation in row.operations()]
-        for row in self._deleted:
-            if row.table.is_root:
-                found.append({"op": "delete", **row._place()})
-        return found
+        return found + [row.deletion() for row in self._deleted]
+
+    def _forget(self, row: Row) -> None:
+        del self._rows[row.table.name][row.uuid]
+        del self._touched[row.uuid]
 
 
 def make_uuid() -> NewUuid:

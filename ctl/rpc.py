@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
-import re
 import socket
 import time
 from collections.abc import Iterable, Sequence
@@ -232,10 +230,17 @@ class Client:
 
 def split_remotes(text: str, shuffle: bool = False) -> list[str]:
     """Returns the remotes in 'text', which are separated by commas."""
-    remotes = [each for each in re.split(r",(?=(?:unix|tcp|ssl):)", text) if each]
+    remotes: list[str] = []
+    for part in text.split(","):
+        if remotes and not part.startswith(("unix:", "tcp:", "ssl:")):
+            remotes[-1] += f",{part}"
+        elif part:
+            remotes.append(part)
     if not remotes:
         raise UsageError("no database is given")
-    if shuffle:
+    if shuffle and len(remotes) > 1:
+        import random
+
         random.shuffle(remotes)
     return remotes
 
@@ -247,7 +252,8 @@ def parse_remote(remote: str) -> tuple[int, Any]:
         return socket.AF_UNIX, rest
     host, _, port = rest.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if method not in ("tcp", "ssl") or not host or not re.fullmatch("[0-9]{1,5}", port):
+    is_port = port.isascii() and port.isdigit() and len(port) < 6
+    if method not in ("tcp", "ssl") or not host or not is_port:
         raise UsageError(f"{remote}: a database is unix:FILE, tcp:IP:PORT or ssl:IP:PORT")
     try:
         found = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)

@@ -20,8 +20,6 @@ from .replica import Replica, TryAgain
 from .rpc import Client
 from .values import NewUuid
 
-DATABASE = "SVC_Northbound"
-
 _MOST_TRIES = 1000
 
 
@@ -33,7 +31,7 @@ class Unsatisfied(Exception):
         self.table = table
 
 
-def run(settings: Settings, contexts: Sequence[Context], database: str = DATABASE) -> str:
+def run(settings: Settings, contexts: Sequence[Context], database: str) -> str:
     """Runs 'contexts' and returns the text about the time waited, if that was asked for.
 
     Raises UsageError, nothing having been written.  Lines of a context that are

@@ -119,7 +119,7 @@ def _format_columns(lines: list[list[str]], with_headings: bool) -> str:
         [text.ljust(width) for text, width in zip(line[:-1], widths[:-1], strict=True)] + line[-1:]
         for line in lines
     )
-    return "".join(" ".join(line) + "\n" for line in padded)
+    return "".join(" ".join(line).rstrip(" ") + "\n" for line in padded)
 
 
 def _format_html(lines: list[list[str]], with_headings: bool) -> str:

@@ -13,7 +13,6 @@ yet to choose is a NewUuid.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -23,11 +22,9 @@ from .schema import UNLIMITED, Base, Column
 Atom = int | float | bool | str
 Datum = tuple[Atom, ...] | dict[Atom, Atom]
 
-UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
-
 _DELIMITERS = ":=, []{}!<>"
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+_HEX = frozenset("0123456789abcdefABCDEF")
+_LONGEST_INTEGER = 20
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 _ZEROES: dict[str, Atom] = {"integer": 0, "real": 0.0, "boolean": False, "string": ""}
@@ -45,6 +42,12 @@ class NewUuid(str):
     def label(self) -> str:
         """The name of the row within the transaction (RFC 7047, <named-uuid>)."""
         return "row" + self.replace("-", "_")
+
+
+def is_uuid(text: str) -> bool:
+    """Returns whether 'text' is a UUID in its usual form."""
+    parts = text.split("-")
+    return [len(part) for part in parts] == [8, 4, 4, 4, 12] and _HEX.issuperset("".join(parts))
 
 
 def make_default(column: Column) -> Datum:
@@ -159,9 +162,7 @@ def _parse_element(text: str, start: int, column: Column, resolve: Resolve) -> t
 
 def _parse_unconstrained(text: str, base: Base, resolve: Resolve) -> Atom:
     if base.type == "integer":
-        if _INTEGER.fullmatch(text) and -(2**63) <= int(text[:25]) < 2**63 and len(text) < 25:
-            return int(text)
-        raise UsageError(f'"{text}" is not a valid integer')
+        return _parse_integer(text)
     if base.type == "real":
         try:
             return float(text)
@@ -174,17 +175,26 @@ def _parse_unconstrained(text: str, base: Base, resolve: Resolve) -> Atom:
     if base.type == "uuid":
         if text.startswith("@"):
             return resolve(text, base)
-        if UUID.fullmatch(text):
+        if is_uuid(text):
             return text.lower()
         raise UsageError(f'"{text}" is not a valid UUID')
     return _parse_string(text)
+
+
+def _parse_integer(text: str) -> int:
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    if digits.isascii() and digits.isdigit() and len(text) <= _LONGEST_INTEGER:
+        number = int(text)
+        if -(2**63) <= number < 2**63:
+            return number
+    raise UsageError(f'"{text}" is not a valid integer')
 
 
 def _parse_string(text: str) -> str:
     if not text:
         raise UsageError('an empty string is not valid as input; use "" to represent it')
     if not text.startswith('"'):
-        return text
+        return check_text(text)
     try:
         value = json.loads(text, strict=False)
     except ValueError:
@@ -269,10 +279,16 @@ def format_atom(atom: Atom, base: Base, bare: bool = False) -> str:
         return f"{atom:.15g}" if isinstance(atom, float) else str(atom)
     if bare or base.type == "uuid":
         return str(atom)
-    plain = _PLAIN.fullmatch(atom) and atom not in ("true", "false")
-    if plain and not UUID.match(atom):
-        return atom
-    return json.dumps(atom, ensure_ascii=False)
+    return atom if _is_plain(atom) else json.dumps(atom, ensure_ascii=False)
+
+
+def _is_plain(text: str) -> bool:
+    """Returns whether a string is read back as it is, without quotes."""
+    if not text.isascii() or not (text[:1].isalpha() or text[:1] == "_"):
+        return False
+    if text in ("true", "false") or is_uuid(text[:36]):
+        return False
+    return text.isalnum() or all(c.isalnum() or c in "_-." for c in text)
 
 
 # -- JSON ------------------------------------------------------------------

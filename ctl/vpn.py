@@ -73,7 +73,7 @@ def delete(context: Context) -> None:
     for uuid in row.strings("connections"):
         connection = context.replica.rows("IPsec_Connection").get(uuid)
         if connection is not None:
-            context.replica.delete(connection)
+            context.replica.delete_member(connection)
     context.replica.delete(row)
 
 

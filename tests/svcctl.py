@@ -1,0 +1,86 @@
+"""Runs svcctl within a test: in this process, which is quick, or as a program."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..ctl.main import main
+from .ovsdb import Databases
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run said, and its exit status."""
+
+    stdout: str
+    stderr: str
+    status: int
+
+
+class Svcctl:
+    """svcctl on the databases of a test."""
+
+    def __init__(self, databases: Databases) -> None:
+        self.databases = databases
+
+    def __call__(self, *words: str, database: str = "SVC_Northbound") -> Result:
+        """Runs svcctl in this process."""
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = main([*self.remotes(database), *words], database)
+        return Result(out.getvalue(), err.getvalue(), status)
+
+    def good(self, *words: str) -> str:
+        """Runs svcctl, which must succeed and complain of nothing, and returns its output."""
+        result = self(*words)
+        assert (result.status, result.stderr) == (0, ""), f"{words}: {result}"
+        return result.stdout
+
+    def bad(self, *words: str) -> str:
+        """Runs svcctl, which must fail and write nothing, and returns its one line of reason."""
+        before = self.databases.nb.dump()
+        result = self(*words)
+        assert (result.status, result.stdout) == (1, ""), f"{words}: {result}"
+        assert self.databases.nb.dump() == before, words
+        line, newline, rest = result.stderr.partition("\n")
+        assert (newline, rest) == ("\n", ""), f"{words}: {result}"
+        assert line.startswith("svcctl: "), line
+        return line.removeprefix("svcctl: ")
+
+    def remotes(self, database: str = "SVC_Northbound") -> list[str]:
+        """Returns the options that point svcctl at the test's databases."""
+        databases = self.databases
+        db = databases.nb if database == "SVC_Northbound" else databases.ovn_nb
+        return [
+            f"--db={db.remote}",
+            f"--sb-db={databases.sb.remote}",
+            f"--ovn-db={databases.ovn_nb.remote}",
+            "--no-syslog",
+        ]
+
+    def start(self, *words: str, stdin: int | None = None) -> subprocess.Popen[str]:
+        """Starts svcctl as a program."""
+        environment = self.databases.environment()
+        # Python without a buffer does not notice that nobody reads any more.
+        environment.pop("PYTHONUNBUFFERED", None)
+        return subprocess.Popen(
+            self.command(*words),
+            cwd=ROOT.parent,
+            env=environment,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def command(self, *words: str) -> Sequence[str]:
+        """Returns the command line of svcctl as a program of this checkout."""
+        return [sys.executable, "-m", f"{ROOT.name}.ctl.main", *words]

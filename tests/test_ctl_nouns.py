@@ -1,0 +1,410 @@
+"""The commands that know what a VPN, a group and a chassis are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .ovsdb import Databases
+from .svcctl import Svcctl
+
+ADD_VPN = ("vpn-add", "mercury", "tenant-router", "1.0.0.100", "192.168.1.0/24")
+ADD_CONN = ("conn-add", "mercury", "to-venus", "1.0.0.3", "192.168.2.0/24", "--psk=secret")
+
+
+@pytest.fixture
+def cloud(databases: Databases) -> Databases:
+    """A router in OVN and two chassis in the southbound."""
+    databases.ovn_nb.insert("Logical_Router", name="tenant-router")
+    databases.ovn_nb.insert("Logical_Router", name="other-router")
+    for name in ("hv1", "hv2"):
+        databases.sb.insert("Chassis", name=name, hostname=f"{name}.cloud", service_types="ipsec")
+    return databases
+
+
+@pytest.fixture
+def vpn(cloud: Databases, svcctl: Svcctl) -> Svcctl:
+    """A VPN service with a connection and a group."""
+    svcctl.good("group-add", "vpns", "least")
+    svcctl.good(*ADD_VPN, "--group=vpns")
+    assert svcctl(*ADD_CONN).status == 0
+    return svcctl
+
+
+def status_of(svcctl: Svcctl, *words: str) -> int:
+    return svcctl(*words).status
+
+
+def test_a_vpn_from_three_commands(vpn: Svcctl, databases: Databases) -> None:
+    [service] = databases.nb.rows("VPN_Service")
+    [connection] = databases.nb.rows("IPsec_Connection")
+    [group] = databases.nb.rows("Container_Group")
+    assert (service["name"], service["router"]) == ("mercury", "tenant-router")
+    assert (service["external_ips"], service["local_subnets"]) == ("1.0.0.100", "192.168.1.0/24")
+    assert (service["connections"], service["group"]) == (connection["_uuid"], group["_uuid"])
+    assert (group["name"], group["policy"]) == ("vpns", "least")
+    assert (connection["name"], connection["peer_address"]) == ("to-venus", "1.0.0.3")
+    assert (connection["peer_subnets"], connection["psk"]) == ("192.168.2.0/24", "secret")
+
+
+def test_lists_show_state_and_reason(vpn: Svcctl, databases: Databases) -> None:
+    databases.nb.update(
+        "VPN_Service", [], status="down", status_message="to-venus: no answer from 1.0.0.3"
+    )
+    databases.nb.update("IPsec_Connection", [], status="down", status_message="no answer")
+    assert vpn.good("vpn-list") == (
+        "name    router        external  local          group connections status reason\n"
+        "------- ------------- --------- -------------- ----- ----------- ------ "
+        "--------------------------------\n"
+        "mercury tenant-router 1.0.0.100 192.168.1.0/24 vpns  1           down   "
+        "to-venus: no answer from 1.0.0.3\n"
+    )
+    assert vpn.good("conn-list", "mercury") == (
+        "name     peer    subnets        ike-policy ipsec-policy status reason\n"
+        "-------- ------- -------------- ---------- ------------ ------ ---------\n"
+        "to-venus 1.0.0.3 192.168.2.0/24                         down   no answer\n"
+    )
+    assert vpn.good("-f", "csv", "--no-headings", "conn-list", "mercury") == (
+        "to-venus,1.0.0.3,192.168.2.0/24,,,down,no answer\n"
+    )
+    assert vpn.good("-f", "json", "group-list") == (
+        '{"data":[["vpns","least","",["set",["mercury"]],["set",[]]]],'
+        '"headings":["name","policy","chassis-group","vpns","containers"]}\n'
+    )
+
+
+def test_show(vpn: Svcctl, databases: Databases) -> None:
+    databases.nb.update("VPN_Service", [], status="up")
+    databases.nb.insert(
+        "Service_Container",
+        name="vpn-0123456789a",
+        service_type="ipsec",
+        chassis="hv1",
+        status_code="running",
+        status_message="",
+    )
+    service = (
+        "vpn mercury (router tenant-router)\n"
+        "    external: 1.0.0.100\n"
+        "    local: 192.168.1.0/24\n"
+        "    group: vpns\n"
+        "    status: up\n"
+        "    connection to-venus\n"
+        "        peer: 1.0.0.3\n"
+        "        peer subnets: 192.168.2.0/24\n"
+    )
+    container = "container vpn-0123456789a (ipsec)\n    chassis: hv1\n    status: running\n"
+    assert vpn.good("show") == service + container
+    assert vpn.good("show", "mercury") == service
+    assert vpn.good("show", "vpn-0123456789a") == container
+    assert vpn.bad("show", "x") == "x: neither a VPN service nor a container has this name"
+
+
+def test_deleting_leaves_nothing(vpn: Svcctl, databases: Databases) -> None:
+    vpn.good("conn-del", "mercury", "to-venus")
+    assert databases.nb.rows("IPsec_Connection") == []
+    assert status_of(vpn, *ADD_CONN) == 0
+    vpn.good("vpn-del", "mercury")
+    vpn.good("group-del", "vpns")
+    assert not any(databases.nb.dump().values())
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("vpn-add venus x 1.0.0.101 10.0.0.0/24", "x: OVN has no router with this name or UUID"),
+        ("vpn-add venus other-router 1.0.0.101 10.0.0.0", "is not a subnet (as 192.168.1.0/24)"),
+        ("vpn-add venus other-router 1.0.0.101 10.0.0.1/24", "did you mean 10.0.0.0/24?"),
+        (
+            "vpn-add venus other-router 1.0.0.101 10.0.0.0/24,10.0.0.0/25",
+            "venus: local subnet 10.0.0.0/25 overlaps local subnet 10.0.0.0/24",
+        ),
+        ("vpn-add venus other-router 1.0.0 10.0.0.0/24", "external address: 1.0.0 is not an IP"),
+        ("vpn-add venus other-router 1.0.0.1,1.0.0.2 10.0.0.0/24", 'mode "routed" takes one'),
+        ("vpn-add venus other-router 1.0.0.1 10.0.0.0/24,", 'local subnet: "" is not a subnet'),
+        ("vpn-add venus other-router 10.0.0.1 10.0.0.0/24", "is inside local subnet 10.0.0.0/24"),
+        ("vpn-add venus other-router 1.0.0.100 10.0.0.0/24", "already used by VPN service mercury"),
+        ("vpn-add mars other-router 1.0.0.100 10.0.0.0/24", "mars: external address 1.0.0.100 is"),
+        ("vpn-add venus other-router fd00::1 10.0.0.0/24", "fd00::1: IPv6 is not yet served"),
+        (
+            "vpn-add venus other-router 1.0.0.1 10.0.0.0/24 --mode=shared",
+            'venus: address mode "shared" is not yet served; only "routed" is',
+        ),
+        ("vpn-add venus other-router 1.0.0.1 10.0.0.0/24 --mode=x", 'venus: mode "x" is none of'),
+        ("vpn-add venus other-router 1.0.0.1 10.0.0.0/24 --group=x", "x: group not found"),
+        (
+            "vpn-add mercury other-router 1.0.0.1 10.0.0.0/24",
+            "mercury: a VPN service with this name already exists",
+        ),
+        (
+            "--may-exist vpn-add mercury other-router 1.0.0.100 192.168.1.0/24",
+            "mercury: a VPN service with this name already exists, with another router",
+        ),
+        ("vpn-add venus other-router 1.0.0.1", "'vpn-add' command requires at least 4 arguments"),
+        ("vpn-add a b c d e", "'vpn-add' command takes at most 4 arguments"),
+        (
+            "vpn-add venus other-router 1.0.0.1 10.0.0.0/24 --grop=x",
+            "'vpn-add' command has no '--grop' option",
+        ),
+        ("vpn-del venus", "venus: VPN service not found"),
+        ("conn-list venus", "venus: VPN service not found"),
+        ("conn-add venus c 1.0.0.4 10.9.0.0/24 --psk=x", "venus: VPN service not found"),
+        ("conn-add mercury c 1.0.0.4 10.9.0.0/24", "c: no pre-shared key is given"),
+        ("conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk=", "c: the pre-shared key is empty"),
+        (
+            "conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk-file=/nono",
+            "--psk-file=/nono: No such file or directory",
+        ),
+        (
+            "conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk-file=/dev/null",
+            "--psk-file=/dev/null: the pre-shared key is empty",
+        ),
+        ("conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk-file=/dev/zero", "longer than 4096 bytes"),
+        ("conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk-file=/tmp", "/tmp: Is a directory"),
+        (
+            "conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk-file=/dev/null --psk=x",
+            "c: --psk-file and --psk exclude each other",
+        ),
+        ("conn-add mercury c 1.0.0.4 10.9.0.0/24 --cert=x", "by certificate is not yet served"),
+        (
+            "conn-add mercury c 1.0.0.4 192.168.1.0/24 --psk=x",
+            "c: peer subnet 192.168.1.0/24 overlaps local subnet 192.168.1.0/24",
+        ),
+        (
+            "conn-add mercury a 1.0.0.4 192.168.2.0/25 --psk=x",
+            "a: peer subnet 192.168.2.0/25 overlaps peer subnet 192.168.2.0/24 "
+            "of connection to-venus",
+        ),
+        (
+            "conn-add mercury c 1.0.0.3 10.9.0.0/24 --psk=x",
+            "c: connection to-venus has the same local and peer id with another pre-shared key",
+        ),
+        (
+            "conn-add mercury to-venus 1.0.0.4 10.9.0.0/24 --psk=x",
+            "to-venus: a connection with this name already exists",
+        ),
+        (
+            "--may-exist conn-add mercury to-venus 1.0.0.4 192.168.2.0/24 --psk=secret",
+            "to-venus: a connection with this name already exists, with another peer_address",
+        ),
+        ("conn-add mercury c venus 10.9.0.0/24 --psk=x", "peer address: venus is not an IP"),
+        ("conn-add mercury c 1.0.0.100 10.9.0.0/24 --psk=x", "service's own external address"),
+        ("conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk=x --mtu=1e3", 'c: --mtu: "1e3" is not'),
+        ("conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk=x --mtu=20", "c: --mtu: constraint"),
+        (
+            "conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk=x --dpd-timeout=20",
+            "c: dpd_timeout (20 s) must be greater than dpd_interval (30 s)",
+        ),
+        (
+            "conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk=x --initiator=both",
+            "c: --initiator: constraint violation: both is not one of the allowed values "
+            "([bi-directional, response-only])",
+        ),
+        ("conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk=x --ike-policy=p", "p: ike policy not"),
+        ("conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk=x --peer-id=", "c: the peer id is empty"),
+        ("conn-del mercury c", "c: connection not found in VPN service mercury"),
+        ("conn-del venus c", "venus: VPN service not found"),
+        ("ike-policy-add p lifetime=1", "p: lifetime: constraint violation: 1 is not"),
+        ("ike-policy-add p lifetime=an-hour", 'p: lifetime: "an-hour" is not a valid integer'),
+        ("ike-policy-add p cipher=x", "IKE_Policy does not contain a column whose name matches"),
+        ("ike-policy-add p name=x", "p: name=x: not a column that can be set here"),
+        ("ike-policy-add p pfs", 'pfs: argument does not end in "=" followed by a value.'),
+        (
+            "ike-policy-add p ike_version=v1 encryption_algorithm=aes-256-gcm-16",
+            "p: IKE v1 cannot use aes-256-gcm-16; use ike_version v2 or aes-256",
+        ),
+        (
+            "ipsec-policy-add p encryption_algorithm=aes-256-gcm-16 auth_algorithm=sha256",
+            "p: aes-256-gcm-16 authenticates by itself; auth_algorithm must be empty",
+        ),
+        ("ike-policy-del p", "p: IKE policy not found"),
+        ("ipsec-policy-del p", "p: IPsec policy not found"),
+        ("group-add vpns", "vpns: a group with this name already exists"),
+        ("--may-exist group-add vpns weighted", "already exists, with another policy"),
+        ("group-add g fastest", "g: policy fastest is not served; use least or weighted"),
+        ("group-add g random", "g: policy random is not served; use least or weighted"),
+        ("group-del vpns", "vpns: used by VPN service mercury"),
+        ("group-del g", "g: group not found"),
+        ("group-set-chassis-group g", "g: group not found"),
+        ("group-set-chassis-group vpns cg", "cg: chassis group not found"),
+        ("chassis-group-add cg hv1 hv9", "hv9: chassis not found in the southbound"),
+        ("chassis-group-add cg", "'chassis-group-add' command requires at least 2 arguments"),
+        ("chassis-group-del cg", "cg: chassis group not found"),
+        ("chassis-set-weight hv9 1", "hv9: chassis not found in the southbound"),
+        ("chassis-set-weight hv1 many", 'hv1: "many" is not a valid integer'),
+        ("chassis-set-weight hv1 -1", "hv1: constraint violation: -1 is not in the valid range"),
+        ("chassis-set-limit hv1 -2", "hv1: constraint violation: -2 is not in the valid range"),
+        ("chassis-set-limit hv1 1.5", 'hv1: "1.5" is not a valid integer'),
+        ("chassis-drain hv9", "hv9: chassis not found in the southbound"),
+        ("chassis-undrain hv9", "hv9: chassis not found in the southbound"),
+        ("container-show x", "x: container not found"),
+        ("container-pin x hv1", "x: container not found"),
+        ("set-connection nonsense", "nonsense: a target is ptcp:, pssl:, punix:, tcp:"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(vpn: Svcctl, words: str, reason: str) -> None:
+    assert reason in vpn.bad(*words.split(" "))
+
+
+def test_empty_names(vpn: Svcctl) -> None:
+    assert vpn.bad(*("vpn-add", "", *ADD_VPN[2:])) == '"": the name is empty'
+    assert vpn.bad(*("vpn-add", "x", "", *ADD_VPN[3:])) == "x: no router is given"
+    assert vpn.bad("group-add", "").startswith('"": not a name')
+    assert vpn.bad("chassis-drain", "") == '"": not the name of a chassis'
+    assert vpn.bad("ike-policy-add", "") == '"": the name is empty'
+
+
+def test_may_exist_and_if_exists_change_nothing(vpn: Svcctl, databases: Databases) -> None:
+    vpn.good("ike-policy-add", "strong", "pfs=group19")
+    vpn.good("chassis-group-add", "cg", "hv1", "hv2")
+    before = databases.nb.dump()
+    assert status_of(vpn, *ADD_CONN, "--may-exist") == 0
+    vpn.good(*ADD_VPN, "--may-exist", "--group=vpns")
+    vpn.good(*ADD_VPN, "--may-exist")
+    vpn.good("--may-exist", "group-add", "vpns", "least")
+    vpn.good("--may-exist", "group-add", "vpns")
+    vpn.good("--may-exist", "ike-policy-add", "strong", "pfs=group19")
+    vpn.good("--may-exist", "chassis-group-add", "cg", "hv2", "hv1")
+    vpn.good("--if-exists", "vpn-del", "x", "--", "--if-exists", "conn-del", "mercury", "x")
+    vpn.good("conn-del", "x", "y", "--if-exists", "--", "group-del", "x", "--if-exists")
+    vpn.good("ike-policy-del", "x", "--if-exists", "--", "chassis-group-del", "x", "--if-exists")
+    assert databases.nb.dump() == before
+
+
+def test_policies(vpn: Svcctl, databases: Databases) -> None:
+    vpn.good("ike-policy-add", "ike", "encryption_algorithm=aes-256-gcm-16", "pfs=group19")
+    vpn.good("ipsec-policy-add", "esp", "pfs=none", "esn=true", "lifetime=1800")
+    assert vpn.good("--bare", "ipsec-policy-list").split("\n")[:4] == ["esp", "", "", ""]
+    names = ("--ike-policy=ike", "--ipsec-policy=esp", "--mtu=1300", "--dpd-action=clear")
+    assert status_of(vpn, *ADD_CONN[:2], "c2", "1.0.0.4", "10.9.0.0/24", "--psk=x", *names) == 0
+    [row] = databases.nb.rows("IPsec_Connection", [["name", "==", "c2"]])
+    [ike], [esp] = databases.nb.rows("IKE_Policy"), databases.nb.rows("IPsec_Policy")
+    assert (row["ike_policy"], row["ipsec_policy"]) == (ike["_uuid"], esp["_uuid"])
+    assert (row["mtu"], row["dpd_action"], esp["lifetime"]) == (1300, "clear", 1800)
+    assert "ike        esp" in vpn.good("conn-list", "mercury")
+    assert vpn.bad("ike-policy-del", "ike") == "ike: used by connection c2"
+    assert vpn.bad("ipsec-policy-del", "esp") == "esp: used by connection c2"
+    vpn.good("conn-del", "mercury", "c2", "--", "ike-policy-del", "ike")
+    vpn.good("ipsec-policy-del", "esp")
+    assert databases.nb.rows("IKE_Policy") == databases.nb.rows("IPsec_Policy") == []
+
+
+def test_groups(vpn: Svcctl, databases: Databases) -> None:
+    vpn.good("chassis-group-add", "fast", "hv2", "hv1")
+    vpn.good("group-set-chassis-group", "vpns", "fast")
+    assert vpn.good("--bare", "chassis-group-list") == "fast\nhv1, hv2\n"
+    assert vpn.good("--bare", "group-list") == "vpns\nleast\nfast\nmercury\n\n"
+    assert vpn.bad("chassis-group-del", "fast") == "fast: used by group vpns"
+    vpn.good("group-set-chassis-group", "vpns")
+    vpn.good("chassis-group-del", "fast")
+    assert databases.nb.rows("Chassis_Group") == []
+
+
+def test_chassis(vpn: Svcctl, databases: Databases) -> None:
+    databases.sb.insert(
+        "Chassis_Weight", chassis="hv1", weight=1, limit=-1, alive=True, scheduled=3
+    )
+    vpn.good("chassis-set-weight", "hv1", "5", "--", "chassis-set-limit", "hv1", "7")
+    vpn.good("chassis-drain", "hv2")
+    assert vpn.good("chassis-list") == (
+        "name hostname  alive          weight limit drain scheduled types\n"
+        "---- --------- -------------- ------ ----- ----- --------- -----\n"
+        "hv1  hv1.cloud yes            5      7     no    3         ipsec\n"
+        "hv2  hv2.cloud not yet judged 1      none  yes   0         ipsec\n"
+    )
+    vpn.good("chassis-undrain", "hv2", "--", "chassis-set-limit", "hv1", "-1")
+    assert [row["drain"] for row in databases.nb.rows("Chassis")] == [False, False]
+    databases.sb.delete("Chassis", [["name", "==", "hv2"]])
+    assert "hv2            unknown" in vpn.good("chassis-list")
+
+
+def test_containers(vpn: Svcctl, databases: Databases) -> None:
+    databases.nb.insert(
+        "Service_Container",
+        name="vpn-1",
+        service_type="ipsec",
+        status_code="error",
+        status_message="no chassis can run it",
+        configuration=["map", [["router", "x"]]],
+        since=1_700_000_000_000,
+    )
+    assert vpn.good("--bare", "container-list") == (
+        "vpn-1\nipsec\n\n\nerror\nno chassis can run it\n"
+    )
+    vpn.good("container-pin", "vpn-1", "hv1")
+    assert vpn.bad("container-pin", "vpn-1", "hv9") == "hv9: chassis not found in the southbound"
+    assert vpn.good("container-show", "vpn-1") == (
+        "container vpn-1\n    type: ipsec\n    status: error\n    message: no chassis can run it\n"
+        "    since: 2023-11-14T22:13:20Z\n    requested chassis: hv1\n    configuration router: x\n"
+    )
+    vpn.good("container-unpin", "vpn-1")
+    assert "requested" not in vpn.good("container-show", "vpn-1")
+
+
+def test_status(vpn: Svcctl, databases: Databases) -> None:
+    databases.sb.insert("Chassis_Weight", chassis="hv1", alive=True)
+    databases.nb.update("VPN_Service", [], status="error", status_message="no router")
+    vpn.good("init")
+    assert vpn.good("status") == (
+        "VPN services: 0 of 1 up\nconnections: 0 of 1 up\ncontainers: 0 of 0 running\n"
+        "chassis: 1 of 2 alive\nnb_cfg 0, sb_cfg 0, hv_cfg 0\nerror: mercury: no router\n"
+    )
+
+
+def test_connections_and_keys_of_the_database(svcctl: Svcctl, databases: Databases) -> None:
+    svcctl.good("set-connection", "ptcp:0:127.0.0.1", "--inactivity-probe=9000")
+    assert svcctl.good("get-connection") == "ptcp:0:127.0.0.1\n"
+    assert [row["inactivity_probe"] for row in databases.nb.rows("Connection")] == [9000]
+    svcctl.good("set-connection", "punix:other.sock", "--", "set-ssl", "k", "c", "ca")
+    assert svcctl.good("get-connection") == "punix:other.sock\n"
+    assert svcctl.good("get-ssl") == (
+        "Private key: k\nCertificate: c\nCA Certificate: ca\nBootstrap: false\n"
+    )
+    svcctl.good("del-connection", "--", "del-ssl")
+    assert svcctl.good("get-connection", "--", "get-ssl") == ""
+    assert len(databases.nb.rows("SVC_Global")) == 1
+
+
+@pytest.mark.parametrize("name", ["sb", "ovn_nb"])
+def test_a_database_that_does_not_answer(vpn: Svcctl, databases: Databases, name: str) -> None:
+    getattr(databases, name).stop()
+    words = {
+        "sb": ("chassis-drain", "hv1"),
+        "ovn_nb": ("vpn-add", "venus", "other-router", "1.0.0.101", "10.0.0.0/24"),
+    }[name]
+    reason = vpn.bad(*words)
+    assert "cannot be looked up (--no-check omits that)" in reason
+    assert "database connection failed (No such file or directory)" in reason
+    vpn.good("--no-check", *words)
+    if name == "sb":
+        assert "connection failed" in vpn.bad("chassis-list")
+        assert "connection failed" in vpn.bad("status")
+
+
+def test_a_router_may_be_named_by_its_uuid(cloud: Databases, svcctl: Svcctl) -> None:
+    [row] = cloud.ovn_nb.rows("Logical_Router", [["name", "==", "tenant-router"]])
+    svcctl.good("vpn-add", "a", row["_uuid"][1], "1.0.0.100", "192.168.1.0/24")
+    cloud.ovn_nb.insert("Logical_Router", name="tenant-router")
+    reason = svcctl.bad("vpn-add", "b", "tenant-router", "1.0.0.101", "192.168.1.0/24")
+    assert reason == "tenant-router: OVN has 2 routers with this name; use a UUID"
+
+
+def test_psk_files(vpn: Svcctl, databases: Databases, tmp_path: Path) -> None:
+    file = tmp_path / "psk"
+    words = ("conn-add", "mercury", "c", "1.0.0.4", "10.9.0.0/24", f"--psk-file={file}")
+    for content, psk in ((b"a b\n", "a b"), (b"x\r\n", "x"), (b" y", " y"), ("ü".encode(), "ü")):
+        file.write_bytes(content)
+        vpn.good(*words)
+        [row] = databases.nb.rows("IPsec_Connection", [["name", "==", "c"]])
+        assert row["psk"] == psk
+        vpn.good("conn-del", "mercury", "c")
+    for content, reason in (
+        (b"", "the pre-shared key is empty"),
+        (b"\n", "the pre-shared key is empty"),
+        (b"a\nb\n", "more than one line; a pre-shared key is one"),
+        (b"a\0b", "more than one line; a pre-shared key is one"),
+        (b"\xff\xfe", "not UTF-8 text"),
+    ):
+        file.write_bytes(content)
+        assert vpn.bad(*words).endswith(reason)
