@@ -33,7 +33,7 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """The row whose set 'column' holds a row of a table that is not a root."""
+    """The row, of a root table, whose set 'column' holds a row of a table that is none."""
 
     table: str
     row: UUID | Ref
@@ -122,15 +122,19 @@ def plan(desired: Iterable[Desired], actual: Iterable[Actual]) -> list[Change]:
     """
     present, surplus = _index(actual)
     wanted = {(row.table, row.key): row for row in desired}
+    gone = [
+        place
+        for place, item in present.items()
+        if place not in wanted or _moved(wanted[place], item, present)
+    ]
+    # A reference to a row that moves must be to the one inserted in its place.
+    surplus.extend(present.pop(place) for place in gone)
     changes: list[Change] = [
         Delete(item.row.TABLE, item.row.uuid, item.parent) for item in surplus
     ]
-    for place, item in present.items():
-        if place not in wanted or _moved(wanted[place], item, present):
-            changes.append(Delete(item.row.TABLE, item.row.uuid, item.parent))
     for place, row in wanted.items():
         found = present.get(place)
-        if found is None or _moved(row, found, present):
+        if found is None:
             changes.append(_insert(row, present))
         else:
             changes.extend(_update(row, found, present))
