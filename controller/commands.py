@@ -20,23 +20,26 @@ def register(program: Controller) -> None:
 
         ovs.unixctl.command_register(name, "", 0, 0, run, None)
 
-    offer("reconcile", _reconcile)
-    offer("connection-status", _connection_status)
-    offer("container/list", _list_containers)
+    offer("reconcile", reconcile)
+    offer("connection-status", connection_status)
+    offer("container/list", list_containers)
 
 
-def _reconcile(program: Controller) -> str:
+def reconcile(program: Controller) -> str:
+    """Makes the next pass look at everything."""
     program.check_all()
     return ""
 
 
-def _connection_status(program: Controller) -> str:
+def connection_status(program: Controller) -> str:
+    """Returns whether the southbound is connected, as ovn-controller says it."""
     if program.sb is not None and program.sb.synced and program.sb.connected:
         return "connected"
     return "not connected"
 
 
-def _list_containers(program: Controller) -> str:
+def list_containers(program: Controller) -> str:
+    """Returns a line for each container of this chassis."""
     return "\n".join(
         _format(name, report) for name, report in sorted(program.make_reports().items())
     )

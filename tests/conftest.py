@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ..lib import dirs
+from .bench import Bench
 from .logs import LOGS, Logs
 from .ovsdb import Databases
+from .svcctl import Svcctl
 
 LOGS.install()
 
@@ -28,3 +31,30 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
     servers = Databases(directory)
     yield servers
     servers.stop()
+
+
+@pytest.fixture
+def svcctl(databases: Databases) -> Svcctl:
+    """The command svcctl, on the databases of the test."""
+    return Svcctl(databases)
+
+
+@pytest.fixture
+def bench(
+    tmp_path_factory: pytest.TempPathFactory, logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Bench]:
+    """A svc-controller on a host in memory; the local Open_vSwitch is still empty."""
+    directory: Path = tmp_path_factory.mktemp("b")
+    monkeypatch.setattr(dirs, "RUNDIR", str(directory))
+    monkeypatch.setattr(dirs, "LOGDIR", str(directory))
+    made = Bench(directory, logs)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def chassis(bench: Bench) -> Bench:
+    """A bench whose chassis has registered."""
+    bench.open_switch()
+    bench.until(lambda: bench.sb.rows("Chassis"), "the chassis to register")
+    return bench

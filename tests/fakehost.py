@@ -1,0 +1,212 @@
+"""A host in memory: what svc-controller made on it can be asked, and it can be told to fail.
+
+FakeHost outlives the svc-controller under test, as a kernel does: a test makes
+a second Controller on the same one.  The state directories are real, in the
+test's directory; ports are rows of a real Open_vSwitch database.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import ovs.poller
+
+from ..controller.host import Host
+from ..controller.linux.directory import DirectoryDriver
+from ..controller.linux.ovs import PortDriver
+from ..controller.order import Daemon, Kind, Link, Namespace, Network, StateDirectory, SwitchPort
+from ..controller.services import base
+from ..controller.services.driver import ServiceDriver
+from ..lib import sb
+from ..lib.delta import Desired
+from ..lib.errors import ConfigError, HostError
+
+MEMORY_KINDS: tuple[Kind, ...] = (Namespace, Link, Network)
+TUNNEL_ROWS = base.Table(sb.IPsecTunnel, lambda row: (row.container, row.connection))
+
+
+@dataclass
+class FakeHost:
+    """'things' is what is there by kind and container; 'programs' what runs.
+
+    'failures' maps (operation, kind, container) to the sentence that the host
+    refuses with, where operation is "apply" or "remove".
+    """
+
+    things: dict[tuple[Kind, str], Any] = field(default_factory=dict)
+    programs: dict[str, FakeProgram] = field(default_factory=dict)
+    failures: dict[tuple[str, Kind, str], str] = field(default_factory=dict)
+    operations: list[tuple[str, str, str]] = field(default_factory=list)
+    lost: set[str] = field(default_factory=set)
+    probe: base.Probe = field(default_factory=base.Probe)
+    slow: bool = False
+
+    def make_host(self, ports: PortDriver, services: ServiceDriver) -> Host:
+        """Returns the drivers; Controller calls it."""
+        memory = {kind: FakeDriver(self, kind) for kind in MEMORY_KINDS}
+        return {
+            StateDirectory: DirectoryDriver(),
+            SwitchPort: ports,
+            Daemon: services,
+            **memory,
+        }
+
+    def lose(self, kind: Kind, container: str) -> None:
+        """Removes a thing behind svc-controller's back, and lets the kernel tell."""
+        del self.things[kind, container]
+        self.lost.add(container)
+
+    def find_names(self) -> set[str]:
+        """Returns the containers of which anything is there."""
+        return {name for _kind, name in self.things} | set(self.programs)
+
+    def find_operations(self, container: str) -> list[str]:
+        """Returns what was done to a container, in order, as 'apply Link'."""
+        return [f"{what} {kind}" for what, kind, name in self.operations if name == container]
+
+    # -- the controller's Events -------------------------------------------
+
+    def take_lost(self, containers: Iterable[str]) -> set[str]:
+        lost, self.lost = self.lost & set(containers), set()
+        return lost
+
+    def wait(self, poller: ovs.poller.Poller) -> None:
+        if self.lost:
+            poller.immediate_wake()
+
+    def close(self) -> None:
+        """Has nothing to close."""
+
+
+@dataclass
+class FakeDriver:
+    """One kind of thing in memory."""
+
+    host: FakeHost
+    kind: Kind
+
+    def owned(self) -> set[str]:
+        return {name for kind, name in self.host.things if kind is self.kind}
+
+    def read(self, container: str) -> Any | None:
+        return self.host.things.get((self.kind, container))
+
+    def apply(self, container: str, wanted: Any) -> None:
+        self._do("apply", container)
+        self.host.things[self.kind, container] = wanted
+
+    def remove(self, container: str) -> bool:
+        if self.read(container) is not None:
+            self._do("remove", container)
+            del self.host.things[self.kind, container]
+        return True
+
+    def _do(self, operation: str, container: str) -> None:
+        sentence = self.host.failures.get((operation, self.kind, container))
+        if sentence is not None:
+            raise HostError(sentence)
+        self.host.operations.append((operation, self.kind.__name__, container))
+
+
+@dataclass
+class FakeProgram:
+    """What runs in a container; it outlives svc-controller."""
+
+    given: Daemon | None = None
+    secrets: dict[str, str] = field(default_factory=dict)
+    starts: int = 0
+    tunnels: dict[str, str] = field(default_factory=dict)
+
+
+class FakeType:
+    """The service type 'fake': its configuration is {"addresses": [..]}."""
+
+    def __init__(self, host: FakeHost) -> None:
+        self._host = host
+
+    def probe(self) -> base.Probe:
+        return self._host.probe
+
+    def plan(self, configuration: str, site: base.Site) -> base.Plan:
+        try:
+            document = json.loads(configuration)
+            addresses = tuple(document["addresses"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError("the configuration makes no sense") from error
+        return base.Plan(Network(site.addresses, addresses, (), ""), document.get("tunnels", {}))
+
+    def create(self, place: base.Place, restarts: int) -> base.Service:
+        return FakeService(self._host, place, restarts)
+
+    def tables(self) -> Sequence[base.Table]:
+        return (TUNNEL_ROWS,)
+
+
+class FakeService:
+    """Runs at the second run() after it was told to, or never on a slow host."""
+
+    def __init__(self, host: FakeHost, place: base.Place, restarts: int) -> None:
+        self._host = host
+        self._place = place
+        self._restarts = restarts
+        self._wanted: Daemon | None = None
+        self._reached = 0
+
+    def apply(self, wanted: Daemon) -> None:
+        self._wanted = wanted
+
+    def run(self, now_ms: int) -> None:
+        if self._wanted is None or self._host.slow:
+            return
+        program = self._host.programs.get(self._place.container)
+        if program is None:
+            program = self._host.programs[self._place.container] = FakeProgram()
+            program.starts += 1
+        if program.given != self._wanted:
+            program.given = self._wanted
+            unseal: Callable[[str], str] = self._place.unseal
+            program.secrets = {name: unseal(each) for name, each in self._wanted.secrets}
+        self._reached = self._wanted.generation
+
+    def wait(self, poller: ovs.poller.Poller, now_ms: int) -> None:
+        if self._wanted is not None and self._wanted.generation != self._reached:
+            poller.timer_wait(1)
+
+    def status(self) -> base.Status:
+        program = self._host.programs.get(self._place.container)
+        if program is None:
+            return base.Status(base.STARTING, "on its way", self._reached, self._restarts)
+        return base.Status(base.RUNNING, "", self._reached, self._restarts)
+
+    def rows(self) -> Sequence[Desired]:
+        tunnels = self._wanted.settings if self._wanted else {}
+        assert isinstance(tunnels, dict)
+        return [
+            Desired(
+                sb.IPsecTunnel.TABLE,
+                (self._place.container, name),
+                {
+                    "container": self._place.container,
+                    "chassis": self._place.chassis,
+                    "connection": name,
+                    "name": name,
+                    "state": state,
+                },
+            )
+            for name, state in tunnels.items()
+        ]
+
+    def check(self) -> None:
+        """Has nothing to look at."""
+
+    def stop(self) -> bool:
+        if self._host.slow:
+            return False
+        self._host.programs.pop(self._place.container, None)
+        return True
+
+    def release(self) -> None:
+        """Lets the program stay."""

@@ -1,0 +1,230 @@
+"""svc-controller: the chassis' own rows, and containers that come, change, fail and go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ..controller import commands
+from ..controller.order import Link, Namespace, Network
+from ..controller.services.base import Probe
+from ..lib import sealing
+from .bench import ME, PUBLIC_KEY, Bench
+from .rig import SEED, to_map
+
+# -- the chassis ---------------------------------------------------------------
+
+
+def test_registers_and_beats(chassis: Bench) -> None:
+    (row,) = chassis.sb.rows("Chassis")
+    assert (row["name"], row["service_types"], row["public_key"]) == (ME, "fake", PUBLIC_KEY)
+    chassis.sb.update("SB_Global", [], options=to_map({"heartbeat-interval": "100"}))
+    first = chassis.sb.rows("Chassis_Private")[0]
+    assert first["heartbeat"] >= 1
+    assert first["heartbeat_timestamp"] > 0
+    chassis.until(
+        lambda: chassis.sb.rows("Chassis_Private")[0]["heartbeat"] >= first["heartbeat"] + 3,
+        "three beats",
+    )
+    chassis.check_laws()
+
+
+def test_says_why_it_cannot_run_a_type(bench: Bench) -> None:
+    bench.host.probe = Probe("fake is not installed")
+    bench.open_switch(**{"ovn-bridge-mappings": "physnet1:br-ex,physnet2:br-2"})
+    bench.until(lambda: bench.sb.rows("Chassis"), "the chassis to register")
+    (row,) = bench.sb.rows("Chassis")
+    assert row["service_types"] == ["set", []]
+    assert row["service_problems"] == to_map({"fake": "fake is not installed"})
+    assert row["bridge_mappings"] == ["set", ["physnet1:br-ex", "physnet2:br-2"]]
+
+
+def test_registers_again_when_its_rows_are_removed(chassis: Bench) -> None:
+    for table in ("Chassis", "Chassis_Private"):
+        chassis.sb.delete(table)
+        chassis.until(lambda table=table: chassis.sb.rows(table), f"its {table} row")  # type: ignore[misc]
+    chassis.check_laws()
+
+
+def test_waits_for_its_identity(bench: Bench) -> None:
+    bench.logs.allow("external_ids:svc-remote of the local Open_vSwitch is not set")
+    remote = bench.ids.pop("svc-remote")
+    bench.open_switch()
+    warned = bench.logs.messages
+    bench.until(lambda: any(each[0] == "warn" for each in warned), "the warning")
+    assert bench.sb.rows("Chassis") == []
+    bench.ovs.update("Open_vSwitch", [], external_ids=to_map(bench.ids | {"svc-remote": remote}))
+    bench.until(lambda: bench.sb.rows("Chassis"), "the chassis to register")
+    bench.check_laws()
+
+
+def test_leaves_other_chassis_alone(chassis: Bench) -> None:
+    chassis.sb.insert("Chassis", name="hv2", service_types="fake")
+    chassis.sb.insert("Container_Binding", container="c2", chassis="hv2", role="active")
+    chassis.sb.insert(
+        "IPsec_Tunnel", container="c2", chassis="hv2", name="t", connection="t", state="up"
+    )
+    other = chassis.sb.rows("Chassis", [["name", "==", "hv2"]])
+    chassis.bind("c1")
+    chassis.settle()
+    assert chassis.sb.rows("Chassis", [["name", "==", "hv2"]]) == other
+    assert chassis.binding("c2")["status_code"] == ["set", []]
+    assert len(chassis.sb.rows("IPsec_Tunnel")) == 1
+    assert chassis.host.find_names() == {"c1"}
+
+
+# -- containers ------------------------------------------------------------------
+
+
+def test_add_change_remove(chassis: Bench) -> None:
+    empty = chassis.ovs.dump()
+    chassis.bind("c1", {"addresses": ["1.0.0.100/32"], "tunnels": {"t1": "up"}})
+    chassis.until_status("c1", "running")
+    row = chassis.binding("c1")
+    assert row["reached_generation"] == row["generation"]
+    assert row["namespace_name"] == row["interface_name"] == "c1"
+    assert chassis.host.find_operations("c1") == ["apply Namespace", "apply Link", "apply Network"]
+    assert chassis.host.things[Link, "c1"] == Link("0a:00:00:00:00:01", 1442, False)
+    chassis.until(lambda: "c1" in chassis.ports(), "the port")
+    ids = {"ovnsvc": "c1", "iface-id": "c1", "attached-mac": "0a:00:00:00:00:01"}
+    assert chassis.ports()["c1"] == ids
+    assert [row["name"] for row in chassis.sb.rows("IPsec_Tunnel")] == ["t1"]
+    chassis.check_laws()
+
+    chassis.bind("c1", {"addresses": ["1.0.0.101/32"]})
+    chassis.settle()
+    assert chassis.host.things[Network, "c1"].loopback == ("1.0.0.101/32",)
+    assert chassis.host.programs["c1"].starts == 1
+    assert chassis.sb.rows("IPsec_Tunnel") == []
+    chassis.check_laws()
+
+    chassis.unbind("c1")
+    chassis.until(lambda: not chassis.host.find_names(), "c1 to go")
+    chassis.until(lambda: not chassis.ports(), "its port to go")
+    chassis.check_laws()
+    assert chassis.host.find_operations("c1")[-2:] == ["remove Link", "remove Namespace"]
+    assert empty["Port"] == chassis.ovs.dump()["Port"]
+
+
+def test_starting_is_told_before_running(chassis: Bench) -> None:
+    chassis.host.slow = True
+    chassis.bind("c1")
+    chassis.until_status("c1", "starting")
+    chassis.host.slow = False
+    chassis.until_status("c1", "running")
+    chassis.check_laws()
+
+
+def test_secrets_are_unsealed(chassis: Bench) -> None:
+    sealed = sealing.seal("open sesame", PUBLIC_KEY, SEED, "t1")
+    chassis.bind("c1", secrets=to_map({"t1": sealed}))
+    chassis.until_status("c1", "running")
+    assert chassis.host.programs["c1"].secrets == {"t1": "open sesame"}
+    chassis.check_laws()
+
+
+def test_port_is_up_when_ovn_has_installed_it(chassis: Bench) -> None:
+    chassis.bind("c1")
+    chassis.settle()
+    chassis.until(chassis.ports, "the port")
+    chassis.until(lambda: chassis.sb.rows("Port_Binding")[0]["up"] is False, "up=false")
+    ids = chassis.ports()["c1"] | {"ovn-installed": "true"}
+    chassis.ovs.update("Interface", [], external_ids=to_map(ids))
+    chassis.until(lambda: chassis.sb.rows("Port_Binding")[0]["up"] is True, "up=true")
+    chassis.check_laws()
+
+
+@pytest.mark.parametrize("kind", [Namespace, Link, Network])
+def test_a_failing_host_harms_one_container(chassis: Bench, kind: Any) -> None:
+    chassis.logs.allow("no room")
+    chassis.host.failures["apply", kind, "c1"] = "no room"
+    chassis.bind("c1")
+    chassis.bind("c2")
+    chassis.until_status("c1", "error", "no room")
+    chassis.until_status("c2", "running")
+    chassis.settle()
+    chassis.host.failures.clear()
+    chassis.until_status("c1", "running")
+    chassis.check_laws()
+
+
+def test_a_failing_removal_is_retried(chassis: Bench) -> None:
+    chassis.logs.allow("busy")
+    chassis.bind("c1")
+    chassis.until_status("c1", "running")
+    chassis.host.failures["remove", Link, "c1"] = "busy"
+    chassis.unbind("c1")
+    chassis.settle()
+    assert "c1" in chassis.host.find_names()
+    chassis.host.failures.clear()
+    chassis.until(lambda: not chassis.host.find_names(), "c1 to go")
+    chassis.check_laws()
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"configuration": "{"}, "the configuration makes no sense"),
+        ({"service_type": "none"}, "service type none is not installed on this chassis"),
+    ],
+)
+def test_a_bad_row_says_why(chassis: Bench, columns: dict[str, str], sentence: str) -> None:
+    chassis.bind("c1", **columns)
+    chassis.until_status("c1", "error", sentence)
+    chassis.bind("c2")
+    chassis.until_status("c2", "running")
+    chassis.settle()
+    chassis.bind("c1")
+    chassis.until_status("c1", "running")
+    chassis.check_laws()
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"mac": "nonsense"}, "is not a MAC"),
+        ({"mtu": 10}, "MTU 10 is not in"),
+        ({"addresses": "1.2.3.4.5/30"}, "does not appear to be"),
+        ({"addresses": ["set", []]}, "has no address"),
+        ({"gateways": "x"}, "does not appear to be"),
+        ({"container": "other"}, "has no port on this chassis"),
+    ],
+)
+def test_a_bad_port_says_why(chassis: Bench, columns: dict[str, Any], sentence: str) -> None:
+    chassis.bind("c1")
+    chassis.until_status("c1", "running")
+    good = chassis.sb.rows("Port_Binding")[0]
+    chassis.sb.update("Port_Binding", [], **columns)
+    chassis.until_status("c1", "error", sentence)
+    # What runs goes on.
+    assert chassis.host.find_names() == {"c1"}
+    chassis.sb.update("Port_Binding", [], **{name: good[name] for name in columns})
+    chassis.until_status("c1", "running")
+    chassis.check_laws()
+
+
+def test_what_is_lost_is_made_again(chassis: Bench) -> None:
+    chassis.bind("c1")
+    chassis.settle()
+    for kind in (Namespace, Link):
+        chassis.host.lose(kind, "c1")
+        chassis.until(
+            lambda kind=kind: (kind, "c1") in chassis.host.things,  # type: ignore[misc]
+            f"{kind} again",
+        )
+    chassis.check_laws()
+
+
+# -- what is told -----------------------------------------------------------------------
+
+
+def test_runtime_commands(chassis: Bench) -> None:
+    chassis.bind("c1")
+    chassis.until_status("c1", "running")
+    assert commands.connection_status(chassis.controller) == "connected"
+    assert commands.list_containers(chassis.controller) == "c1: running, port down"
+    chassis.host.things.pop((Link, "c1"))
+    assert commands.reconcile(chassis.controller) == ""
+    chassis.until(lambda: (Link, "c1") in chassis.host.things, "the link again")
+    chassis.check_laws()

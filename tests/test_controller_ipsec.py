@@ -1,0 +1,330 @@
+"""The pure parts of the service type 'ipsec': configuration, network, reasons, tunnels."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ..controller.order import Route
+from ..controller.services.base import Site
+from ..controller.services.ipsec import connections, network, reasons
+from ..controller.services.ipsec.tunnels import CONNECTING, DOWN, UP, Tunnels
+from ..lib.errors import ConfigError
+from .rig import Side, connect
+
+A, B = Side(10), Side(11)
+SITE = Site(("169.254.0.2/30",), ("169.254.0.1",), 1442)
+
+
+def configure(*members: dict[str, Any], **document: Any) -> str:
+    return json.dumps({"outer_addresses": [A.outer], "connections": members, **document})
+
+
+def make_settings(*members: dict[str, Any]) -> connections.Settings:
+    settings = connections.parse(configure(*members))
+    return connections.Settings(
+        settings.outer_addresses, settings.connections, network.find_inner_mtu(settings, SITE)
+    )
+
+
+# -- configuration ---------------------------------------------------------------
+
+
+def test_parse() -> None:
+    settings = connections.parse(configure(connect(A, B)))
+    (connection,) = settings.connections
+    assert settings.outer_addresses == (A.outer,)
+    assert connection.peer_address == B.outer
+    assert connection.local_subnets == (A.subnet,)
+    assert connection.mtu is None
+
+
+def test_order_in_the_document_does_not_matter() -> None:
+    first, second = connect(A, B), connect(A, Side(12))
+    assert connections.parse(configure(first, second)) == connections.parse(
+        configure(second, first)
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"id": "x"}, "id is not a UUID"),
+        ({"peer_address": "venus.example"}, "'venus.example' is not an address"),
+        ({"peer_address": None}, "peer_address is missing"),
+        ({"local_address": "1.0.0.55"}, "1.0.0.55 is not an outer address"),
+        ({"peer_id": 'a"b c'}, "peer_id"),
+        ({"peer_id": "a\nb"}, "peer_id"),
+        ({"local_subnets": []}, "local_subnets is empty"),
+        ({"peer_subnets": ["192.168.2.1/24"]}, "has host bits set"),
+        ({"peer_subnets": "192.168.2.0/24"}, "peer_subnets is missing or of a wrong type"),
+        ({"ike_version": 3}, "ike_version 3 is not in 1..2"),
+        ({"ike_version": True}, "ike_version is missing or of a wrong type"),
+        ({"ike_proposal": "aes128!; rm"}, "ike_proposal"),
+        ({"esp_lifetime_s": 5}, "esp_lifetime_s 5 is not in"),
+        ({"dpd_action": "pray"}, "'pray' is none of"),
+        ({"mtu": "big"}, "mtu is missing or of a wrong type"),
+    ],
+)
+def test_bad_connection_is_named(change: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        connections.parse(configure(connect(A, B, **change)))
+    assert str(caught.value).startswith(f"connection {A.name}/to-{B.name}: ")
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "is not a JSON object"),
+        ("{}", "outer_addresses is missing"),
+        (configure(outer_addresses=["x"]), "'x' is not an address"),
+        (configure(connections=["x"]), "a connection is not a JSON object"),
+        (configure(connections=[{}]), "a connection: name is missing"),
+        (configure(connect(A, B), connect(A, B)), "two connections have the same id"),
+    ],
+)
+def test_bad_document_is_named(document: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        connections.parse(document)
+    assert sentence in str(caught.value)
+
+
+def test_message_of_a_connection() -> None:
+    (connection,) = make_settings(connect(A, B)).connections
+    message = connections.format_connection(connection)[connection.id]
+    assert message["local_addrs"] == [A.outer]
+    assert message["mobike"] == "no"
+    assert message["unique"] == "replace"
+    assert message["keyingtries"] == 0
+    assert message["rekey_time"] == "12960s"
+    child = message["children"][connection.id]
+    assert (child["local_ts"], child["remote_ts"]) == ([A.subnet], [B.subnet])
+    assert child["dpd_action"] == "restart"
+    assert child["start_action"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"dpd_action": "restart"}, ("30s", "restart")),
+        ({"dpd_action": "hold"}, ("30s", "restart")),
+        ({"dpd_action": "clear"}, ("30s", "clear")),
+        ({"dpd_action": "disabled"}, ("0s", "clear")),
+        ({"dpd_action": "restart", "initiate": False}, ("30s", "clear")),
+    ],
+)
+def test_dead_peer_detection(settings: dict[str, Any], expected: tuple[str, str]) -> None:
+    (connection,) = make_settings(connect(A, B, **settings)).connections
+    message = connections.format_connection(connection)[connection.id]
+    assert (message["dpd_delay"], message["children"][connection.id]["dpd_action"]) == expected
+
+
+def test_children_of_ikev1_are_pairs() -> None:
+    subnets = ["10.1.0.0/24", "10.2.0.0/24"]
+    (connection,) = make_settings(connect(A, B, ike_version=1, local_subnets=subnets)).connections
+    children = connections.find_children(connection)
+    assert [local for local, _peer in children.values()] == [["10.1.0.0/24"], ["10.2.0.0/24"]]
+    (connection,) = make_settings(connect(A, B, local_subnets=subnets)).connections
+    assert connections.find_children(connection) == {connection.id: (subnets, [B.subnet])}
+
+
+# -- network -----------------------------------------------------------------------
+
+
+def test_network_fails_closed() -> None:
+    made = network.make_network(make_settings(connect(A, B)), SITE, libipsec=True)
+    assert made.addresses == ("169.254.0.2/30",)
+    assert made.loopback == (f"{A.outer}/32", f"{A.inner}/32")
+    assert made.routes == (Route("0.0.0.0/0", "169.254.0.1", A.outer), Route(B.subnet))
+    lines = made.ruleset.splitlines()
+    assert lines[1] == "type filter hook forward priority filter; policy drop;"
+    accepted = [line for line in lines if line.endswith(" accept")]
+    assert accepted == [
+        f'iifname "svc0" oifname "ipsec*" ip saddr {A.subnet} ip daddr {B.subnet} accept',
+        f'iifname "ipsec*" oifname "svc0" ip saddr {B.subnet} ip daddr {A.subnet} accept',
+    ]
+    assert sum("maxseg size set 1302" in line for line in lines) == 2
+
+
+def test_network_with_esp_of_the_kernel() -> None:
+    made = network.make_network(make_settings(connect(A, B)), SITE, libipsec=False)
+    accepted = [line for line in made.ruleset.splitlines() if line.endswith(" accept")]
+    assert all("rt ipsec exists" in line or "meta ipsec exists" in line for line in accepted)
+    assert len(accepted) == 2
+
+
+@pytest.mark.parametrize(("mtu", "segment"), [(None, 1302), (1300, 1260), (9000, 1302), (68, 68)])
+def test_segment_size(mtu: int | None, segment: int) -> None:
+    made = network.make_network(make_settings(connect(A, B, mtu=mtu)), SITE, libipsec=True)
+    assert f"maxseg size set {segment}\n" in made.ruleset
+
+
+def test_port_too_small_for_a_tunnel() -> None:
+    with pytest.raises(ConfigError, match="MTU 600 is too small"):
+        network.find_inner_mtu(
+            connections.parse(configure(connect(A, B))), Site(SITE.addresses, SITE.gateways, 600)
+        )
+
+
+# -- reasons -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("message", "sentence"),
+    [
+        ("retransmit 3 of request with message ID 0", "no answer from P (3 retransmits)"),
+        ("giving up after 8 retransmits", "no answer from P (8 retransmits)"),
+        ("received AUTHENTICATION_FAILED notify error", "authentication failed: P refused"),
+        (
+            "tried 1 shared key for '1.0.0.10' - '1.0.0.11', but MAC mismatched",
+            "authentication failed: the pre-shared key of P is not ours",
+        ),
+        ("received NO_PROPOSAL_CHOSEN notify error", "no proposal chosen: P accepts none"),
+        ("received proposals unacceptable", "no proposal chosen: P offers no"),
+        ("received TS_UNACCEPTABLE notify, no CHILD_SA built", "traffic selectors refused: P has"),
+        (
+            "traffic selectors 10.0.0.0/8 === 10.1.0.0/16 unacceptable",
+            "traffic selectors refused: P asks",
+        ),
+    ],
+)
+def test_reason(message: str, sentence: str) -> None:
+    found = reasons.find_reason(message, "P")
+    assert found is not None
+    assert found.sentence.startswith(sentence)
+
+
+def test_no_reason_in_other_lines() -> None:
+    assert reasons.find_reason("sending keep alive to 1.0.0.3[4500]", "P") is None
+
+
+# -- tunnels --------------------------------------------------------------------------
+
+
+class Watched:
+    """Tunnels with one connection, and what charon would say of it."""
+
+    def __init__(self, **settings: Any) -> None:
+        (self.connection,) = make_settings(connect(A, B, **settings)).connections
+        self.tunnels = Tunnels()
+        self.tunnels.set_connections([self.connection])
+        self.tunnels.set_loaded([self.connection.id])
+
+    def log(self, message: str, **keys: str) -> bool:
+        names = {"ikesa-name": self.connection.id, "ikesa-uniqueid": "1", **keys}
+        event = {"msg": message, **names}
+        return self.tunnels.take_log({key: value.encode() for key, value in event.items()})
+
+    def list(self, state: str, *children: str, now_ms: int = 0) -> None:
+        made = {
+            f"{child}-1": {"name": child.encode(), "state": b"INSTALLED", "bytes-in": b"7"}
+            for child in children
+        }
+        ike_sa = {"state": state.encode(), "version": b"2", "child-sas": made}
+        self.tunnels.take_sas([{self.connection.id: ike_sa}] if state else [], now_ms)
+
+    @property
+    def row(self) -> Any:
+        (row,) = self.tunnels.rows("c", "hv1", 0)
+        return row.columns
+
+
+def test_tunnel_comes_up() -> None:
+    watched = Watched()
+    assert watched.row["state"] == DOWN
+    assert watched.tunnels.take_due(0) == [(watched.connection.id, watched.connection.id)]
+    watched.list("CONNECTING", now_ms=10)
+    assert watched.row["state"] == CONNECTING
+    watched.list("ESTABLISHED", watched.connection.id, now_ms=20)
+    assert watched.row["state"] == UP
+    assert watched.row["bytes_in"] == 7
+    assert watched.tunnels.take_due(10_000) == []
+
+
+def test_tunnel_without_its_child_is_initiated_again() -> None:
+    watched = Watched()
+    watched.tunnels.take_due(0)
+    watched.list("ESTABLISHED", now_ms=5_000)
+    assert watched.row["state"] == DOWN
+    assert watched.tunnels.take_due(5_000) != []
+
+
+def test_retries_slow_down_and_never_end() -> None:
+    watched = Watched()
+    moments, now_ms = [], 0
+    while now_ms < 120_000:
+        if watched.tunnels.take_due(now_ms):
+            moments.append(now_ms)
+        now_ms += 100
+        watched.list("", now_ms=now_ms)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
+    assert gaps == sorted(gaps)
+    assert gaps[0] <= 1_100
+    assert 14_900 <= gaps[-1] <= 15_100
+
+
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        lambda watched: watched.tunnels.set_loaded([]),
+        lambda watched: watched.list("ESTABLISHED", watched.connection.id),
+        lambda watched: watched.list("CONNECTING"),
+    ],
+)
+def test_not_initiated(prepare: Callable[[Watched], None]) -> None:
+    watched = Watched()
+    prepare(watched)
+    assert watched.tunnels.take_due(100_000) == []
+
+
+def test_response_only_is_never_initiated() -> None:
+    watched = Watched(initiate=False)
+    assert watched.tunnels.take_due(100_000) == []
+    assert watched.row["last_error"] == f"waiting for {B.outer} to initiate"
+
+
+def test_reason_goes_when_the_tunnel_is_up() -> None:
+    watched = Watched()
+    assert watched.log("received AUTHENTICATION_FAILED notify error")
+    assert watched.row["last_error"].startswith("authentication failed")
+    watched.list("ESTABLISHED", watched.connection.id, now_ms=1)
+    assert watched.row["last_error"] == ""
+    assert watched.log("retransmit 1 of request with message ID 7")
+    assert watched.row["last_error"] == ""
+
+
+def test_figures_of_a_reason_are_not_told_at_once() -> None:
+    watched = Watched()
+    watched.list("CONNECTING", now_ms=0)
+    watched.log("retransmit 1 of request with message ID 0")
+    assert watched.row["last_error"] == f"no answer from {B.outer} (1 retransmits)"
+    watched.log("retransmit 2 of request with message ID 0")
+    watched.list("CONNECTING", now_ms=5_000)
+    assert watched.row["last_error"] == f"no answer from {B.outer} (1 retransmits)"
+    watched.list("CONNECTING", now_ms=10_000)
+    assert watched.row["last_error"] == f"no answer from {B.outer} (2 retransmits)"
+
+
+def test_unnamed_sa_is_known_by_its_peer() -> None:
+    watched = Watched(initiate=False)
+    unnamed = {"ikesa-name": "", "ikesa-uniqueid": "5"}
+    assert not watched.log("received proposals unacceptable", **unnamed)
+    assert not watched.log(f"{B.outer} is initiating an IKE_SA", **unnamed)
+    assert watched.log("received proposals unacceptable", **unnamed)
+    assert "no proposal chosen" in watched.row["last_error"]
+
+
+def test_child_of_a_pair_missing() -> None:
+    watched = Watched(ike_version=1, local_subnets=["10.1.0.0/24", "10.2.0.0/24"])
+    name = watched.connection.id
+    watched.list("ESTABLISHED", f"{name}-0")
+    assert watched.row["state"] == DOWN
+    assert watched.tunnels.take_due(60_000) == [(name, f"{name}-1")]
+    watched.list("ESTABLISHED", f"{name}-0", f"{name}-1")
+    assert watched.row["state"] == UP

@@ -1,0 +1,247 @@
+"""svc-controller beside others: the local Open vSwitch, restarts, lost databases, nb_cfg."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from ..controller.order import Link, Namespace, Network
+from ..controller.status import Gate
+from ..lib.delta import Change, Verify
+from .bench import Bench
+from .rig import to_map
+
+# -- the local Open vSwitch --------------------------------------------------------
+
+
+def test_a_port_deleted_by_hand_comes_back(chassis: Bench) -> None:
+    chassis.bind("c1")
+    chassis.until(chassis.ports, "the port")
+    chassis.ovs.update("Bridge", [], ports=["set", []])
+    assert chassis.ports() == {}
+    chassis.until(chassis.ports, "the port again")
+    chassis.check_laws()
+
+
+def test_a_changed_port_is_mended(chassis: Bench) -> None:
+    chassis.bind("c1")
+    chassis.until(chassis.ports, "the port")
+    good = chassis.ports()
+    chassis.ovs.update("Interface", [], external_ids=to_map({"ovnsvc": "c1", "iface-id": "x"}))
+    chassis.until(lambda: chassis.ports() == good, "the port mended")
+    chassis.check_laws()
+
+
+def test_only_our_stale_ports_are_pruned(bench: Bench) -> None:
+    """After a reboot conf.db still has the ports of what ran before."""
+    bench.open_switch()
+    for name, ids in (("old", {"ovnsvc": "old"}), ("theirs", {"iface-id": "theirs"})):
+        bench.ovs.transact(
+            {
+                "op": "insert",
+                "table": "Interface",
+                "uuid-name": "i",
+                "row": {"name": name, "external_ids": to_map(ids)},
+            },
+            {
+                "op": "insert",
+                "table": "Port",
+                "uuid-name": "p",
+                "row": {
+                    "name": name,
+                    "interfaces": ["named-uuid", "i"],
+                    "external_ids": to_map(ids),
+                },
+            },
+            {
+                "op": "mutate",
+                "table": "Bridge",
+                "where": [],
+                "mutations": [["ports", "insert", ["set", [["named-uuid", "p"]]]]],
+            },
+        )
+    bench.until(lambda: set(bench.ports()) == {"theirs"}, "the stale port to go")
+    bench.check_laws()
+
+
+def test_a_missing_bridge_is_named(chassis: Bench) -> None:
+    chassis.logs.allow("no bridge br-svc")
+    chassis.ovs.update(
+        "Open_vSwitch", [], external_ids=to_map(chassis.ids | {"svc-bridge": "br-svc"})
+    )
+    chassis.until(lambda: chassis.controller.identity.bridge == "br-svc", "the new bridge")  # type: ignore[union-attr]
+    chassis.bind("c1")
+    chassis.until_status("c1", "error", "the local Open vSwitch has no bridge br-svc")
+    chassis.ovs.transact(
+        {"op": "insert", "table": "Bridge", "uuid-name": "b", "row": {"name": "br-svc"}},
+        {
+            "op": "mutate",
+            "table": "Open_vSwitch",
+            "where": [],
+            "mutations": [["bridges", "insert", ["named-uuid", "b"]]],
+        },
+    )
+    chassis.until_status("c1", "running")
+    # A bridge of the kernel's datapath completes checksums by itself.
+    assert chassis.host.things[Link, "c1"].offload
+    chassis.check_laws()
+
+
+def test_ports_follow_the_bridge(chassis: Bench) -> None:
+    chassis.bind("c1")
+    chassis.until(chassis.ports, "the port")
+    chassis.ovs.transact(
+        {
+            "op": "insert",
+            "table": "Bridge",
+            "uuid-name": "b",
+            "row": {"name": "br-2", "datapath_type": "netdev"},
+        },
+        {
+            "op": "mutate",
+            "table": "Open_vSwitch",
+            "where": [],
+            "mutations": [["bridges", "insert", ["named-uuid", "b"]]],
+        },
+    )
+    chassis.ovs.update(
+        "Open_vSwitch", [], external_ids=to_map(chassis.ids | {"svc-bridge": "br-2"})
+    )
+    chassis.until(
+        lambda: chassis.ovs.rows("Bridge", [["name", "==", "br-2"]])[0]["ports"] != ["set", []],
+        "the port to move",
+    )
+    assert chassis.ovs.rows("Bridge", [["name", "==", "br-int"]])[0]["ports"] == ["set", []]
+    chassis.check_laws()
+
+
+# -- restarts and lost connections ---------------------------------------------------
+
+
+def test_restart_changes_nothing(chassis: Bench) -> None:
+    chassis.bind("c1", {"addresses": ["1.0.0.100/32"], "tunnels": {"t1": "up"}})
+    chassis.settle()
+    before, rows, done = (
+        chassis.host.programs["c1"],
+        chassis.binding("c1"),
+        chassis.host.operations[:],
+    )
+    chassis.restart()
+    chassis.settle()
+    assert chassis.host.programs["c1"] is before
+    assert before.starts == 1
+    assert chassis.host.operations == done
+    assert chassis.binding("c1") == rows
+    chassis.check_laws()
+
+
+def test_what_changed_while_it_was_away(chassis: Bench) -> None:
+    chassis.bind("c1")
+    chassis.bind("c2")
+    chassis.settle()
+    chassis.restart()
+    chassis.unbind("c1")
+    chassis.bind("c2", {"addresses": ["1.0.0.102/32"]})
+    chassis.bind("c3")
+    chassis.settle()
+    assert chassis.host.find_names() == {"c2", "c3"}
+    assert chassis.host.things[Network, "c2"].loopback == ("1.0.0.102/32",)
+    chassis.check_laws()
+
+
+@pytest.mark.parametrize("kind", [Namespace, Link, Network])
+def test_killed_between_two_steps(chassis: Bench, kind: Any) -> None:
+    chassis.logs.allow("killed here")
+    chassis.host.failures["apply", kind, "c1"] = "killed here"
+    chassis.bind("c1")
+    chassis.until_status("c1", "error", "killed here")
+    chassis.restart()
+    chassis.host.failures.clear()
+    chassis.unbind("c1")
+    chassis.settle()
+    chassis.check_laws()
+
+
+def test_without_the_southbound_all_stays(chassis: Bench) -> None:
+    chassis.logs.allow("reconnect|connection attempt failed|connection closed|connection dropped")
+    chassis.bind("c1")
+    chassis.settle()
+    done = chassis.host.operations[:]
+    chassis.sb.stop()
+    chassis.until(lambda: not chassis.controller.sb.connected, "the connection to break")  # type: ignore[union-attr]
+    chassis.host.lose(Link, "c1")
+    chassis.until(lambda: (Link, "c1") in chassis.host.things, "the link again")
+    assert chassis.host.operations == [*done, ("apply", "Link", "c1")]
+    chassis.restart()
+    for _ in range(3):
+        chassis.controller.run()
+    assert chassis.host.find_names() == {"c1"}
+    chassis.sb.start()
+    chassis.bind("c2")
+    chassis.until_status("c2", "running")
+    chassis.check_laws()
+
+
+# -- nb_cfg ----------------------------------------------------------------------------
+
+
+def test_nb_cfg_waits_for_containers(chassis: Bench) -> None:
+    chassis.settle()
+    reached = chassis.sb.rows("Chassis_Private")[0]["nb_cfg"]
+    chassis.host.slow = True
+    chassis.bind("c1")
+    chassis.sb.update("SB_Global", [], nb_cfg=reached + 1)
+    chassis.until_status("c1", "starting")
+    beats = chassis.sb.rows("Chassis_Private")[0]["heartbeat"]
+    chassis.until(
+        lambda: chassis.sb.rows("Chassis_Private")[0]["heartbeat"] > beats, "another heartbeat"
+    )
+    assert chassis.sb.rows("Chassis_Private")[0]["nb_cfg"] == reached
+    chassis.host.slow = False
+    chassis.until(
+        lambda: chassis.sb.rows("Chassis_Private")[0]["nb_cfg"] == reached + 1, "nb_cfg reached"
+    )
+    assert chassis.binding("c1")["status_code"] == "running"
+    chassis.check_laws()
+
+
+def test_nb_cfg_waits_for_ovn(chassis: Bench) -> None:
+    chassis.settle()
+    chassis.ovs.update("Bridge", [], external_ids=to_map({"ovn-nb-cfg": "6"}))
+    chassis.sb.update("SB_Global", [], nb_cfg=100, ovn_nb_cfg=7)
+    beats = chassis.sb.rows("Chassis_Private")[0]["heartbeat"]
+    chassis.until(
+        lambda: chassis.sb.rows("Chassis_Private")[0]["heartbeat"] > beats, "another heartbeat"
+    )
+    assert chassis.sb.rows("Chassis_Private")[0]["nb_cfg"] < 100
+    chassis.ovs.update("Bridge", [], external_ids=to_map({"ovn-nb-cfg": "7"}))
+    chassis.until(lambda: chassis.sb.rows("Chassis_Private")[0]["nb_cfg"] == 100, "nb_cfg reached")
+    chassis.check_laws()
+
+
+def test_nb_cfg_never_goes_back_on_a_restart(chassis: Bench) -> None:
+    chassis.settle()
+    reached = chassis.sb.rows("Chassis_Private")[0]["nb_cfg"]
+    incarnation = chassis.sb.rows("Chassis_Private")[0]["incarnation"]
+    chassis.restart()
+    seen = set()
+
+    def again() -> bool:
+        (row,) = chassis.sb.rows("Chassis_Private")
+        seen.add(row["nb_cfg"])
+        return bool(row["incarnation"] != incarnation)
+
+    chassis.until(again, "the new incarnation")
+    assert seen == {reached}
+    chassis.check_laws()
+
+
+def test_a_refused_transaction_is_not_repeated_at_once() -> None:
+    changes: list[Change] = [Verify("Chassis", UUID(int=1), "name")]
+    gate = Gate()
+    assert gate.admit(changes, 0)
+    assert not gate.admit(changes, 999)
+    assert gate.admit(changes, 1000)
+    assert not gate.admit([], 5000)
