@@ -13,7 +13,6 @@ OVN's northbound.
 from __future__ import annotations
 
 import json
-import os
 import socket
 import time
 from collections.abc import Iterable, Sequence
@@ -263,5 +262,4 @@ def parse_remote(remote: str) -> tuple[int, Any]:
 
 
 def _find_reason(error: OSError) -> str:
-    number = error.errno
-    return os.strerror(number) if number is not None and number > 0 else str(error)
+    return error.strerror or str(error)

@@ -215,9 +215,11 @@ def test_no_secret_in_the_log_of_the_database(
         "svcctl: warning: --psk shows the key in the list of processes; use --psk-file\n"
     )
     log = tmp_path / "svcctl.log"
-    words = ("set", "IPsec_Co", "d", f"ps={SECRET}1")
     # As a program, since what is logged within this process is for the tests to see.
-    process = vpn.start("-v", "-vconsole:off", f"--log-file={log}", *words)
+    process = vpn.start(
+        *("-v", "-vconsole:off", f"--log-file={log}"),
+        *("set", "IPsec_Co", "d", f"ps={SECRET}1"),
+    )
     assert process.communicate() == ("", "")
     vpn.good("remove", "IPsec_Connection", "d", "psk", f"{SECRET}1")
     vpn.good("add", "IPsec_Connection", "d", "psk", f"{SECRET}2")
@@ -289,33 +291,6 @@ def test_a_psk_from_standard_input(vpn: Svcctl, databases: Databases) -> None:
     assert process.communicate(f"{SECRET}\n") == ("", "")
     [row] = databases.nb.rows("IPsec_Connection", [["name", "==", "d"]])
     assert row["psk"] == SECRET
-
-
-def test_no_database(svcctl: Svcctl, databases: Databases, tmp_path: Path) -> None:
-    databases.nb.stop()
-    result = svcctl("show")
-    assert result.status == 1
-    reason = "database connection failed (No such file or directory)"
-    assert result.stderr == f"svcctl: {databases.nb.remote}: {reason}\n"
-    for db, reason in (
-        ("nonsense", "nonsense: a database is unix:FILE, tcp:IP:PORT or ssl:IP:PORT"),
-        ("tcp:127.0.0.1:1", "tcp:127.0.0.1:1: database connection failed (Connection refused)"),
-        ("tcp:127.0.0.1:²", "tcp:127.0.0.1:²: a database is unix:FILE, tcp:IP:PORT or"),
-        ("tcp:127.0.0.1:99999", "tcp:127.0.0.1:99999: "),
-        ("", "no database is given"),
-        ("unix:" + "x" * 200, "AF_UNIX path too long"),
-        (databases.sb.remote, "the server has no database SVC_Northbound"),
-    ):
-        result = svcctl(f"--db={db}", "show")
-        assert result.status == 1
-        assert result.stderr.count("\n") == 1
-        assert reason in result.stderr
-
-
-def test_the_second_server_is_tried(svcctl: Svcctl, databases: Databases) -> None:
-    db = f"--db=tcp:127.0.0.1:1,unix:/nono,{databases.nb.remote}"
-    svcctl.good(db, "group-add", "g")
-    svcctl.good("--no-shuffle-remotes", db, "group-del", "g")
 
 
 def test_help_and_completion_know_every_command(svcctl: Svcctl) -> None:
