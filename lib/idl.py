@@ -125,8 +125,10 @@ class Session:
             return
         self._idl.run()
         self._finish_commit()
-        if self._seqno != self._idl._session.get_seqno():
-            self._seqno = self._idl._session.get_seqno()
+        # The IDL notes the number of the connection whose content it fetches anew.
+        # The number itself moves earlier, while the replica is still the old one.
+        if self._seqno != self._idl._last_seqno:
+            self._seqno = self._idl._last_seqno
             self._rebuild = True
         if self.synced:
             self._refresh()
