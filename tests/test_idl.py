@@ -1,0 +1,378 @@
+"""The session with a database, on real ovsdb-servers: replica, lock, transactions, failures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from uuid import UUID
+
+import ovs.poller
+import pytest
+
+from ..lib import idl, nb, sb, schema
+from ..lib.delta import Change, Delete, Insert, Parent, Ref, SetKeys, Update, Verify
+from ..lib.idl import Session
+from ..lib.rows import Row
+from ..northd import ovn
+from .logs import Logs
+from .ovsdb import Database, Databases
+
+OUTAGE = r"\.sock: (connection (attempt failed|closed by peer|dropped)|send error)"
+
+
+@dataclass(frozen=True, slots=True)
+class NewRouter(Row):
+    """A router as a later OVN may have it."""
+
+    TABLE: ClassVar[str] = "Logical_Router"
+    name: str
+    column_of_the_future: str | None
+
+
+class Sessions:
+    """Opens sessions, runs them together, closes them."""
+
+    def __init__(self) -> None:
+        self.opened: list[Session] = []
+
+    def open(self, database: Database, *row_classes: type[Row], **options: Any) -> Session:
+        """Returns a session that is in sync."""
+        if database.name in (schema.NORTHBOUND, schema.SOUTHBOUND):
+            options.setdefault("schema", schema.load(database.name))
+        session = Session(database.remote, database.name, row_classes, **options)
+        self.opened.append(session)
+        self.wait_for(lambda: session.synced, "the first sync")
+        return session
+
+    def wait_for(self, condition: Callable[[], Any], what: str) -> None:
+        """Runs every session until 'condition' holds; blocks in the poller as a daemon does."""
+        deadline = time.monotonic() + 10
+        while True:
+            poller = ovs.poller.Poller()
+            for session in self.opened:
+                session.run()
+                session.wait(poller)
+            if condition():
+                return
+            assert time.monotonic() < deadline, f"waited in vain for {what}"
+            poller.timer_wait(100)
+            poller.block()
+
+    def commit(self, session: Session, *changes: Change) -> None:
+        """Commits and waits for the end."""
+        session.commit(changes, "a test")
+        self.wait_for(lambda: not session.committing, "the end of the transaction")
+
+
+@pytest.fixture
+def sessions(logs: Logs) -> Iterator[Sessions]:
+    made = Sessions()
+    yield made
+    for session in made.opened:
+        session.close()
+    assert logs.find_warnings() == []
+
+
+def _names(session: Session, row_class: Any) -> list[str]:
+    return sorted(row.name for row in session.rows(row_class).values())
+
+
+# -- the replica -----------------------------------------------------------
+
+
+def test_rows_are_plain_python(databases: Databases, sessions: Sessions) -> None:
+    group = databases.nb.insert("Container_Group", name="vpns")
+    databases.nb.insert(
+        "VPN_Service",
+        name="mercury",
+        external_ips=["set", ["1.0.0.101", "1.0.0.100"]],
+        group=["uuid", group],
+        enabled=False,
+    )
+    databases.nb.insert("SVC_Global", options=["map", [["a", "1"], ["b", "2"]]])
+    session = sessions.open(databases.nb, nb.VPNService, nb.SVCGlobal)
+    [(uuid, row)] = session.rows(nb.VPNService).items()
+    assert (row.uuid, row.name, row.enabled, row.status) == (uuid, "mercury", False, None)
+    assert row.external_ips == ("1.0.0.100", "1.0.0.101")
+    assert row.local_subnets == ()
+    assert row.group == UUID(group)
+    [root] = session.rows(nb.SVCGlobal).values()
+    assert root.options == {"a": "1", "b": "2"}
+
+
+def test_changes_are_told_by_table(databases: Databases, sessions: Sessions) -> None:
+    session = sessions.open(databases.nb, nb.ContainerGroup, nb.Chassis)
+    assert session.take_changes() == {"Container_Group", "Chassis"}
+    assert session.take_changes() == set()
+    databases.nb.insert("Container_Group", name="vpns")
+    sessions.wait_for(lambda: session.rows(nb.ContainerGroup), "the row")
+    assert session.take_changes() == {"Container_Group"}
+    databases.nb.update("Container_Group", [], policy="least")
+    sessions.wait_for(session.take_changes, "the change")
+    assert [row.policy for row in session.rows(nb.ContainerGroup).values()] == ["least"]
+    # A column that nobody reads is not monitored.
+    databases.nb.update("Container_Group", [], spread="rack")
+    databases.nb.delete("Container_Group")
+    sessions.wait_for(lambda: not session.rows(nb.ContainerGroup), "the deletion")
+    assert session.take_changes() == {"Container_Group"}
+
+
+def test_conditions_restrict_what_is_seen(databases: Databases, sessions: Sessions) -> None:
+    for name in ("hv1", "hv2"):
+        databases.sb.insert("Chassis", name=name)
+    own = {"Chassis": [["name", "==", "hv1"]]}
+    session = sessions.open(databases.sb, sb.Chassis, conditions=own)
+    assert _names(session, sb.Chassis) == ["hv1"]
+    databases.sb.insert("Chassis", name="hv3")
+    session.set_condition("Chassis", [["name", "==", "hv1"], ["name", "==", "hv3"]])
+    sessions.wait_for(lambda: _names(session, sb.Chassis) == ["hv1", "hv3"], "the new condition")
+    # A row that ceases to meet the condition goes as if it were deleted.
+    databases.sb.update("Chassis", [["name", "==", "hv1"]], name="hv9")
+    sessions.wait_for(lambda: _names(session, sb.Chassis) == ["hv3"], "the row to go")
+
+
+def test_schema_is_asked_from_the_server(databases: Databases, sessions: Sessions) -> None:
+    databases.ovn_nb.insert("Logical_Router", name="tenant-router")
+    session = sessions.open(databases.ovn_nb, NewRouter)
+    [row] = session.rows(NewRouter).values()
+    assert (row.name, row.column_of_the_future) == ("tenant-router", None)
+    assert session.has_column("Logical_Router", "name")
+    assert not session.has_column("Logical_Router", "column_of_the_future")
+    assert not session.has_column("Nothing", "name")
+
+
+# -- failures of the server ------------------------------------------------
+
+
+def test_rows_that_went_during_an_outage_are_gone_after(
+    databases: Databases, sessions: Sessions, logs: Logs
+) -> None:
+    logs.allow(OUTAGE)
+    for name in ("one", "two", "three"):
+        databases.nb.insert("Container_Group", name=name)
+    session = sessions.open(databases.nb, nb.ContainerGroup, nb.Chassis)
+    session.take_changes()
+    databases.nb.stop()
+    sessions.wait_for(lambda: not session.connected, "the end of the connection")
+    assert session.synced, "a replica outlives its connection"
+    assert len(session.rows(nb.ContainerGroup)) == 3
+    databases.nb.start()
+    databases.nb.delete("Container_Group", [["name", "==", "one"]])
+    databases.nb.update("Container_Group", [["name", "==", "two"]], policy="random")
+    databases.nb.insert("Container_Group", name="four")
+    sessions.wait_for(lambda: session.connected and session.synced, "the reconnection")
+    assert _names(session, nb.ContainerGroup) == ["four", "three", "two"]
+    policies = {row.name: row.policy for row in session.rows(nb.ContainerGroup).values()}
+    assert policies["two"] == "random"
+    assert session.take_changes() == {"Container_Group", "Chassis"}, "all must be computed again"
+
+
+def test_conditions_and_lock_survive_an_outage(
+    databases: Databases, sessions: Sessions, logs: Logs
+) -> None:
+    logs.allow(OUTAGE)
+    for name in ("hv1", "hv2"):
+        databases.sb.insert("Chassis", name=name)
+    own = {"Chassis": [["name", "==", "hv1"]]}
+    session = sessions.open(databases.sb, sb.Chassis, conditions=own, lock="svc_northd")
+    sessions.wait_for(lambda: session.has_lock, "the lock")
+    databases.sb.stop()
+    databases.sb.start()
+    sessions.wait_for(lambda: not session.connected, "the end of the connection")
+    sessions.wait_for(lambda: session.connected and session.synced, "the reconnection")
+    sessions.wait_for(lambda: session.has_lock, "the lock again")
+    assert _names(session, sb.Chassis) == ["hv1"]
+
+
+@pytest.mark.parametrize("own_schema", [True, False])
+def test_a_server_that_starts_later_is_found(
+    databases: Databases, sessions: Sessions, logs: Logs, own_schema: bool
+) -> None:
+    logs.allow(OUTAGE)
+    databases.nb.insert("Container_Group", name="vpns")
+    databases.nb.stop()
+    known = schema.load(schema.NORTHBOUND) if own_schema else None
+    session = Session(databases.nb.remote, schema.NORTHBOUND, [nb.ContainerGroup], schema=known)
+    sessions.opened.append(session)
+    session.run()
+    assert not session.synced
+    databases.nb.start()
+    sessions.wait_for(lambda: session.synced, "the server")
+    assert _names(session, nb.ContainerGroup) == ["vpns"]
+
+
+def test_a_transaction_that_the_outage_took_is_over_and_told(
+    databases: Databases, sessions: Sessions, logs: Logs
+) -> None:
+    logs.allow(OUTAGE)
+    session = sessions.open(databases.nb, nb.ContainerGroup)
+    session.take_changes()
+    databases.nb.stop()
+    session.commit([Insert("Container_Group", "vpns", {"name": "vpns"}, None)], "a test")
+    databases.nb.start()
+    sessions.wait_for(
+        lambda: session.connected and session.synced and not session.committing, "the end"
+    )
+    assert session.take_changes() == {"Container_Group"}, "it must be computed again"
+    sessions.commit(session, Insert("Container_Group", "vpns", {"name": "vpns"}, None))
+    sessions.wait_for(lambda: _names(session, nb.ContainerGroup) == ["vpns"], "the row")
+
+
+# -- the lock --------------------------------------------------------------
+
+
+def test_the_lock_has_one_holder_at_a_time(databases: Databases, sessions: Sessions) -> None:
+    first = sessions.open(databases.sb, sb.SBGlobal, lock="svc_northd")
+    sessions.wait_for(lambda: first.has_lock, "the lock")
+    second = sessions.open(databases.sb, sb.SBGlobal, lock="svc_northd")
+    sessions.wait_for(lambda: second.contended, "the answer")
+    assert (first.has_lock, second.has_lock) == (True, False)
+    first.set_lock(None)
+    sessions.wait_for(lambda: second.has_lock, "the lock to pass on")
+    assert (first.has_lock, second.has_lock) == (False, True)
+    sessions.opened.remove(second)
+    second.close()
+    first.set_lock("svc_northd")
+    sessions.wait_for(lambda: first.has_lock, "the lock to come back")
+
+
+# -- transactions ----------------------------------------------------------
+
+
+def test_rows_refer_to_rows_inserted_beside_them(databases: Databases, sessions: Sessions) -> None:
+    session = sessions.open(databases.ovn_nb, *ovn.ROW_CLASSES)
+    router = UUID(databases.ovn_nb.insert("Logical_Router", name="tenant-router"))
+    sessions.wait_for(lambda: session.rows(ovn.LogicalRouter), "the router")
+    switch = Ref("Logical_Switch", "s")
+    sessions.commit(
+        session,
+        Insert(
+            "Logical_Switch_Port", "p", {"name": "p"}, Parent("Logical_Switch", switch, "ports")
+        ),
+        Insert("Logical_Switch", "s", {"name": "s", "external_ids": {"a": "b"}}, None),
+        Insert(
+            "NAT",
+            "n",
+            {"type": "snat", "external_ip": "1.0.0.1", "logical_ip": "10.0.0.0/8"},
+            Parent("Logical_Router", router, "nat"),
+        ),
+    )
+    sessions.wait_for(lambda: session.rows(ovn.NAT), "the rows")
+    [row] = session.rows(ovn.LogicalSwitch).values()
+    assert row.ports == tuple(session.rows(ovn.LogicalSwitchPort))
+    assert row.external_ids == {"a": "b"}
+    assert session.rows(ovn.LogicalRouter)[router].nat == tuple(session.rows(ovn.NAT))
+    [nat] = session.rows(ovn.NAT)
+    sessions.commit(
+        session,
+        Delete("NAT", nat, Parent("Logical_Router", router, "nat")),
+        Delete("Logical_Switch", row.uuid, None),
+        Delete("Logical_Switch_Port", row.ports[0], Parent("Logical_Switch", row.uuid, "ports")),
+    )
+    sessions.wait_for(lambda: not session.rows(ovn.NAT), "the deletion")
+    assert not session.rows(ovn.LogicalSwitch)
+    assert not session.rows(ovn.LogicalSwitchPort)
+    assert _names(session, ovn.LogicalRouter) == ["tenant-router"]
+
+
+def test_keys_of_others_are_left_alone(databases: Databases, sessions: Sessions) -> None:
+    databases.ovn_nb.insert("NB_Global", external_ids=["map", [["theirs", "1"], ["ours", "1"]]])
+    session = sessions.open(databases.ovn_nb, ovn.NBGlobal)
+    [uuid] = session.rows(ovn.NBGlobal)
+    # Written by somebody else after this session last looked.
+    databases.ovn_nb.transact(
+        {
+            "op": "mutate",
+            "table": "NB_Global",
+            "where": [],
+            "mutations": [["external_ids", "insert", ["map", [["later", "1"]]]]],
+        }
+    )
+    sessions.commit(session, SetKeys("NB_Global", uuid, "external_ids", {"ours": "2"}))
+    [row] = databases.ovn_nb.rows("NB_Global")
+    assert dict(row["external_ids"][1]) == {"theirs": "1", "ours": "2", "later": "1"}
+
+
+def test_a_refused_transaction_backs_off(
+    databases: Databases, sessions: Sessions, logs: Logs
+) -> None:
+    logs.allow("SVC_Northbound: transaction refused: .*constraint violation")
+    databases.nb.insert("Container_Group", name="vpns")
+    session = sessions.open(databases.nb, nb.ContainerGroup)
+    session.take_changes()
+    again = Insert("Container_Group", "vpns", {"name": "vpns"}, None)
+    started = time.monotonic()
+    sessions.commit(session, again)
+    assert 0.9 <= (time.monotonic() - started) * 1000 / idl.REFUSED_BACKOFF_MS <= 3
+    assert len(databases.nb.rows("Container_Group")) == 1
+    assert session.take_changes() == {"Container_Group"}
+    [warning] = [text for level, _, text in logs.messages if level == "warn"]
+    assert "constraint violation" in warning
+    sessions.commit(session, Insert("Container_Group", "gold", {"name": "gold"}, None))
+    sessions.wait_for(lambda: len(session.rows(nb.ContainerGroup)) == 2, "the good one")
+
+
+def test_a_lost_race_is_computed_again(databases: Databases, sessions: Sessions) -> None:
+    databases.ovn_nb.insert("NB_Global", nb_cfg=5)
+    session = sessions.open(databases.ovn_nb, ovn.NBGlobal)
+    [uuid] = session.rows(ovn.NBGlobal)
+    session.take_changes()
+    databases.ovn_nb.update("NB_Global", [], nb_cfg=6)
+
+    def raise_nb_cfg() -> None:
+        nb_cfg = session.rows(ovn.NBGlobal)[uuid].nb_cfg + 1
+        sessions.commit(
+            session,
+            Verify("NB_Global", uuid, "nb_cfg"),
+            Update("NB_Global", uuid, {"nb_cfg": nb_cfg}),
+        )
+
+    assert session.rows(ovn.NBGlobal)[uuid].nb_cfg == 5, "this session has not looked yet"
+    raise_nb_cfg()
+    assert databases.ovn_nb.rows("NB_Global")[0]["nb_cfg"] == 6, "nothing of it was written"
+    assert session.take_changes() == {"NB_Global"}
+    sessions.wait_for(lambda: session.rows(ovn.NBGlobal)[uuid].nb_cfg == 6, "the news")
+    raise_nb_cfg()
+    assert databases.ovn_nb.rows("NB_Global")[0]["nb_cfg"] == 7
+
+
+def test_without_the_lock_nothing_is_written(databases: Databases, sessions: Sessions) -> None:
+    first = sessions.open(databases.sb, sb.Chassis, lock="svc_northd")
+    sessions.wait_for(lambda: first.has_lock, "the lock")
+    second = sessions.open(databases.sb, sb.Chassis, lock="svc_northd")
+    sessions.wait_for(lambda: second.contended, "the answer")
+    sessions.commit(second, Insert("Chassis", "hv1", {"name": "hv1"}, None))
+    assert databases.sb.rows("Chassis") == []
+    sessions.commit(first, Insert("Chassis", "hv1", {"name": "hv1"}, None))
+    assert len(databases.sb.rows("Chassis")) == 1
+
+
+def test_changes_of_rows_that_are_gone_are_skipped(
+    databases: Databases, sessions: Sessions
+) -> None:
+    session = sessions.open(databases.nb, nb.ContainerGroup)
+    gone = UUID(int=7)
+    sessions.commit(
+        session,
+        Update("Container_Group", gone, {"policy": "least"}),
+        Delete("Container_Group", gone, None),
+        Verify("Container_Group", gone, "policy"),
+        Insert("Container_Group", "vpns", {"name": "vpns"}, None),
+    )
+    assert [row["name"] for row in databases.nb.rows("Container_Group")] == ["vpns"]
+
+
+def test_no_changes_are_no_transaction(databases: Databases, sessions: Sessions) -> None:
+    session = sessions.open(databases.nb, nb.ContainerGroup)
+    session.commit([], "a test")
+    assert not session.committing
+
+
+def test_an_optional_column_can_be_emptied(databases: Databases, sessions: Sessions) -> None:
+    databases.nb.insert("Container_Group", name="vpns", policy="least")
+    session = sessions.open(databases.nb, nb.ContainerGroup)
+    [uuid] = session.rows(nb.ContainerGroup)
+    sessions.commit(session, Update("Container_Group", uuid, {"policy": None}))
+    assert databases.nb.rows("Container_Group")[0]["policy"] == ["set", []]
