@@ -307,8 +307,8 @@ class Controller:
     def _has_reached(self, reports: Mapping[str, status.Report]) -> bool:
         """Returns whether all is applied that can be, and OVN has caught up on this chassis."""
         assert self.identity is not None
-        removing = self.reconciler.removing - self.reconciler.failures.keys()
-        if self.reconciler.dirty or removing:
+        under_way = self.reconciler.removing | self.reconciler.waiting
+        if self.reconciler.dirty or under_way - self.reconciler.failures.keys():
             return False
         if not all(status.is_settled(each) for each in reports.values()):
             return False

@@ -85,3 +85,7 @@ Resource = StateDirectory | Namespace | Link | SwitchPort | Network | Daemon
 Kind = type[Resource]
 
 ORDER: tuple[Kind, ...] = (StateDirectory, Namespace, Link, SwitchPort, Network, Daemon)
+
+# What has to go before a thing that is not there (any more) can be made: Open
+# vSwitch would go on with the link that it knew by the same name.
+DEPENDENTS: dict[Kind, tuple[Kind, ...]] = {Link: (SwitchPort,)}

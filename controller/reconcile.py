@@ -17,12 +17,13 @@ from ..lib.errors import ConfigError, HostError, TransientError
 from ..lib.loop import monotonic_ms
 from .desired import Container, Problem, Wanted
 from .host import Host
-from .order import ORDER, Daemon
+from .order import DEPENDENTS, ORDER, Daemon, Kind
 
 vlog = ovs.vlog.Vlog("reconcile")
 
 PASS_BUDGET_MS = 100
 _FIRST_RETRY_MS = 500
+_LOOK_AGAIN_MS = 100
 _MAX_RETRY_MS = 30_000
 
 
@@ -37,12 +38,14 @@ class _Failure:
 class Reconciler:
     """Knows which containers are to be looked at, and which failed and why.
 
-    'removing' are containers that nobody wants and that are not gone yet.
+    'removing' are containers that nobody wants and that are not gone yet;
+    'waiting' are those where something must go before it can be made anew.
     """
 
     host: Host
     dirty: set[str] = field(default_factory=set)
     removing: set[str] = field(default_factory=set)
+    waiting: set[str] = field(default_factory=set)
     failures: dict[str, _Failure] = field(default_factory=dict)
     clock_ms: Callable[[], int] = monotonic_ms
 
@@ -51,7 +54,7 @@ class Reconciler:
         started_ms = self.clock_ms()
         retried = {name for name, each in self.failures.items() if each.retry_at_ms <= started_ms}
         done: list[str] = []
-        for name in sorted(self.dirty | self.removing | retried):
+        for name in sorted(self.dirty | self.removing | self.waiting | retried):
             if self.clock_ms() - started_ms > PASS_BUDGET_MS:
                 self.dirty.update(retried)
                 break
@@ -66,7 +69,10 @@ class Reconciler:
         """Returns when run() has something to do again, events aside."""
         if self.dirty:
             return 0
-        return min((each.retry_at_ms for each in self.failures.values()), default=None)
+        moments = [each.retry_at_ms for each in self.failures.values()]
+        if self.removing or self.waiting:
+            moments.append(self.clock_ms() + _LOOK_AGAIN_MS)
+        return min(moments, default=None)
 
     def mark_all(self, wanted: Mapping[str, Wanted]) -> None:
         """Makes everything be looked at: what is wanted, and what is there with our mark."""
@@ -95,17 +101,28 @@ class Reconciler:
         return outcome
 
     def _apply(self, wanted: Container) -> str:
-        self.removing.discard(wanted.name)
+        name = wanted.name
+        self.removing.discard(name)
         changed = []
         for kind in ORDER:
             driver, resource = self.host[kind], wanted.resources[kind]
-            if driver.read(wanted.name) != resource:
-                driver.apply(wanted.name, resource)
+            actual = driver.read(name)
+            if actual is None and not self._clear(name, kind):
+                self.waiting.add(name)
+                return "waits for what is left of before"
+            if actual != resource:
+                driver.apply(name, resource)
                 changed.append(kind.__name__)
+        self.waiting.discard(name)
         return f"applied {', '.join(changed)}" if changed else ""
+
+    def _clear(self, name: str, kind: Kind) -> bool:
+        """Removes what hung on a thing that is gone; returns whether that is done."""
+        return all(self.host[each].remove(name) for each in DEPENDENTS.get(kind, ()))
 
     def _remove(self, name: str) -> str:
         """Removes a container as far as can be now."""
+        self.waiting.discard(name)
         first = name not in self.removing
         self.removing.add(name)
         for kind in reversed(ORDER):

@@ -30,7 +30,7 @@ ALIAS = "ovnsvc:"
 _SIOCETHTOOL = 0x8946
 _ETHTOOL_GTXCSUM = 0x16
 _ETHTOOL_STXCSUM = 0x17
-_ABSENT = Link("", 0, False)
+_UNLIKE_ANY = Link("", 0, False)
 
 
 class LinkDriver:
@@ -42,25 +42,26 @@ class LinkDriver:
         return {alias.removeprefix(ALIAS) for alias in aliases if alias.startswith(ALIAS)}
 
     def read(self, container: str) -> Link | None:
+        """Returns None also for a pair of which an end is not where it should be."""
         with opened() as route:
             outside = find_link(route, container)
-        if outside is None:
+        if outside is None or netns.find_inode(container) is None:
             return None
-        if outside.get_attr("IFLA_IFALIAS") != ALIAS + container or not is_up(outside):
-            return _ABSENT
-        if netns.find_inode(container) is None:
-            return _ABSENT
         with netns.entered(container):
             with opened() as route:
                 inside = find_link(route, INSIDE)
-            if inside is None or not is_up(inside):
-                return _ABSENT
+            if inside is None:
+                return None
             offload = _read_offload(INSIDE)
         mac = str(inside.get_attr("IFLA_ADDRESS"))
         mtu = int(inside.get_attr("IFLA_MTU"))
-        if int(outside.get_attr("IFLA_MTU")) != mtu or _read_offload(container) != offload:
-            return _ABSENT
-        return Link(mac, mtu, offload)
+        whole = (
+            outside.get_attr("IFLA_IFALIAS") == ALIAS + container
+            and int(outside.get_attr("IFLA_MTU")) == mtu
+            and _read_offload(container) == offload
+        )
+        up = is_up(outside) and is_up(inside)
+        return Link(mac, mtu, offload) if whole and up else _UNLIKE_ANY
 
     def apply(self, container: str, wanted: Link) -> None:
         try:

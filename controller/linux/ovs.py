@@ -2,18 +2,23 @@
 
 apply() and remove() only note what is wanted; plan() says what to change, in
 one transaction with everything else noted in the same pass.
+
+A port is only gone once ovs-vswitchd says so (cur_cfg, as 'ovs-vsctl' waits for
+it): it holds sockets of the link, and would not notice that a new link has
+come in place of the one that it knew by the same name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
-from ...lib.delta import Actual, Change, Desired, Parent, Ref, plan
+from ...lib.delta import Actual, Change, Delete, Desired, Parent, Ref, Update, plan
 from ...lib.errors import TransientError
 from ...lib.idl import Session
+from ...lib.loop import monotonic_ms
 from ...lib.rows import Row
 from ..order import SwitchPort
 
@@ -25,6 +30,8 @@ MARK = "ovnsvc"
 class OpenvSwitch(Row):
     TABLE: ClassVar[str] = "Open_vSwitch"
     external_ids: dict[str, str]
+    next_cfg: int
+    cur_cfg: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +61,18 @@ class Interface(Row):
 
 ROW_CLASSES = (OpenvSwitch, Bridge, Port, Interface)
 
+_LEAVE_TIMEOUT_MS = 500
+
 # ovn-controller and ovs-vswitchd write other keys of Interface:external_ids beside these.
 _OWN_KEYS = (MARK, "iface-id", "attached-mac")
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaving:
+    """A port was deleted with the request 'number' to ovs-vswitchd."""
+
+    number: int
+    deadline_ms: int
 
 
 class PortDriver:
@@ -65,6 +82,7 @@ class PortDriver:
         self._session = session
         self._wanted: dict[str, SwitchPort] = {}
         self._unwanted: set[str] = set()
+        self._leaving: dict[str, _Leaving] = {}
 
     def owned(self) -> set[str]:
         ports = self._session.rows(Port).values()
@@ -96,9 +114,10 @@ class PortDriver:
     def remove(self, container: str) -> bool:
         self._wanted.pop(container, None)
         self._unwanted.add(container)
-        if self.read(container) is not None:
+        if self.read(container) is not None or not self._has_left(container):
             return False
         self._unwanted.discard(container)
+        self._leaving.pop(container, None)
         return True
 
     def installed(self, container: str) -> bool:
@@ -121,7 +140,26 @@ class PortDriver:
             if bridge is not None and not self._is_taken(container):
                 interface = keys.get((Interface.TABLE, container))
                 desired.extend(_make_rows(container, wanted, bridge, interface))
-        return plan(desired, actual)
+        return self._acknowledge(plan(desired, actual), {each.row.uuid: each for each in actual})
+
+    def _acknowledge(self, changes: list[Change], actual: Mapping[UUID, Actual]) -> list[Change]:
+        """Adds to 'changes' the request that ovs-vswitchd tells when it has deleted a port."""
+        deleted = [str(actual[each.uuid].key) for each in changes if isinstance(each, Delete)]
+        root = next(iter(self._session.rows(OpenvSwitch).values()), None)
+        if not deleted or root is None:
+            return changes
+        number = root.next_cfg + 1
+        leaving = _Leaving(number, monotonic_ms() + _LEAVE_TIMEOUT_MS)
+        self._leaving.update(dict.fromkeys(deleted, leaving))
+        return [*changes, Update(OpenvSwitch.TABLE, root.uuid, {"next_cfg": number})]
+
+    def _has_left(self, container: str) -> bool:
+        """Returns whether ovs-vswitchd has let go of the port, or does not answer."""
+        leaving = self._leaving.get(container)
+        if leaving is None or monotonic_ms() >= leaving.deadline_ms:
+            return True
+        roots = self._session.rows(OpenvSwitch).values()
+        return all(row.cur_cfg >= leaving.number for row in roots)
 
     def _find_actual(self, container: str) -> Iterator[Actual]:
         """Yields our Port rows, and the Interface rows inside them.
