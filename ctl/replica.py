@@ -168,7 +168,7 @@ class Replica:
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self.schema = Schema(client.schema)
+        self.schema = Schema(client.get_schema())
         self._rows: dict[str, dict[str, Row]] = {}
         self._touched: dict[str, Row] = {}
         self._deleted: list[Row] = []

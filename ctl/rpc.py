@@ -73,7 +73,6 @@ class Client:
     ) -> None:
         self.database = database
         self.remote = ""
-        self.schema: dict[str, Any] = {}
         self._tls = tls
         self._leader_only = leader_only
         self._socket: socket.socket | None = None
@@ -87,6 +86,12 @@ class Client:
         result = self._receive_result(self._send("transact", [self.database, *operations]))
         assert isinstance(result, list)
         return result
+
+    def get_schema(self) -> dict[str, Any]:
+        """Returns the schema of the database as JSON."""
+        schema = self._receive_result(self._send("get_schema", [self.database]))
+        assert isinstance(schema, dict)
+        return schema
 
     def select(self, tables: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
         """Returns all rows of 'tables', of one moment, as the server's JSON."""
@@ -153,12 +158,9 @@ class Client:
         where = [["name", "==", self.database]]
         columns = ["model", "connected", "leader"]
         select = {"op": "select", "table": "Database", "where": where, "columns": columns}
-        server_id = self._send("transact", ["_Server", select])
-        schema_id = self._send("get_schema", [self.database])
-        rows = self._receive_result(server_id)[0].get("rows")
+        rows = self._receive_result(self._send("transact", ["_Server", select]))[0].get("rows")
         if not rows:
             raise UsageError(f"{self.remote}: the server has no database {self.database}")
-        self.schema = self._receive_result(schema_id)
         if rows[0]["model"] != "clustered":
             return True
         return bool(rows[0]["connected"] and (rows[0]["leader"] or not self._leader_only))
