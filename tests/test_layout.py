@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,13 +37,14 @@ def test_imports_are_relative_and_sizes_kept(path: Path) -> None:
 def test_wheel_has_every_package_and_schema(tmp_path: Path) -> None:
     command = [sys.executable, "setup.py", "-q", "egg_info", "--egg-base", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, stderr=subprocess.DEVNULL)
-    listed = (tmp_path / "ovnsvc.egg-info" / "SOURCES.txt").read_text().splitlines()
+    sources = (tmp_path / "ovnsvc.egg-info" / "SOURCES.txt").read_text().splitlines()
+    listed = {os.path.normpath(source) for source in sources}
     wanted = {
         str(path.relative_to(ROOT))
         for path in SOURCES
         if path.relative_to(ROOT).parts[0] not in ("tests", "utilities")
     }
-    assert wanted <= set(listed)
+    assert wanted <= listed
     entry_points = configparser.ConfigParser()
     entry_points.read(tmp_path / "ovnsvc.egg-info" / "entry_points.txt")
     scripts = set(entry_points["console_scripts"])
