@@ -71,6 +71,7 @@ Part = Callable[[Lab, int], Iterator[Figure]]
 def run_commands(lab: Lab, runs: int) -> Iterator[Figure]:
     """svcctl against ovn-nbctl: the whole time of a command, its start included."""
     environment = {**os.environ, **format_environment(lab)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # not what an operator's shell has
     times: dict[int, tuple[list[float], list[float]]] = {
         number: ([], []) for number in range(len(COMMANDS))
     }
