@@ -197,6 +197,24 @@ def test_changed_algorithm_is_renegotiated(tunnel: Rig) -> None:
     tunnel.wait_tunnel(A, "up")
 
 
+def test_change_of_who_initiates_keeps_the_tunnel(tunnel: Rig) -> None:
+    since = tunnel.tunnel(A)["since"]
+    tunnel.bind(A, connect(A, B, initiate=False, dpd_interval_s=20))
+    tunnel.wait_running(A)
+    assert " 0% packet loss" in ping(tunnel)
+    assert tunnel.tunnel(A)["since"] == since
+    log = (tunnel.directory / "log" / f"{A.name}.log").read_text()
+    assert len(re.findall(r"IKE_SA \S+ established", log)) == 1
+
+
+def test_changed_secret_is_used(tunnel: Rig) -> None:
+    tunnel.bind(A, connect(A, B), psk="new")
+    tunnel.wait_tunnel(A, "connecting", "authentication failed")
+    tunnel.bind(B, connect(B, A, initiate=False), psk="new")
+    tunnel.wait_tunnel(A, "up")
+    assert " 0% packet loss" in ping(tunnel)
+
+
 def test_ikev1_with_several_subnets(rig: Rig) -> None:
     more = [A.subnet, "10.1.0.0/24"]
     rig.bind(A, connect(A, B, ike_version=1, local_subnets=more))

@@ -54,6 +54,8 @@ class DirectoryDriver:
                 shutil.rmtree(find_directory(container))
         except OSError as error:
             raise HostError(f"the state directory cannot be removed: {error}") from error
+        with contextlib.suppress(OSError):  # while another container has its own there
+            os.rmdir(find_root())
         return True
 
 

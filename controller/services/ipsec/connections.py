@@ -121,6 +121,20 @@ def format_connection(connection: Connection) -> dict[str, Any]:
     return {connection.id: message}
 
 
+def format_negotiated(connection: Connection) -> dict[str, Any]:
+    """Returns the part of a connection that SAs depend on: who, with what, for which subnets.
+
+    A change of the rest, such as lifetimes and who initiates, leaves SAs as they are.
+    """
+    return {
+        "version": connection.ike_version,
+        "addresses": [connection.local_address, connection.peer_address],
+        "identities": [connection.local_id, connection.peer_id],
+        "proposals": [connection.ike_proposal, connection.esp_proposal],
+        "selectors": find_children(connection),
+    }
+
+
 def format_secret(connection: Connection, psk: str) -> dict[str, Any]:
     """Returns the message of vici's load-shared; it must not be logged."""
     return {

@@ -41,6 +41,7 @@ _STABLE_MS = 60_000
 _MAX_BACKOFF_MS = 30_000
 _ERROR_AFTER_DEATHS = 4
 _DEAF_LIMIT = 2
+_RUNS = "charon runs and has its configuration"
 
 
 class Gateway:
@@ -112,7 +113,7 @@ class Gateway:
         if not self._known and self._problem is None:
             return base.Status(base.UNKNOWN, "")
         code = base.RUNNING if self._channel is not None and reached else base.STARTING
-        message = self._message or ("" if code == base.RUNNING else "charon is starting")
+        message = self._message or (_RUNS if code == base.RUNNING else "charon is starting")
         if self._problem is not None:
             code, message = base.ERROR, self._problem
         elif self._loader.problem is not None:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import astuple, dataclass
 
 import ovs.vlog
 
@@ -18,11 +19,25 @@ from ....lib.errors import ConfigError
 from ...order import Daemon
 from ..base import Place
 from . import charon
-from .connections import Connection, Settings, format_connection, format_secret
+from .connections import (
+    Connection,
+    Settings,
+    format_connection,
+    format_negotiated,
+    format_secret,
+)
 from .tunnels import Tunnels
 from .vici import Channel, Reply, text
 
 vlog = ovs.vlog.Vlog("ipsec")
+
+
+@dataclass(frozen=True, slots=True)
+class _Digest:
+    """Of what charon is given, and of the part of it that SAs depend on."""
+
+    given: str
+    negotiated: str
 
 
 class Loader:
@@ -33,9 +48,9 @@ class Loader:
         self._tunnels = tunnels
         self._connections: dict[str, Connection] = {}
         self._sealed: dict[str, str] = {}
-        self._digests: dict[str, str] = {}
+        self._digests: dict[str, _Digest] = {}
         self._generation = 0
-        self._loaded: dict[str, str] = {}
+        self._loaded: dict[str, _Digest] = {}
         self._present: set[str] | None = None
         self._keys: set[str] | None = None
         self._pending = 0
@@ -58,8 +73,10 @@ class Loader:
     def remember(self) -> None:
         """Reads what the charon that was taken over has been given."""
         path = charon.find_loaded_path(self._place)
-        with contextlib.suppress(OSError, ValueError), open(path, encoding="ascii") as file:
-            self._loaded = dict(json.load(file))
+        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+            with open(path, encoding="ascii") as file:
+                recorded = json.load(file)
+            self._loaded = {name: _Digest(*each) for name, each in recorded.items()}
 
     def forget(self) -> None:
         """Notes that charon has ended."""
@@ -127,8 +144,8 @@ class Loader:
                 self._refuse(name, str(error))
                 continue
             yield "load-shared", format_secret(connection, psk), self._answered
-            changed = name in self._present
             digest = self._digests[name]
+            changed = name in self._present and digest.negotiated != self._find_negotiated(name)
             yield "load-conn", format_connection(connection), self._loaded_as(name, digest)
             if changed:
                 # What was negotiated with the old configuration must not stay.
@@ -166,7 +183,11 @@ class Loader:
 
         return note
 
-    def _loaded_as(self, name: str, digest: str) -> Callable[[Reply], None]:
+    def _find_negotiated(self, name: str) -> str | None:
+        loaded = self._loaded.get(name)
+        return loaded.negotiated if loaded else None
+
+    def _loaded_as(self, name: str, digest: _Digest) -> Callable[[Reply], None]:
         def note(reply: Reply) -> None:
             self._pending -= 1
             if reply.error is not None:
@@ -187,7 +208,7 @@ class Loader:
     def _record(self) -> None:
         path = charon.find_loaded_path(self._place)
         with open(f"{path}.new", "w", encoding="ascii") as file:
-            json.dump(self._loaded, file)
+            json.dump({name: astuple(each) for name, each in self._loaded.items()}, file)
         os.replace(f"{path}.new", path)
 
 
@@ -195,7 +216,13 @@ def _terminate(name: str) -> dict[str, object]:
     return {"ike": name, "timeout": -1, "force": "yes"}
 
 
-def _digest(connection: Connection, sealed: str) -> str:
-    """Returns a digest of what charon is given; the name that people see is no part of it."""
-    content = json.dumps([format_connection(connection), sealed], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()
+def _digest(connection: Connection, sealed: str) -> _Digest:
+    """Returns the digests; the name that people see is no part of them."""
+    return _Digest(
+        _hash([format_connection(connection), sealed]),
+        _hash([format_negotiated(connection), sealed]),
+    )
+
+
+def _hash(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
