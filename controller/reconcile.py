@@ -17,7 +17,7 @@ from ..lib.errors import ConfigError, HostError, TransientError
 from ..lib.loop import monotonic_ms
 from .desired import Container, Problem, Wanted
 from .host import Host
-from .order import DEPENDENTS, ORDER, Daemon, Kind
+from .order import DEPENDENTS, ORDER, Kind
 
 vlog = ovs.vlog.Vlog("reconcile")
 
@@ -139,8 +139,3 @@ class Reconciler:
         if before is None or before.sentence != sentence:
             vlog.warn(f"{name}: {sentence}")
         return ""
-
-
-def is_daemon_applied(host: Host, wanted: Container) -> bool:
-    """Returns whether the last pass got as far as the container's programs."""
-    return host[Daemon].read(wanted.name) == wanted.resources[Daemon]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -250,6 +250,38 @@ def test_removal_without_the_mark_of_a_service(tunnel: Rig) -> None:
         tunnel.unbind(side)
     tunnel.start_controller()
     wait_until(lambda: not tunnel.find_leftovers(), "everything to be gone")
+
+
+def test_killed_at_any_moment(rig: Rig) -> None:
+    """Whatever svc-controller was doing when it died, the next one gets it done."""
+    for moment in range(8):
+        rig.bind(A, connect(A, NOWHERE))
+        die_later(rig, moment)
+        rig.unbind(A)
+        die_later(rig, moment)
+    rig.bind(A, connect(A, NOWHERE))
+    rig.wait_running(A)
+    assert len(rig.find_charons()) == 1
+    rig.unbind(A)
+    wait_until(lambda: not rig.find_leftovers(), "everything to be gone")
+
+
+def die_later(rig: Rig, moment: int) -> None:
+    """Kills svc-controller when it has done 'moment' more of the host's visible steps."""
+    steps: tuple[Callable[[], object], ...] = (
+        lambda: True,
+        (rig.directory / "containers" / A.name).exists,
+        lambda: A.name in rig.run("ip", "netns"),
+        lambda: A.name in rig.run("ip", "link"),
+        lambda: rig.ovs.rows("Port"),
+        (rig.directory / "containers" / A.name / "ruleset.nft").exists,
+        (rig.directory / "containers" / A.name / "charon.pid").exists,
+        (rig.directory / "containers" / A.name / "loaded.json").exists,
+    )
+    wanted = bool(rig.sb.rows("Container_Binding"))
+    wait_until(lambda: moment == 0 or bool(steps[moment]()) == wanted, f"step {moment}")
+    rig.end_controller()
+    rig.start_controller()
 
 
 def test_stranger_is_left_alone(rig: Rig) -> None:

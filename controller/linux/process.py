@@ -141,15 +141,6 @@ def find_strays(program: str, environment: str) -> list[Daemon]:
     return found
 
 
-def find_residents(inode: int) -> set[int]:
-    """Returns the processes in the namespace with that inode number."""
-    found = set()
-    for entry in os.listdir("/proc"):
-        if entry.isdecimal() and _find_namespace(int(entry)) == inode:
-            found.add(int(entry))
-    return found
-
-
 def find_start_time(pid: int) -> int | None:
     """Returns the start time of a process in clock ticks since boot (proc(5), field 22)."""
     try:

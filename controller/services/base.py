@@ -33,7 +33,6 @@ clock_ms = monotonic_ms
 UNKNOWN = ""
 STARTING = "starting"
 RUNNING = "running"
-STOPPED = "stopped"
 ERROR = "error"
 
 
