@@ -16,7 +16,7 @@ from ...utilities.lab.main import format_environment
 from ...utilities.lab.state import Lab
 from ..ovsdb import request, wait_until
 
-DIRECTORY = "/run/ovnsvc-test"
+DIRECTORY = f"/run/ovnsvc-test-{os.getpid()}"
 SITE = "venus"
 SITE_LAN = "venus-lan"
 SITE_ADDRESS = "1.0.0.3"
@@ -203,7 +203,8 @@ class Operator:
 
     def _look_at(self, host: Host) -> dict[str, Any]:
         ports = host.run("ovs-vsctl", "--bare", "--columns=name", "list", "Interface")
-        files = "find /run/ovnsvc /var/lib/ovnsvc /var/log/ovnsvc /etc/ovnsvc | sort"
+        # Directories that are there once the first container was, and empty, are no trace of it.
+        files = "find /run/ovnsvc /var/lib/ovnsvc /var/log/ovnsvc /etc/ovnsvc ! -type d | sort"
         names = "cat /proc/[0-9]*/comm 2>/dev/null | sort"
         return {
             "namespaces": sorted(host.run("ip", "netns", "list").split()),

@@ -59,7 +59,10 @@ def _wait_same(operator: Operator, before: dict[str, Any]) -> None:
     try:
         operator.wait(lambda: operator.snapshot() == before, "everything as before", 15)
     except AssertionError:
-        assert operator.snapshot() == before
+        after = operator.snapshot()
+        for what, was in before.items():
+            for part, there in was.items():
+                assert (what, part, after[what][part]) == (what, part, there)
 
 
 def _restart_controller(operator: Operator, name: str) -> None:
