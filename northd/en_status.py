@@ -74,7 +74,9 @@ def run_services(
         if plan.chassis.get(tunnel.container) == tunnel.chassis
     }
     desired: list[Desired] = []
-    for row in services.values():
+    told: set[UUID] = set()
+    # The first by name speaks for a connection that two of them have.
+    for row in sorted(services.values(), key=lambda row: (row.name, row.uuid)):
         service = served.get(row.uuid)
         container = containers.get(make_name(service.router)) if service else None
         members = [connections[uuid] for uuid in row.connections if uuid in connections]
@@ -85,7 +87,9 @@ def run_services(
                 problem = f"its VPN service has a problem: {verdict.problems[row.uuid]}"
             state = _connection_status(row, member, problem, container, seen.get(str(member.uuid)))
             states.append((member, *state))
-            desired.append(_status(nb.IPsecConnection, member.uuid, *state))
+            if member.uuid not in told:
+                told.add(member.uuid)
+                desired.append(_status(nb.IPsecConnection, member.uuid, *state))
         verdict_on_row = _service_status(row, service, verdict.problems.get(row.uuid), states)
         desired.append(_status(nb.VPNService, row.uuid, *verdict_on_row))
     return tuple(desired)

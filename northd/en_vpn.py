@@ -13,10 +13,11 @@ from __future__ import annotations
 import functools
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from ..lib import nb, vpn
+from ..lib.addresses import quote
 from . import en_router
 from .en_router import Router
 
@@ -77,11 +78,14 @@ def run(
     problems: dict[UUID, str] = {}
     guards: list[Guard] = []
     by_router: dict[UUID, list[tuple[nb.VPNService, Connection]]] = {}
+    owners = _find_owners(services.values(), problems)
     placed = _place_services(services.values(), routers, problems)
     for service, router in placed:
         members = _find_members(service, connections, ike_policies, ipsec_policies)
         guards.extend(_guard(service, router, members))
         for each in members:
+            if owners[each.row.uuid] is not service:
+                continue
             problem = _problem(each, service, router)
             if problem is not None:
                 problems[each.row.uuid] = problem
@@ -94,7 +98,21 @@ def run(
         for service, router in placed
         if service.uuid not in problems
     ]
-    return VPN(tuple(good), tuple(guards), problems)
+    return VPN(tuple(good), _merge(guards), problems)
+
+
+def _find_owners(
+    rows: Iterable[nb.VPNService], problems: dict[UUID, str]
+) -> dict[UUID, nb.VPNService]:
+    """Returns the service of each connection, and notes services that take another's."""
+    owners: dict[UUID, nb.VPNService] = {}
+    for row in sorted(rows, key=lambda row: (row.name, row.uuid)):
+        for uuid in row.connections:
+            owner = owners.setdefault(uuid, row)
+            if owner is not row:
+                name = quote(owner.name)
+                problems[row.uuid] = f"a connection of it belongs to VPN service {name} already"
+    return owners
 
 
 def _find_members(
@@ -152,7 +170,7 @@ def _place_services(
     owners: dict[str, tuple[UUID, str]] = {}
     placed = []
     for row in sorted(rows, key=lambda row: (row.name, row.uuid)):
-        problem = _service_problem(row)
+        problem = _service_problem(row) or problems.get(row.uuid)
         found = names.get(row.router, [])
         if len(found) == 1:
             placed.append((row, found[0]))
@@ -177,7 +195,10 @@ def _claim(
     for address in row.external_ips:
         owner = owners.get(address)
         if owner is not None and owner[0] != router.uuid:
-            return f"external address {address} is used by {owner[1]} on another router"
+            return (
+                f"external address {address} is already used by VPN service"
+                f" {quote(owner[1])} on another router"
+            )
     for address in row.external_ips:
         owners.setdefault(address, (router.uuid, row.name))
     return None
@@ -269,3 +290,14 @@ def _guard_one(
         tuple(str(network) for network in local),
         tuple(str(network) for network in peers),
     )
+
+
+def _merge(guards: Iterable[Guard]) -> tuple[Guard, ...]:
+    """Returns one guard for each connection on a router, since rules are named after it."""
+    merged: dict[tuple[UUID, UUID], Guard] = {}
+    for guard in guards:
+        first = merged.setdefault((guard.router, guard.connection), guard)
+        if first is not guard:
+            subnets = tuple(sorted({*first.local_subnets, *guard.local_subnets}))
+            merged[guard.router, guard.connection] = replace(first, local_subnets=subnets)
+    return tuple(merged.values())
