@@ -86,6 +86,7 @@ class Operator:
         self.svcctl("--all", "destroy", "VPN_Service", "--", "--all", "destroy", "Container_Group")
         self.wait_whole()
         self.wait(lambda: not self.rows("SVC_Northbound", "Service_Container"), "no container")
+        self.svcctl("--wait=hv", "sync")
 
     def wait_whole(self) -> None:
         """Starts what is dead and waits until every chassis is alive."""
