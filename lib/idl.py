@@ -1,4 +1,4 @@
-"""The one module that meets ovs.db.idl: a session with one database.
+"""A session with one database, on ovs.db.idl.
 
 A session keeps a replica of some tables as frozen rows (rows.py), says which
 tables changed, and commits planned changes (delta.py) in the background, one
@@ -24,7 +24,8 @@ import ovs.poller
 import ovs.timeval
 import ovs.vlog
 
-from .delta import Change, Delete, Insert, Parent, Ref, SetKeys, Update, Verify
+from . import transaction
+from .delta import Change
 from .rows import Row, find_columns, from_datum
 
 vlog = ovs.vlog.Vlog("idl")
@@ -220,9 +221,7 @@ class Session:
         assert self._txn is None
         if not changes:
             return
-        self._txn = ovs.db.idl.Transaction(self._idl)
-        self._txn.add_comment(comment)
-        self._fill(changes)
+        self._txn = transaction.make(self._idl, changes, comment)
         self._finish_commit()
 
     def take_outcome(self) -> str | None:
@@ -232,20 +231,6 @@ class Session:
         """
         outcome, self._outcome = self._outcome, None
         return outcome
-
-    def commit_block(self, changes: Sequence[Change], comment: str) -> bool:
-        """As commit(), and returns whether it succeeded, once that is known."""
-        assert self._idl is not None
-        assert self._txn is None
-        self._txn = ovs.db.idl.Transaction(self._idl)
-        self._txn.add_comment(comment)
-        self._fill(changes)
-        status = self._txn.commit_block()
-        txn, self._txn = self._txn, None
-        if status not in (txn.SUCCESS, txn.UNCHANGED):
-            vlog.warn(f"{self.database}: {comment}: {txn.status_to_string(status)}")
-            return False
-        return True
 
     # -- helpers, in the order they are called ------------------------------
 
@@ -315,77 +300,6 @@ class Session:
             vlog.dbg(f"{self.database}: transaction lost a race, computing again")
         else:
             vlog.info(f"{self.database}: {txn.status_to_string(status)}")
-
-    def _fill(self, changes: Sequence[Change]) -> None:
-        """Writes 'changes' into the open transaction."""
-        inserted: dict[tuple[str, Any], Any] = {}
-        for change in changes:
-            if isinstance(change, Insert):
-                table = self._idl_tables[change.table]
-                inserted[change.table, change.key] = self._txn.insert(table)
-        for change in changes:
-            if isinstance(change, Insert):
-                row = inserted[change.table, change.key]
-                self._set(row, change.columns, inserted)
-                self._attach(row, change.parent, inserted)
-            else:
-                self._change_row(change, inserted)
-
-    @property
-    def _idl_tables(self) -> Any:
-        assert self._idl is not None
-        return self._idl.tables
-
-    def _change_row(
-        self, change: Update | Delete | Verify | SetKeys, inserted: Mapping[tuple[str, Any], Any]
-    ) -> None:
-        row = self._idl_tables[change.table].rows.get(change.uuid)
-        if row is None:
-            return
-        if isinstance(change, Update):
-            self._set(row, change.columns, inserted)
-        elif isinstance(change, Verify):
-            row.verify(change.column)
-        elif isinstance(change, SetKeys):
-            for key, value in change.keys.items():
-                row.setkey(change.column, key, value)
-        elif change.parent is None:
-            row.delete()
-        else:
-            assert isinstance(change.parent.row, UUID)
-            parent = self._idl_tables[change.parent.table].rows.get(change.parent.row)
-            if parent is not None:
-                parent.delvalue(change.parent.column, row)
-
-    def _set(
-        self, row: Any, columns: Mapping[str, Any], inserted: Mapping[tuple[str, Any], Any]
-    ) -> None:
-        for name, value in columns.items():
-            setattr(row, name, self._to_idl(row, name, value, inserted))
-
-    def _to_idl(
-        self, row: Any, column: str, value: Any, inserted: Mapping[tuple[str, Any], Any]
-    ) -> Any:
-        """Returns 'value' as the IDL wants it: lists for sets, rows for references."""
-        if isinstance(value, Ref):
-            return inserted[value.table, value.key]
-        if isinstance(value, UUID):
-            table = self._idl_tables[row._table.name].columns[column].type.key.ref_table_name
-            return self._idl_tables[table].rows[value] if table else value
-        if isinstance(value, tuple):
-            return [self._to_idl(row, column, each, inserted) for each in value]
-        return [] if value is None else value
-
-    def _attach(
-        self, row: Any, parent: Parent | None, inserted: Mapping[tuple[str, Any], Any]
-    ) -> None:
-        if parent is None:
-            return
-        if isinstance(parent.row, Ref):
-            holder = inserted[parent.row.table, parent.row.key]
-        else:
-            holder = self._idl_tables[parent.table].rows[parent.row]
-        holder.addvalue(parent.column, row)
 
 
 def _copy(schema: Mapping[str, Any]) -> dict[str, Any]:
