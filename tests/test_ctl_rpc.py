@@ -23,7 +23,7 @@ class Server:
         self._process = subprocess.Popen(words, cwd=directory)
 
     def is_connected(self) -> bool:
-        return self.socket.exists() and bool(self._state()["connected"])
+        return bool(self._state()["connected"])
 
     def is_leader(self) -> bool:
         return bool(self._state()["leader"])
@@ -34,9 +34,14 @@ class Server:
 
     def _state(self) -> dict[str, Any]:
         select = {"op": "select", "table": "Database", "where": [["name", "==", "SVC_Northbound"]]}
-        [result] = request(self.socket, "transact", ["_Server", select])
+        nothing = {"connected": False, "leader": False}
+        try:
+            [result] = request(self.socket, "transact", ["_Server", select])
+        except OSError:
+            # No socket yet, or one on which the server does not listen yet.
+            return nothing
         rows: list[dict[str, Any]] = result["rows"]
-        return rows[0] if rows else {"connected": False, "leader": False}
+        return rows[0] if rows else nothing
 
 
 def test_no_database(svcctl: Svcctl, databases: Databases, tmp_path: Path) -> None:
@@ -79,6 +84,7 @@ def test_a_cluster_is_reached_through_its_leader(databases: Databases, svcctl: S
     servers = [Server(directory, number) for number in (1, 2)]
     try:
         wait_until(lambda: all(server.is_connected() for server in servers), "the cluster")
+        wait_until(lambda: any(server.is_leader() for server in servers), "a leader")
         follower, leader = sorted(servers, key=Server.is_leader)
         both = f"--db={follower.remote},{leader.remote}"
         svcctl.good("--no-shuffle-remotes", both, "group-add", "g")
