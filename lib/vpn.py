@@ -10,7 +10,7 @@ itself: its own row says that.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from uuid import UUID
 
 from . import nb
@@ -150,22 +150,32 @@ def service_problem(service: nb.VPNService) -> str | None:
     return name_problem(service.name)
 
 
-def service_sibling_problems(services: Iterable[nb.VPNService]) -> dict[UUID, str]:
+def service_sibling_problems(
+    services: Iterable[nb.VPNService], find_router: Callable[[str], Hashable] = str
+) -> dict[UUID, str]:
     """Returns, by the service that has it, what is wrong between services.
 
-    Services of one router share its container and may share an address.  Of
-    two that contend the first in the order of name and UUID is fine.
+    'services' are those that have no problem of their own.  'find_router' tells
+    what the text in 'router' stands for, since a router has a name and a UUID.
+    Services of one router share its container and may share an address.  Of two
+    that contend the first in the order of name and UUID is fine.
     """
     problems: dict[UUID, str] = {}
-    owners: dict[str, nb.VPNService] = {}
+    owners: dict[str, tuple[Hashable, str]] = {}
     for service in sorted(services, key=lambda each: (each.name, each.uuid)):
-        for text in service.external_ips:
-            owner = owners.setdefault(_canonical_address(text), service)
-            if owner.router != service.router:
+        router = find_router(service.router)
+        addresses = {text: _canonical_address(text) for text in service.external_ips}
+        for text, address in addresses.items():
+            owner, name = owners.get(address, (router, ""))
+            if owner != router:
                 problems[service.uuid] = (
-                    f"external address {text} is already used by VPN service {quote(owner.name)}"
+                    f"external address {text} is already used by VPN service {quote(name)}"
                     " on another router"
                 )
+                break
+        else:
+            for address in addresses.values():
+                owners.setdefault(address, (router, service.name))
     return problems
 
 

@@ -234,6 +234,8 @@ def test_an_external_address_belongs_to_one_router() -> None:
     }
     assert not vpn.service_sibling_problems([SERVICE, replace(other, external_ips=("1.0.0.2",))])
     assert not vpn.service_sibling_problems([SERVICE, replace(other, router=SERVICE.router)])
+    both_names = {SERVICE.router: 1, other.router: 1}
+    assert not vpn.service_sibling_problems([SERVICE, other], both_names.__getitem__)
 
 
 @pytest.mark.parametrize(
