@@ -10,7 +10,7 @@ from .command import Context
 from .lookup import check_chassis, read_southbound
 from .replica import Row
 from .table import Table
-from .values import parse_atom
+from .values import make_complaint, parse_atom
 
 TABLE = "Chassis"
 
@@ -68,7 +68,7 @@ def _set_number(context: Context, column: str) -> None:
     try:
         number = parse_atom(text, base, context.symbols.resolve)
     except UsageError as error:
-        raise UsageError(f"{quote(name)}: {error}") from None
+        raise make_complaint(quote(name), error) from None
     _get(context).set_atom(column, number)
 
 

@@ -15,8 +15,8 @@ _SHOW = "VPN_Service IPsec_Connection Container_Group Service_Container"
 _STATUS = "SVC_Global VPN_Service IPsec_Connection Service_Container"
 _POLICY = "[COLUMN=VALUE].."
 _CONN_OPTIONS = (
-    "--may-exist --psk-file= --psk= --cert= --peer-id= --local-id= --ike-policy= --ipsec-policy= "
-    "--initiator= --mtu= --dpd-action= --dpd-interval= --dpd-timeout="
+    "--psk-file= --psk= --cert= --peer-id= --local-id= --ike-policy= --ipsec-policy= "
+    "--initiator= --mtu= --dpd-action= --dpd-interval= --dpd-timeout= --enabled="
 )
 
 SECTIONS = (
@@ -47,7 +47,15 @@ SECTIONS = (
                 "VPN CONN PEER_ADDRESS PEER_SUBNET[,..]",
                 "connection.add",
                 _CONN,
-                _CONN_OPTIONS,
+                f"--may-exist {_CONN_OPTIONS}",
+                changes=True,
+            ),
+            Command(
+                "conn-set",
+                "VPN CONN",
+                "connection.set_columns",
+                _CONN,
+                f"--peer-address= --peer-subnets= {_CONN_OPTIONS}",
                 changes=True,
             ),
             Command(

@@ -9,31 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..lib.addresses import quote
 from ..lib.errors import UsageError
 from .command import Context
-from .rpc import ConnectionLost
-from .values import is_uuid
+from .rpc import Client, ConnectionLost
 
 _OVN_NORTHBOUND = "OVN_Northbound"
 _SOUTHBOUND = "SVC_Southbound"
 
 
-def check_router(context: Context, router: str) -> None:
-    """Raises UsageError if OVN has no logical router with this name or UUID, or several."""
-    if context.settings.has("no-check"):
-        return
-    conditions: list[Any] = [["name", "==", router]]
-    if is_uuid(router):
-        conditions.append(["_uuid", "==", ["uuid", router.lower()]])
-    select = {"op": "select", "table": "Logical_Router", "columns": ["_uuid"]}
-    operations = [{**select, "where": [condition]} for condition in conditions]
-    remotes = context.settings.ovn_db
-    results = _ask(context, remotes, _OVN_NORTHBOUND, operations, f"router {router}")
-    found = [row for result in results for row in result["rows"]]
-    if not found:
-        raise UsageError(f"{router}: OVN has no router with this name or UUID")
-    if len(found) > 1:
-        raise UsageError(f"{router}: OVN has {len(found)} routers with this name; use a UUID")
+def open_ovn(context: Context, subject: str) -> Client:
+    """Returns a connection to OVN's northbound, where 'subject' is to be looked up."""
+    return _open(context, context.settings.ovn_db, _OVN_NORTHBOUND, subject)
 
 
 def check_chassis(context: Context, names: Iterable[str]) -> None:
@@ -43,10 +30,14 @@ def check_chassis(context: Context, names: Iterable[str]) -> None:
         return
     select = {"op": "select", "table": "Chassis", "columns": ["name"]}
     operations = [{**select, "where": [["name", "==", name]]} for name in unknown]
-    remotes = context.settings.sb_db
-    results = _ask(context, remotes, _SOUTHBOUND, operations, f"chassis {unknown[0]}")
-    for name, result in zip(unknown, results, strict=True):
-        if not result["rows"]:
+    subject = f"chassis {quote(unknown[0])}"
+    client = _open(context, context.settings.sb_db, _SOUTHBOUND, subject)
+    try:
+        found = {row["name"] for row in ask(client, operations, subject)}
+    finally:
+        client.close()
+    for name in unknown:
+        if name not in found:
             raise UsageError(f"{name}: chassis not found in the southbound")
 
 
@@ -62,19 +53,24 @@ def read_southbound(context: Context, tables: Iterable[str]) -> dict[str, list[d
     return {name: each["rows"] for name, each in zip(names, results, strict=True)}
 
 
-def _ask(
-    context: Context, remotes: str, database: str, operations: list[Any], subject: str
-) -> list[Any]:
+def ask(client: Client, operations: list[Any], subject: str) -> list[dict[str, Any]]:
+    """Returns the rows that all of 'operations' select."""
     try:
-        client = context.connect(remotes, database)
-        try:
-            results = client.transact(operations)
-        finally:
-            client.close()
+        results = client.transact(operations)
     except ConnectionLost as error:
-        problem = f"{subject} cannot be looked up (--no-check omits that): {error}"
-        raise UsageError(problem) from None
+        raise _fail(subject, error) from None
     for result in results:
         if "rows" not in result:
             raise UsageError(f"{subject} cannot be looked up: {result.get('error', 'no answer')}")
-    return results
+    return [row for result in results for row in result["rows"]]
+
+
+def _open(context: Context, remotes: str, database: str, subject: str) -> Client:
+    try:
+        return context.connect(remotes, database)
+    except ConnectionLost as error:
+        raise _fail(subject, error) from None
+
+
+def _fail(subject: str, error: ConnectionLost) -> UsageError:
+    return UsageError(f"{subject} cannot be looked up (--no-check omits that): {error}")

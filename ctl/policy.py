@@ -12,7 +12,7 @@ from .conditions import parse_assignment
 from .records import find_row
 from .replica import Row
 from .table import Cell, Table
-from .values import parse_datum
+from .values import make_complaint, parse_datum
 
 _IKE = ("IKE_Policy", "IKE policy", "ike_policy")
 _IPSEC = ("IPsec_Policy", "IPsec policy", "ipsec_policy")
@@ -64,7 +64,7 @@ def _add(context: Context, table: str, noun: str) -> Row | None:
         try:
             columns[place.column.name] = parse_datum(value, place.column, context.symbols.resolve)
         except UsageError as error:
-            raise UsageError(f"{quote(name)}: {place.column.name}: {error}") from None
+            raise make_complaint(f"{quote(name)}: {place.column.name}", error) from None
     row = context.replica.find(table, "name", name)
     if row is None:
         row = context.replica.insert(table)

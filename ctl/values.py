@@ -25,6 +25,7 @@ Datum = tuple[Atom, ...] | dict[Atom, Atom]
 _DELIMITERS = ":=, []{}!<>"
 _HEX = frozenset("0123456789abcdefABCDEF")
 _LONGEST_INTEGER = 20
+_VIOLATION = "constraint violation: "
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 _ZEROES: dict[str, Atom] = {"integer": 0, "real": 0.0, "boolean": False, "string": ""}
@@ -93,6 +94,11 @@ def parse_atom(text: str, base: Base, resolve: Resolve) -> Atom:
     atom = _parse_unconstrained(text, base, resolve)
     _check(atom, base)
     return atom
+
+
+def make_complaint(subject: str, error: UsageError) -> UsageError:
+    """Returns what is wrong with the value of 'subject', without the database's own words."""
+    return UsageError(f"{subject}: {str(error).removeprefix(_VIOLATION)}")
 
 
 def take_token(text: str, start: int) -> tuple[str, int]:
@@ -214,22 +220,18 @@ def _check(atom: Atom, base: Base) -> None:
     if base.choices is not None and atom not in base.choices:
         allowed = ", ".join(format_atom(choice, base) for choice in sorted(base.choices))
         shown = format_atom(atom, base, bare=True)
-        raise UsageError(
-            f"constraint violation: {shown} is not one of the allowed values ([{allowed}])"
-        )
+        raise UsageError(f"{_VIOLATION}{shown} is not one of the allowed values ([{allowed}])")
     low, high = base.minimum, base.maximum
     if isinstance(atom, str) or base.type == "boolean":
         return
     if low is not None and high is not None and not low <= atom <= high:
         raise UsageError(
-            f"constraint violation: {atom} is not in the valid range {low} to {high} (inclusive)"
+            f"{_VIOLATION}{atom} is not in the valid range {low} to {high} (inclusive)"
         )
     if low is not None and atom < low:
-        raise UsageError(f"constraint violation: {atom} is less than minimum allowed value {low}")
+        raise UsageError(f"{_VIOLATION}{atom} is less than minimum allowed value {low}")
     if high is not None and atom > high:
-        raise UsageError(
-            f"constraint violation: {atom} is greater than maximum allowed value {high}"
-        )
+        raise UsageError(f"{_VIOLATION}{atom} is greater than maximum allowed value {high}")
 
 
 def _skip_spaces(text: str, position: int) -> int:

@@ -7,12 +7,13 @@ from dataclasses import replace
 from uuid import UUID
 
 from ..lib import nb, vpn
+from ..lib import router as routers
 from ..lib.addresses import parse_address, parse_subnet, quote
 from ..lib.errors import UsageError
 from .command import Context
-from .lookup import check_router
 from .records import find_row, get_named
 from .replica import Row
+from .router import find_routers, make_resolver
 from .table import Table
 from .values import Datum
 
@@ -44,7 +45,9 @@ def add(context: Context) -> None:
         status=None,
         status_message="",
     )
-    _check(context, service)
+    problem = vpn.service_problem(service)
+    if problem is not None:
+        raise UsageError(f"{quote(name)}: {problem}")
     columns = {
         "name": (name,),
         "router": (router,),
@@ -56,7 +59,9 @@ def add(context: Context) -> None:
     if row is not None:
         _check_same(context, row, columns)
         return
-    check_router(context, router)
+    problem = _find_problem(context, service)
+    if problem is not None:
+        raise UsageError(f"{quote(name)}: {problem}")
     row = context.replica.insert(TABLE)
     for column, datum in columns.items():
         row.set(column, datum)
@@ -132,15 +137,22 @@ def _find_group(context: Context) -> Row | None:
     return get_named(context.replica, "Container_Group", name, "group")
 
 
-def _check(context: Context, service: nb.VPNService) -> None:
-    problem = vpn.service_problem(service)
-    if problem is None:
-        rows = context.replica.rows(TABLE).values()
-        others = [make_service(row) for row in rows if row.uuid != str(service.uuid)]
-        last = replace(service, name=make_last(service.name))
-        problem = vpn.service_sibling_problems([*others, last]).get(service.uuid)
-    if problem is not None:
-        raise UsageError(f"{quote(service.name)}: {problem}")
+def _find_problem(context: Context, service: nb.VPNService) -> str | None:
+    """Returns what is wrong between a new service and its router, or other services."""
+    router = None
+    if not context.settings.has("no-check"):
+        found = find_routers(context, service.router)
+        problem = routers.name_problem(service.router, len(found))
+        if problem is not None:
+            return problem
+        router = found[0]
+        problem = routers.service_problem(service, router)
+        if problem is not None:
+            return problem
+    others = map(make_service, context.replica.rows(TABLE).values())
+    good = [each for each in others if vpn.service_problem(each) is None]
+    last = replace(service, name=make_last(service.name))
+    return vpn.service_sibling_problems([*good, last], make_resolver(router)).get(service.uuid)
 
 
 def _check_same(context: Context, row: Row, columns: Mapping[str, Datum]) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..ctl.main import main
 from .ovsdb import Databases
@@ -23,6 +24,25 @@ class Result:
     stdout: str
     stderr: str
     status: int
+
+
+def add_router(databases: Databases, name: str, *networks: str, **columns: Any) -> str:
+    """Adds a router to OVN_Northbound, with a gateway port in 'networks'; returns its UUID."""
+    chassis = {"name": f"{name}-gw-hv1", "chassis_name": "hv1"}
+    port = {
+        "name": f"{name}-gw",
+        "mac": "02:00:00:00:00:01",
+        "networks": ["set", [*(networks or ("1.0.0.2/24",))]],
+        "gateway_chassis": ["named-uuid", "chassis"],
+    }
+    router = {"name": name, "ports": ["named-uuid", "port"], **columns}
+    results = databases.ovn_nb.transact(
+        {"op": "insert", "table": "Gateway_Chassis", "uuid-name": "chassis", "row": chassis},
+        {"op": "insert", "table": "Logical_Router_Port", "uuid-name": "port", "row": port},
+        {"op": "insert", "table": "Logical_Router", "row": router},
+    )
+    uuid: str = results[-1]["uuid"][1]
+    return uuid
 
 
 class Svcctl:

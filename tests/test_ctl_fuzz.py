@@ -15,7 +15,7 @@ from ..ctl.schema import Column
 from ..ctl.values import format_datum, from_json, parse_datum, to_json
 from ..lib.errors import UsageError
 from .ovsdb import Databases
-from .svcctl import Svcctl
+from .svcctl import Svcctl, add_router
 
 TABLES = ("VPN_Service", "IPsec_Connection", "Container_Group", "SVC_Global", "Chassis", "SSL")
 NAMES = ("mercury", "c", "g", "hv1", ".", "@x", "nono", "", "1.0.0.1", "10.0.0.0/8", "-1", "x,y")
@@ -56,7 +56,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Svcctl]:
     """svcctl on databases that all examples share."""
     directory: Path = tmp_path_factory.mktemp("fuzz")
     databases = Databases(directory)
-    databases.ovn_nb.insert("Logical_Router", name="r")
+    add_router(databases, "r")
     databases.sb.insert("Chassis", name="hv1")
     svcctl = Svcctl(databases)
     svcctl.good("group-add", "g", "--", "vpn-add", "mercury", "r", "1.0.0.1", "10.0.0.0/8")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from .ovsdb import Databases
-from .svcctl import Svcctl
+from .svcctl import Svcctl, add_router
 
 ADD_VPN = ("vpn-add", "mercury", "tenant-router", "1.0.0.100", "192.168.1.0/24")
 ADD_CONN = ("conn-add", "mercury", "to-venus", "1.0.0.3", "192.168.2.0/24", "--psk=secret")
@@ -16,8 +16,8 @@ ADD_CONN = ("conn-add", "mercury", "to-venus", "1.0.0.3", "192.168.2.0/24", "--p
 @pytest.fixture
 def cloud(databases: Databases) -> Databases:
     """A router in OVN and two chassis in the southbound."""
-    databases.ovn_nb.insert("Logical_Router", name="tenant-router")
-    databases.ovn_nb.insert("Logical_Router", name="other-router")
+    add_router(databases, "tenant-router")
+    add_router(databases, "other-router")
     for name in ("hv1", "hv2"):
         databases.sb.insert("Chassis", name=name, hostname=f"{name}.cloud", service_types="ipsec")
     return databases
@@ -113,7 +113,7 @@ def test_deleting_leaves_nothing(vpn: Svcctl, databases: Databases) -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        ("vpn-add venus x 1.0.0.101 10.0.0.0/24", "x: OVN has no router with this name or UUID"),
+        ("vpn-add venus x 1.0.0.101 10.0.0.0/24", "venus: router x not found in OVN_Northbound"),
         ("vpn-add venus other-router 1.0.0.101 10.0.0.0", "is not a subnet (as 192.168.1.0/24)"),
         ("vpn-add venus other-router 1.0.0.101 10.0.0.1/24", "did you mean 10.0.0.0/24?"),
         (
@@ -191,21 +191,21 @@ def test_deleting_leaves_nothing(vpn: Svcctl, databases: Databases) -> None:
         ("conn-add mercury c venus 10.9.0.0/24 --psk=x", "peer address: venus is not an IP"),
         ("conn-add mercury c 1.0.0.100 10.9.0.0/24 --psk=x", "service's own external address"),
         ("conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk=x --mtu=1e3", 'c: --mtu: "1e3" is not'),
-        ("conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk=x --mtu=20", "c: --mtu: constraint"),
+        ("conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk=x --mtu=20", "c: --mtu: 20 is not in the"),
         (
             "conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk=x --dpd-timeout=20",
             "c: dpd_timeout (20 s) must be greater than dpd_interval (30 s)",
         ),
         (
             "conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk=x --initiator=both",
-            "c: --initiator: constraint violation: both is not one of the allowed values "
+            "c: --initiator: both is not one of the allowed values "
             "([bi-directional, response-only])",
         ),
-        ("conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk=x --ike-policy=p", "p: ike policy not"),
+        ("conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk=x --ike-policy=p", "p: IKE policy not"),
         ("conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk=x --peer-id=", "c: the peer id is empty"),
         ("conn-del mercury c", "c: connection not found in VPN service mercury"),
         ("conn-del venus c", "venus: VPN service not found"),
-        ("ike-policy-add p lifetime=1", "p: lifetime: constraint violation: 1 is not"),
+        ("ike-policy-add p lifetime=1", "p: lifetime: 1 is not in the valid range"),
         ("ike-policy-add p lifetime=an-hour", 'p: lifetime: "an-hour" is not a valid integer'),
         ("ike-policy-add p cipher=x", "IKE_Policy does not contain a column whose name matches"),
         ("ike-policy-add p name=x", "p: name=x: not a column that can be set here"),
@@ -233,8 +233,8 @@ def test_deleting_leaves_nothing(vpn: Svcctl, databases: Databases) -> None:
         ("chassis-group-del cg", "cg: chassis group not found"),
         ("chassis-set-weight hv9 1", "hv9: chassis not found in the southbound"),
         ("chassis-set-weight hv1 many", 'hv1: "many" is not a valid integer'),
-        ("chassis-set-weight hv1 -1", "hv1: constraint violation: -1 is not in the valid range"),
-        ("chassis-set-limit hv1 -2", "hv1: constraint violation: -2 is not in the valid range"),
+        ("chassis-set-weight hv1 -1", "hv1: -1 is not in the valid range"),
+        ("chassis-set-limit hv1 -2", "hv1: -2 is not in the valid range"),
         ("chassis-set-limit hv1 1.5", 'hv1: "1.5" is not a valid integer'),
         ("chassis-drain hv9", "hv9: chassis not found in the southbound"),
         ("chassis-undrain hv9", "hv9: chassis not found in the southbound"),
@@ -387,7 +387,158 @@ def test_a_router_may_be_named_by_its_uuid(cloud: Databases, svcctl: Svcctl) -> 
     svcctl.good("vpn-add", "a", row["_uuid"][1], "1.0.0.100", "192.168.1.0/24")
     cloud.ovn_nb.insert("Logical_Router", name="tenant-router")
     reason = svcctl.bad("vpn-add", "b", "tenant-router", "1.0.0.101", "192.168.1.0/24")
-    assert reason == "tenant-router: OVN has 2 routers with this name; use a UUID"
+    assert reason == (
+        "b: 2 routers of OVN_Northbound are named tenant-router; give the UUID of one"
+    )
+
+
+def test_what_the_router_cannot_do(vpn: Svcctl, cloud: Databases) -> None:
+    add_router(cloud, "at-home", options=["map", [["chassis", "hv1"]]])
+    add_router(cloud, "forked", "2.0.0.2/24")
+    cloud.ovn_nb.insert("Logical_Router", name="inner")
+    nat = {"type": "snat", "external_ip": "1.0.0.150", "logical_ip": "10.1.0.0/24"}
+    port = {"name": "lan", "mac": "02:00:00:00:00:02", "networks": "192.168.7.1/24"}
+    gateway = {**port, "name": "gw2", "networks": "3.0.0.2/24"}
+    gateway["gateway_chassis"] = ["named-uuid", "chassis"]
+    chassis = {"name": "gw2-hv1", "chassis_name": "hv1"}
+    cloud.ovn_nb.transact(
+        {"op": "insert", "table": "NAT", "uuid-name": "nat", "row": nat},
+        {"op": "insert", "table": "Logical_Router_Port", "uuid-name": "port", "row": port},
+        put_into("other-router", "nat", "nat"),
+        put_into("other-router", "ports", "port"),
+    )
+    cloud.ovn_nb.transact(
+        {"op": "insert", "table": "Gateway_Chassis", "uuid-name": "chassis", "row": chassis},
+        {"op": "insert", "table": "Logical_Router_Port", "uuid-name": "port", "row": gateway},
+        put_into("forked", "ports", "port"),
+    )
+    for router, address, reason in (
+        ("at-home", "1.0.0.101", "router at-home is a gateway router, which is not served yet"),
+        ("inner", "1.0.0.101", "router inner has no distributed gateway port"),
+        (
+            *("other-router", "1.0.0.2"),
+            "external address 1.0.0.2 is an address of router other-router; "
+            "mode routed needs one of its own",
+        ),
+        (
+            *("other-router", "1.0.0.150"),
+            "external address 1.0.0.150 is used by a NAT rule of router other-router",
+        ),
+        (
+            *("forked", "4.0.0.1"),
+            "external address 4.0.0.1 is in no network of the 2 gateway ports of router forked",
+        ),
+    ):
+        words = ("vpn-add", "venus", router, address, "192.168.7.0/24")
+        assert vpn.bad(*words) == f"venus: {reason}"
+        vpn.good("--dry-run", "--no-check", *words)
+    vpn.good("vpn-add", "venus", "other-router", "1.0.0.101", "192.168.7.0/24")
+    for peer, subnet, reason in (
+        (
+            "1.0.0.2",
+            "10.9.0.0/24",
+            "peer address 1.0.0.2 is an address of router other-router itself",
+        ),
+        ("5.0.0.4", "1.0.0.0/25", "peer subnet 1.0.0.0/25 overlaps network 1.0.0.0/24 of router"),
+    ):
+        words = ("conn-add", "venus", "c", peer, subnet, "--psk-file=/etc/hostname")
+        assert vpn.bad(*words).startswith(f"c: {reason}")
+        vpn.good("--dry-run", "--no-check", *words)
+
+
+def put_into(router: str, column: str, name: str) -> dict[str, object]:
+    """Returns the operation that adds a row of the same transaction to a router."""
+    return {
+        "op": "mutate",
+        "table": "Logical_Router",
+        "where": [["name", "==", router]],
+        "mutations": [[column, "insert", ["named-uuid", name]]],
+    }
+
+
+def test_what_svc_northd_put_on_a_router_is_not_the_routers_own(
+    vpn: Svcctl, cloud: Databases
+) -> None:
+    port = {
+        "name": "svc",
+        "mac": "02:00:00:00:00:02",
+        "networks": "10.9.0.1/24",
+        "external_ids": ["map", [["ovnsvc", "svc-northd"]]],
+    }
+    cloud.ovn_nb.transact(
+        {"op": "insert", "table": "Logical_Router_Port", "uuid-name": "port", "row": port},
+        put_into("tenant-router", "ports", "port"),
+    )
+    words = ("conn-add", "mercury", "c", "1.0.0.4", "10.9.0.0/24", "--psk-file=/etc/hostname")
+    vpn.good(*words)
+
+
+def test_a_router_has_a_name_and_a_uuid(vpn: Svcctl, cloud: Databases) -> None:
+    [row] = cloud.ovn_nb.rows("Logical_Router", [["name", "==", "tenant-router"]])
+    uuid = row["_uuid"][1]
+    vpn.good("vpn-add", "second", uuid, "1.0.0.100", "192.168.9.0/24")
+    reason = vpn.bad("vpn-add", "third", "other-router", "1.0.0.100", "192.168.9.0/24")
+    assert reason == (
+        "third: external address 1.0.0.100 is already used by VPN service mercury on another router"
+    )
+    words = ("conn-add", "second", "c", "1.0.0.3", "10.9.0.0/24", "--psk-file=/etc/hostname")
+    assert "same local and peer id with another pre-shared key" in vpn.bad(*words)
+    vpn.good("vpn-del", "second")
+
+
+def test_a_connection_is_changed(vpn: Svcctl, databases: Databases, tmp_path: Path) -> None:
+    vpn.good("ike-policy-add", "p")
+    (tmp_path / "psk").write_text("other\n")
+    words = ("conn-set", "mercury", "to-venus")
+    options = ("--peer-address=1.0.0.4", "--peer-subnets=10.9.1.0/24,10.9.0.0/24", "--mtu=1300")
+    vpn.good(*words, *options, f"--psk-file={tmp_path}/psk", "--ike-policy=p", "--peer-id=venus")
+    [row] = databases.nb.rows("IPsec_Connection")
+    [policy] = databases.nb.rows("IKE_Policy")
+    assert (row["peer_address"], row["psk"], row["mtu"]) == ("1.0.0.4", "other", 1300)
+    assert row["peer_subnets"] == ["set", ["10.9.0.0/24", "10.9.1.0/24"]]
+    assert (row["ike_policy"], row["peer_id"]) == (policy["_uuid"], "venus")
+    vpn.good(*words, "--ike-policy=", "--peer-id=", "--mtu=", "--enabled=false")
+    [row] = databases.nb.rows("IPsec_Connection")
+    assert row["ike_policy"] == row["peer_id"] == row["mtu"] == ["set", []]
+    assert (row["enabled"], row["psk"]) == (False, "other")
+    result = vpn(*words, "--psk=third", "--enabled=true")
+    assert (result.status, result.stderr.count("list of processes")) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("mercury to-venus", "to-venus: nothing to change is given"),
+        ("venus to-venus --mtu=1400", "venus: VPN service not found"),
+        ("mercury x --mtu=1400", "x: connection not found in VPN service mercury"),
+        ("mercury to-venus --mtu=5", "to-venus: --mtu: 5 is not in the valid range 68 to 65535"),
+        ("mercury to-venus --enabled=2", 'to-venus: --enabled: "2" is not a valid boolean'),
+        ("mercury to-venus --psk=", "to-venus: the pre-shared key is empty"),
+        ("mercury to-venus --peer-address=", "to-venus: no peer address is given"),
+        ("mercury to-venus --peer-subnets=", 'to-venus: peer subnet: "" is not a subnet'),
+        ("mercury to-venus --peer-subnets=1.0.0.0/25", "peer address 1.0.0.3 is inside peer"),
+        ("mercury to-venus --peer-subnets=10.8.0.0/24", "overlaps peer subnet 10.8.0.0/16 of"),
+        ("mercury to-venus --peer-address=1.0.0.2", "is an address of router tenant-router"),
+        ("mercury to-venus --ike-policy=p", "p: IKE policy not found"),
+        ("mercury to-venus --dpd-timeout=10", "dpd_timeout (10 s) must be greater"),
+    ],
+)
+def test_a_connection_is_not_made_bad(vpn: Svcctl, words: str, reason: str) -> None:
+    other = ("conn-add", "mercury", "z", "1.0.0.9", "10.8.0.0/16")
+    vpn.good(*other, "--psk-file=/etc/hostname")
+    assert reason in vpn.bad("conn-set", *words.split(" "))
+
+
+def test_what_is_bad_can_be_disabled_and_is_in_nobodys_way(
+    vpn: Svcctl, databases: Databases
+) -> None:
+    other = ("conn-add", "mercury", "z", "1.0.0.9", "10.8.0.0/16", "--psk-file=/etc/hostname")
+    vpn.good(*other)
+    databases.nb.update("IPsec_Connection", [["name", "==", "z"]], peer_subnets="192.168.2.0/25")
+    vpn.good("conn-set", "mercury", "to-venus", "--mtu=1400")
+    assert "overlaps peer subnet" in vpn.bad("conn-set", "mercury", "z", "--mtu=1400")
+    vpn.good("conn-set", "mercury", "z", "--enabled=false")
+    vpn.good("conn-set", "mercury", "z", "--peer-subnets=10.8.0.0/16", "--enabled=true")
 
 
 def test_psk_files(vpn: Svcctl, databases: Databases, tmp_path: Path) -> None:

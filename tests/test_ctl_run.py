@@ -12,7 +12,7 @@ import pytest
 
 from ..lib.version import VERSION
 from .ovsdb import Databases, wait_until
-from .svcctl import ROOT, Svcctl
+from .svcctl import ROOT, Svcctl, add_router
 
 SECRET = "correct-horse-battery"
 
@@ -20,7 +20,7 @@ SECRET = "correct-horse-battery"
 @pytest.fixture
 def vpn(databases: Databases, svcctl: Svcctl, tmp_path: Path) -> Svcctl:
     """A VPN service with a connection whose key is SECRET."""
-    databases.ovn_nb.insert("Logical_Router", name="r")
+    add_router(databases, "r")
     (tmp_path / "psk").write_text(SECRET + "\n")
     svcctl.good("vpn-add", "mercury", "r", "1.0.0.100", "192.168.1.0/24")
     words = ("conn-add", "mercury", "c", "1.0.0.3", "192.168.2.0/24")
@@ -49,7 +49,7 @@ def answer(databases: Databases, *columns: str) -> threading.Thread:
 
 
 def test_later_commands_see_what_earlier_ones_made(svcctl: Svcctl, databases: Databases) -> None:
-    databases.ovn_nb.insert("Logical_Router", name="r")
+    add_router(databases, "r")
     out = svcctl.good(
         *("group-add", "g", "least", "--"),
         *("vpn-add", "mercury", "r", "1.0.0.100", "10.0.0.0/24", "--group=g", "--"),
