@@ -41,6 +41,13 @@ class Parent:
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    """Stands in a map column for these keys; others there are somebody else's."""
+
+    keys: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Desired:
     """A row that should be there.
 
@@ -183,19 +190,30 @@ def _insert(row: Desired, present: Mapping[tuple[str, Key], Actual]) -> Insert:
     if parent is not None:
         parent = Parent(parent.table, _resolve(parent.row, present), parent.column)
     resolved = {name: _resolve(value, present) for name, value in columns.items()}
-    return Insert(row.table, row.key, resolved, parent)
+    whole = {
+        name: dict(value.keys) if isinstance(value, Keys) else value
+        for name, value in resolved.items()
+    }
+    return Insert(row.table, row.key, whole, parent)
 
 
 def _update(
     row: Desired, item: Actual, present: Mapping[tuple[str, Key], Actual]
 ) -> list[Change]:
     columns: dict[str, Any] = {}
+    changes: list[Change] = []
     for name, value in row.columns.items():
-        resolved = _resolve(value, present)
         current = getattr(item.row, name)
+        if isinstance(value, Keys):
+            if not value.keys.items() <= current.items():
+                changes.append(SetKeys(row.table, item.row.uuid, name, value.keys))
+            continue
+        resolved = _resolve(value, present)
         if current != resolved and not _same_set(current, resolved):
             columns[name] = resolved
-    return [Update(row.table, item.row.uuid, columns)] if columns else []
+    if columns:
+        changes.append(Update(row.table, item.row.uuid, columns))
+    return changes
 
 
 def _same_set(current: Any, wanted: Any) -> bool:

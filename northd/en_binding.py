@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from uuid import UUID
 
-from ..lib import sb
+from ..lib import nb, sb
 from .en_container import Containers
 from .scheduler import Candidate, Plan, schedule
 
@@ -17,13 +17,19 @@ def run(
     containers: Containers,
     chassis: tuple[Candidate, ...],
     rows: Mapping[UUID, sb.ContainerBinding],
+    reported: Mapping[UUID, nb.ServiceContainer],
 ) -> Plan:
-    """Returns where each container runs from now on."""
-    present = {
-        row.container: row.chassis
+    """Returns where each container runs from now on.
+
+    Where the southbound knows nothing of a container, as when its file was
+    lost, the northbound's last word on the place counts.
+    """
+    present = {row.name: row.chassis for row in reported.values() if row.chassis}
+    present.update(
+        (row.container, row.chassis)
         for row in sorted(rows.values(), key=lambda row: row.chassis)
         if row.role == "active"
-    }
+    )
     requests = [container.request for container in containers.by_name.values()]
     return schedule(requests, chassis, present)
 

@@ -14,11 +14,11 @@ from typing import Any
 from uuid import UUID
 
 from ..lib import nb, vpn
+from .en_router import make_container_name
 from .en_vpn import VPN, Connection, Service
 from .scheduler import Request
 
 IPSEC = "ipsec"
-SERVED_POLICIES = ("least", "weighted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,6 @@ class Containers:
     problems: Mapping[UUID, str] = field(default_factory=dict)
 
 
-def make_name(router: UUID) -> str:
-    """Returns the name of the container of a router: it is an interface name too."""
-    return f"vpn-{router.hex[:11]}"
-
-
 def run(
     verdict: VPN,
     rows: Mapping[UUID, nb.ServiceContainer],
@@ -69,7 +64,7 @@ def run(
     pins = {row.name: row.requested_chassis for row in rows.values()}
     containers: dict[str, Container] = {}
     for router, services in by_router.items():
-        name = make_name(router)
+        name = make_container_name(router)
         request, group = _make_request(name, services, pins.get(name), groups, chassis_groups)
         containers[name] = _make(name, router, services, request, group)
     problems = {
@@ -97,10 +92,23 @@ def _make_request(
         service_type=IPSEC,
         group=group.name if group else "",
         policy=(group.policy if group else None) or "weighted",
+        problem=_find_group_problem(group),
         chassis_group=frozenset(allowed.chassis) if allowed else None,
         requested_chassis=pin,
     )
     return request, uuid
+
+
+def _find_group_problem(group: nb.ContainerGroup | None) -> str | None:
+    """Returns a sentence if 'group' asks for what no svc-northd serves yet."""
+    if group is None:
+        return None
+    if group.policy not in (None, "least", "weighted"):
+        return f"policy {group.policy} of group {group.name} is not served yet"
+    if group.port_group or group.spread:
+        what = "port_group" if group.port_group else "spread"
+        return f"{what} of group {group.name} is not served yet"
+    return None
 
 
 def _make(

@@ -13,11 +13,13 @@ from uuid import UUID
 import ovs.vlog
 
 from ..lib import nb, sealing
+from ..lib.numbers import parse_number
 
 vlog = ovs.vlog.Vlog("en_options")
 
 # Geneve costs 58 bytes of a 1500-byte underlay (IPv4 + UDP + Geneve + Ethernet).
 DEFAULT_CONTAINER_MTU = 1442
+_LONGEST_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,9 @@ def _read(row: nb.SVCGlobal, key: str, least: int, default: int) -> int:
     text = row.options.get(key)
     if text is None:
         return default
-    if text.isascii() and text.isdigit() and least <= int(text) < 2**31:
-        return int(text)
-    vlog.warn(f"options:{key} is {text!r}, not a number from {least} on; using {default}")
-    return default
+    number = parse_number(text, least, 2**31 - 1)
+    if number is None:
+        shown = text[:_LONGEST_SHOWN]
+        vlog.warn(f"options:{key} is {shown!r}, not a number from {least} on; using {default}")
+        return default
+    return number

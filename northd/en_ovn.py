@@ -17,7 +17,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from ..lib.delta import Desired, Parent, Ref
+from ..lib.delta import Desired, Keys, Parent, Ref
 from ..lib.rows import Row
 from . import ovn
 from .en_container import Container, Containers
@@ -179,5 +179,5 @@ def _row(
     columns: Mapping[str, object],
     parent: Parent | None = None,
 ) -> Desired:
-    marked = {**columns, "external_ids": ovn.make_mark(key)}
+    marked = {**columns, ovn.MARKED_COLUMN: Keys(ovn.make_mark(key))}
     return Desired(row_class.TABLE, key, marked, parent=parent)

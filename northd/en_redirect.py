@@ -17,13 +17,15 @@ silently missing from the flows.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from .en_container import Containers, make_name
-from .en_router import Router
+from . import ovn
+from .en_container import Containers
+from .en_router import Router, make_container_name
 from .en_transit import Transit, make_port_name
 from .en_vpn import VPN, Guard
 
@@ -51,8 +53,9 @@ def run(
     containers: Containers,
     transits: Mapping[str, Transit],
     ready: frozenset[str],
+    held: tuple[Redirect, ...],
 ) -> tuple[Redirect, ...]:
-    """Returns the rules of every guarded connection."""
+    """Returns the rules of every guarded connection, and those that are held."""
     served = {
         connection.row.uuid
         for service in verdict.services
@@ -62,22 +65,50 @@ def run(
     }
     rules: list[Redirect] = []
     for guard in verdict.guards:
-        name = make_name(guard.router)
+        name = make_container_name(guard.router)
         transit = transits.get(name) if name in containers.by_name else None
         rules.extend(_make_drops(guard, name, routers[guard.router], transit is not None))
         if transit and name in ready and guard.connection in served:
-            rules.append(
-                Redirect(
-                    name=f"{name}/reroute/{guard.connection}",
-                    container=name,
-                    router=guard.router,
-                    priority=REROUTE_PRIORITY,
-                    match=_match(guard.local_subnets, guard.peer_subnets),
-                    action="reroute",
-                    next_hop=transit.container_address,
-                )
-            )
-    return tuple(rules)
+            rules.append(_make_reroute(guard, name, transit))
+    names = {rule.name for rule in rules}
+    return (*rules, *(rule for rule in held if rule.name not in names))
+
+
+def find_held(
+    verdict: VPN,
+    policies: Mapping[UUID, ovn.RouterPolicy],
+    routers: Mapping[UUID, ovn.LogicalRouter],
+) -> tuple[Redirect, ...]:
+    """Returns the drops that OVN holds for connections which cannot be served now.
+
+    A mistake in a row, or a router that was renamed, must not open a way
+    around the tunnel that was there: the drops go with the row or the router.
+    """
+    if not verdict.held:
+        return ()
+    held = {str(uuid) for uuid in verdict.held}
+    holders = {uuid: router.uuid for router in routers.values() for uuid in router.policies}
+    rules = []
+    for policy in policies.values():
+        name = ovn.find_key(policy.external_ids) or ""
+        container, _, rest = name.partition("/")
+        if policy.action == "drop" and policy.uuid in holders and set(rest.split("/")) & held:
+            router = holders[policy.uuid]
+            rule = Redirect(name, container, router, policy.priority, policy.match, "drop")
+            rules.append(rule)
+    return tuple(sorted(rules, key=lambda rule: rule.name))
+
+
+def _make_reroute(guard: Guard, container: str, transit: Transit) -> Redirect:
+    return Redirect(
+        name=f"{container}/reroute/{guard.connection}",
+        container=container,
+        router=guard.router,
+        priority=REROUTE_PRIORITY,
+        match=_match(guard.local_subnets, guard.peer_subnets),
+        action="reroute",
+        next_hop=transit.container_address,
+    )
 
 
 def _make_drops(guard: Guard, container: str, router: Router, linked: bool) -> list[Redirect]:
@@ -93,7 +124,7 @@ def _make_drops(guard: Guard, container: str, router: Router, linked: bool) -> l
         matches["drop-in"] = (DROP_PRIORITY, f"{_match_inport(outside)} && {inward}")
     return [
         Redirect(
-            name=f"{container}/{kind}/{guard.connection}",
+            name=f"{container}/{kind}/{guard.connection}/{_digest(match)}",
             container=container,
             router=guard.router,
             priority=priority,
@@ -102,6 +133,11 @@ def _make_drops(guard: Guard, container: str, router: Router, linked: bool) -> l
         )
         for kind, (priority, match) in matches.items()
     ]
+
+
+def _digest(match: str) -> str:
+    """Returns what tells drops of a connection apart, so that an old one can be held."""
+    return hashlib.sha256(match.encode()).hexdigest()[:8]
 
 
 def _match_inport(ports: list[str]) -> str:

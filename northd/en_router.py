@@ -43,6 +43,11 @@ class Router:
     gateway_ports: tuple[GatewayPort, ...]
     is_gateway: bool
 
+    @property
+    def container(self) -> str:
+        """The name of the container that serves this router."""
+        return make_container_name(self.uuid)
+
 
 def run(
     routers: Mapping[UUID, ovn.LogicalRouter],
@@ -54,9 +59,9 @@ def run(
     return {uuid: _make(row, ports, routes, nats) for uuid, row in routers.items()}
 
 
-def find(routers: Mapping[UUID, Router], name: str) -> list[Router]:
-    """Returns the routers whose name or UUID is 'name', as ovn-nbctl(8) finds them."""
-    return [each for each in routers.values() if name in (each.name, str(each.uuid))]
+def make_container_name(router: UUID) -> str:
+    """Returns the name of the container of a router: it is an interface name too."""
+    return f"vpn-{router.hex[:11]}"
 
 
 def _make(
@@ -70,7 +75,7 @@ def _make(
     foreign_routes = [
         routes[uuid].ip_prefix
         for uuid in row.static_routes
-        if uuid in routes and ovn.find_key(routes[uuid].external_ids) is None
+        if uuid in routes and _leads_somewhere(routes[uuid])
     ]
     foreign_nats = [
         nats[uuid].external_ip
@@ -93,15 +98,23 @@ def _make(
     )
 
 
+def _leads_somewhere(route: ovn.StaticRoute) -> bool:
+    """Returns whether a foreign route takes every packet to its prefix to a next hop."""
+    foreign = ovn.find_key(route.external_ids) is None
+    by_destination = route.policy in (None, "dst-ip") and not route.route_table
+    return foreign and by_destination and route.nexthop != "discard"
+
+
 def _parse(texts: Iterable[str]) -> tuple[Network, ...]:
     """Returns the networks among 'texts'; what OVN itself cannot read is left out."""
-    networks = (_parse_one(text) for text in texts)
+    networks = (parse_network(text) for text in texts)
     found = [network for network in networks if network is not None]
     return tuple(sorted(found, key=lambda network: (network.version, network)))
 
 
 @functools.lru_cache(maxsize=65536)
-def _parse_one(text: str) -> Network | None:
+def parse_network(text: str) -> Network | None:
+    """Returns the network of "ADDRESS/LENGTH", None if that cannot be read."""
     try:
         return ipaddress.ip_interface(text).network
     except ValueError:

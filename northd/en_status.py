@@ -11,9 +11,10 @@ from typing import Any
 from uuid import UUID
 
 from ..lib import nb, sb
-from ..lib.delta import Desired
+from ..lib.delta import Desired, Keys
 from ..lib.rows import Row
-from .en_container import Containers, make_name
+from .en_container import Containers
+from .en_router import make_container_name
 from .en_transit import Transit
 from .en_vpn import VPN, Service
 from .ovn import make_mark
@@ -47,7 +48,7 @@ def run_containers(
             "group": container.group,
             "port": name,
             "configuration": {"router": str(container.router)},
-            "external_ids": make_mark(name),
+            "external_ids": Keys(make_mark(name)),
         }
         columns = {"name": name, **identity, **status}
         desired.append(Desired(nb.ServiceContainer.TABLE, name, columns))
@@ -78,7 +79,7 @@ def run_services(
     # The first by name speaks for a connection that two of them have.
     for row in sorted(services.values(), key=lambda row: (row.name, row.uuid)):
         service = served.get(row.uuid)
-        container = containers.get(make_name(service.router)) if service else None
+        container = containers.get(make_container_name(service.router)) if service else None
         members = [connections[uuid] for uuid in row.connections if uuid in connections]
         states: list[tuple[nb.IPsecConnection, str, str]] = []
         for member in members:
@@ -90,8 +91,10 @@ def run_services(
             if member.uuid not in told:
                 told.add(member.uuid)
                 desired.append(_status(nb.IPsecConnection, member.uuid, *state))
-        verdict_on_row = _service_status(row, service, verdict.problems.get(row.uuid), states)
-        desired.append(_status(nb.VPNService, row.uuid, *verdict_on_row))
+        status, message = _service_status(row, service, verdict.problems.get(row.uuid), states)
+        if container and row.group and row.group != container["group"]:
+            message += "; its group is passed over, another service's of this router counts"
+        desired.append(_status(nb.VPNService, row.uuid, status, message))
     return tuple(desired)
 
 
@@ -136,6 +139,9 @@ def _container_status(
     if where in dead:
         status["status_code"] = "error"
         status["status_message"] = f"chassis {where} is dead and {reason or 'no other was found'}"
+    elif reason is not None:
+        said = f"{status['status_message']}; " if status["status_message"] else ""
+        status["status_message"] = f"{said}stays on {where}: {reason}"
     return status
 
 

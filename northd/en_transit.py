@@ -16,7 +16,7 @@ from uuid import UUID
 
 from . import ovn
 from .en_container import Containers
-from .en_router import Router
+from .en_router import Router, parse_network
 
 RANGE = ipaddress.IPv4Network("169.254.0.0/16")
 # Clouds serve their metadata at this address (RFC 3927 leaves it to them).
@@ -83,10 +83,10 @@ def make_mac(seed: str) -> str:
 
 def _choose(present: str | None, router: Router) -> ipaddress.IPv4Network | None:
     used = [net for net in (*router.networks, *router.routes) if net.prefixlen]
-    if present is not None:
-        network = ipaddress.IPv4Interface(present).network
-        if network.prefixlen == _PREFIX_LENGTH and _is_free(network, used):
-            return network
+    kept = parse_network(present) if present is not None else None
+    fits = isinstance(kept, ipaddress.IPv4Network) and kept.prefixlen == _PREFIX_LENGTH
+    if isinstance(kept, ipaddress.IPv4Network) and fits and _is_free(kept, used):
+        return kept
     free = (net for net in RANGE.subnets(new_prefix=_PREFIX_LENGTH) if _is_free(net, used))
     return next(free, None)
 

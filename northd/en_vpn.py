@@ -60,10 +60,15 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class VPN:
-    """What can be served, what is guarded, and sentences on rows with a problem."""
+    """What can be served, what is guarded, and sentences on rows with a problem.
+
+    'held' are the connections that cannot be served for a problem of their own
+    or of their service: what was dropped for them goes on being dropped.
+    """
 
     services: tuple[Service, ...] = ()
     guards: tuple[Guard, ...] = ()
+    held: frozenset[UUID] = frozenset()
     problems: Mapping[UUID, str] = field(default_factory=dict)
 
 
@@ -73,13 +78,14 @@ def run(
     ike_policies: Mapping[UUID, nb.IKEPolicy],
     ipsec_policies: Mapping[UUID, nb.IPsecPolicy],
     routers: Mapping[UUID, Router],
+    homes: frozenset[str],
 ) -> VPN:
     """Returns the verdict on every VPN_Service and IPsec_Connection row."""
     problems: dict[UUID, str] = {}
     guards: list[Guard] = []
     by_router: dict[UUID, list[tuple[nb.VPNService, Connection]]] = {}
     owners = _find_owners(services.values(), problems)
-    placed = _place_services(services.values(), routers, problems)
+    placed = _place_services(services.values(), routers, homes, problems)
     for service, router in placed:
         members = _find_members(service, connections, ike_policies, ipsec_policies)
         guards.extend(_guard(service, router, members))
@@ -98,7 +104,22 @@ def run(
         for service, router in placed
         if service.uuid not in problems
     ]
-    return VPN(tuple(good), _merge(guards), problems)
+    held = _find_held(services.values(), problems)
+    return VPN(tuple(good), _merge(guards), held, problems)
+
+
+def find_homes(rows: Mapping[UUID, nb.ServiceContainer]) -> frozenset[str]:
+    """Returns the names of the containers that are there."""
+    return frozenset(row.name for row in rows.values())
+
+
+def _find_held(rows: Iterable[nb.VPNService], problems: Mapping[UUID, str]) -> frozenset[UUID]:
+    return frozenset(
+        uuid
+        for row in rows
+        for uuid in row.connections
+        if row.uuid in problems or uuid in problems
+    )
 
 
 def _find_owners(
@@ -160,26 +181,61 @@ def _problem(connection: Connection, service: nb.VPNService, router: Router) -> 
 def _place_services(
     rows: Iterable[nb.VPNService],
     routers: Mapping[UUID, Router],
+    homes: frozenset[str],
     problems: dict[UUID, str],
 ) -> list[tuple[nb.VPNService, Router]]:
-    """Returns each service whose router is known, and notes problems of services."""
+    """Returns each service whose router is known, and notes problems of services.
+
+    Of several routers with the name, one that has a container already is meant.
+    """
     names: dict[str, list[Router]] = {}
     for router in routers.values():
         for name in {router.name, str(router.uuid)}:
             names.setdefault(name, []).append(router)
     owners: dict[str, tuple[UUID, str]] = {}
+    outside = _find_outside(routers.values())
     placed = []
     for row in sorted(rows, key=lambda row: (row.name, row.uuid)):
         problem = _service_problem(row) or problems.get(row.uuid)
         found = names.get(row.router, [])
+        if len(found) > 1:
+            found = [each for each in found if each.container in homes] or found
         if len(found) == 1:
             placed.append((row, found[0]))
-            problem = problem or _router_problem(row, found[0]) or _claim(row, found[0], owners)
+            problem = (
+                problem
+                or _router_problem(row, found[0])
+                or _foreign_problem(row, found[0], outside)
+                or _claim(row, found[0], owners)
+            )
         elif problem is None:
             problem = _find_problem(row.router, len(found))
         if problem is not None:
             problems[row.uuid] = problem
     return placed
+
+
+def _find_outside(routers: Iterable[Router]) -> dict[str, list[Router]]:
+    """Returns the routers that answer for an address on a gateway port's network."""
+    outside: dict[str, list[Router]] = {}
+    for router in routers:
+        if router.gateway_ports:
+            for address in router.addresses | router.nat_addresses:
+                outside.setdefault(address, []).append(router)
+    return outside
+
+
+def _foreign_problem(
+    row: nb.VPNService, router: Router, outside: Mapping[str, Sequence[Router]]
+) -> str | None:
+    """Returns a sentence if another router on the same network has the address."""
+    for address in row.external_ips:
+        own = {network for port in router.gateway_ports for network in port.networks}
+        for other in outside.get(address, ()):
+            networks = {network for port in other.gateway_ports for network in port.networks}
+            if other.uuid != router.uuid and own & networks:
+                return f"external address {address} is used by router {other.name}"
+    return None
 
 
 def _find_problem(name: str, count: int) -> str:

@@ -76,6 +76,7 @@ NODES = (
         ),
         en_router.run,
     ),
+    Node("home", ("nb.Service_Container",), en_vpn.find_homes),
     Node(
         "vpn",
         (
@@ -84,8 +85,14 @@ NODES = (
             "nb.IKE_Policy",
             "nb.IPsec_Policy",
             "router",
+            "home",
         ),
         en_vpn.run,
+    ),
+    Node(
+        "held",
+        ("vpn", "ovn.Logical_Router_Policy", "ovn.Logical_Router"),
+        en_redirect.find_held,
     ),
     Node(
         "container",
@@ -93,9 +100,13 @@ NODES = (
         en_container.run,
     ),
     Node("transit", ("container", "router", "ovn.Logical_Router_Port"), en_transit.run),
-    Node("binding", ("container", "chassis", "sb.Container_Binding"), en_binding.run),
+    Node(
+        "binding",
+        ("container", "chassis", "sb.Container_Binding", "nb.Service_Container"),
+        en_binding.run,
+    ),
     Node("ready", ("binding", "sb.Container_Binding", "sb.Port_Binding"), en_binding.find_ready),
-    Node("redirect", ("vpn", "router", "container", "transit", "ready"), en_redirect.run),
+    Node("redirect", ("vpn", "router", "container", "transit", "ready", "held"), en_redirect.run),
     Node(
         "southbound",
         ("container", "transit", "binding", "chassis", "sb.Chassis", "options"),

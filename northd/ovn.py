@@ -39,7 +39,6 @@ class LogicalRouter(Row):
     policies: tuple[UUID, ...]
     nat: tuple[UUID, ...]
     options: dict[str, str]
-    enabled: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,8 @@ class StaticRoute(Row):
     ip_prefix: str
     nexthop: str
     output_port: str | None
+    policy: str | None
+    route_table: str
     external_ids: dict[str, str]
 
 

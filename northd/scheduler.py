@@ -44,13 +44,14 @@ class Request:
     """A container that wants a place.
 
     'chassis_group' holds the names of the chassis it may use, None for any;
-    'requested_chassis' pins it to one.
+    'requested_chassis' pins it to one.  With a 'problem' it gets no new place.
     """
 
     name: str
     service_type: str
     group: str = ""
     policy: str = "weighted"
+    problem: str | None = None
     chassis_group: frozenset[str] | None = None
     requested_chassis: str | None = None
 
@@ -90,10 +91,12 @@ def schedule(
             load.add(request, chosen)
             continue
         reasons[request.name] = explain(request, list(chassis.values()), load.total)
-        kept = _keep_dead(request, chassis.get(bindings.get(request.name, "")))
-        if kept is not None:
-            placed[request.name] = kept
-            load.add(request, kept)
+        present = bindings.get(request.name)
+        if present in chassis:
+            # With no other place, to unbind it would end it for nothing: it may
+            # run there still, behind a lost heartbeat or beside a wrong pin.
+            placed[request.name] = present
+            load.add(request, present)
     return Plan(placed, reasons)
 
 
@@ -105,6 +108,8 @@ def explain(
     Reasons stand with the number of chassis that gave them, the most frequent
     first.
     """
+    if request.problem is not None:
+        return request.problem
     if not candidates:
         return "no chassis is registered"
     refusals = Counter(
@@ -142,19 +147,14 @@ def _rank_need(request: Request) -> tuple[bool, bool, str]:
 
 
 def _stays(request: Request, candidate: Candidate | None) -> bool:
-    return candidate is not None and _refuse(request, candidate) is None
+    """Returns whether a container that runs on 'candidate' is fine there.
 
-
-def _keep_dead(request: Request, candidate: Candidate | None) -> str | None:
-    """Returns the present chassis if being dead is all that speaks against it.
-
-    With no other place to go, its container may still be running there behind
-    a lost heartbeat; to unbind it would end it for nothing.
+    What counts against a new place only, such as a program that was found
+    missing a minute ago, does not end what runs.
     """
-    if candidate is None or candidate.alive:
-        return None
-    others = (check for check in FILTERS if check is not _refuse_dead)
-    return None if any(check(request, candidate) for check in others) else candidate.name
+    if candidate is None:
+        return False
+    return not any(check(request, candidate) for check in STAYING_FILTERS)
 
 
 def _choose(request: Request, chassis: Mapping[str, Candidate], load: _Load) -> str | None:
@@ -163,7 +163,7 @@ def _choose(request: Request, chassis: Mapping[str, Candidate], load: _Load) -> 
         for each in chassis.values()
         if _refuse(request, each) is None and _refuse_full(each, load.total) is None
     ]
-    if not eligible:
+    if request.problem is not None or not eligible:
         return None
     rank = _least if request.policy == "least" else _weighted
     return min(eligible, key=lambda each: (rank(request, each, load), each.name)).name
@@ -231,6 +231,11 @@ FILTERS: tuple[Filter, ...] = (
     _refuse_dead,
     _refuse_weightless,
     _refuse_drained,
+)
+
+
+STAYING_FILTERS = tuple(
+    check for check in FILTERS if check not in (_refuse_type, _refuse_keyless)
 )
 
 

@@ -7,14 +7,13 @@ can tell when OVN, too, has reached what the number stands for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from uuid import UUID
 
 from ..lib.delta import (
     Actual,
     Change,
     Desired,
-    Insert,
     Parent,
     SetKeys,
     Update,
@@ -22,11 +21,13 @@ from ..lib.delta import (
     plan,
 )
 from ..lib.idl import Session
+from ..lib.numbers import parse_number
 from ..lib.rows import Row
 from . import ovn
 
 NB_CFG_KEY = "ovnsvc-nb-cfg"
 OVN_NB_CFG_KEY = "ovnsvc-ovn-nb-cfg"
+_MOST = 2**63 - 1
 
 
 def plan_rows(desired: Iterable[Desired], session: Session) -> list[Change]:
@@ -51,10 +52,10 @@ def plan_nb_cfg(session: Session, nb_cfg: int) -> list[Change]:
 def read_nb_cfg(session: Session) -> tuple[int, int]:
     """Returns the nb_cfg of ours that OVN counts, and OVN's own number for it."""
     for row in session.rows(ovn.NBGlobal).values():
-        ours = row.external_ids.get(NB_CFG_KEY, "")
-        theirs = row.external_ids.get(OVN_NB_CFG_KEY, "")
-        if ours.isdigit() and theirs.isdigit():
-            return int(ours), int(theirs)
+        ours = parse_number(row.external_ids.get(NB_CFG_KEY, ""), 0, _MOST)
+        theirs = parse_number(row.external_ids.get(OVN_NB_CFG_KEY, ""), 0, _MOST)
+        if ours is not None and theirs is not None:
+            return ours, theirs
     return 0, 0
 
 
@@ -91,58 +92,3 @@ def _find_parents(row_class: type[Row], session: Session) -> dict[UUID, UUID]:
         for parent in session.rows(parent_class).values()
         for child in getattr(parent, column)
     }
-
-
-class Writer:
-    """Commits changes to OVN_Northbound, all together as long as it takes them so.
-
-    After a refusal they go container by container, so that rows that cannot
-    stand beside somebody else's harm that container only.  'refusals' has the
-    server's words on each container that was refused.
-    """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._isolating = False
-        self._owner: str | None = None
-        self.refusals: dict[str, str] = {}
-
-    def take_outcome(self) -> bool:
-        """Notes how the last transaction ended; returns whether 'refusals' changed."""
-        outcome = self._session.take_outcome()
-        if outcome is None:
-            return False
-        if self._owner is None:
-            self._isolating = outcome != ""
-            return False
-        before = self.refusals.pop(self._owner, None)
-        if outcome:
-            self.refusals[self._owner] = outcome
-        return before != (outcome or None)
-
-    def commit(self, changes: Sequence[Change], comment: str) -> None:
-        """Starts the next transaction that brings 'changes' nearer."""
-        if not changes:
-            self._isolating = False
-            self._owner = None
-            return
-        if self._isolating:
-            changes = self._choose(changes)
-        self._session.commit(changes, comment)
-
-    def _choose(self, changes: Sequence[Change]) -> Sequence[Change]:
-        """Returns the changes of the next container in turn."""
-        groups: dict[str, list[Change]] = {}
-        for change in changes:
-            groups.setdefault(self._find_owner(change), []).append(change)
-        later = [owner for owner in groups if owner > (self._owner or "")]
-        self._owner = min(later, default=min(groups))
-        return groups[self._owner]
-
-    def _find_owner(self, change: Change) -> str:
-        """Returns the container that a row of ours is there for; "" for the root row."""
-        if isinstance(change, Insert):
-            return str(change.key).partition("/")[0]
-        row = self._session.tables[change.table].get(change.uuid)
-        external_ids = getattr(row, ovn.MARKED_COLUMN, {})
-        return (ovn.find_key(external_ids) or "").partition("/")[0]

@@ -15,7 +15,7 @@ from typing import Any
 import ovs.poller
 
 from ..lib import sealing
-from ..northd.main import Northd
+from ..northd.northd import Northd
 from .logs import Logs
 from .ovsdb import Databases, wait_until
 

@@ -1,0 +1,237 @@
+"""The program svc-northd: the loop, the locks, nothing else.
+
+The loop (ovn-northd.c is the model): run the three sessions; with the locks
+held and all three in sync, hand changed tables to the engine, run it, and
+start one transaction for each database whose rows are not as they should be.
+A failed commit, a lost lock or a reconnection makes everything be computed
+again.
+
+One svc-northd is active: the one that holds the lock of that name on all three
+databases, so that each of its transactions asserts it.  It asks for those of
+the two northbounds once it has that of the southbound, so two never wait for
+each other.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ovs.poller
+import ovs.vlog
+
+from ..lib import loop, schema
+from ..lib import nb as nb_rows
+from ..lib import sb as sb_rows
+from ..lib.delta import Change
+from ..lib.idl import Session
+from . import graph, hold, ovn, sync_nb, sync_ovn, sync_sb
+from .engine import Engine
+from .liveness import PASS_INTERVAL_MS, Liveness
+from .ovn_writer import Writer
+
+vlog = ovs.vlog.Vlog("northd")
+
+LOCK = "svc_northd"
+
+
+class Northd:
+    """The program: three sessions, the engine, the chassis' liveness."""
+
+    def __init__(self, nb_remote: str, sb_remote: str, ovn_remote: str) -> None:
+        self.nb = Session(
+            nb_remote, schema.NORTHBOUND, graph.NB_CLASSES, schema=schema.load(schema.NORTHBOUND)
+        )
+        self.sb = Session(
+            sb_remote,
+            schema.SOUTHBOUND,
+            graph.SB_CLASSES,
+            schema=schema.load(schema.SOUTHBOUND),
+            lock=LOCK,
+        )
+        own_rows = {
+            row_class.TABLE: ovn.OWN_ROWS
+            for row_class in (ovn.LogicalSwitch, ovn.LogicalSwitchPort)
+        }
+        self.ovn = Session(ovn_remote, ovn.DATABASE, ovn.ROW_CLASSES, conditions=own_rows)
+        self.ovn_writer = Writer(self.ovn)
+        self._hold = hold.Hold(self.nb, self.sb, self.ovn)
+        self.sessions = {"nb": self.nb, "sb": self.sb, "ovn": self.ovn}
+        self.engine = Engine(graph.NODES)
+        self.liveness = Liveness()
+        self.paused = False
+        self._alive: dict[str, bool] = {}
+        self._stale = True
+        self._was_active = False
+        self._leading = False
+        self._held_for: str | None = None
+
+    # -- the loop ----------------------------------------------------------
+
+    def run(self) -> None:
+        """One pass."""
+        for session in self.sessions.values():
+            session.run()
+        self._ask_for_locks()
+        self._note_activity(self.active)
+        if not self.active or self._is_held():
+            return
+        self._feed()
+        if self.engine.run():
+            self._stale = True
+        if self._stale:
+            self._sync()
+
+    def wait(self, poller: ovs.poller.Poller) -> None:
+        """Arms 'poller': the sessions, and the next look at the heartbeats."""
+        for session in self.sessions.values():
+            session.wait(poller)
+        poller.timer_wait(PASS_INTERVAL_MS)
+
+    def recover(self) -> None:
+        """Forgets what was computed."""
+        self.engine.recompute()
+        self._stale = True
+
+    def close(self) -> None:
+        """Drops the connections, and the lock with them."""
+        for session in self.sessions.values():
+            session.close()
+
+    @property
+    def active(self) -> bool:
+        """Whether this svc-northd is the one that writes.
+
+        Without a connection it no longer knows that it holds the lock, nor
+        whether the heartbeats go on.
+        """
+        return not self.paused and all(
+            session.connected and session.synced and session.has_lock
+            for session in self.sessions.values()
+        )
+
+    def set_paused(self, paused: bool) -> None:
+        """Stands by, or takes part again."""
+        self.paused = paused
+        self.sb.set_lock(None if paused else LOCK)
+
+    @property
+    def settled(self) -> bool:
+        """Whether every row is as it should be, as far as this process knows."""
+        return self._was_active and not self._stale
+
+    # -- helpers -----------------------------------------------------------
+
+    def _ask_for_locks(self) -> None:
+        """Asks for the locks of the northbounds while it has that of the southbound."""
+        leading = self.sb.connected and self.sb.has_lock and not self.paused
+        if leading != self._leading:
+            self._leading = leading
+            for session in (self.nb, self.ovn):
+                session.set_lock(LOCK if leading else None)
+
+    def _is_held(self) -> bool:
+        """Whether the databases look as if content was lost; says so once."""
+        reason = self._hold.find_reason(loop.monotonic_ms(), self._dead_after_ms())
+        if reason != self._held_for:
+            self._held_for = reason
+            if reason is not None:
+                vlog.warn(f"nothing is written: {reason}")
+            else:
+                vlog.info("writing again")
+            self.recover()
+        return reason is not None
+
+    def _note_activity(self, active: bool) -> None:
+        if active == self._was_active:
+            return
+        self._was_active = active
+        if active:
+            vlog.info("active: lock held and all databases in sync")
+            self.recover()
+        else:
+            vlog.info("standby: no lock, or a database is not in sync")
+
+    def _feed(self) -> None:
+        """Hands what changed to the engine."""
+        for prefix, session in self.sessions.items():
+            tables = session.take_changes()
+            for table in tables:
+                self.engine.set_source(f"{prefix}.{table}", session.tables[table])
+            if tables - {sb_rows.ChassisPrivate.TABLE}:
+                self._stale = True
+        self.ovn_writer.take_outcome(loop.monotonic_ms())
+        if self.ovn_writer.refusals != self.engine.get("refused"):
+            self.engine.set_source("refused", self.ovn_writer.refusals)
+        alive = self.liveness.update(
+            loop.monotonic_ms(),
+            self._dead_after_ms(),
+            self.sb.rows(sb_rows.ChassisPrivate).values(),
+            self.sb.rows(sb_rows.ChassisWeight).values(),
+        )
+        if alive != self._alive or self.engine.get("alive") is None:
+            self._log_liveness(alive)
+            self._alive = dict(alive)
+            self.engine.set_source("alive", dict(alive))
+        due = self.ovn_writer.is_due(loop.monotonic_ms())
+        self._stale = self._stale or due or self._hv_cfg_moved()
+
+    def _dead_after_ms(self) -> int:
+        options = self.engine.get("options")
+        return options.chassis_dead_after_ms if options else 2**31
+
+    def _log_liveness(self, alive: dict[str, bool] | Any) -> None:
+        for name, now in alive.items():
+            before = self._alive.get(name)
+            if now and not before:
+                vlog.info(f"chassis {name} is alive")
+            elif before and not now:
+                vlog.warn(f"chassis {name} is dead: its heartbeat stopped")
+
+    def _hv_cfg_moved(self) -> bool:
+        rows = list(self.nb.rows(nb_rows.SVCGlobal).values())
+        return bool(rows) and rows[0].hv_cfg != sync_nb.find_hv_cfg(self.sb, self._alive)
+
+    def _sync(self) -> None:
+        """Starts what transactions are needed; stays stale while one is under way."""
+        now_ms = loop.now_ms()
+        ovn_changes = self._plan_ovn()
+        sb_changes = self._plan_sb(now_ms)
+        pending = self.ovn_writer.find_pending(ovn_changes)
+        nb_changes = self._plan_nb(now_ms, settled=not pending and not sb_changes)
+        if not self.ovn.committing:
+            comment = _format_comment(ovn_changes)
+            self.ovn_writer.commit(ovn_changes, comment, loop.monotonic_ms())
+        for session, changes in ((self.sb, sb_changes), (self.nb, nb_changes)):
+            if not session.committing:
+                session.commit(changes, _format_comment(changes))
+        self._stale = bool(pending or sb_changes or nb_changes)
+
+    def _nb_cfg(self) -> int:
+        return max((row.nb_cfg for row in self.nb.rows(nb_rows.SVCGlobal).values()), default=0)
+
+    def _plan_ovn(self) -> list[Change]:
+        changes = sync_ovn.plan_rows(self.engine.get("ovn"), self.ovn)
+        return changes + sync_ovn.plan_nb_cfg(self.ovn, self._nb_cfg())
+
+    def _plan_sb(self, now_ms: int) -> list[Change]:
+        """The southbound's nb_cfg follows once OVN counts it too."""
+        wanted = (*self.engine.get("southbound"), *self.engine.get("redirect_rows"))
+        installed = sync_sb.find_installed(self.ovn)
+        changes = sync_sb.plan_rows(wanted, self.sb, installed, now_ms)
+        reached, ovn_nb_cfg = sync_ovn.read_nb_cfg(self.ovn)
+        changes += sync_sb.plan_global(
+            self.sb, reached, self.engine.get("options"), now_ms, ovn_nb_cfg
+        )
+        return changes
+
+    def _plan_nb(self, now_ms: int, settled: bool) -> list[Change]:
+        """'hv_cfg' waits until OVN and the southbound hold everything."""
+        wanted = (*self.engine.get("container_status"), *self.engine.get("vpn_status"))
+        changes = sync_nb.plan_rows(wanted, self.nb)
+        before = max((row.hv_cfg for row in self.nb.rows(nb_rows.SVCGlobal).values()), default=0)
+        hv_cfg = sync_nb.find_hv_cfg(self.sb, self._alive) if settled else before
+        return changes + sync_nb.plan_global(self.nb, self.sb, hv_cfg, now_ms)
+
+
+def _format_comment(changes: list[Change]) -> str:
+    return f"svc-northd: {len(changes)} changes"

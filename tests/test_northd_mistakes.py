@@ -1,0 +1,223 @@
+"""A mistake beside a VPN that runs: nothing that was dropped gets a way around, nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from .cloud import Cloud
+from .logs import Logs
+from .ovsdb import Databases
+
+
+@pytest.fixture
+def cloud(databases: Databases, logs: Logs) -> Iterator[Cloud]:
+    """A cloud with a VPN that runs."""
+    made = Cloud(databases, logs)
+    made.add_chassis("hv1", "hv2")
+    made.add_router("tenant-router")
+    made.add_connection(made.add_vpn("mercury", "tenant-router"), "to-venus")
+    made.settle()
+    yield made
+    made.laws()
+    made.northd.close()
+
+
+def _find_policies(cloud: Cloud, router: str, action: str) -> set[str]:
+    row = cloud.find(cloud.ovn, "Logical_Router", _uuid=["uuid", router])
+    kind, members = row["policies"]
+    uuids = {each[1] for each in members} if kind == "set" else {members}
+    return {
+        policy["match"]
+        for policy in cloud.ovn.rows("Logical_Router_Policy")
+        if policy["_uuid"][1] in uuids and policy["action"] == action
+    }
+
+
+MISTAKES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "the router is renamed": ("ovn", "Logical_Router", {"name": "other"}),
+    "a local subnet overlaps the peer's": (
+        "nb",
+        "VPN_Service",
+        {"local_subnets": ["set", ["192.168.1.0/24", "192.168.0.0/16"]]},
+    ),
+    "a local subnet cannot be read": ("nb", "VPN_Service", {"local_subnets": "192.168.1.0/33"}),
+    "a peer subnet cannot be read": ("nb", "IPsec_Connection", {"peer_subnets": "192.168.2.0/33"}),
+    "one of two cannot be read": (
+        "nb",
+        "IPsec_Connection",
+        {"peer_subnets": ["set", ["192.168.2.0/33", "192.168.7.0/24"]]},
+    ),
+    "the peer is ours": ("nb", "IPsec_Connection", {"peer_subnets": "192.168.1.0/24"}),
+    "the router gets a network of the peer's": (
+        "ovn",
+        "Logical_Router_Port",
+        {"networks": "192.168.2.1/28"},
+    ),
+    "the router loses its gateway port": (
+        "ovn",
+        "Logical_Router_Port",
+        {"gateway_chassis": ["set", []]},
+    ),
+    "no external address": ("nb", "VPN_Service", {"external_ips": ["set", []]}),
+    "another router is named": ("nb", "VPN_Service", {"router": "nowhere"}),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_what_was_dropped_stays_dropped(cloud: Cloud, mistake: str) -> None:
+    router = cloud.find(cloud.ovn, "Logical_Router")["_uuid"][1]
+    before = _find_policies(cloud, router, "drop")
+    assert len(before) == 3
+    database, table, columns = MISTAKES[mistake]
+    where: list[Any] = []
+    if table == "Logical_Router_Port":
+        name = "tenant-router-in" if "networks" in columns else "tenant-router-out"
+        where = [["name", "==", name]]
+    getattr(cloud, database).update(table, where, **columns)
+    cloud.settle()
+    assert _find_policies(cloud, router, "reroute") == set()
+    assert before <= _find_policies(cloud, router, "drop")
+    status = cloud.find(cloud.nb, "IPsec_Connection")
+    assert status["status"] == "error"
+    cloud.nb.delete("VPN_Service")
+    cloud.settle()
+    assert _find_policies_or_none(cloud) == []
+
+
+def _find_policies_or_none(cloud: Cloud) -> list[dict[str, Any]]:
+    return cloud.ovn.rows("Logical_Router_Policy")
+
+
+def test_second_router_of_the_name_changes_nothing(cloud: Cloud) -> None:
+    before = cloud.find(cloud.sb, "Container_Binding")["_uuid"]
+    cloud.ovn.insert("Logical_Router", name="tenant-router")
+    cloud.settle()
+    assert cloud.find(cloud.sb, "Container_Binding")["_uuid"] == before
+    assert cloud.find(cloud.nb, "VPN_Service")["status"] == "down"
+
+
+def test_keys_of_others_on_our_rows_stay(cloud: Cloud) -> None:
+    rows = cloud.ovn.rows("Logical_Switch")
+    ids = [*rows[0]["external_ids"][1], ["owner", "somebody"]]
+    cloud.ovn.update("Logical_Switch", [], external_ids=["map", ids], name="renamed")
+    cloud.settle()
+    row = cloud.find(cloud.ovn, "Logical_Switch")
+    assert dict(row["external_ids"][1])["owner"] == "somebody"
+    assert row["name"].startswith("svc-vpn-")
+
+
+@pytest.mark.parametrize("networks", ["foo", "fd00::1/64"])
+def test_unreadable_transit_is_made_anew(cloud: Cloud, networks: Any) -> None:
+    name = cloud.find(cloud.sb, "Container_Binding")["container"]
+    cloud.ovn.update("Logical_Router_Port", [["name", "==", f"{name}-lrp"]], networks=networks)
+    cloud.settle()
+    row = cloud.find(cloud.ovn, "Logical_Router_Port", name=f"{name}-lrp")
+    assert row["networks"] == "169.254.0.1/30"
+
+
+@pytest.mark.parametrize("number", ["²", "9" * 5000, "-1", ""])
+def test_rubbish_for_numbers(cloud: Cloud, number: str) -> None:
+    cloud.logs.allow("not a number")
+    ids = ["map", [["ovnsvc-nb-cfg", number], ["ovnsvc-ovn-nb-cfg", number]]]
+    cloud.ovn.update("NB_Global", [], external_ids=ids)
+    options = ["map", [["heartbeat-interval", number]]]
+    cloud.nb.update("SVC_Global", [], options=options, nb_cfg=3)
+    cloud.wait_for(lambda: cloud.nb.rows("SVC_Global")[0]["hv_cfg"] == 3, "hv_cfg")
+
+
+def test_lost_northbound_is_no_order_to_end_everything(cloud: Cloud) -> None:
+    cloud.logs.allow("nothing is written: SVC_Northbound has no SVC_Global row")
+    before = cloud.sb.dump()["Container_Binding"]
+    saved = cloud.nb.dump()
+    cloud.nb.transact(
+        *({"op": "delete", "table": table, "where": []} for table in saved if saved[table])
+    )
+    cloud.wait_for(lambda: cloud.logs.messages[-1][0] == "warn", "the warning")
+    assert cloud.sb.dump()["Container_Binding"] == before
+    assert len(cloud.ovn.rows("Logical_Router_Policy")) == 4
+    cloud.nb.insert("SVC_Global")
+    cloud.settle()
+    assert cloud.sb.rows("Container_Binding") == []
+
+
+def test_lost_southbound_is_filled_as_it_was(cloud: Cloud) -> None:
+    cloud.logs.allow("nothing is written: SVC_Southbound is new")
+    where = cloud.find(cloud.sb, "Container_Binding")["chassis"]
+    chassis = {row["name"]: row for row in cloud.sb.rows("Chassis")}
+    tables = ("Container_Binding", "Port_Binding", "SB_Global", "Chassis", "Chassis_Private")
+    cloud.sb.transact(*({"op": "delete", "table": table, "where": []} for table in tables))
+    cloud.wait_for(lambda: cloud.logs.messages[-1][0] == "warn", "the warning")
+    assert cloud.sb.rows("SB_Global") == []
+    for row in chassis.values():
+        kept = {name: row[name] for name in ("name", "service_types", "public_key")}
+        cloud.sb.insert("Chassis", **kept)
+        cloud.sb.insert("Chassis_Private", name=row["name"], incarnation="2", heartbeat=1)
+    cloud.settle()
+    assert cloud.find(cloud.sb, "Container_Binding")["chassis"] == where
+
+
+def test_refusal_is_forgotten_with_its_cause(cloud: Cloud) -> None:
+    cloud.logs.allow("OVN_Northbound: transaction refused")
+    other = cloud.add_router("other", gateway="2.0.0.2/24", inside="192.168.9.1/24")
+    taken = f"vpn-{other.replace('-', '')[:11]}-lrp"
+    port = {"name": taken, "networks": "9.9.9.1/24", "mac": "0a:00:00:00:00:09"}
+    cloud.ovn.transact(
+        {
+            "op": "insert",
+            "table": "Logical_Router",
+            "row": {"name": "cms", "ports": ["named-uuid", "p"]},
+        },
+        {"op": "insert", "table": "Logical_Router_Port", "uuid-name": "p", "row": port},
+    )
+    settings = {"external_ips": "2.0.0.100", "local_subnets": "192.168.9.0/24"}
+    vpn = cloud.add_vpn("mars", "other", **settings)
+    cloud.add_connection(vpn, "to-venus")
+    name = taken.removesuffix("-lrp")
+
+    def find_status() -> str:
+        rows = cloud.nb.rows("Service_Container", [["name", "==", name]])
+        return str(rows[0]["status_message"]) if rows else ""
+
+    cloud.wait_for(lambda: find_status().startswith("OVN_Northbound refused"), "the refusal")
+    assert "UUID" not in find_status()
+    # What fails closed does not wait for what is refused, nor does anybody else.
+    assert len(_find_policies(cloud, other, "drop")) == 3
+    cloud.nb.update("SVC_Global", [], nb_cfg=5)
+    cloud.wait_for(lambda: cloud.nb.rows("SVC_Global")[0]["hv_cfg"] == 5, "hv_cfg")
+    cloud.nb.delete("VPN_Service", [["name", "==", "mars"]])
+    cloud.settle()
+    cloud.ovn.delete("Logical_Router", [["name", "==", "cms"]])
+    cloud.add_connection(cloud.add_vpn("mars", "other", **settings), "to-venus")
+    cloud.settle()
+    assert find_status() == "as told"
+
+
+def test_only_one_northd_writes(cloud: Cloud) -> None:
+    second = cloud.start_northd()
+    cloud.settle(cloud.northd, second)
+    assert [each.active for each in (cloud.northd, second)] == [True, False]
+    cloud.northd.sb.set_lock(None)
+    cloud.settle(cloud.northd, second)
+    assert [each.active for each in (cloud.northd, second)] == [False, True]
+    cloud.northd.close()
+    cloud.northd = second
+
+
+def test_group_that_is_not_served_says_so(cloud: Cloud) -> None:
+    group = cloud.nb.insert("Container_Group", name="odd", policy="load")
+    cloud.add_router("other", gateway="2.0.0.2/24", inside="192.168.9.1/24")
+    cloud.add_vpn("mars", "other", external_ips="2.0.0.100", group=["uuid", group])
+    cloud.settle()
+    row = cloud.find(cloud.nb, "Service_Container", status_code="error")
+    assert row["status_message"] == "policy load of group odd is not served yet"
+
+
+def test_address_of_another_router_is_refused(cloud: Cloud) -> None:
+    cloud.add_router("other", gateway="1.0.0.9/24", inside="192.168.9.1/24")
+    cloud.add_vpn("mars", "other", external_ips="1.0.0.2", local_subnets="192.168.9.0/24")
+    cloud.settle()
+    row = cloud.find(cloud.nb, "VPN_Service", name="mars")
+    assert row["status_message"] == "external address 1.0.0.2 is used by router tenant-router"
