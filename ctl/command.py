@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..lib.errors import UsageError
 from .options import Settings, take_long
+from .records import find_named
 from .replica import Replica, make_uuid
 from .rpc import Client, Tls, split_remotes
 from .schema import Base
@@ -76,18 +77,34 @@ class Command:
 
 
 class Symbols:
-    """The @names of a run: rows that 'create' makes and other commands refer to."""
+    """The names of rows in a run: @names that 'create' makes, and names of rows that are there."""
 
-    def __init__(self) -> None:
+    def __init__(self, replica: Replica | None = None) -> None:
+        self._replica = replica
         self._uuids: dict[str, str] = {}
         self._created: set[str] = set()
         self._held: set[str] = set()
 
     def resolve(self, text: str, base: Base) -> str:
-        """Returns the UUID of the row called 'text'."""
+        """Returns the UUID of the row called 'text', to which a column of type 'base' refers."""
+        if not text.startswith("@"):
+            return self._find(text, base)
         if base.strong and base.ref_table is not None:
             self._held.add(text)
         return self._uuids.setdefault(text, make_uuid())
+
+    def _find(self, text: str, base: Base) -> str:
+        if self._replica is None or base.ref_table is None:
+            raise UsageError(f'"{text}" is not a valid UUID')
+        self._replica.load_more(base.ref_table)
+        named = find_named(self._replica, base.ref_table, text)
+        if len(named) > 1:
+            raise UsageError(f'multiple rows in {base.ref_table} match "{text}"')
+        if not named:
+            raise UsageError(
+                f'"{text}" is not a valid UUID, and no row of {base.ref_table} has that name'
+            )
+        return named[0].uuid
 
     def create(self, text: str) -> NewUuid:
         """Returns the provisional UUID for the new row that is called 'text'."""

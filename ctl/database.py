@@ -27,6 +27,18 @@ from .values import (
     parse_datum,
 )
 
+# What svc-northd writes, schemas/svc-nb.rst.
+_STATUS_COLUMNS = {
+    "SVC_Global": {
+        *("nb_cfg_timestamp", "sb_cfg", "sb_cfg_timestamp", "hv_cfg", "hv_cfg_timestamp"),
+    },
+    "VPN_Service": {"status", "status_message"},
+    "IPsec_Connection": {"status", "status_message"},
+    "Service_Container": {
+        *("status_code", "status_message", "chassis", "namespace_name", "interface_name", "since"),
+    },
+}
+
 # -- the commands ----------------------------------------------------------
 
 
@@ -67,6 +79,8 @@ def set_values(context: Context) -> None:
     row = _find(context, table, context.arguments[1])
     for position in range(2, len(context.arguments)):
         _assign(context, table, row, position)
+        place, _ = parse_assignment(context.arguments[position], table)
+        _warn_of_status(context, place.column)
 
 
 def add_values(context: Context) -> None:
@@ -74,6 +88,7 @@ def add_values(context: Context) -> None:
     table = _get_table(context)
     row = _find(context, table, context.arguments[1])
     column = table.get_writable_column(context.arguments[2])
+    _warn_of_status(context, column)
     for position in range(3, len(context.arguments)):
         elements = _parse(context, position, _some(column))
         if row is not None:
@@ -85,6 +100,7 @@ def remove_values(context: Context) -> None:
     table = _get_table(context)
     row = _find(context, table, context.arguments[1])
     column = table.get_writable_column(context.arguments[2])
+    _warn_of_status(context, column)
     for position in range(3, len(context.arguments)):
         gone = _parse_removal(context, position, column)
         if row is not None:
@@ -97,6 +113,7 @@ def clear_columns(context: Context) -> None:
     row = _find(context, table, context.arguments[1])
     for text in context.arguments[2:]:
         column = table.get_writable_column(text)
+        _warn_of_status(context, column)
         if column.min > 0:
             raise UsageError(
                 f'"clear" operation cannot be applied to column {column.name} of table '
@@ -248,10 +265,20 @@ def _parse(context: Context, position: int, column: Column, text: str | None = N
     if not is_secret(column.table, column.name):
         return parse_datum(given, column, resolve)
     context.hidden.add(position)
+    warning = f"{column.name} on the command line shows in the list of processes"
+    if column.name == "psk":
+        warning += "; use conn-set --psk-file"
+    if warning not in context.warnings:
+        context.warnings.append(warning)
     try:
         return parse_datum(given, column, resolve)
     except UsageError:
         raise UsageError(f"{column.name}: the value cannot be read (is it quoted?)") from None
+
+
+def _warn_of_status(context: Context, column: Column) -> None:
+    if column.name in _STATUS_COLUMNS.get(column.table, ()):
+        context.warnings.append(f"{column.name} is for svc-northd to write, which may overwrite it")
 
 
 def _some(column: Column) -> Column:

@@ -27,7 +27,7 @@ def find_row(replica: Replica, table: str, text: str) -> Row | None:
             return found
     if text == "." and len(rows) == 1:
         return next(iter(rows.values()))
-    named = _find_named(replica, table, text)
+    named = find_named(replica, table, text)
     if len(named) > 1:
         raise UsageError(f'multiple rows in {table} match "{text}"')
     return named[0] if named else _find_prefixed(rows, text)
@@ -55,7 +55,8 @@ def get_root(replica: Replica) -> Row:
     return root if root is not None else replica.insert(ROOT)
 
 
-def _find_named(replica: Replica, table: str, text: str) -> list[Row]:
+def find_named(replica: Replica, table: str, text: str) -> list[Row]:
+    """Returns the rows of 'table' whose name is 'text'."""
     columns = replica.schema.tables[table].columns
     column = next((name for name in _NAME_COLUMNS if name in columns), None)
     if column is None:

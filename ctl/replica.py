@@ -177,12 +177,21 @@ class Replica:
         """Reads 'tables' as they are now and forgets every change."""
         self._touched.clear()
         self._deleted.clear()
-        for name, rows in self.client.select(dict.fromkeys(tables)).items():
+        self._rows.clear()
+        self._take(self.client.select(dict.fromkeys(tables)))
+
+    def _take(self, found: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
+        for name, rows in found.items():
             table = self.schema.tables[name]
             self._rows[name] = {}
             for json in rows:
                 row = _parse_row(table, json)
                 self._rows[name][row.uuid] = self._touched[row.uuid] = row
+
+    def load_more(self, table: str) -> None:
+        """Reads a table that is needed after all, unless it was read already."""
+        if table not in self._rows:
+            self._take(self.client.select([table]))
 
     def rows(self, table: str) -> Mapping[str, Row]:
         """Returns the rows of a loaded table by UUID."""

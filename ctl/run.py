@@ -90,7 +90,7 @@ def _run_once(
     contexts: Sequence[Context],
     functions: Sequence[Callable[[Context], None]],
 ) -> Symbols:
-    symbols = Symbols()
+    symbols = Symbols(replica)
     for context, function in zip(contexts, functions, strict=True):
         context.begin(replica, settings, symbols)
         function(context)

@@ -2,7 +2,7 @@
 
 The notation is that of ovs-vsctl and ovn-nbctl (ovs/lib/ovsdb-data.c): atoms,
 sets as 'a,b' or '[a,b]', maps as 'k=v,k=v' or '{k=v}', '@name' for a row that
-the same transaction creates.
+the same transaction creates, the name of a row for a reference to it.
 
 A datum is a sorted tuple of atoms (one for a scalar, at most one for an
 optional column), or a dict in the order of its keys for a map.  An atom is an
@@ -71,7 +71,7 @@ def make_datum(column: Column, atoms: Any) -> Datum:
 
 
 def parse_datum(text: str, column: Column, resolve: Resolve) -> Datum:
-    """Returns the value of 'column' in 'text'; 'resolve' gives the UUID of an @name."""
+    """Returns the value of 'column' in 'text'; 'resolve' gives the UUID of a name."""
     datum = _parse_elements(text, column, resolve)
     count_problem = find_count_problem(datum, column)
     if count_problem is not None:
@@ -179,11 +179,9 @@ def _parse_unconstrained(text: str, base: Base, resolve: Resolve) -> Atom:
             return text in _TRUE
         raise UsageError(f'"{text}" is not a valid boolean (use "true" or "false")')
     if base.type == "uuid":
-        if text.startswith("@"):
-            return resolve(text, base)
         if is_uuid(text):
             return text.lower()
-        raise UsageError(f'"{text}" is not a valid UUID')
+        return resolve(_parse_string(text) if text.startswith('"') else text, base)
     return _parse_string(text)
 
 

@@ -139,7 +139,6 @@ WRITING = """
     set Logical_Switch sw0 name=[a]x
     set Logical_Switch sw0 name=[a]
     set Logical_Switch sw0 name=true
-    set Logical_Switch sw0 ports=foo
     set Logical_Switch sw0 ports=@foo
     set Logical_Switch sw0 ports=[]
     set Logical_Switch sw0 other_config=a=b=c
@@ -202,6 +201,9 @@ WRITING = """
 DIFFERENT = {
     # ovn-nbctl prints a NUL character, and the server's complaint in JSON.
     "set Logical_Switch sw0 other_config=a": 'a: syntax error at end of value expecting "="',
+    "set Logical_Switch sw0 ports=foo": (
+        '"foo" is not a valid UUID, and no row of Logical_Switch_Port has that name'
+    ),
     "set Logical_Switch sw0 _uuid=c": "Logical_Switch: column _uuid cannot be changed",
     "set Logical_Switch_Port p0 tag=x": '"x" is not a valid integer',
     "add Logical_Switch sw0 name foo": (

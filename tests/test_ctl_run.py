@@ -12,7 +12,7 @@ import pytest
 
 from ..lib.version import VERSION
 from .ovsdb import Databases, wait_until
-from .svcctl import ROOT, Svcctl, add_router
+from .svcctl import ROOT, Result, Svcctl, add_router
 
 SECRET = "correct-horse-battery"
 
@@ -220,13 +220,18 @@ def test_no_secret_in_the_log_of_the_database(
         *("-v", "-vconsole:off", f"--log-file={log}"),
         *("set", "IPsec_Co", "d", f"ps={SECRET}1"),
     )
-    assert process.communicate() == ("", "")
-    vpn.good("remove", "IPsec_Connection", "d", "psk", f"{SECRET}1")
-    vpn.good("add", "IPsec_Connection", "d", "psk", f"{SECRET}2")
-    vpn.good(
+    warning = (
+        "svcctl: warning: psk on the command line shows in the list of processes; "
+        "use conn-set --psk-file\n"
+    )
+    assert process.communicate() == ("", warning)
+    assert vpn("remove", "IPsec_Connection", "d", "psk", f"{SECRET}1") == Result("", warning, 0)
+    assert vpn("add", "IPsec_Connection", "d", "psk", f"{SECRET}2") == Result("", warning, 0)
+    result = vpn(
         *("add", "VPN_Service", "mercury", "connections", "@x", "--", "--id=@x"),
         *("create", "IPsec_Connection", "name=e", f"psk={SECRET}3"),
     )
+    assert (result.status, result.stderr) == (0, warning)
     dump = subprocess.run(
         ["ovsdb-tool", "-mm", "show-log", databases.directory / "SVC_Northbound.db"],
         capture_output=True,
@@ -251,6 +256,40 @@ def test_no_secret_in_a_complaint(vpn: Svcctl) -> None:
         ("conn-add", "mercury", "c", "1.0.0.4", "10.0.0.0/8", f"--psk={SECRET}", "--mtu=x"),
     ):
         assert SECRET not in vpn.bad(*words)
+
+
+# -- rows by name, columns of svc-northd -----------------------------------
+
+
+def test_a_reference_is_a_name_too(vpn: Svcctl, databases: Databases) -> None:
+    vpn.good("group-add", "vpns", "--", "ike-policy-add", "p1", "--", "ike-policy-add", "a b")
+    vpn.good("set", "VPN_Service", "mercury", "group=vpns")
+    vpn.good("set", "IPsec_Connection", "c", "ike_policy=p1")
+    [service], [group] = databases.nb.rows("VPN_Service"), databases.nb.rows("Container_Group")
+    assert service["group"] == group["_uuid"]
+    names = "--columns=name"
+    assert vpn.good("--bare", names, "find", "IPsec_Connection", "ike_policy=p1") == "c\n"
+    vpn.good("set", "IPsec_Connection", "c", 'ike_policy="a b"')
+    assert vpn.good("--bare", names, "find", "IPsec_Connection", "ike_policy=p1") == ""
+    vpn.good("create", "Container_Group", "name=new", "--", "set", "VPN_S", "mercury", "group=new")
+    assert "group: new" in vpn.good("show", "mercury")
+    assert vpn.bad("set", "IPsec_Connection", "c", "ike_policy=p2") == (
+        '"p2" is not a valid UUID, and no row of IKE_Policy has that name'
+    )
+
+
+def test_a_connection_of_two_services_is_ambiguous(vpn: Svcctl) -> None:
+    vpn.good("vpn-add", "venus", "r", "1.0.0.101", "192.168.9.0/24")
+    vpn.good("conn-add", "venus", "c", "1.0.0.9", "10.9.0.0/24", "--psk-file=/etc/hostname")
+    reason = vpn.bad("remove", "VPN_Service", "venus", "connections", "c")
+    assert reason == 'multiple rows in IPsec_Connection match "c"'
+
+
+def test_what_svc_northd_writes_is_not_for_others(vpn: Svcctl) -> None:
+    warning = "svcctl: warning: status is for svc-northd to write, which may overwrite it\n"
+    for words in (("set", "VPN_S", "mercury", "status=up"), ("clear", "VPN_S", ".", "status")):
+        assert vpn(*words) == Result("", warning, 0)
+    vpn.good("set", "VPN_Service", "mercury", "enabled=true")
 
 
 # -- the program -----------------------------------------------------------
