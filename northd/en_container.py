@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from ..lib import nb, vpn
-from .en_router import make_container_name
+from ..lib.router import make_container_name
 from .en_vpn import VPN, Connection, Service
 from .scheduler import Request
 

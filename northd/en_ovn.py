@@ -17,14 +17,15 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
+from ..lib.addresses import Subnet
 from ..lib.delta import Desired, Keys, Parent, Ref
+from ..lib.router import Router, find_gateway_port
 from ..lib.rows import Row
 from . import ovn
 from .en_container import Container, Containers
 from .en_redirect import Redirect
-from .en_router import Network, Router
 from .en_transit import Transit, make_port_name
-from .en_vpn import VPN, find_gateway_port
+from .en_vpn import VPN
 from .scheduler import Plan
 
 # No chassis has this name, so none claims the port of a container without a place.
@@ -141,7 +142,7 @@ def _make_routes(
 
 
 @functools.lru_cache(maxsize=65536)
-def _is_covered(peer: str, covered: tuple[Network, ...]) -> bool:
+def _is_covered(peer: str, covered: tuple[Subnet, ...]) -> bool:
     network = ipaddress.IPv4Network(peer)
     return any(known.version == 4 and network.subnet_of(known) for known in covered)
 

@@ -23,9 +23,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from ..lib.router import Router, make_container_name
 from . import ovn
 from .en_container import Containers
-from .en_router import Router, make_container_name
 from .en_transit import Transit, make_port_name
 from .en_vpn import VPN, Guard
 

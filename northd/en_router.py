@@ -1,52 +1,12 @@
-"""Node 'router': what matters of each logical router of OVN.
-
-The rows of svc-northd itself are left out, so that a router looks the same
-before and after a VPN was put on it.
-"""
+"""Node 'router': what matters of each logical router of OVN (lib/router.py)."""
 
 from __future__ import annotations
 
-import functools
-import ipaddress
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from uuid import UUID
 
+from ..lib.router import GatewayPort, Router, parse_hosts, parse_networks
 from . import ovn
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-@dataclass(frozen=True, slots=True)
-class GatewayPort:
-    """A distributed gateway port of a router."""
-
-    uuid: UUID
-    name: str
-    networks: tuple[Network, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Router:
-    """A logical router: addresses of its ports, its routes, its NAT addresses.
-
-    'is_gateway' tells a router that is bound to one chassis as a whole
-    (options:chassis) from a distributed one.
-    """
-
-    uuid: UUID
-    name: str
-    networks: tuple[Network, ...]
-    addresses: frozenset[str]
-    routes: tuple[Network, ...]
-    nat_addresses: frozenset[str]
-    gateway_ports: tuple[GatewayPort, ...]
-    is_gateway: bool
-
-    @property
-    def container(self) -> str:
-        """The name of the container that serves this router."""
-        return make_container_name(self.uuid)
 
 
 def run(
@@ -57,11 +17,6 @@ def run(
 ) -> Mapping[UUID, Router]:
     """Returns the routers by UUID."""
     return {uuid: _make(row, ports, routes, nats) for uuid, row in routers.items()}
-
-
-def make_container_name(router: UUID) -> str:
-    """Returns the name of the container of a router: it is an interface name too."""
-    return f"vpn-{router.hex[:11]}"
 
 
 def _make(
@@ -85,12 +40,12 @@ def _make(
     return Router(
         uuid=row.uuid,
         name=row.name,
-        networks=_parse(text for port in foreign for text in port.networks),
-        addresses=frozenset(text.split("/")[0] for port in foreign for text in port.networks),
-        routes=_parse(foreign_routes),
+        networks=parse_networks(text for port in foreign for text in port.networks),
+        addresses=parse_hosts(text for port in foreign for text in port.networks),
+        routes=parse_networks(foreign_routes),
         nat_addresses=frozenset(foreign_nats),
         gateway_ports=tuple(
-            GatewayPort(port.uuid, port.name, _parse(port.networks))
+            GatewayPort(port.uuid, port.name, parse_networks(port.networks))
             for port in foreign
             if port.gateway_chassis or port.ha_chassis_group
         ),
@@ -103,19 +58,3 @@ def _leads_somewhere(route: ovn.StaticRoute) -> bool:
     foreign = ovn.find_key(route.external_ids) is None
     by_destination = route.policy in (None, "dst-ip") and not route.route_table
     return foreign and by_destination and route.nexthop != "discard"
-
-
-def _parse(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Returns the networks among 'texts'; what OVN itself cannot read is left out."""
-    networks = (parse_network(text) for text in texts)
-    found = [network for network in networks if network is not None]
-    return tuple(sorted(found, key=lambda network: (network.version, network)))
-
-
-@functools.lru_cache(maxsize=65536)
-def parse_network(text: str) -> Network | None:
-    """Returns the network of "ADDRESS/LENGTH", None if that cannot be read."""
-    try:
-        return ipaddress.ip_interface(text).network
-    except ValueError:
-        return None

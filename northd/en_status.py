@@ -12,9 +12,9 @@ from uuid import UUID
 
 from ..lib import nb, sb
 from ..lib.delta import Desired, Keys
+from ..lib.router import make_container_name
 from ..lib.rows import Row
 from .en_container import Containers
-from .en_router import make_container_name
 from .en_transit import Transit
 from .en_vpn import VPN, Service
 from .ovn import make_mark

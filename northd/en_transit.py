@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from ..lib.router import Router, parse_network
 from . import ovn
 from .en_container import Containers
-from .en_router import Router, parse_network
 
 RANGE = ipaddress.IPv4Network("169.254.0.0/16")
 # Clouds serve their metadata at this address (RFC 3927 leaves it to them).

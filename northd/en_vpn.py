@@ -11,15 +11,14 @@ has another problem: its traffic is dropped rather than sent out in clear.
 from __future__ import annotations
 
 import functools
-import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from ..lib import nb, vpn
-from ..lib.addresses import quote
-from . import en_router
-from .en_router import Router
+from ..lib import router as router_rules
+from ..lib.addresses import Subnet, quote
+from ..lib.router import Router
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +174,7 @@ def _problem(connection: Connection, service: nb.VPNService, router: Router) -> 
         if problem is None and policy is not None:
             found = vpn.policy_problem(policy)
             problem = None if found is None else f"policy {policy.name}: {found}"
-    return problem or _network_problem(connection.row, router)
+    return problem or router_rules.connection_problem(connection.row, router)
 
 
 def _place_services(
@@ -192,26 +191,28 @@ def _place_services(
     for router in routers.values():
         for name in {router.name, str(router.uuid)}:
             names.setdefault(name, []).append(router)
-    owners: dict[str, tuple[UUID, str]] = {}
+    chosen: dict[str, UUID] = {}
     outside = _find_outside(routers.values())
     placed = []
     for row in sorted(rows, key=lambda row: (row.name, row.uuid)):
-        problem = _service_problem(row) or problems.get(row.uuid)
+        problem = _own_problem(row) or problems.get(row.uuid)
         found = names.get(row.router, [])
         if len(found) > 1:
             found = [each for each in found if each.container in homes] or found
         if len(found) == 1:
             placed.append((row, found[0]))
+            chosen[row.router] = found[0].uuid
             problem = (
                 problem
                 or _router_problem(row, found[0])
                 or _foreign_problem(row, found[0], outside)
-                or _claim(row, found[0], owners)
             )
         elif problem is None:
-            problem = _find_problem(row.router, len(found))
+            problem = router_rules.name_problem(row.router, len(found))
         if problem is not None:
             problems[row.uuid] = problem
+    good = (row for row, _ in placed if row.uuid not in problems)
+    problems.update(vpn.service_sibling_problems(good, chosen.__getitem__))
     return placed
 
 
@@ -238,79 +239,13 @@ def _foreign_problem(
     return None
 
 
-def _find_problem(name: str, count: int) -> str:
-    if count == 0:
-        return f"router {name} not found in OVN_Northbound"
-    return f"{count} routers of OVN_Northbound are named {name}; give the UUID of one"
-
-
-def _claim(
-    row: nb.VPNService, router: Router, owners: dict[str, tuple[UUID, str]]
-) -> str | None:
-    """Notes the external addresses of 'row'; an address serves one router only."""
-    for address in row.external_ips:
-        owner = owners.get(address)
-        if owner is not None and owner[0] != router.uuid:
-            return (
-                f"external address {address} is already used by VPN service"
-                f" {quote(owner[1])} on another router"
-            )
-    for address in row.external_ips:
-        owners.setdefault(address, (router.uuid, row.name))
-    return None
+_own_problem = functools.lru_cache(maxsize=65536)(vpn.service_problem)
+_router_problem = functools.lru_cache(maxsize=65536)(router_rules.service_problem)
+_network_problem = functools.lru_cache(maxsize=65536)(router_rules.network_problem)
 
 
 @functools.lru_cache(maxsize=65536)
-def _router_problem(row: nb.VPNService, router: Router) -> str | None:
-    """Returns what keeps 'router' from serving 'row' in address mode routed."""
-    if router.is_gateway:
-        return f"router {router.name} is a gateway router, which is not served yet"
-    if not router.gateway_ports:
-        return f"router {router.name} has no distributed gateway port"
-    for address in row.external_ips:
-        if address in router.addresses:
-            return (
-                f"external address {address} is an address of router {router.name};"
-                " mode routed needs one of its own"
-            )
-        if address in router.nat_addresses:
-            return f"external address {address} is used by a NAT rule of router {router.name}"
-        if find_gateway_port(router, address) is None:
-            return (
-                f"external address {address} is in no network of the"
-                f" {len(router.gateway_ports)} gateway ports of router {router.name}"
-            )
-    return None
-
-
-def find_gateway_port(router: Router, address: str) -> en_router.GatewayPort | None:
-    """Returns the gateway port through which 'address' is reached, if that is clear."""
-    if len(router.gateway_ports) == 1:
-        return router.gateway_ports[0]
-    parsed = ipaddress.ip_address(address)
-    for port in router.gateway_ports:
-        if any(parsed in network for network in port.networks):
-            return port
-    return None
-
-
-@functools.lru_cache(maxsize=65536)
-def _service_problem(row: nb.VPNService) -> str | None:
-    return vpn.service_problem(row)
-
-
-@functools.lru_cache(maxsize=65536)
-def _network_problem(row: nb.IPsecConnection, router: Router) -> str | None:
-    """Returns a sentence if a peer subnet is also a network of the router itself."""
-    for peer in _parse(row.peer_subnets):
-        for network in router.networks:
-            if peer.version == network.version and peer.overlaps(network):
-                return f"peer subnet {peer} overlaps network {network} of router {router.name}"
-    return None
-
-
-@functools.lru_cache(maxsize=65536)
-def _parse(texts: tuple[str, ...]) -> tuple[en_router.Network, ...]:
+def _parse(texts: tuple[str, ...]) -> tuple[Subnet, ...]:
     return tuple(vpn.parse_subnets(texts))
 
 

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
+from ..lib.router import OWNER, OWNER_KEY
 from ..lib.rows import Row
 
 DATABASE = "OVN_Northbound"
 MARKED_COLUMN = "external_ids"
-OWNER_KEY = "ovnsvc"
-OWNER = "svc-northd"
 ROW_KEY = "ovnsvc-key"
 OWN_ROWS = [[MARKED_COLUMN, "includes", ["map", [[OWNER_KEY, OWNER]]]]]
 

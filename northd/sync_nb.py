@@ -8,7 +8,7 @@ from typing import Any
 from ..lib import nb, sb, sealing
 from ..lib.delta import Actual, Change, Desired, plan
 from ..lib.idl import Session
-from .ovn import OWNER, OWNER_KEY
+from ..lib.router import OWNER, OWNER_KEY
 
 
 def plan_rows(desired: Iterable[Desired], session: Session) -> list[Change]:
