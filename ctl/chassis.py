@@ -44,8 +44,11 @@ def set_weight(context: Context) -> None:
 
 
 def set_limit(context: Context) -> None:
-    """chassis-set-limit CHASSIS N"""
-    _set_number(context, "container_limit")
+    """chassis-set-limit CHASSIS N|none"""
+    if context.arguments[1] == "none":
+        _get(context).set_atom("container_limit", None)
+    else:
+        _set_number(context, "container_limit")
 
 
 def drain(context: Context) -> None:

@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 
 from ..lib.errors import UsageError
-from .options import Settings, take_long
+from .options import Settings, is_global, take_long
 from .records import find_named
 from .replica import Replica, make_uuid
 from .rpc import Client, Tls, split_remotes
@@ -186,6 +186,12 @@ class Context:
         """Returns the argument at 'position' if it was given."""
         return self.arguments[position] if position < len(self.arguments) else None
 
+    def refuse_format(self) -> None:
+        """Raises UsageError if a table is asked of a command that prints none."""
+        if self.settings.format is not None and self.settings.has("format"):
+            name = self.command.name
+            raise UsageError(f"'{name}' prints text, not a table; leave out --format")
+
     def connect(self, remotes: str, database: str) -> Client:
         """Returns a connection to another database, as the options say."""
         return connect(self.settings, remotes, database)
@@ -256,6 +262,7 @@ def _split(command: Command, words: Sequence[str]) -> tuple[dict[str, str | None
     place = 0
     while place < len(words):
         if not words[place].startswith("--"):
+            _check_place(command, words[place])
             arguments.append(words[place])
             place += 1
             continue
@@ -265,12 +272,20 @@ def _split(command: Command, words: Sequence[str]) -> tuple[dict[str, str | None
             given = words[place].partition("=")[0]
             if "unrecognized" not in str(error):
                 raise
+            if is_global(given):
+                raise UsageError(f'put "{given}" before the command') from None
             raise UsageError(f"'{command.name}' command has no '{given}' option") from None
         name = option.rstrip("=")
         if name in options:
             raise UsageError(f"'--{name}' option specified multiple times")
         options[name] = value
     return options, arguments
+
+
+def _check_place(command: Command, word: str) -> None:
+    """Raises UsageError for a global option where an argument should be; text may be anything."""
+    if len(word) == 2 and is_global(word) and command.name != "comment":
+        raise UsageError(f'put "{word}" before the command')
 
 
 def _conceal(option: str, value: str) -> str:

@@ -134,7 +134,9 @@ SECTIONS = (
             Command(
                 "chassis-set-weight", "CHASSIS N", "chassis.set_weight", "Chassis", changes=True
             ),
-            Command("chassis-set-limit", "CHASSIS N", "chassis.set_limit", "Chassis", changes=True),
+            Command(
+                "chassis-set-limit", "CHASSIS N|none", "chassis.set_limit", "Chassis", changes=True
+            ),
             Command("chassis-drain", "CHASSIS", "chassis.drain", "Chassis", changes=True),
             Command("chassis-undrain", "CHASSIS", "chassis.undrain", "Chassis", changes=True),
         ),

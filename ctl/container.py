@@ -32,6 +32,7 @@ def list_all(context: Context) -> None:
 
 def show(context: Context) -> None:
     """container-show CONTAINER"""
+    context.refuse_format()
     row = _get(context)
     since = row.find("since")
     facts = [

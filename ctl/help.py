@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..lib import schema
 from ..lib.version import VERSION
+from .command import Command
 from .commands import COMMANDS, SECTIONS
 from .options import GLOBAL
 
@@ -17,15 +18,25 @@ def format_help() -> str:
     for title, commands in SECTIONS:
         lines += ["", f"{title}:"]
         for command in commands:
-            lines.append(f"  {command.name} {command.arguments}".rstrip())
-            if command.options:
-                lines.append("      " + " ".join(f"[{_spell(o)}]" for o in command.options))
+            lines += _format_usage(command)
     lines += ["", "Options:"]
     for name, short, argument, text in GLOBAL:
         start = f"  -{short[0]}, " if short else "  "
         lines.append(f"{start}{_spell(name, argument)}")
         lines.append(f"      {text}")
     return "\n".join(lines) + "\n"
+
+
+def format_command(name: str) -> str:
+    """Returns the usage of one command."""
+    return "\n".join(["usage: svcctl [OPTIONS]", *_format_usage(COMMANDS[name])]) + "\n"
+
+
+def _format_usage(command: Command) -> list[str]:
+    lines = [f"  {command.name} {command.arguments}".rstrip()]
+    if command.options:
+        lines.append("      " + " ".join(f"[{_spell(o)}]" for o in command.options))
+    return lines
 
 
 def format_version() -> str:

@@ -38,7 +38,7 @@ def _main(words: list[str], database: str) -> int:
             raise UsageError(f"argument {word!a} is not valid UTF-8")
     every = dict.fromkeys(option for command in COMMANDS.values() for option in command.options)
     settings, early, rest = parse(words, every)
-    text = _find_text(settings)
+    text = _find_text(settings, rest)
     if text is not None:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -60,15 +60,18 @@ def _main(words: list[str], database: str) -> int:
     return 0
 
 
-def _find_text(settings: Settings) -> str | None:
+def _find_text(settings: Settings, words: Sequence[str]) -> str | None:
     """Returns what an option asks for that needs no database."""
-    for name in ("help", "version", "commands", "options"):
-        if settings.has(name):
-            from . import help as texts
+    asked = [name for name in ("help", "version", "commands", "options") if settings.has(name)]
+    needs_help = words[1:2] in (["--help"], ["-h"]) and words[0] in COMMANDS
+    if not asked and not needs_help:
+        return None
+    from . import help as texts
 
-            text: str = getattr(texts, f"format_{name}")()
-            return text
-    return None
+    if not asked:
+        return texts.format_command(words[0])
+    text: str = getattr(texts, f"format_{asked[0]}")()
+    return text
 
 
 def _start_timer(settings: Settings) -> None:
@@ -88,6 +91,7 @@ def _start_timer(settings: Settings) -> None:
 
 def _print(settings: Settings, contexts: Sequence[Context], wait_time: str) -> None:
     from .table import Style, format_table
+    from .values import escape
 
     parts = []
     is_first = True
@@ -100,10 +104,10 @@ def _print(settings: Settings, contexts: Sequence[Context], wait_time: str) -> N
             parts.append(text if is_first or table_format == "json" else f"\n{text}")
             is_first = False
         elif settings.has("oneline"):
-            text = "\n".join(context.lines)
+            text = "\n".join(map(escape, context.lines))
             parts.append(text.replace("\\", "\\\\").replace("\n", "\\n") + "\n")
         else:
-            parts += [f"{line}\n" for line in context.lines]
+            parts += [f"{escape(line)}\n" for line in context.lines]
         for warning in context.warnings:
             _say(f"warning: {warning}")
     sys.stdout.write("".join(parts) + wait_time)

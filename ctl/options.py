@@ -135,6 +135,14 @@ def parse(
     return settings, early, list(argv[position:])
 
 
+def is_global(word: str) -> bool:
+    """Returns whether 'word' is an option of svcctl itself, "-f" or "--format"."""
+    return any(
+        word == f"--{name.rstrip('[=')}" or (short and word == f"-{short[0]}")
+        for name, short, *_ in GLOBAL
+    )
+
+
 def take_long(
     words: Sequence[str], position: int, specs: Iterable[str]
 ) -> tuple[str, str | None, int]:

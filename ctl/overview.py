@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..lib.addresses import quote
 from ..lib.errors import UsageError
 from .command import Context
 from .lookup import read_southbound
@@ -23,6 +24,7 @@ def sync(context: Context) -> None:
 
 def show(context: Context) -> None:
     """show [NAME]: the VPN services with their connections, and the containers, as a tree."""
+    context.refuse_format()
     name = context.argument(0)
     services, containers = _sorted(context, "VPN_Service"), _sorted(context, "Service_Container")
     if name is not None:
@@ -40,6 +42,7 @@ def show(context: Context) -> None:
 
 def status(context: Context) -> None:
     """status: what there is, and how much of it works."""
+    context.refuse_format()
     replica = context.replica
     southbound = read_southbound(context, ("Chassis", "Chassis_Weight"))
     known = {row["name"] for row in southbound["Chassis"]}
@@ -56,15 +59,30 @@ def status(context: Context) -> None:
         return
     numbers = (f"{name} {root.find(name)}" for name in ("nb_cfg", "sb_cfg", "hv_cfg"))
     context.lines.append(", ".join(numbers))
+    context.lines += _find_delays(context, root)
     for table, column in (("VPN_Service", "status"), ("Service_Container", "status_code")):
         for row in _sorted(context, table):
             if row.text(column) == "error":
-                context.lines.append(f"error: {row.text('name')}: {row.text('status_message')}")
+                context.lines.append(f"error: {_name(row)}: {row.text('status_message')}")
+
+
+def _find_delays(context: Context, root: Row) -> list[str]:
+    """Returns sentences on who has not answered to what the operator wrote."""
+    nb_cfg, sb_cfg, hv_cfg = (root.find(name) for name in ("nb_cfg", "sb_cfg", "hv_cfg"))
+    if sb_cfg < nb_cfg:
+        return [f"svc-northd has not answered: nb_cfg {nb_cfg}, sb_cfg {sb_cfg}"]
+    found = []
+    if hv_cfg < sb_cfg:
+        found.append(f"not all chassis have answered: sb_cfg {sb_cfg}, hv_cfg {hv_cfg}")
+    new = [row.text("name") for row in _sorted(context, "VPN_Service") if not row.text("status")]
+    if new:
+        found.append(f"svc-northd has not answered: VPN service {quote(new[0])} has no status yet")
+    return found
 
 
 def _show_service(context: Context, row: Row) -> None:
     group = context.replica.rows("Container_Group").get(row.text("group"))
-    context.lines.append(f"vpn {row.text('name')} (router {row.text('router')})")
+    context.lines.append(f"vpn {_name(row)} (router {row.text('router')})")
     _add_facts(
         context,
         "    ",
@@ -78,7 +96,7 @@ def _show_service(context: Context, row: Row) -> None:
     rows = context.replica.rows("IPsec_Connection")
     members = [rows[uuid] for uuid in row.strings("connections") if uuid in rows]
     for member in sorted(members, key=lambda each: each.text("name")):
-        context.lines.append(f"    connection {member.text('name')}")
+        context.lines.append(f"    connection {_name(member)}")
         _add_facts(
             context,
             "        ",
@@ -101,6 +119,10 @@ def _show_container(context: Context, row: Row) -> None:
         ("port", row.text("port")),
         ("status", _join(row.text("status_code"), row.text("status_message"))),
     )
+
+
+def _name(row: Row) -> str:
+    return row.text("name") or '""'
 
 
 def _add_facts(context: Context, indent: str, *facts: tuple[str, str]) -> None:

@@ -11,11 +11,30 @@ from .command import Context
 from .conditions import parse_assignment
 from .records import find_row
 from .replica import Row
-from .table import Cell, Table
+from .table import DefaultCell, Table
 from .values import make_complaint, parse_datum
 
 _IKE = ("IKE_Policy", "IKE policy", "ike_policy")
 _IPSEC = ("IPsec_Policy", "IPsec policy", "ipsec_policy")
+_SHARED_DEFAULTS = {
+    "encryption_algorithm": vpn.DEFAULT_ENCRYPTION,
+    "auth_algorithm": vpn.DEFAULT_INTEGRITY,
+    "pfs": vpn.DEFAULT_PFS,
+}
+_DEFAULTS = {
+    "IKE_Policy": {
+        **_SHARED_DEFAULTS,
+        "ike_version": vpn.DEFAULT_IKE_VERSION,
+        "lifetime": str(vpn.DEFAULT_IKE_LIFETIME_S),
+    },
+    "IPsec_Policy": {
+        **_SHARED_DEFAULTS,
+        "transform_protocol": "esp",
+        "encapsulation_mode": "tunnel",
+        "esn": "false",
+        "lifetime": str(vpn.DEFAULT_IPSEC_LIFETIME_S),
+    },
+}
 
 
 def add_ike(context: Context) -> None:
@@ -101,7 +120,16 @@ def _list(context: Context, table: str) -> None:
     context.table = Table(names, "table")
     rows = context.replica.rows(table).values()
     for row in sorted(rows, key=lambda each: each.text("name")):
-        context.table.rows.append([Cell(row.datum(name), columns[name]) for name in names])
+        cells = ((row.datum(name), columns[name], _find_default(row, name)) for name in names)
+        context.table.rows.append([DefaultCell(*cell) for cell in cells])
+
+
+def _find_default(row: Row, column: str) -> str:
+    """Returns what an unset column stands for; a cipher that authenticates has no algorithm."""
+    encryption = row.text("encryption_algorithm") or vpn.DEFAULT_ENCRYPTION
+    if column == "auth_algorithm" and row.table.name == _IPSEC[0] and vpn.is_aead(encryption):
+        return ""
+    return _DEFAULTS[row.table.name].get(column, "")
 
 
 def _check(policy: nb.IKEPolicy | nb.IPsecPolicy) -> None:

@@ -11,7 +11,7 @@ import json
 from typing import Any
 
 from .schema import Column
-from .values import Datum, format_datum, to_json
+from .values import Datum, escape, format_datum, to_json
 
 FORMATS = ("list", "table", "html", "csv", "json")
 DATA_FORMATS = ("string", "bare", "json")
@@ -49,6 +49,22 @@ class Cell:
     def json(self) -> Any:
         """Returns the value in OVSDB's JSON."""
         return to_json(self._datum, self._column)
+
+
+class DefaultCell(Cell):
+    """The value of a column, or in words what an unset one stands for."""
+
+    __slots__ = ("_default",)
+
+    def __init__(self, datum: Datum, column: Column, default: str) -> None:
+        super().__init__(datum, column)
+        self._default = default
+
+    def text(self, data: str) -> str:
+        """Returns the text in the data format 'data'."""
+        if self._datum or data != "string":
+            return super().text(data)
+        return f"{self._default} (default)" if self._default else ""
 
 
 class PlainCell:
@@ -91,7 +107,7 @@ def format_table(table: Table, style: Style) -> str:
     """Returns the lines of 'table', each with its newline."""
     if style.format == "json":
         return _format_json(table, style.pretty)
-    texts = [[cell.text(style.data) for cell in row] for row in table.rows]
+    texts = [[escape(cell.text(style.data)) for cell in row] for row in table.rows]
     if style.format == "list":
         return _format_list(table.headings, texts, style.headings)
     lines = [table.headings, *texts] if style.headings else texts
@@ -143,7 +159,9 @@ def _quote_csv(text: str) -> str:
 def _format_json(table: Table, pretty: bool) -> str:
     rows = [[cell.json() for cell in row] for row in table.rows]
     content = {"data": rows, "headings": table.headings}
-    return (_dump_pretty(content, 0) if pretty else _dump(content)) + "\n"
+    # JSON leaves as they are some characters that a terminal takes for commands.
+    lines = (_dump_pretty(content, 0) if pretty else _dump(content)).split("\n")
+    return "".join(f"{escape(line)}\n" for line in lines)
 
 
 def _dump(value: Any) -> str:

@@ -282,6 +282,13 @@ def format_atom(atom: Atom, base: Base, bare: bool = False) -> str:
     return atom if _is_plain(atom) else json.dumps(atom, ensure_ascii=False)
 
 
+def escape(text: str) -> str:
+    """Returns 'text' as a terminal can show it, what cannot be printed as in JSON."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
+
+
 def _is_plain(text: str) -> bool:
     """Returns whether a string is read back as it is, without quotes."""
     if not text.isascii() or not (text[:1].isalpha() or text[:1] == "_"):

@@ -107,6 +107,11 @@ def esp_proposal(policy: nb.IPsecPolicy | None) -> str:
     return "-".join(parts)
 
 
+def is_aead(encryption: str) -> bool:
+    """Returns whether a cipher authenticates by itself."""
+    return encryption in _AEAD
+
+
 def policy_problem(policy: nb.IKEPolicy | nb.IPsecPolicy) -> str | None:
     """Returns what cannot work in a policy."""
     encryption = policy.encryption_algorithm or DEFAULT_ENCRYPTION

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from .ovsdb import Databases
@@ -276,6 +274,13 @@ def test_policies(vpn: Svcctl, databases: Databases) -> None:
     vpn.good("ike-policy-add", "ike", "encryption_algorithm=aes-256-gcm-16", "pfs=group19")
     vpn.good("ipsec-policy-add", "esp", "pfs=none", "esn=true", "lifetime=1800")
     assert vpn.good("--bare", "ipsec-policy-list").split("\n")[:4] == ["esp", "", "", ""]
+    assert vpn.good("--no-headings", "ike-policy-list") == (
+        "ike sha256 (default) aes-256-gcm-16 v2 (default) 14400 (default) group19\n"
+    )
+    assert vpn.good("--no-headings", "ipsec-policy-list") == (
+        "esp sha256 (default) tunnel (default) aes-256 (default) true 1800 none esp (default)\n"
+    )
+    assert '["set",[]]' in vpn.good("-f", "json", "ike-policy-list")
     names = ("--ike-policy=ike", "--ipsec-policy=esp", "--mtu=1300", "--dpd-action=clear")
     assert status_of(vpn, *ADD_CONN[:2], "c2", "1.0.0.4", "10.9.0.0/24", "--psk=x", *names) == 0
     [row] = databases.nb.rows("IPsec_Connection", [["name", "==", "c2"]])
@@ -313,6 +318,8 @@ def test_chassis(vpn: Svcctl, databases: Databases) -> None:
         "hv1  hv1.cloud yes            5      7     no    3         ipsec\n"
         "hv2  hv2.cloud not yet judged 1      none  yes   0         ipsec\n"
     )
+    vpn.good("chassis-set-limit", "hv1", "none")
+    assert "5      none  no" in vpn.good("chassis-list")
     vpn.good("chassis-undrain", "hv2", "--", "chassis-set-limit", "hv1", "-1")
     assert [row["drain"] for row in databases.nb.rows("Chassis")] == [False, False]
     databases.sb.delete("Chassis", [["name", "==", "hv2"]])
@@ -350,6 +357,51 @@ def test_status(vpn: Svcctl, databases: Databases) -> None:
         "VPN services: 0 of 1 up\nconnections: 0 of 1 up\ncontainers: 0 of 0 running\n"
         "chassis: 1 of 2 alive\nnb_cfg 0, sb_cfg 0, hv_cfg 0\nerror: mercury: no router\n"
     )
+
+
+def test_status_tells_who_has_not_answered(vpn: Svcctl, databases: Databases) -> None:
+    vpn.good("init")
+    silent = "svc-northd has not answered: VPN service mercury has no status yet\n"
+    assert silent in vpn.good("status")
+    databases.nb.update("VPN_Service", [], status="down")
+    assert "answered" not in vpn.good("status")
+    databases.nb.update("SVC_Global", [], nb_cfg=5, sb_cfg=4)
+    assert "svc-northd has not answered: nb_cfg 5, sb_cfg 4\n" in vpn.good("status")
+    databases.nb.update("SVC_Global", [], sb_cfg=5, hv_cfg=4)
+    assert "not all chassis have answered: sb_cfg 5, hv_cfg 4\n" in vpn.good("status")
+
+
+def test_no_name_breaks_a_line_or_the_terminal(vpn: Svcctl, databases: Databases) -> None:
+    name = "a\x1b[2Jb\nc\x9bd\u202e"
+    shown = "a\\u001b[2Jb\\nc\\u009bd\\u202e"
+    databases.nb.update("VPN_Service", [], name=name)
+    databases.nb.update("IPsec_Connection", [], status="error", status_message=name)
+    for words in (
+        ("vpn-list",),
+        ("--bare", "vpn-list"),
+        ("-f", "csv", "vpn-list"),
+        ("-f", "json", "vpn-list"),
+        ("show",),
+        ("-d", "bare", "list", "VPN_Service"),
+        ("list", "VPN_Service"),
+        ("get", "VPN_Service", ".", "name"),
+        ("conn-list", "."),
+    ):
+        out = vpn.good(*words)
+        assert shown in out, words
+        assert all(line.isprintable() for line in out.split("\n")), words
+    assert len(vpn.good("vpn-list").split("\n")) == 4
+    databases.nb.update("VPN_Service", [], name="")
+    databases.nb.update("IPsec_Connection", [], name="")
+    assert vpn.good("show", "").startswith('vpn "" (router tenant-router)\n')
+    assert '    connection ""\n' in vpn.good("show")
+
+
+def test_what_has_no_table_takes_no_format(vpn: Svcctl) -> None:
+    for words in ("show", "status", "container-show x"):
+        reason = vpn.bad("-f", "json", *words.split())
+        assert reason == f"'{words.split()[0]}' prints text, not a table; leave out --format"
+    vpn.good("--bare", "show")
 
 
 def test_connections_and_keys_of_the_database(svcctl: Svcctl, databases: Databases) -> None:
@@ -390,172 +442,3 @@ def test_a_router_may_be_named_by_its_uuid(cloud: Databases, svcctl: Svcctl) -> 
     assert reason == (
         "b: 2 routers of OVN_Northbound are named tenant-router; give the UUID of one"
     )
-
-
-def test_what_the_router_cannot_do(vpn: Svcctl, cloud: Databases) -> None:
-    add_router(cloud, "at-home", options=["map", [["chassis", "hv1"]]])
-    add_router(cloud, "forked", "2.0.0.2/24")
-    cloud.ovn_nb.insert("Logical_Router", name="inner")
-    nat = {"type": "snat", "external_ip": "1.0.0.150", "logical_ip": "10.1.0.0/24"}
-    port = {"name": "lan", "mac": "02:00:00:00:00:02", "networks": "192.168.7.1/24"}
-    gateway = {**port, "name": "gw2", "networks": "3.0.0.2/24"}
-    gateway["gateway_chassis"] = ["named-uuid", "chassis"]
-    chassis = {"name": "gw2-hv1", "chassis_name": "hv1"}
-    cloud.ovn_nb.transact(
-        {"op": "insert", "table": "NAT", "uuid-name": "nat", "row": nat},
-        {"op": "insert", "table": "Logical_Router_Port", "uuid-name": "port", "row": port},
-        put_into("other-router", "nat", "nat"),
-        put_into("other-router", "ports", "port"),
-    )
-    cloud.ovn_nb.transact(
-        {"op": "insert", "table": "Gateway_Chassis", "uuid-name": "chassis", "row": chassis},
-        {"op": "insert", "table": "Logical_Router_Port", "uuid-name": "port", "row": gateway},
-        put_into("forked", "ports", "port"),
-    )
-    for router, address, reason in (
-        ("at-home", "1.0.0.101", "router at-home is a gateway router, which is not served yet"),
-        ("inner", "1.0.0.101", "router inner has no distributed gateway port"),
-        (
-            *("other-router", "1.0.0.2"),
-            "external address 1.0.0.2 is an address of router other-router; "
-            "mode routed needs one of its own",
-        ),
-        (
-            *("other-router", "1.0.0.150"),
-            "external address 1.0.0.150 is used by a NAT rule of router other-router",
-        ),
-        (
-            *("forked", "4.0.0.1"),
-            "external address 4.0.0.1 is in no network of the 2 gateway ports of router forked",
-        ),
-    ):
-        words = ("vpn-add", "venus", router, address, "192.168.7.0/24")
-        assert vpn.bad(*words) == f"venus: {reason}"
-        vpn.good("--dry-run", "--no-check", *words)
-    vpn.good("vpn-add", "venus", "other-router", "1.0.0.101", "192.168.7.0/24")
-    for peer, subnet, reason in (
-        (
-            "1.0.0.2",
-            "10.9.0.0/24",
-            "peer address 1.0.0.2 is an address of router other-router itself",
-        ),
-        ("5.0.0.4", "1.0.0.0/25", "peer subnet 1.0.0.0/25 overlaps network 1.0.0.0/24 of router"),
-    ):
-        words = ("conn-add", "venus", "c", peer, subnet, "--psk-file=/etc/hostname")
-        assert vpn.bad(*words).startswith(f"c: {reason}")
-        vpn.good("--dry-run", "--no-check", *words)
-
-
-def put_into(router: str, column: str, name: str) -> dict[str, object]:
-    """Returns the operation that adds a row of the same transaction to a router."""
-    return {
-        "op": "mutate",
-        "table": "Logical_Router",
-        "where": [["name", "==", router]],
-        "mutations": [[column, "insert", ["named-uuid", name]]],
-    }
-
-
-def test_what_svc_northd_put_on_a_router_is_not_the_routers_own(
-    vpn: Svcctl, cloud: Databases
-) -> None:
-    port = {
-        "name": "svc",
-        "mac": "02:00:00:00:00:02",
-        "networks": "10.9.0.1/24",
-        "external_ids": ["map", [["ovnsvc", "svc-northd"]]],
-    }
-    cloud.ovn_nb.transact(
-        {"op": "insert", "table": "Logical_Router_Port", "uuid-name": "port", "row": port},
-        put_into("tenant-router", "ports", "port"),
-    )
-    words = ("conn-add", "mercury", "c", "1.0.0.4", "10.9.0.0/24", "--psk-file=/etc/hostname")
-    vpn.good(*words)
-
-
-def test_a_router_has_a_name_and_a_uuid(vpn: Svcctl, cloud: Databases) -> None:
-    [row] = cloud.ovn_nb.rows("Logical_Router", [["name", "==", "tenant-router"]])
-    uuid = row["_uuid"][1]
-    vpn.good("vpn-add", "second", uuid, "1.0.0.100", "192.168.9.0/24")
-    reason = vpn.bad("vpn-add", "third", "other-router", "1.0.0.100", "192.168.9.0/24")
-    assert reason == (
-        "third: external address 1.0.0.100 is already used by VPN service mercury on another router"
-    )
-    words = ("conn-add", "second", "c", "1.0.0.3", "10.9.0.0/24", "--psk-file=/etc/hostname")
-    assert "same local and peer id with another pre-shared key" in vpn.bad(*words)
-    vpn.good("vpn-del", "second")
-
-
-def test_a_connection_is_changed(vpn: Svcctl, databases: Databases, tmp_path: Path) -> None:
-    vpn.good("ike-policy-add", "p")
-    (tmp_path / "psk").write_text("other\n")
-    words = ("conn-set", "mercury", "to-venus")
-    options = ("--peer-address=1.0.0.4", "--peer-subnets=10.9.1.0/24,10.9.0.0/24", "--mtu=1300")
-    vpn.good(*words, *options, f"--psk-file={tmp_path}/psk", "--ike-policy=p", "--peer-id=venus")
-    [row] = databases.nb.rows("IPsec_Connection")
-    [policy] = databases.nb.rows("IKE_Policy")
-    assert (row["peer_address"], row["psk"], row["mtu"]) == ("1.0.0.4", "other", 1300)
-    assert row["peer_subnets"] == ["set", ["10.9.0.0/24", "10.9.1.0/24"]]
-    assert (row["ike_policy"], row["peer_id"]) == (policy["_uuid"], "venus")
-    vpn.good(*words, "--ike-policy=", "--peer-id=", "--mtu=", "--enabled=false")
-    [row] = databases.nb.rows("IPsec_Connection")
-    assert row["ike_policy"] == row["peer_id"] == row["mtu"] == ["set", []]
-    assert (row["enabled"], row["psk"]) == (False, "other")
-    result = vpn(*words, "--psk=third", "--enabled=true")
-    assert (result.status, result.stderr.count("list of processes")) == (0, 1)
-
-
-@pytest.mark.parametrize(
-    ("words", "reason"),
-    [
-        ("mercury to-venus", "to-venus: nothing to change is given"),
-        ("venus to-venus --mtu=1400", "venus: VPN service not found"),
-        ("mercury x --mtu=1400", "x: connection not found in VPN service mercury"),
-        ("mercury to-venus --mtu=5", "to-venus: --mtu: 5 is not in the valid range 68 to 65535"),
-        ("mercury to-venus --enabled=2", 'to-venus: --enabled: "2" is not a valid boolean'),
-        ("mercury to-venus --psk=", "to-venus: the pre-shared key is empty"),
-        ("mercury to-venus --peer-address=", "to-venus: no peer address is given"),
-        ("mercury to-venus --peer-subnets=", 'to-venus: peer subnet: "" is not a subnet'),
-        ("mercury to-venus --peer-subnets=1.0.0.0/25", "peer address 1.0.0.3 is inside peer"),
-        ("mercury to-venus --peer-subnets=10.8.0.0/24", "overlaps peer subnet 10.8.0.0/16 of"),
-        ("mercury to-venus --peer-address=1.0.0.2", "is an address of router tenant-router"),
-        ("mercury to-venus --ike-policy=p", "p: IKE policy not found"),
-        ("mercury to-venus --dpd-timeout=10", "dpd_timeout (10 s) must be greater"),
-    ],
-)
-def test_a_connection_is_not_made_bad(vpn: Svcctl, words: str, reason: str) -> None:
-    other = ("conn-add", "mercury", "z", "1.0.0.9", "10.8.0.0/16")
-    vpn.good(*other, "--psk-file=/etc/hostname")
-    assert reason in vpn.bad("conn-set", *words.split(" "))
-
-
-def test_what_is_bad_can_be_disabled_and_is_in_nobodys_way(
-    vpn: Svcctl, databases: Databases
-) -> None:
-    other = ("conn-add", "mercury", "z", "1.0.0.9", "10.8.0.0/16", "--psk-file=/etc/hostname")
-    vpn.good(*other)
-    databases.nb.update("IPsec_Connection", [["name", "==", "z"]], peer_subnets="192.168.2.0/25")
-    vpn.good("conn-set", "mercury", "to-venus", "--mtu=1400")
-    assert "overlaps peer subnet" in vpn.bad("conn-set", "mercury", "z", "--mtu=1400")
-    vpn.good("conn-set", "mercury", "z", "--enabled=false")
-    vpn.good("conn-set", "mercury", "z", "--peer-subnets=10.8.0.0/16", "--enabled=true")
-
-
-def test_psk_files(vpn: Svcctl, databases: Databases, tmp_path: Path) -> None:
-    file = tmp_path / "psk"
-    words = ("conn-add", "mercury", "c", "1.0.0.4", "10.9.0.0/24", f"--psk-file={file}")
-    for content, psk in ((b"a b\n", "a b"), (b"x\r\n", "x"), (b" y", " y"), ("ü".encode(), "ü")):
-        file.write_bytes(content)
-        vpn.good(*words)
-        [row] = databases.nb.rows("IPsec_Connection", [["name", "==", "c"]])
-        assert row["psk"] == psk
-        vpn.good("conn-del", "mercury", "c")
-    for content, reason in (
-        (b"", "the pre-shared key is empty"),
-        (b"\n", "the pre-shared key is empty"),
-        (b"a\nb\n", "more than one line; a pre-shared key is one"),
-        (b"a\0b", "more than one line; a pre-shared key is one"),
-        (b"\xff\xfe", "not UTF-8 text"),
-    ):
-        file.write_bytes(content)
-        assert vpn.bad(*words).endswith(reason)
