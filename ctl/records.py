@@ -16,6 +16,16 @@ ROOT = "SVC_Global"
 
 _NAME_COLUMNS = ("name", "target", "chassis")
 _SHORTEST_PREFIX = 4
+_NOUNS = {
+    "VPN_Service": "a VPN service",
+    "IKE_Policy": "an IKE policy",
+    "IPsec_Policy": "an IPsec policy",
+    "Container_Group": "a group",
+    "Chassis_Group": "a chassis group",
+    "Port_Group": "a port group",
+    "Chassis": "a chassis",
+    "Service_Container": "a container",
+}
 
 
 def find_row(replica: Replica, table: str, text: str) -> Row | None:
@@ -47,6 +57,18 @@ def get_named(replica: Replica, table: str, text: str, noun: str) -> Row:
     if row is None:
         raise UsageError(f"{text}: {noun} not found")
     return row
+
+
+def find_duplicate(reason: str) -> str | None:
+    """Returns in our words that a name is taken, if that is what ovsdb-server complains of."""
+    if "identical values" not in reason:
+        return None
+    import re
+
+    found = re.search(r'in "(\w+)" table to have identical values \((.*)\) for index on', reason)
+    if found is None or found[1] not in _NOUNS:
+        return None
+    return f"{found[2]}: {_NOUNS[found[1]]} with this name already exists"
 
 
 def get_root(replica: Replica) -> Row:

@@ -229,6 +229,10 @@ class Replica:
         """Returns the rows that this transaction adds, in the order of their creation."""
         return [row for row in self._touched.values() if row.is_new]
 
+    def changed(self) -> list[Row]:
+        """Returns the rows that this transaction adds or changes."""
+        return [row for row in self._touched.values() if row.operations()]
+
     def prerequisites(self) -> list[dict[str, Any]]:
         """Returns the operations that check that what was decided upon is still so."""
         rows = (*self._touched.values(), *self._deleted)

@@ -8,19 +8,22 @@ somebody else was faster everything runs again on what is there now.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..lib.errors import UsageError
 from . import log
 from .command import Context, Symbols, connect
 from .options import Settings
-from .records import ROOT, get_root
+from .records import ROOT, find_duplicate, get_root
 from .replica import Replica, TryAgain
 from .rpc import Client
 from .values import NewUuid
 
 _MOST_TRIES = 1000
+
+# A table and the UUID of a row.
+Place = tuple[str, str]
 
 
 class Unsatisfied(Exception):
@@ -41,14 +44,20 @@ def run(settings: Settings, contexts: Sequence[Context], database: str) -> str:
     log.debug(f"connected to {client.remote}")
     try:
         start_ms = int(time.time() * 1000)
-        next_cfg = _run_until_done(client, settings, contexts)
-        return "" if next_cfg is None else _wait(client, settings, next_cfg, start_ms)
+        next_cfg, touched = _run_until_done(client, settings, contexts)
+        if next_cfg is None:
+            return ""
+        wait_time = _wait(client, settings, next_cfg, start_ms)
+        contexts[-1].warnings += _find_errors(client, touched)
+        return wait_time
     finally:
         client.close()
 
 
-def _run_until_done(client: Client, settings: Settings, contexts: Sequence[Context]) -> int | None:
-    """Returns the number to wait for, if any."""
+def _run_until_done(
+    client: Client, settings: Settings, contexts: Sequence[Context]
+) -> tuple[int | None, list[Place]]:
+    """Returns the number to wait for, if any, and the rows that were written."""
     replica = Replica(client)
     tables = _find_tables(replica, settings, contexts)
     functions = [context.command.load() for context in contexts]
@@ -100,15 +109,15 @@ def _run_once(
 
 def _commit(
     replica: Replica, settings: Settings, contexts: Sequence[Context], symbols: Symbols
-) -> int | None:
-    """Commits what the commands did and returns the number to wait for, if any."""
+) -> tuple[int | None, list[Place]]:
+    """Commits what the commands did; returns the number to wait for, if any, and the rows."""
     waits = settings.wait != "none" and (
         bool(replica.operations()) or any(context.forces_wait for context in contexts)
     )
     increment = _make_increment(replica) if waits else []
     changes = [*replica.operations(), *increment]
     if not changes:
-        return None
+        return None, []
     assert any(context.command.changes for context in contexts)
     words = "svcctl " + " -- ".join(context.format_words() for context in contexts)
     operations = [*replica.prerequisites(), *changes, *_make_comments(words, contexts)]
@@ -117,15 +126,16 @@ def _commit(
     results = replica.client.transact(operations)
     _check_results(operations, results)
     if settings.has("dry-run"):
-        return None
-    _take_uuids(contexts, operations, results)
+        return None, []
+    uuids = _find_uuids(operations, results)
+    _take_uuids(contexts, uuids)
     _warn_of_lost_rows(replica, contexts[-1], symbols)
     if not settings.has("no-syslog"):
         log.tell_syslog(f"Called as {words}")
     if not waits:
-        return None
+        return None, []
     selected = [each["rows"] for each in results if each and "rows" in each]
-    return int(selected[-1][0]["nb_cfg"])
+    return int(selected[-1][0]["nb_cfg"]), _find_touched(replica, uuids)
 
 
 def _make_increment(replica: Replica) -> list[dict[str, Any]]:
@@ -161,22 +171,36 @@ def _check_results(operations: Sequence[dict[str, Any]], results: Sequence[Any])
             raise TryAgain
         details = result.get("details")
         reason = f"{result['error']}: {details}" if details else result["error"]
-        raise UsageError(f"transaction error: {reason}")
+        raise UsageError(find_duplicate(reason) or f"transaction error: {reason}")
 
 
-def _take_uuids(
-    contexts: Sequence[Context], operations: Sequence[dict[str, Any]], results: Sequence[Any]
-) -> None:
-    uuids = {
+def _find_uuids(operations: Sequence[dict[str, Any]], results: Sequence[Any]) -> dict[str, str]:
+    """Returns the UUIDs that the server chose, by the names of the rows in the transaction."""
+    return {
         operation["uuid-name"]: result["uuid"][1]
         for operation, result in zip(operations, results, strict=False)
         if operation["op"] == "insert"
     }
+
+
+def _take_uuids(contexts: Sequence[Context], uuids: Mapping[str, str]) -> None:
     for context in contexts:
         context.lines = [
             uuids.get(line.label, line) if isinstance(line, NewUuid) else line
             for line in context.lines
         ]
+
+
+def _find_touched(replica: Replica, uuids: Mapping[str, str]) -> list[Place]:
+    """Returns the rows with a status that the transaction has added or changed."""
+    return [
+        (
+            row.table.name,
+            uuids[row.uuid.label] if isinstance(row.uuid, NewUuid) else row.uuid,
+        )
+        for row in replica.changed()
+        if "status_message" in row.table.columns and "status" in row.table.columns
+    ]
 
 
 def _warn_of_lost_rows(replica: Replica, context: Context, symbols: Symbols) -> None:
@@ -210,6 +234,23 @@ def _wait(client: Client, settings: Settings, next_cfg: int, start_ms: int) -> s
         return ""
     [root] = client.select([ROOT])[ROOT]
     return _format_wait_time(settings, root, next_cfg, start_ms)
+
+
+def _find_errors(client: Client, touched: Sequence[Place]) -> list[str]:
+    """Returns what svc-northd says is wrong with the rows that were written."""
+    columns = ["name", "status", "status_message"]
+    operations = [
+        {
+            "op": "select",
+            "table": table,
+            "where": [["_uuid", "==", ["uuid", uuid]]],
+            "columns": columns,
+        }
+        for table, uuid in touched
+    ]
+    results = client.transact(operations) if operations else []
+    rows = [row for result in results for row in result.get("rows", ())]
+    return [f"{row['name']}: {row['status_message']}" for row in rows if row["status"] == "error"]
 
 
 def _format_wait_time(

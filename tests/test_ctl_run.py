@@ -75,6 +75,10 @@ def test_one_bad_command_undoes_all(svcctl: Svcctl) -> None:
 def test_what_the_server_refuses_is_one_line(svcctl: Svcctl, databases: Databases) -> None:
     svcctl.good("group-add", "g", "--", "group-add", "h")
     reason = svcctl.bad("set", "Container_Group", "g", "name=h")
+    assert reason == "h: a group with this name already exists"
+    svcctl.good("set-connection", "punix:a")
+    words = ("add", "SVC_Global", ".", "connections", "@c", "--", "--id=@c")
+    reason = svcctl.bad(*words, "create", "Connection", 'target="punix:a"')
     assert reason.startswith("transaction error: constraint violation: Transaction causes")
 
 
@@ -149,6 +153,34 @@ def test_sync_waits_though_nothing_changes(svcctl: Svcctl, databases: Databases)
     assert result.status == 0
     assert result.stderr == 'svcctl: warning: "sync" has no effect without --wait\n'
     assert databases.nb.rows("SVC_Global")[0]["nb_cfg"] == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("conn-set", "mercury", "c", "--mtu=1400"),
+        ("set", "IPsec_Connection", "c", "mtu=1400"),
+        ("set", "VPN_Service", "mercury", "enabled=true", "--", "group-add", "g"),
+        ("conn-add", "mercury", "d", "1.0.0.4", "10.9.0.0/24", "--psk-file=/etc/hostname"),
+    ],
+)
+def test_who_waits_hears_what_is_wrong(vpn: Svcctl, databases: Databases, words: list[str]) -> None:
+    table = (
+        "IPsec_Connection" if "IPsec_Connection" in words or "conn-set" in words else "VPN_Service"
+    )
+    databases.nb.update(table, [], status="error", status_message="no way to Venus")
+    thread = answer(databases, "sb_cfg")
+    result = vpn("--wait=sb", "--timeout=10", *words)
+    thread.join()
+    name = "c" if table == "IPsec_Connection" else "mercury"
+    assert result == Result("", f"svcctl: warning: {name}: no way to Venus\n", 0)
+
+
+def test_who_waits_for_something_else_hears_nothing(vpn: Svcctl, databases: Databases) -> None:
+    databases.nb.update("VPN_Service", [], status="error", status_message="no way to Venus")
+    thread = answer(databases, "sb_cfg")
+    vpn.good("--wait=sb", "--timeout=10", "group-add", "g")
+    thread.join()
 
 
 def test_time_is_up(svcctl: Svcctl, databases: Databases) -> None:
@@ -339,6 +371,21 @@ def test_help_and_completion_know_every_command(svcctl: Svcctl) -> None:
     assert all(f"\n  {name}" in text for name in names)
     assert "--psk-file=ARG" in svcctl.good("--options").split("\n")
     assert svcctl.good("-V") == svcctl.good("--version")
+    usage = "usage: svcctl [OPTIONS]\n  vpn-del VPN\n      [--if-exists]\n"
+    assert svcctl.good("vpn-del", "--help") == svcctl.good("vpn-del", "-h") == usage
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        ("vpn-list -f json", "-f"),
+        ("list VPN_Service --format=json", "--format"),
+        ("vpn-del x --wait=hv", "--wait"),
+    ],
+)
+def test_a_global_option_is_put_before_the_command(svcctl: Svcctl, words: str, option: str) -> None:
+    assert svcctl.bad(*words.split()) == f'put "{option}" before the command'
+    svcctl.good("comment", "-f", "is", "only", "a", "word")
 
 
 def test_each_command_has_its_function() -> None:
