@@ -28,29 +28,42 @@ def vpn(cloud: Databases, svcctl: Svcctl, tmp_path: Path) -> Svcctl:
     return svcctl
 
 
-def test_what_the_router_cannot_do(vpn: Svcctl, cloud: Databases) -> None:
+def put_into(router: str, column: str, name: str) -> dict[str, object]:
+    """Returns the operation that adds a row of the same transaction to a router."""
+    return {
+        "op": "mutate",
+        "table": "Logical_Router",
+        "where": [["name", "==", router]],
+        "mutations": [[column, "insert", ["named-uuid", name]]],
+    }
+
+
+@pytest.fixture
+def routers(vpn: Svcctl, cloud: Databases) -> Svcctl:
+    """Routers that cannot serve, or not every address; and the VPN service venus."""
     add_router(cloud, "at-home", options=["map", [["chassis", "hv1"]]])
     add_router(cloud, "forked", "2.0.0.2/24")
     cloud.ovn_nb.insert("Logical_Router", name="inner")
     nat = {"type": "snat", "external_ip": "1.0.0.150", "logical_ip": "10.1.0.0/24"}
-    port = {"name": "lan", "mac": "02:00:00:00:00:02", "networks": "192.168.7.1/24"}
-    gateway: dict[str, object] = {**port, "name": "gw2", "networks": "3.0.0.2/24"}
-    gateway["gateway_chassis"] = ["named-uuid", "chassis"]
+    port = {"name": "gw2", "mac": "02:00:00:00:00:02", "networks": "3.0.0.2/24"}
     chassis = {"name": "gw2-hv1", "chassis_name": "hv1"}
+    bound = {**port, "gateway_chassis": ["named-uuid", "chassis"]}
     cloud.ovn_nb.transact(
         {"op": "insert", "table": "NAT", "uuid-name": "nat", "row": nat},
-        {"op": "insert", "table": "Logical_Router_Port", "uuid-name": "port", "row": port},
-        put_into("other-router", "nat", "nat"),
-        put_into("other-router", "ports", "port"),
-    )
-    cloud.ovn_nb.transact(
         {"op": "insert", "table": "Gateway_Chassis", "uuid-name": "chassis", "row": chassis},
-        {"op": "insert", "table": "Logical_Router_Port", "uuid-name": "port", "row": gateway},
+        {"op": "insert", "table": "Logical_Router_Port", "uuid-name": "port", "row": bound},
+        put_into("other-router", "nat", "nat"),
         put_into("forked", "ports", "port"),
     )
-    for router, address, reason in (
-        ("at-home", "1.0.0.101", "router at-home is a gateway router, which is not served yet"),
-        ("inner", "1.0.0.101", "router inner has no distributed gateway port"),
+    vpn.good("vpn-add", "venus", "other-router", "1.0.0.101", "192.168.7.0/24")
+    return vpn
+
+
+@pytest.mark.parametrize(
+    ("router", "address", "reason"),
+    [
+        ("at-home", "1.0.0.9", "router at-home is a gateway router, which is not served yet"),
+        ("inner", "1.0.0.9", "router inner has no distributed gateway port"),
         (
             *("other-router", "1.0.0.2"),
             "external address 1.0.0.2 is an address of router other-router; "
@@ -64,32 +77,36 @@ def test_what_the_router_cannot_do(vpn: Svcctl, cloud: Databases) -> None:
             *("forked", "4.0.0.1"),
             "external address 4.0.0.1 is in no network of the 2 gateway ports of router forked",
         ),
-    ):
-        words = ("vpn-add", "venus", router, address, "192.168.7.0/24")
-        assert vpn.bad(*words) == f"venus: {reason}"
-        vpn.good("--dry-run", "--no-check", *words)
-    vpn.good("vpn-add", "venus", "other-router", "1.0.0.101", "192.168.7.0/24")
-    for peer, subnet, reason in (
+    ],
+)
+def test_a_service_that_its_router_cannot_have(
+    routers: Svcctl, router: str, address: str, reason: str
+) -> None:
+    words = ("vpn-add", "mars", router, address, "192.168.7.0/24")
+    assert routers.bad(*words) == f"mars: {reason}"
+    routers.good("--dry-run", "--no-check", *words)
+
+
+@pytest.mark.parametrize(
+    ("peer", "subnet", "reason"),
+    [
         (
             "1.0.0.2",
             "10.9.0.0/24",
             "peer address 1.0.0.2 is an address of router other-router itself",
         ),
-        ("5.0.0.4", "1.0.0.0/25", "peer subnet 1.0.0.0/25 overlaps network 1.0.0.0/24 of router"),
-    ):
-        conn = ("conn-add", "venus", "c", peer, subnet, "--psk-file=/etc/hostname")
-        assert vpn.bad(*conn).startswith(f"c: {reason}")
-        vpn.good("--dry-run", "--no-check", *conn)
-
-
-def put_into(router: str, column: str, name: str) -> dict[str, object]:
-    """Returns the operation that adds a row of the same transaction to a router."""
-    return {
-        "op": "mutate",
-        "table": "Logical_Router",
-        "where": [["name", "==", router]],
-        "mutations": [[column, "insert", ["named-uuid", name]]],
-    }
+        (
+            *("5.0.0.4", "1.0.0.0/25"),
+            "peer subnet 1.0.0.0/25 overlaps network 1.0.0.0/24 of router other-router",
+        ),
+    ],
+)
+def test_a_connection_that_its_router_cannot_have(
+    routers: Svcctl, peer: str, subnet: str, reason: str
+) -> None:
+    words = ("conn-add", "venus", "c", peer, subnet, "--psk-file=/etc/hostname")
+    assert routers.bad(*words) == f"c: {reason}"
+    routers.good("--dry-run", "--no-check", *words)
 
 
 def test_what_svc_northd_put_on_a_router_is_not_the_routers_own(
