@@ -51,12 +51,11 @@ class Database:
             [
                 # A test run that is killed takes its servers with it.
                 *("setpriv", "--pdeathsig", "KILL", "--", "ovsdb-server"),
+                # First, or it says on stderr that it opened the log file.
+                *("-vconsole:off", "-vsyslog:off", "-vfile:info"),
                 f"--remote=punix:{self.socket}",
                 f"--unixctl={self.directory}/{self.name}.ctl",
                 f"--log-file={self.directory}/{self.name}.log",
-                "-vconsole:off",
-                "-vsyslog:off",
-                "-vfile:info",
                 str(self._file),
             ],
             cwd=self.directory,
