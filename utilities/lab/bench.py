@@ -1,7 +1,7 @@
 """The bench: figures from a lab of real parts, as a table and as JSON.
 
-Every figure is the median of several runs; times of commands stand beside
-those of the same kind of ovn-nbctl command, run in turn with them.
+Every figure is the median of several runs, the lower of two in the middle; times of commands stand
+beside those of the same kind of ovn-nbctl command, run in turn with them.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from . import cloud, peer, recompute, tenant, traffic
+from . import cloud, peer, process, recompute, tenant, traffic
 from .errors import LabError
 from .host import VENV_BIN, Host
 from .main import format_environment
 from .process import POLL_S
-from .state import Lab
+from .state import Lab, get_lab
 
 EXTERNAL = "1.0.0.100"
 SITE_ADDRESS = "1.0.0.3"
@@ -31,6 +31,8 @@ SITE_SUBNET = "192.168.2.0/24"
 SITE_HOST = "192.168.2.10"
 PSK = "only for the bench"
 TIMEOUT_S = 60.0
+OWNER = "bench"
+DIRECTORY = "/run/ovnsvc-bench"
 SCALES = (10, 100, 1000)
 DAEMONS = {
     "central": ("svc-northd", "svcnb_db", "svcsb_db", "ovn-northd"),
@@ -58,11 +60,15 @@ class Figure:
 
     @property
     def median(self) -> float:
-        return statistics.median(self.samples)
+        return statistics.median_low(self.samples)
+
+    @property
+    def peer_median(self) -> float | None:
+        return statistics.median_low(self.peer_samples) if self.peer_samples else None
 
     @property
     def ratio(self) -> float | None:
-        return self.median / statistics.median(self.peer_samples) if self.peer_samples else None
+        return self.median / self.peer_median if self.peer_median else None
 
 
 Part = Callable[[Lab, int], Iterator[Figure]]
@@ -137,6 +143,44 @@ def run_failover(lab: Lab, runs: int) -> Iterator[Figure]:
         wait(lambda: not get_column(lab, "Service_Container", "name"), "end of the container")
         wait(lambda: count_alive(lab) == len(lab.list_chassis()), "every chassis alive")
     yield Figure("kill of a chassis to traffic back", "s", gaps, aim=10.0)
+
+
+def run_deaths(lab: Lab, runs: int) -> Iterator[Figure]:
+    """Death of charon, then of our two daemons, seen by a ping through the tunnel."""
+    gaps, back, lost = [], [], []
+    add_vpn(lab)
+    wait_column(lab, "VPN_Service", "status", "up")
+    traffic.wait_reachable(lab, "vm2", SITE_HOST, TIMEOUT_S)
+    host = lab.get_host(get_column(lab, "Service_Container", "chassis"))
+    for _ in range(runs):
+        ping = traffic.Ping(lab, "vm2", SITE_HOST)
+        ping.wait_answers(5)
+        cloud.kill_process(host, "charon")
+        killed = time.monotonic()
+        wait(lambda: bool(host.find_processes("charon")), "charon")
+        back.append(time.monotonic() - killed)
+        ping.wait_answers(10)
+        gaps.append(ping.stop().longest_gap_s)
+        wait_column(lab, "VPN_Service", "status", "up")
+        lost.append(float(count_lost(lab, host)))
+    transact(lab, [{"op": "delete", "table": "VPN_Service", "where": []}])
+    yield Figure("kill of charon to a new charon", "s", back, aim=3.0)
+    yield Figure("kill of charon to traffic back", "s", gaps)
+    yield Figure("lost while svc-northd, svc-controller restart", "", lost, aim=0.0)
+
+
+def count_lost(lab: Lab, host: Host) -> float:
+    """Returns the packets lost while both daemons are killed and started again."""
+    ping = traffic.Ping(lab, "vm2", SITE_HOST)
+    ping.wait_answers(5)
+    daemons = ((lab.get_host("central"), "svc-northd"), (host, "svc-controller"))
+    for each, name in daemons:
+        cloud.kill_process(each, name)
+    for each, name in daemons:
+        cloud.start_process(each, name)
+    wait(lambda: count_alive(lab) == len(lab.list_chassis()), "every chassis alive")
+    ping.wait_answers(20)
+    return ping.stop().lost
 
 
 def run_recompute(_lab: Lab, runs: int) -> Iterator[Figure]:
@@ -240,6 +284,7 @@ PARTS: dict[str, Part] = {
     "commands": run_commands,
     "start": run_start,
     "failover": run_failover,
+    "deaths": run_deaths,
     "recompute": run_recompute,
     "memory": run_memory,
 }
@@ -248,10 +293,9 @@ PARTS: dict[str, Part] = {
 @contextlib.contextmanager
 def a_lab(say: Callable[[str], None]) -> Iterator[Lab]:
     """A lab of three chassis with the tenant and the remote site, for as long as it is used."""
-    lab = Lab(Path(os.environ.get("SVC_LAB_DIR") or "/run/ovnsvc-bench"))
-    cloud.down(lab, say)
+    lab = get_lab(DIRECTORY)
     try:
-        cloud.up(lab, 3, say)
+        cloud.up(lab, 3, say, owner=OWNER)
         tenant.build(lab, say)
         site = peer.Site(
             f"{SITE_ADDRESS}/24", (SITE_SUBNET,), EXTERNAL, (tenant.SUBNET,), PSK
@@ -260,7 +304,8 @@ def a_lab(say: Callable[[str], None]) -> Iterator[Lab]:
         wait(lambda: count_alive(lab) == 3, "every chassis alive")
         yield lab
     finally:
-        cloud.down(lab, say)
+        process.ignore_interrupts()
+        cloud.down(lab, say, OWNER)
 
 
 def print_figure(figure: Figure) -> None:
@@ -268,8 +313,7 @@ def print_figure(figure: Figure) -> None:
     spread = f"{min(figure.samples):.4g}..{max(figure.samples):.4g}"
     row = f"{figure.name:44} {figure.median:9.4g} {figure.unit:3} {spread:>18}"
     if figure.ratio is not None:
-        theirs = statistics.median(figure.peer_samples)
-        row += f"   {theirs:.4g} {figure.unit} {figure.peer}: {figure.ratio:.1f} times"
+        row += f"   {figure.ratio:.1f} x {figure.peer_median:.4g} {figure.unit} of {figure.peer}"
     if figure.aim is not None:
         row += f"   aim {figure.aim:g} {figure.unit}"
     print(row, flush=True)
@@ -288,8 +332,10 @@ def main(argv: Sequence[str]) -> int:
         print(f"bench: unknown part {unknown[0]}" if unknown else "bench: --runs", file=sys.stderr)
         return 1
     figures: list[Figure] = []
+    process.raise_on_sigterm()
     try:
         with a_lab(lambda words: print(f"bench: {words}", flush=True)) as lab:
+            print("medians; 'N x T of COMMAND': N times the T that the peer's command takes")
             print(f"{'what':44} {'median':>9} {'':3} {'least..most':>18}")
             for name in wanted:
                 for figure in PARTS[name](lab, options.runs):
@@ -298,6 +344,9 @@ def main(argv: Sequence[str]) -> int:
     except LabError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt as interrupt:
+        print("bench: interrupted", file=sys.stderr)
+        return process.get_exit_status(interrupt)
     if options.json:
         rows = [{**asdict(each), "median": each.median, "ratio": each.ratio} for each in figures]
         Path(options.json).write_text(json.dumps(rows, indent=1) + "\n")

@@ -29,24 +29,29 @@ def run_parallel(tasks: Iterable[Callable[[], None]]) -> None:
 
 
 def up(
-    lab: Lab, chassis_number: int, say: Callable[[str], None], without: Sequence[str] = ()
+    lab: Lab,
+    chassis_number: int,
+    say: Callable[[str], None],
+    without: Sequence[str] = (),
+    owner: str = "",
 ) -> None:
     """Builds the cloud.  Cleans first what an aborted `up` has left.
 
     Processes named in 'without' are not started, now or at a host's boot; start_process does.
+    'owner' is the program that the lab is for: when it builds one, it replaces its last one.
     """
     if not 1 <= chassis_number <= CHASSIS_MAX:
         raise LabError(f"--chassis={chassis_number}: a lab has 1 to {CHASSIS_MAX} chassis")
     with locked(lab, create=True):
-        if lab.is_up():
-            raise LabError(f"a lab is up in {lab.directory} ('svc-lab down' removes it)")
+        if lab.is_up() and (not owner or lab.find_owner() != owner):
+            raise LabError(f"a lab is up in {lab.directory} ('utilities/svc-lab down' removes it)")
         if (lab.directory / "hosts").exists():
-            say("cleaning what an aborted 'up' has left")
+            say("cleaning what is left of an earlier lab")
             remove(lab)
         say(f"building central and {chassis_number} chassis in {lab.directory}")
         make_hosts(lab, chassis_number, ",".join(without))
         boot_hosts(lab, say)
-        (lab.directory / "up").touch()
+        (lab.directory / "up").write_text(owner)
 
 
 def make_hosts(lab: Lab, chassis_number: int, without: str) -> None:
@@ -137,16 +142,24 @@ def del_peer(lab: Lab, name: str) -> None:
     shutil.rmtree(host.directory)
 
 
-def down(lab: Lab, say: Callable[[str], None]) -> None:
-    """Removes the lab, whole or half-built.  Nothing to remove is no error."""
+def down(lab: Lab, say: Callable[[str], None], owner: str = "") -> None:
+    """Removes the lab, whole or half-built.  Nothing to remove is no error.
+
+    With 'owner', leaves a lab alone that is up and another's.
+    """
     if not lab.directory.exists():
         kill_strays(lab)
         say(f"no lab in {lab.directory}")
         return
     with locked(lab):
+        if owner and lab.find_owner() not in (None, owner):
+            return
         remove(lab)
-        lab.directory.rmdir()
-    say(f"removed {lab.directory}")
+        others = sorted(each.name for each in lab.directory.iterdir())
+        if not others:
+            lab.directory.rmdir()
+    kept = f" but for {', '.join(others)}, which is not the lab's" if others else ""
+    say(f"removed {lab.directory}{kept}")
 
 
 def remove(lab: Lab) -> None:
@@ -156,8 +169,9 @@ def remove(lab: Lab) -> None:
     directories = sorted(lab.directory.glob("hosts/*"))
     run_parallel(Host(each.name, each).kill for each in directories)
     kill_strays(lab)
-    if (lab.directory / "hosts").exists():
-        shutil.rmtree(lab.directory / "hosts")
+    for name in ("hosts", "files"):
+        if (lab.directory / name).exists():
+            shutil.rmtree(lab.directory / name)
 
 
 def kill_strays(lab: Lab) -> None:

@@ -13,7 +13,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from . import cloud, peer, process, tenant, traffic
 from .errors import LabError
@@ -30,6 +30,7 @@ GUESTS = {"vm1": "192.168.1.11", "vm2": "192.168.1.12"}
 CHASSIS = 3
 MEGABYTES = 5
 COMMAND_TIMEOUT_S = 60
+OWNER = "demo"
 TUNNEL_TIMEOUT_S = 20
 FAILOVER_TIMEOUT_S = 60
 
@@ -40,7 +41,8 @@ class Demo:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self.figures: list[tuple[str, str]] = []
-        self.psk_file = lab.directory / "demo.psk"
+        self.psk_file = lab.directory / "files" / "psk"
+        self._victim = ""
         self._started = time.monotonic()
 
     def say(self, words: str) -> None:
@@ -56,11 +58,12 @@ class Demo:
         if not quiet:
             print(f"\n    $ svcctl {shlex.join(arguments)}", flush=True)
         done = subprocess.run(
-            [str(VENV_BIN / "svcctl"), f"--timeout={COMMAND_TIMEOUT_S}", *arguments],
+            [str(VENV_BIN / "svcctl"), *arguments],
             env={**os.environ, **format_environment(self.lab)},
             capture_output=True,
             text=True,
             check=False,
+            timeout=COMMAND_TIMEOUT_S,
         )
         if done.returncode:
             raise LabError(f"svcctl {shlex.join(arguments)}: {done.stderr.strip()}")
@@ -75,11 +78,9 @@ class Demo:
 
     def build(self) -> None:
         """The cloud, the tenant's network and the remote site."""
-        cloud.up(self.lab, CHASSIS, self.say)
-        (self.lab.directory / "demo").touch()
+        cloud.up(self.lab, CHASSIS, self.say, owner=OWNER)
         tenant.build(self.lab, self.say)
-        self.psk_file.touch(mode=0o600)
-        self.psk_file.write_text(secrets.token_urlsafe(24) + "\n")
+        self.lab.make_file(self.psk_file.name).write_text(secrets.token_urlsafe(24) + "\n")
         site = peer.Site(
             f"{SITE_ADDRESS}/24",
             (SITE_SUBNET,),
@@ -90,11 +91,14 @@ class Demo:
         cloud.add_peer(self.lab, SITE, site)
         self.say(f"remote site {SITE}: stock strongSwan at {SITE_ADDRESS}, {SITE_SUBNET} behind it")
 
-    def connect(self) -> None:
-        """The VPN, from nothing to traffic."""
+    def look_without(self) -> None:
+        """No traffic before there is a VPN."""
         if traffic.is_reachable(self.lab, "vm1", SITE_HOST):
             raise LabError("vm1 reaches the remote site before there is a VPN")
         self.say(f"without a VPN vm1 does not reach {SITE_HOST}; now the VPN:")
+
+    def connect(self) -> None:
+        """The VPN, from nothing to traffic."""
         self.svcctl("group-add", "vpns", "least")
         started = time.monotonic()
         self.svcctl(
@@ -133,7 +137,8 @@ class Demo:
         """The tunnel, begun by the other side."""
         site = self.lab.get_host(SITE)
         self.say(f"now the tunnel from the other side; ours only answers until {SITE} begins:")
-        self.svcctl("set", "IPsec_Connection", "to-venus", "initiator=response-only", "--", "sync")
+        initiator = ("--wait=hv", "set", "IPsec_Connection", "to-venus")
+        self.svcctl(*initiator, "initiator=response-only")
         print(f"\n    {SITE}# swanctl --terminate --ike site --force")
         with contextlib.suppress(LabError):  # there may be none any more
             site.run("swanctl", "--terminate", "--ike", "site", "--force")
@@ -144,7 +149,7 @@ class Demo:
         traffic.wait_reachable(self.lab, f"{SITE}-lan", GUESTS["vm2"], TUNNEL_TIMEOUT_S)
         self.note(f"tunnel begun by {SITE} to first answer", seconds(time.monotonic() - started))
         self.wait_up()
-        self.svcctl("set", "IPsec_Connection", "to-venus", "initiator=bi-directional")
+        self.svcctl(*initiator, "initiator=bi-directional")
 
     def kill_chassis(self) -> None:
         """The death of the chassis that runs the container."""
@@ -153,6 +158,7 @@ class Demo:
         self.say(f"killing chassis {victim}, which runs the container, while {guest} pings")
         ping = traffic.Ping(self.lab, guest, SITE_HOST)
         traffic.wait_reachable(self.lab, guest, SITE_HOST, TUNNEL_TIMEOUT_S)
+        self._victim = victim
         self.lab.get_host(victim).kill()
         process.wait_until(
             lambda: self.find_chassis() not in ("", victim),
@@ -167,6 +173,11 @@ class Demo:
         self.wait_up()
         self.svcctl("list", "Service_Container")
         self.svcctl("chassis-list")
+
+    def revive(self) -> None:
+        """The killed chassis, alive again for whoever goes on with the lab."""
+        self.say(f"starting {self._victim} again")
+        cloud.boot(self.lab, self.lab.get_host(self._victim))
 
     def delete(self) -> None:
         """The end of the VPN."""
@@ -188,16 +199,16 @@ class Demo:
     def run(self) -> None:
         """Every step; raises LabError at the first that is not as it should be."""
         self.build()
-        path = self.lab.directory / "provider.pcap"
-        capture = traffic.Capture(self.lab, path)
+        self.look_without()
+        capture = traffic.Capture(self.lab, self.lab.make_file("provider.pcap"))
         try:
             self.connect()
             self.exchange()
             self.come_from_there()
             self.kill_chassis()
-            self.delete()
         finally:
             capture.stop()
+        self.delete()
         self.judge(capture)
 
 
@@ -214,58 +225,51 @@ def print_table(rows: Sequence[tuple[str, str]]) -> None:
         print(f"    {what:{width}}  {figure}")
 
 
-def clean(lab: Lab, say: Callable[[str], None]) -> None:
-    """Removes what an earlier demo left; raises LabError if the lab is somebody's own."""
-    if lab.is_up() and not (lab.directory / "demo").exists():
-        raise LabError(f"a lab is up in {lab.directory} ('utilities/svc-lab down' removes it)")
-    if lab.directory.exists():
-        remove(lab, say)
-
-
-def remove(lab: Lab, say: Callable[[str], None]) -> None:
-    """Takes the lab down."""
-    for name in ("demo", "demo.psk", "provider.pcap"):
-        with contextlib.suppress(FileNotFoundError):
-            (lab.directory / name).unlink()
-    cloud.down(lab, say)
+def format_next(demo: Demo) -> str:
+    """Returns what to try in a lab that is left up; each line works as it stands."""
+    connection = f"mercury to-venus {SITE_ADDRESS} {SITE_SUBNET}"
+    return f"""
+    eval "$(utilities/svc-lab env)"
+    svcctl vpn-add mercury {tenant.ROUTER} {EXTERNAL} {tenant.SUBNET} --group=vpns
+    svcctl --wait=hv conn-add {connection} --psk-file={demo.psk_file}
+    utilities/svc-lab exec vm1 -- ping -c 5 {SITE_HOST}
+    svcctl show
+    utilities/svc-lab kill "$(svcctl --bare --columns=chassis list Service_Container)" charon
+    svcctl container-list
+    utilities/svc-lab down
+"""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the demo; returns the exit status."""
-    keep = "--keep" in arguments
     status = 1
+    keep = False
+    process.raise_on_sigterm()
     try:
-        lab = get_lab()
-        demo = Demo(lab)
-        clean(lab, demo.say)
+        demo = Demo(get_lab())
     except LabError as error:
         print(f"demo: {error}", file=sys.stderr)
         return status
     try:
         demo.run()
         print_table(demo.figures)
+        if "--keep" in arguments:
+            demo.revive()
+            keep = True
         status = 0
-    except LabError as error:
+    except (LabError, subprocess.TimeoutExpired) as error:
         print(f"demo: {error}", file=sys.stderr)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print("demo: interrupted", file=sys.stderr)
-    if keep and status == 0:
-        print(f"\nthe lab is up in {lab.directory}; to try next:\n{NEXT}")
-    else:
-        remove(lab, demo.say)
+        status = process.get_exit_status(interrupt)
+    finally:
+        if not keep:
+            process.ignore_interrupts()
+            cloud.down(demo.lab, demo.say, OWNER)
+    if keep:
+        print(f"\nthe lab is up in {demo.lab.directory}; to try next:\n{format_next(demo)}")
     return status
 
-
-NEXT = f"""
-    eval "$(utilities/svc-lab env)"
-    svcctl vpn-add mercury {tenant.ROUTER} {EXTERNAL} {tenant.SUBNET} --group=vpns
-    svcctl --wait=hv conn-add mercury to-venus {SITE_ADDRESS} {SITE_SUBNET} \\
-        --psk-file={get_lab().directory}/demo.psk
-    utilities/svc-lab exec vm1 -- ping {SITE_HOST}
-    svcctl show
-    utilities/svc-lab kill hv2 charon
-    utilities/svc-lab down
-"""
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

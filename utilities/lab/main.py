@@ -5,18 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from . import cloud, guest, peer, tenant
+from . import cloud, guest, peer, process, tenant
 from .errors import LabError
 from .host import VENV_BIN, Host, make_environment
 from .state import Lab, get_lab, locked
 
 Run = Callable[[Lab, argparse.Namespace], None]
-DEATH_BY_SIGINT = 130
+DEATH_BY_SIGPIPE = 141
 
 
 class Parser(argparse.ArgumentParser):
@@ -91,6 +92,7 @@ def run_exec(lab: Lab, args: argparse.Namespace) -> None:
     inside = [] if host.name == args.host else ["ip", "netns", "exec", args.host]
     argv = host.enter([*inside, *command])
     sys.stdout.flush()
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and so would the command
     os.execvpe(argv[0], argv, make_environment())
 
 
@@ -210,10 +212,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         if os.geteuid():
             raise LabError("needs root")
         args.run(get_lab(), args)
+        sys.stdout.flush()
     except LabError as error:
         print(f"svc-lab: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except BrokenPipeError:
+        # Python's own flush at the end would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DEATH_BY_SIGPIPE
+    except KeyboardInterrupt as interrupt:
         print("svc-lab: interrupted ('svc-lab down' removes what there is)", file=sys.stderr)
-        return DEATH_BY_SIGINT
+        return process.get_exit_status(interrupt)
     return 0

@@ -18,6 +18,32 @@ from pathlib import Path
 from .errors import LabError
 
 POLL_S = 0.01
+DEATH_BY_SIGINT = 130
+DEATH_BY_SIGTERM = 143
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM has come; what cleans up after Ctrl-C does so after this."""
+
+
+def raise_on_sigterm() -> None:
+    """Has SIGTERM end this process as Ctrl-C does, by way of every `finally`."""
+
+    def raise_terminated(_number: int, _frame: object) -> None:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, raise_terminated)
+
+
+def ignore_interrupts() -> None:
+    """Lets a clean-up come to its end, whatever keys are pressed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def get_exit_status(interrupt: KeyboardInterrupt) -> int:
+    """Returns what a shell would say of the signal."""
+    return DEATH_BY_SIGTERM if isinstance(interrupt, Terminated) else DEATH_BY_SIGINT
 
 
 @dataclass(frozen=True, slots=True)

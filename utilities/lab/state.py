@@ -1,7 +1,8 @@
 """What a lab is on disk: its directory, its hosts, and the lock of who works on it.
 
-`DIRECTORY/hosts/NAME/` is a host, `DIRECTORY/up` the mark that `up` has come to its end.  Nothing
-of the lab is anywhere else.
+`DIRECTORY/hosts/NAME/` is a host, `DIRECTORY/up` the mark that `up` has come to its end, with the
+name of the program that the lab is for ("demo"), and `DIRECTORY/files/` what that program keeps
+there.  Nothing of the lab is anywhere else.
 """
 
 from __future__ import annotations
@@ -82,14 +83,29 @@ class Lab:
         """Says whether `up` came to its end and `down` has not begun."""
         return (self.directory / "up").exists()
 
+    def find_owner(self) -> str | None:
+        """Returns the program that the lab that is up is for, "" if a person's; None if not up."""
+        try:
+            return (self.directory / "up").read_text()
+        except FileNotFoundError:
+            return None
 
-def get_lab() -> Lab:
+    def make_file(self, name: str) -> Path:
+        """Returns the path of an empty file that only we can read and that goes with the lab."""
+        path = self.directory / "files" / name
+        path.parent.mkdir(exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.touch(mode=0o600)
+        return path
+
+
+def get_lab(default: str = DEFAULT_DIRECTORY) -> Lab:
     """Returns the lab that the environment names: SVC_LAB_DIR, or the default one.
 
     Raises LabError if no lab can be there: its sockets' paths must fit into 107 bytes, and its
     hosts have their own /etc, /var/lib and /var/log.
     """
-    directory = Path(os.environ.get("SVC_LAB_DIR") or DEFAULT_DIRECTORY).resolve()
+    directory = Path(os.environ.get("SVC_LAB_DIR") or default).resolve()
     if len(str(directory)) > DIRECTORY_LENGTH:
         raise LabError(f"SVC_LAB_DIR={directory}: longer than {DIRECTORY_LENGTH} characters")
     if any(directory.is_relative_to(taken) for taken in ("/etc", "/var/lib", "/var/log")):

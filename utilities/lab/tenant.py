@@ -6,6 +6,7 @@ default route to the host `upstream`, and a tenant switch with guests on two cha
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 
 from . import cloud, guest
@@ -23,9 +24,13 @@ INSTALL_TIMEOUT_S = 30
 
 
 def build(lab: Lab, say: Callable[[str], None]) -> None:
-    """Makes the topology, the upstream host and the guests; returns when OVN has installed all."""
+    """Makes the topology, the upstream host and the guests; returns when OVN has installed all.
+
+    What there is of them already, whole or in part, is made anew.
+    """
     central = lab.get_host("central")
     guests = make_guests(lab)
+    remove(lab, guests)
     upstream = lab.make_host("upstream", {"kind": "upstream", "provider": f"{UPSTREAM}/24"})
     central.run("ovn-nbctl", *format_topology(lab, guests))
     cloud.boot(lab, upstream)
@@ -37,6 +42,20 @@ def build(lab: Lab, say: Callable[[str], None]) -> None:
     central.run("ovn-nbctl", f"--timeout={INSTALL_TIMEOUT_S}", "--wait=hv", "sync")
     places = [f"{each.name} ({each.address}) on {GUEST_HOSTS[each.name]}" for each in guests]
     say(f"{ROUTER} at {ROUTER_ADDRESS}; guests {', '.join(places)}")
+
+
+def remove(lab: Lab, guests: list[Guest]) -> None:
+    """Removes what an earlier build has made, if there is any of it."""
+    for each in guests:
+        host = lab.find_guest(each.name)
+        if host:
+            guest.delete(host, each.name)
+    upstream = lab.find_host("upstream")
+    if upstream:
+        upstream.kill()
+        shutil.rmtree(upstream.directory)
+    rows = ("--if-exists", "lr-del", ROUTER, "--", "--if-exists", "ls-del", "provider")
+    lab.get_host("central").run("ovn-nbctl", *rows, "--", "--if-exists", "ls-del", "tenant")
 
 
 def make_guests(lab: Lab) -> list[Guest]:

@@ -13,19 +13,20 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
-from . import process
+from . import process, tenant
 from .errors import LabError
 from .state import Lab
 
 PING_INTERVAL_S = 0.1
 END_TIMEOUT_S = 10
+DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
 SENDER = """
 import socket, sys
 block = bytes(range(256)) * 256
@@ -82,6 +83,16 @@ def wait_reachable(lab: Lab, source: str, target: str, timeout_s: float) -> floa
     raise LabError(f"{source}: no answer from {target} within {timeout_s:g} s")
 
 
+def start_mortal(argv: list[str], stdout: IO[Any] | int, stderr: int) -> subprocess.Popen[str]:
+    """Starts a command that dies with this process, and that the terminal's Ctrl-C spares.
+
+    It is this process that Ctrl-C is for: it ends the others in its own order.
+    """
+    return subprocess.Popen(
+        [*DIE_WITH_PARENT, *argv], stdout=stdout, stderr=stderr, text=True, start_new_session=True
+    )
+
+
 class Ping:
     """Pings 'target' from a host or guest until stop()."""
 
@@ -89,11 +100,14 @@ class Ping:
         self, lab: Lab, source: str, target: str, interval_s: float = PING_INTERVAL_S
     ) -> None:
         argv = find_command(
-            lab, source, "ping", "-n", "-D", "-i", f"{interval_s:g}", "-W1", target
+            lab,
+            source,
+            *DIE_WITH_PARENT,
+            *("ping", "-n", "-D", "-i", f"{interval_s:g}", "-W1", target),
         )
         self._interval_s = interval_s
         self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed by stop)
-        self._process = subprocess.Popen(argv, stdout=self._output, stderr=subprocess.DEVNULL)
+        self._process = start_mortal(argv, stdout=self._output, stderr=subprocess.DEVNULL)
         self._started_s = time.time()
 
     def wait_answers(self, number: int, timeout_s: float = 60) -> None:
@@ -121,6 +135,12 @@ class Ping:
         sent = re.search(r"^(\d+) packets transmitted", output, re.M)
         number = int(sent[1]) if sent else 0
         return Answers(number, times, self._started_s, stopped_s, self._interval_s)
+
+    def kill(self) -> None:
+        """Ends the ping, whatever it saw.  May be called after stop()."""
+        if self._process.poll() is None:
+            _interrupt(self._process.pid)
+            self._process.wait(END_TIMEOUT_S)
 
     def _read(self) -> str:
         # pread leaves the offset alone, which ping's own writes share.
@@ -161,7 +181,9 @@ class Answers:
 def transfer(lab: Lab, source: str, target: str, address: str, megabytes: int) -> float:
     """Sends bytes from 'source' to 'address' of 'target' and returns MB/s; each byte is checked."""
     port = "5001"
-    argv = find_command(lab, target, "python3", "-c", RECEIVER, port, str(megabytes))
+    argv = find_command(
+        lab, target, *DIE_WITH_PARENT, "python3", "-c", RECEIVER, port, str(megabytes)
+    )
     with _running(argv) as receiver:
         assert receiver.stdout is not None
         if receiver.stdout.readline().strip() != "ready":
@@ -178,16 +200,15 @@ def transfer(lab: Lab, source: str, target: str, address: str, megabytes: int) -
 
 
 class Capture:
-    """Listens on the provider network until stop()."""
+    """Listens on the provider network until stop(), or until the lab or this process ends."""
 
     def __init__(self, lab: Lab, path: Path) -> None:
         self._path = path
-        fabric = lab.get_host("fabric")
-        command = ["tcpdump", "-i", "provider", "-U", "-s", "128", "-n", "-Z", "root", "-w"]
-        argv = ["nsenter", "-t", str(fabric.get_init()), "-n", "--", *command, str(path)]
-        self._process = subprocess.Popen(
-            argv, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-        )
+        # Packets are in the file when they have passed, not when a buffer is full.
+        options = ("-U", "--immediate-mode", "-s", "128", "-n", "-Z", "root", "-w", "-")
+        argv = find_command(lab, "fabric", *DIE_WITH_PARENT, "tcpdump", "-i", "provider", *options)
+        with path.open("wb") as output:
+            self._process = start_mortal(argv, stdout=output, stderr=subprocess.PIPE)
         assert self._process.stderr is not None
         for line in self._process.stderr:
             if "listening on" in line:
@@ -195,19 +216,23 @@ class Capture:
         raise LabError("tcpdump does not start")
 
     def stop(self) -> None:
-        """Ends listening; what was seen can be counted from now on.  May be called twice."""
-        self._process.terminate()
+        """Ends listening.  May be called twice."""
+        if self._process.poll() is None:
+            _interrupt(self._process.pid)
         self._process.communicate(timeout=END_TIMEOUT_S)
 
     def count(self, expression: str) -> int:
-        """Returns how many packets match a pcap-filter(7) expression."""
+        """Returns how many packets so far match a pcap-filter(7) expression."""
         argv = ["tcpdump", "-r", str(self._path), "-n", "-t", expression]
         return len(process.run(argv, timeout_s=60).splitlines())
 
 
 def format_clear(ours: str, theirs: str) -> str:
-    """Returns the expression for packets between two subnets that are not inside ESP."""
-    return f"net {ours} and net {theirs}"
+    """Returns the expression for packets between two subnets that are not inside ESP.
+
+    Ours may have been translated to the router's address on the way.
+    """
+    return f"ip and net {theirs} and (net {ours} or host {tenant.ROUTER_ADDRESS})"
 
 
 def format_encrypted(ours: str, theirs: str) -> str:
@@ -217,7 +242,7 @@ def format_encrypted(ours: str, theirs: str) -> str:
 
 @contextlib.contextmanager
 def _running(argv: list[str]) -> Iterator[subprocess.Popen[str]]:
-    started = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=sys.stderr, text=True)
+    started = start_mortal(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         yield started
     finally:
