@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ...utilities.lab import cloud, peer, tenant
+from ...utilities.lab import cloud, peer, tenant, traffic
 from ...utilities.lab.state import Lab
 from .site import DIRECTORY, PSK, SITE, SITE_ADDRESS, Operator
 
@@ -52,8 +52,17 @@ def lab() -> Iterator[Lab]:
 
 @pytest.fixture
 def operator(lab: Lab, tmp_path: Path) -> Iterator[Operator]:
-    """Somebody with svcctl; what they made is gone afterwards, every host and process is back."""
+    """Somebody with svcctl; what they made is gone afterwards, every host and process is back.
+
+    It is a law for every test that nothing between the sites left in clear while it ran.
+    """
     made = Operator(lab, tmp_path)
     made.wait_whole()
-    yield made
-    made.clean()
+    made.capture = capture = traffic.Capture(lab, tmp_path / "provider.pcap")
+    try:
+        yield made
+    finally:
+        made.stop_pings()
+        capture.stop()
+        made.clean()
+    assert made.count_clear() == 0, "packets in clear on the provider network"

@@ -39,6 +39,8 @@ class Operator:
         self.environment = {**os.environ, **format_environment(lab)}
         self.psk_file = directory / "psk"
         self.psk_file.write_text(PSK + "\n")
+        self.capture: traffic.Capture | None = None
+        self._pings: list[traffic.Ping] = []
 
     # -- commands ----------------------------------------------------------
 
@@ -98,6 +100,24 @@ class Operator:
                     cloud.start_process(host, name)
         chassis = [host.name for host in self.lab.list_chassis()]
         self.wait(lambda: self.alive_chassis() == chassis, "every chassis alive")
+
+    # -- traffic -----------------------------------------------------------
+
+    def ping(self, guest: str, interval_s: float = traffic.PING_INTERVAL_S) -> traffic.Ping:
+        """Returns a ping of the site's host, which ends with the test at the latest."""
+        started = traffic.Ping(self.lab, guest, SITE_HOST, interval_s)
+        self._pings.append(started)
+        return started
+
+    def stop_pings(self) -> None:
+        """Ends every ping."""
+        for each in self._pings:
+            each.kill()
+
+    def count_clear(self) -> int:
+        """Returns how many packets between the sites were on the provider network in clear."""
+        assert self.capture is not None
+        return self.capture.count(traffic.format_clear(tenant.SUBNET, SITE_SUBNET))
 
     # -- databases ---------------------------------------------------------
 

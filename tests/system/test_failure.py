@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 
 from ...utilities.lab import cloud, traffic
-from .site import SITE_HOST, SITE_LAN, VM2, Operator
+from .site import SITE_LAN, VM2, Operator
 
 
 def test_daemons_die_and_no_packet_is_lost(operator: Operator) -> None:
     chassis = operator.add_vpn_and_wait()
     charon = operator.find_charon(chassis)
-    ping = traffic.Ping(operator.lab, "vm2", SITE_HOST)
+    ping = operator.ping("vm2")
     ping.wait_answers(5)
     central, host = operator.host("central"), operator.host(chassis)
     cloud.kill_process(central, "svc-northd")
@@ -77,7 +77,7 @@ def test_namespace_deleted_by_hand_is_built_again(operator: Operator) -> None:
 def test_southbound_server_dies_and_nothing_moves(operator: Operator) -> None:
     chassis = operator.add_vpn_and_wait()
     charon = operator.find_charon(chassis)
-    ping = traffic.Ping(operator.lab, "vm2", SITE_HOST)
+    ping = operator.ping("vm2")
     central = operator.host("central")
     cloud.kill_process(central, "svcsb_db")
     cloud.start_process(central, "svcsb_db")
