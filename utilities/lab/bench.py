@@ -156,8 +156,8 @@ def run_deaths(lab: Lab, runs: int) -> Iterator[Figure]:
     for _ in range(runs):
         ping = traffic.Ping(lab, "vm2", SITE_HOST, SHORT_INTERVAL_S)
         ping.wait_answers(5)
-        cloud.kill_process(host, "charon")
         killed = time.monotonic()
+        cloud.kill_process(host, "charon")
         wait(lambda: bool(host.find_processes("charon")), "charon")
         back.append(time.monotonic() - killed)
         ping.wait_answers(100)
