@@ -24,6 +24,7 @@ from .host import Host
 from .identity import Identity, find_identity
 from .linux import ovs as vswitch
 from .linux.directory import find_directory, find_log
+from .name import is_name
 from .order import SwitchPort
 from .reconcile import Reconciler
 from .services.base import Place, ServiceType
@@ -218,8 +219,8 @@ class Controller:
             self._stale = False
             self._compute()
         if self.ovs.take_changes():
-            self.reconciler.dirty |= self._find_unplugged()
-        self.reconciler.dirty |= self._events.take_lost(self.wanted)
+            self.reconciler.mark(self._find_unplugged())
+        self.reconciler.mark(self._events.take_lost({name for name in self.wanted if is_name(name)}))
         if clock_ms >= self._check_at_ms:
             self._check_at_ms = clock_ms + CHECK_INTERVAL_MS
             self.reconciler.mark_all(self.wanted)
@@ -235,9 +236,7 @@ class Controller:
             self.identity,
         )
         names = before.keys() | self.wanted.keys()
-        self.reconciler.dirty |= {
-            name for name in names if before.get(name) != self.wanted.get(name)
-        }
+        self.reconciler.mark(name for name in names if before.get(name) != self.wanted.get(name))
 
     def _find_unplugged(self) -> set[str]:
         """Returns the containers whose rows in the local Open_vSwitch are not as they should be."""

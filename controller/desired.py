@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from ..lib import sb
 from ..lib.errors import ConfigError
 from .identity import Identity
+from .name import is_name
 from .order import Daemon, Kind, Link, Namespace, Resource, StateDirectory, SwitchPort
 from .services.base import ServiceType, Site
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
 _MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 
 
@@ -69,7 +69,7 @@ def _make_container(
     identity: Identity,
 ) -> Container:
     name = binding.container
-    if _NAME.fullmatch(name) is None:
+    if not is_name(name):
         raise ConfigError(f"container name {name!r} cannot be an interface name")
     if port is None:
         raise ConfigError(f"container {name} has no port on this chassis")

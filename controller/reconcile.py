@@ -8,7 +8,7 @@ goes on in the next.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import ovs.vlog
@@ -17,6 +17,7 @@ from ..lib.errors import ConfigError, HostError, TransientError
 from ..lib.loop import monotonic_ms
 from .desired import Container, Problem, Wanted
 from .host import Host
+from .name import is_name
 from .order import DEPENDENTS, ORDER, Kind
 
 vlog = ovs.vlog.Vlog("reconcile")
@@ -74,11 +75,15 @@ class Reconciler:
             moments.append(self.clock_ms() + _LOOK_AGAIN_MS)
         return min(moments, default=None)
 
+    def mark(self, names: Iterable[str]) -> None:
+        """Makes containers be looked at; what is not a name is nothing on a host."""
+        self.dirty.update(name for name in names if is_name(name))
+
     def mark_all(self, wanted: Mapping[str, Wanted]) -> None:
         """Makes everything be looked at: what is wanted, and what is there with our mark."""
-        self.dirty.update(wanted)
+        self.mark(wanted)
         for driver in self.host.values():
-            self.dirty.update(driver.owned())
+            self.mark(driver.owned())
 
     def find_problem(self, name: str) -> str | None:
         """Returns why the last attempt on a container failed."""
@@ -121,9 +126,11 @@ class Reconciler:
         return all(self.host[each].remove(name) for each in DEPENDENTS.get(kind, ()))
 
     def _remove(self, name: str) -> str:
-        """Removes a container as far as can be now."""
+        """Removes a container as far as can be now, if anything there has our mark."""
         self.waiting.discard(name)
         first = name not in self.removing
+        if first and not any(name in driver.owned() for driver in self.host.values()):
+            return ""
         self.removing.add(name)
         for kind in reversed(ORDER):
             if not self.host[kind].remove(name):

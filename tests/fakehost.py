@@ -17,6 +17,7 @@ import ovs.poller
 from ..controller.host import Host
 from ..controller.linux.directory import DirectoryDriver
 from ..controller.linux.ovs import PortDriver
+from ..controller.name import check_name
 from ..controller.order import Daemon, Kind, Link, Namespace, Network, StateDirectory, SwitchPort
 from ..controller.services import base
 from ..controller.services.driver import ServiceDriver
@@ -92,6 +93,7 @@ class FakeDriver:
         return {name for kind, name in self.host.things if kind is self.kind}
 
     def read(self, container: str) -> Any | None:
+        check_name(container)
         return self.host.things.get((self.kind, container))
 
     def apply(self, container: str, wanted: Any) -> None:
@@ -106,6 +108,7 @@ class FakeDriver:
 
     def _do(self, operation: str, container: str) -> None:
         sentence = self.host.failures.get((operation, self.kind, container))
+        check_name(container)
         if sentence is not None:
             raise HostError(sentence)
         self.host.operations.append((operation, self.kind.__name__, container))

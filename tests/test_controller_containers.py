@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 
 from ..controller import commands
+from ..controller.linux import netns
+from ..controller.linux.directory import DirectoryDriver, find_directory, find_log
 from ..controller.order import Link, Namespace, Network
 from ..controller.services.base import Probe
 from ..lib import sealing
+from ..lib.errors import HostError
 from .bench import ME, PUBLIC_KEY, Bench
 from .rig import SEED, to_map
 
@@ -202,6 +206,52 @@ def test_a_bad_port_says_why(chassis: Bench, columns: dict[str, Any], sentence: 
     chassis.sb.update("Port_Binding", [], **{name: good[name] for name in columns})
     chassis.until_status("c1", "running")
     chassis.check_laws()
+
+
+@pytest.mark.parametrize("name", ["", "..", ".", "../precious", "a/b", "x" * 16, "c1\n"])
+def test_a_name_that_is_none_touches_nothing(chassis: Bench, name: str) -> None:
+    precious = chassis.directory / "precious"
+    precious.write_text("")
+    precious.with_suffix(".log").write_text("")
+    before = set(chassis.directory.rglob("*"))
+    chassis.bind(name)
+    chassis.until_status(name, "error", "cannot be an interface name")
+    chassis.unbind(name)
+    chassis.settle()
+    assert set(chassis.directory.rglob("*")) == before
+    assert chassis.host.operations == []
+    chassis.check_laws()
+
+
+def test_what_nobody_marked_is_not_removed(chassis: Bench) -> None:
+    """A binding comes and goes before anything was made of it."""
+    chassis.bind("c1", service_type="none")
+    chassis.until_status("c1", "error")
+    (chassis.directory / "c1.log").write_text("")
+    chassis.unbind("c1")
+    chassis.settle()
+    assert (chassis.directory / "c1.log").exists()
+
+
+@pytest.mark.parametrize("name", ["", "..", "../../tmp/x", "a/b"])
+def test_no_path_is_made_of_what_is_no_name(name: str) -> None:
+    for make in (netns.find_path, netns.remove, find_directory, find_log):
+        with pytest.raises(HostError, match="cannot be the name of a container"):
+            make(name)
+
+
+def test_only_directories_of_ours_are_marks(chassis: Bench) -> None:
+    root = chassis.directory / "containers"
+    root.mkdir()
+    (root / "file").write_text("")
+    (root / ".hidden").mkdir()
+    (root / "a-name-that-is-too-long").mkdir()
+    (root / "link").symlink_to(chassis.directory)
+    (root / "theirs").mkdir()
+    os.chown(root / "theirs", 12345, -1)
+    assert DirectoryDriver().owned() == set()
+    (root / "c1").mkdir()
+    assert DirectoryDriver().owned() == {"c1"}
 
 
 def test_what_is_lost_is_made_again(chassis: Bench) -> None:

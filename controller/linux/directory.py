@@ -8,6 +8,7 @@ import shutil
 
 from ...lib import dirs
 from ...lib.errors import HostError
+from ..name import check_name, is_name
 from ..order import Namespace, StateDirectory
 from . import netns
 
@@ -18,21 +19,23 @@ def find_root() -> str:
 
 
 def find_directory(container: str) -> str:
-    """Returns the state directory of 'container'."""
-    return os.path.join(find_root(), container)
+    """Returns the state directory of 'container'; raises HostError if that is no name."""
+    return os.path.join(find_root(), check_name(container))
 
 
 def find_log(container: str) -> str:
-    """Returns the log file of the programs of 'container'."""
-    return os.path.join(dirs.LOGDIR, f"{container}.log")
+    """Returns the log file of the programs of 'container'; raises HostError as above."""
+    return os.path.join(dirs.LOGDIR, f"{check_name(container)}.log")
 
 
 class DirectoryDriver:
     """The mark that everything else of a container hangs on; removes the log file too."""
 
     def owned(self) -> set[str]:
+        """Returns the names of the directories; what else lies there is not ours."""
         try:
-            return set(os.listdir(find_root()))
+            with os.scandir(find_root()) as entries:
+                return {each.name for each in entries if is_name(each.name) and _is_ours(each)}
         except FileNotFoundError:
             return set()
 
@@ -74,3 +77,11 @@ class NamespaceDriver:
     def remove(self, container: str) -> bool:
         netns.remove(container)
         return True
+
+
+def _is_ours(entry: os.DirEntry[str]) -> bool:
+    """Returns whether 'entry' is a directory, no link to one, of the user that we are."""
+    with contextlib.suppress(FileNotFoundError):
+        is_directory = entry.is_dir(follow_symlinks=False)
+        return is_directory and entry.stat(follow_symlinks=False).st_uid == os.geteuid()
+    return False

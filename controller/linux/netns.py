@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import pyroute2.netns
 
 from ...lib.errors import HostError
+from ..name import check_name
 
 DIRECTORY = "/run/netns"
 
@@ -24,8 +25,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def find_path(name: str) -> str:
-    """Returns the file of namespace 'name'."""
-    return os.path.join(DIRECTORY, name)
+    """Returns the file of namespace 'name'; raises HostError if it is no name."""
+    return os.path.join(DIRECTORY, check_name(name))
 
 
 def find_inode(name: str) -> int | None:

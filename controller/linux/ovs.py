@@ -86,7 +86,8 @@ class PortDriver:
 
     def owned(self) -> set[str]:
         ports = self._session.rows(Port).values()
-        return {row.external_ids[MARK] for row in ports if MARK in row.external_ids}
+        marked = {row.external_ids[MARK] for row in ports if MARK in row.external_ids}
+        return marked | self._wanted.keys() | self._unwanted
 
     def read(self, container: str) -> SwitchPort | None:
         found = [
