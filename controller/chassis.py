@@ -76,15 +76,17 @@ class Registration:
     _probe_at_ms: int = 0
     _beat_at_ms: int = 0
 
-    def run(self, now_ms: int, wall_ms: int, interval_ms: int) -> None:
-        """Probes and beats when it is time to."""
+    def run(self, now_ms: int, wall_ms: int, interval_ms: int) -> bool:
+        """Probes and beats when it is time to; returns whether it beat."""
         if now_ms >= self._probe_at_ms:
             self._probe_at_ms = now_ms + PROBE_INTERVAL_MS
             self.probe()
-        if now_ms >= self._beat_at_ms:
-            self._beat_at_ms = now_ms + interval_ms
-            self.heartbeat += 1
-            self.heartbeat_timestamp = wall_ms
+        if now_ms < self._beat_at_ms:
+            return False
+        self._beat_at_ms = now_ms + interval_ms
+        self.heartbeat += 1
+        self.heartbeat_timestamp = wall_ms
+        return True
 
     def find_next_ms(self) -> int:
         """Returns when run() has something to do again."""
@@ -93,7 +95,7 @@ class Registration:
     def probe(self) -> None:
         """Asks each service type whether this host can run it."""
         for name, service_type in self.types.items():
-            probe = service_type.probe()
+            probe = _probe(service_type)
             before = self.probes.get(name)
             if before is None or before.problem != probe.problem:
                 vlog.info(f"service type {name}: {probe.problem or 'can run here'}")
@@ -125,6 +127,13 @@ class Registration:
             Desired(sb.Chassis.TABLE, name, public),
             Desired(sb.ChassisPrivate.TABLE, name, private),
         ]
+
+
+def _probe(service_type: ServiceType) -> Probe:
+    try:
+        return service_type.probe()
+    except Exception as error:  # somebody else's plug-in must not end the heartbeat
+        return Probe(f"it cannot be probed: {error!r}")
 
 
 def find_heartbeat_interval_ms(options: Mapping[str, str]) -> int:

@@ -1,6 +1,6 @@
 """The program of svc-controller; main.py makes it and lib/loop.py runs it.
 
-Each pass: sessions, services, what changed, reconcile, local Open_vSwitch,
+Each pass: sessions, heartbeat, services, what changed, reconcile, local Open_vSwitch,
 status.  See main.py for the flow.
 """
 
@@ -81,6 +81,7 @@ class Controller:
         self._sentence = ""
         self._ovs_commits = status.Gate()
         self._sb_commits = status.Gate()
+        self._beats = status.Gate()
 
     # -- loop.Program ------------------------------------------------------
 
@@ -91,6 +92,8 @@ class Controller:
             self._follow_identity()
         if self.sb is not None:
             self.sb.run()
+        if self.ready:
+            self._beat(clock_ms)
         self.services.run(clock_ms)
         if self.ready:
             self._pass(clock_ms)
@@ -140,7 +143,7 @@ class Controller:
             service = self.services.find_service(name)
             reports[name] = status.Report(
                 wanted,
-                self.reconciler.find_problem(name),
+                self.reconciler.find_problem(name) or self.services.find_problem(name),
                 service.status() if service is not None else None,
                 self.ports.installed(name),
             )
@@ -198,6 +201,20 @@ class Controller:
         tables = [table for each in self._types.values() for table in each.tables()]
         return {table.row_class: table.key for table in tables}
 
+    def _beat(self, clock_ms: int) -> None:
+        """Writes that this chassis lives, before anything that can fail."""
+        assert self.sb is not None
+        assert self.identity is not None
+        options = self._global.options if self._global else {}
+        interval_ms = chassis.find_heartbeat_interval_ms(options)
+        beaten = self._registration.run(clock_ms, now_ms(), interval_ms)
+        if not beaten or self.sb.committing or not self.sb.connected:
+            return
+        rows = self._registration.rows(self.identity, self._find_last_nb_cfg())
+        changes = status.make_changes(self.sb, rows, {}, ())
+        if self._beats.admit(changes, clock_ms):
+            self.sb.commit(changes, f"svc-controller: heartbeat of {self.identity.chassis}")
+
     def _pass(self, clock_ms: int) -> None:
         assert self.sb is not None
         self._note_changes(clock_ms)
@@ -208,6 +225,7 @@ class Controller:
             vlog.info(sentence)
         self._sentence = sentence
         self.services.run(monotonic_ms())
+        self.reconciler.mark(self.services.take_failed())
         self._plug(clock_ms)
         self._write_status(clock_ms)
 
@@ -259,9 +277,6 @@ class Controller:
         """Starts one transaction with all that the southbound does not know yet."""
         assert self.sb is not None
         assert self.identity is not None
-        options = self._global.options if self._global else {}
-        interval_ms = chassis.find_heartbeat_interval_ms(options)
-        self._registration.run(clock_ms, now_ms(), interval_ms)
         if self.sb.committing or not self.sb.connected:
             return
         reports = self.make_reports()
@@ -294,13 +309,17 @@ class Controller:
 
     def _find_nb_cfg(self, reports: Mapping[str, status.Report]) -> tuple[int, int]:
         """Returns the nb_cfg that this chassis has reached, and when it did."""
+        asked, last = self._global, self._find_last_nb_cfg()
+        if asked is not None and asked.nb_cfg != last[0] and self._has_reached(reports):
+            self._nb_cfg = (asked.nb_cfg, now_ms())
+        return self._find_last_nb_cfg()
+
+    def _find_last_nb_cfg(self) -> tuple[int, int]:
+        """Returns what this chassis last said that it has reached."""
         assert self.sb is not None
         if self._nb_cfg is None:
             row = next(iter(self.sb.rows(sb.ChassisPrivate).values()), None)
             self._nb_cfg = (row.nb_cfg, row.nb_cfg_timestamp) if row else (0, 0)
-        asked = self._global
-        if asked is not None and asked.nb_cfg != self._nb_cfg[0] and self._has_reached(reports):
-            self._nb_cfg = (asked.nb_cfg, now_ms())
         return self._nb_cfg
 
     def _has_reached(self, reports: Mapping[str, status.Report]) -> bool:

@@ -12,12 +12,16 @@ from typing import Any, Protocol
 from .order import Kind
 
 
+class Unfinished(Exception):
+    """What was there before is still going; apply() is to be called again soon."""
+
+
 class Driver(Protocol):
     """Reads and changes the things of one kind; each call is idempotent.
 
     A call raises HostError or TransientError when the host refuses, and
-    ConfigError when the row asks for what cannot be.  None blocks for more
-    than some milliseconds.
+    ConfigError when the row asks for what cannot be; apply() raises Unfinished
+    while it cannot be done yet.  None blocks for more than some milliseconds.
     """
 
     def owned(self) -> set[str]:

@@ -16,7 +16,7 @@ import ovs.vlog
 from ..lib.errors import ConfigError, HostError, TransientError
 from ..lib.loop import monotonic_ms
 from .desired import Container, Problem, Wanted
-from .host import Host
+from .host import Host, Unfinished
 from .name import is_name
 from .order import DEPENDENTS, ORDER, Kind
 
@@ -99,8 +99,14 @@ class Reconciler:
             return ""
         try:
             outcome = self._remove(name) if wanted is None else self._apply(wanted)
+        except Unfinished as error:
+            self.waiting.add(name)
+            self.failures.pop(name, None)
+            return f"waits: {error}"
         except (HostError, TransientError, ConfigError, OSError) as error:
             return self._fail(name, str(error))
+        except Exception as error:  # a mistake in handling one container stays with it
+            return self._fail(name, f"unexpected failure: {error!r}", unexpected=True)
         if self.failures.pop(name, None) is not None:
             vlog.info(f"{name}: done after a failure")
         return outcome
@@ -138,11 +144,13 @@ class Reconciler:
         self.removing.discard(name)
         return "removed"
 
-    def _fail(self, name: str, sentence: str) -> str:
+    def _fail(self, name: str, sentence: str, unexpected: bool = False) -> str:
         before = self.failures.get(name)
         attempts = before.attempts + 1 if before else 1
         delay_ms = min(_FIRST_RETRY_MS << min(attempts - 1, 10), _MAX_RETRY_MS)
         self.failures[name] = _Failure(sentence, attempts, self.clock_ms() + delay_ms)
         if before is None or before.sentence != sentence:
             vlog.warn(f"{name}: {sentence}")
+            if unexpected:
+                vlog.exception(f"{name}: where it happened")
         return ""

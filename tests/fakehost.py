@@ -33,6 +33,7 @@ TUNNEL_ROWS = base.Table(sb.IPsecTunnel, lambda row: (row.container, row.connect
 class FakeHost:
     """'things' is what is there by kind and container; 'programs' what runs.
 
+    'raised' is what the service of a container raises at each run.
     'failures' maps (operation, kind, container) to the sentence that the host
     refuses with, where operation is "apply" or "remove".
     """
@@ -44,6 +45,7 @@ class FakeHost:
     lost: set[str] = field(default_factory=set)
     probe: base.Probe = field(default_factory=base.Probe)
     slow: bool = False
+    raised: dict[str, Exception] = field(default_factory=dict)
 
     def make_host(self, ports: PortDriver, services: ServiceDriver) -> Host:
         """Returns the drivers; Controller calls it."""
@@ -162,6 +164,8 @@ class FakeService:
         self._wanted = wanted
 
     def run(self, now_ms: int) -> None:
+        if self._place.container in self._host.raised:
+            raise self._host.raised[self._place.container]
         if self._wanted is None or self._host.slow:
             return
         program = self._host.programs.get(self._place.container)

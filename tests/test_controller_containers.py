@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import Any
 
 import pytest
@@ -277,4 +278,50 @@ def test_runtime_commands(chassis: Bench) -> None:
     chassis.host.things.pop((Link, "c1"))
     assert commands.reconcile(chassis.controller) == ""
     chassis.until(lambda: (Link, "c1") in chassis.host.things, "the link again")
+    chassis.check_laws()
+
+
+# -- failures of one service --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [OSError("no space left"), RecursionError("too deep")])
+def test_a_failing_service_harms_one_container(chassis: Bench, error: Exception) -> None:
+    chassis.logs.allow("the service cannot go on|unexpected failure of the service")
+    chassis.bind("c1")
+    chassis.settle()
+    chassis.host.raised["c1"] = error
+    chassis.bind("c2")
+    chassis.until_status("c1", "error", str(error))
+    chassis.until_status("c2", "running")
+    beats = chassis.sb.rows("Chassis_Private")[0]["heartbeat"]
+    chassis.until(
+        lambda: chassis.sb.rows("Chassis_Private")[0]["heartbeat"] >= beats + 2, "two heartbeats"
+    )
+    chassis.host.raised.clear()
+    chassis.until_status("c1", "running")
+    chassis.check_laws()
+
+
+def test_a_lost_state_directory_is_made_again(chassis: Bench) -> None:
+    chassis.bind("c1")
+    chassis.settle()
+    shutil.rmtree(chassis.directory / "containers")
+    chassis.controller.check_all()
+    chassis.until((chassis.directory / "containers" / "c1" / "service_type").exists, "the mark")
+    chassis.check_laws()
+
+
+def test_what_ends_slowly_is_no_failure(chassis: Bench) -> None:
+    """The container comes back while the programs of before still end."""
+    chassis.bind("c1")
+    chassis.settle()
+    chassis.host.slow = True
+    chassis.unbind("c1")
+    chassis.until(lambda: "c1" in chassis.controller.reconciler.removing, "the end to begin")
+    chassis.bind("c1")
+    chassis.until_status("c1", "starting")
+    chassis.until(lambda: "c1" in chassis.controller.reconciler.waiting, "the wait")
+    assert chassis.controller.reconciler.failures == {}
+    chassis.host.slow = False
+    chassis.until_status("c1", "running")
     chassis.check_laws()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -101,6 +102,18 @@ def test_charon_killed_while_controller_is_away(tunnel: Rig) -> None:
     tunnel.start_controller()
     wait_until(lambda: A.name in tunnel.find_charons(), "charon again")
     tunnel.wait_tunnel(A, "up")
+
+
+def test_state_directory_removed_and_charon_killed(tunnel: Rig) -> None:
+    """Whatever a service meets, the chassis lives and the container is made whole."""
+    old = tunnel.find_charons()[A.name]
+    shutil.rmtree(tunnel.directory / "containers" / A.name)
+    tunnel.run("kill", "-9", str(old))
+    wait_until(lambda: tunnel.find_charons().get(A.name, old) != old, "a new charon")
+    tunnel.wait_tunnel(A, "up")
+    assert " 0% packet loss" in ping(tunnel)
+    beats = tunnel.sb.rows("Chassis_Private")[0]["heartbeat"]
+    wait_until(lambda: tunnel.sb.rows("Chassis_Private")[0]["heartbeat"] > beats, "a heartbeat")
 
 
 def test_charon_hangs(tunnel: Rig) -> None:

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 import ovs.poller
 import ovs.vlog
 
-from ...lib.errors import HostError, TransientError
+from ...lib.errors import HostError
+from ..host import Unfinished
 from ..order import Daemon
 from .base import Place, Service, ServiceType
 
 vlog = ovs.vlog.Vlog("services")
 
 _TYPE_FILE = "service_type"
+_RETRY_MS = 1000
 
 
 @dataclass(slots=True)
@@ -24,6 +26,8 @@ class _Running:
     service_type: str
     service: Service
     wanted: Daemon | None = None
+    problem: str | None = None
+    run_at_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -34,6 +38,7 @@ class ServiceDriver:
     make_place: Callable[[str], Place]
     find_restarts: Callable[[str], int]
     _running: dict[str, _Running] = field(default_factory=dict)
+    _failed: set[str] = field(default_factory=set)
     _stopping: dict[str, Service] = field(default_factory=dict)
 
     def owned(self) -> set[str]:
@@ -44,7 +49,7 @@ class ServiceDriver:
         if running is None:
             return None
         running.service.check()
-        return running.wanted
+        return running.wanted if self._read_type(container) == running.service_type else None
 
     def apply(self, container: str, wanted: Daemon) -> None:
         running = self._running.get(container)
@@ -52,11 +57,13 @@ class ServiceDriver:
             self.remove(container)
             running = None
         if container in self._stopping and not self.remove(container):
-            raise TransientError("the programs that ran before are still ending")
+            raise Unfinished("the programs that ran before are still ending")
+        self._write_type(container, wanted.service_type)
         if running is None:
             running = self._create(container, wanted.service_type)
         running.service.apply(wanted)
         running.wanted = wanted
+        running.run_at_ms = 0
 
     def remove(self, container: str) -> bool:
         running = self._running.pop(container, None)
@@ -81,14 +88,37 @@ class ServiceDriver:
         return running.service if running else None
 
     def run(self, now_ms: int) -> None:
-        """Lets each service do what it can do now."""
-        for service in [each.service for each in self._running.values()]:
-            service.run(now_ms)
+        """Lets each service do what it can do now; what one raises harms its container only."""
+        for container, each in self._running.items():
+            if now_ms < each.run_at_ms:
+                continue
+            sentence = _find_failure(container, each.service, now_ms)
+            if sentence is not None:
+                each.run_at_ms = now_ms + _RETRY_MS
+                self._failed.add(container)
+                if sentence != each.problem:
+                    vlog.warn(f"{container}: {sentence}")
+            each.problem = sentence
+        for container, service in self._stopping.items():
+            _find_failure(container, service, now_ms)
+
+    def take_failed(self) -> set[str]:
+        """Returns the containers whose service failed since the last call."""
+        failed, self._failed = self._failed, set()
+        return failed
+
+    def find_problem(self, container: str) -> str | None:
+        """Returns why the service of 'container' could not do its work at its last run."""
+        running = self._running.get(container)
+        return running.problem if running else None
 
     def wait(self, poller: ovs.poller.Poller, now_ms: int) -> None:
         """Arms 'poller' for each service."""
         for each in self._running.values():
-            each.service.wait(poller, now_ms)
+            if each.problem is None:
+                each.service.wait(poller, now_ms)
+            else:
+                poller.timer_wait(max(0, each.run_at_ms - now_ms))
         for service in self._stopping.values():
             service.wait(poller, now_ms)
 
@@ -106,11 +136,14 @@ class ServiceDriver:
         if service_type is None:
             raise HostError(f"service type {name} is not installed on this chassis")
         place = self.make_place(container)
-        with open(self._type_path(container), "w", encoding="utf-8") as file:
-            file.write(name)
         running = _Running(name, service_type.create(place, self.find_restarts(container)))
         self._running[container] = running
         return running
+
+    def _write_type(self, container: str, name: str) -> None:
+        if name in self.types and self._read_type(container) != name:
+            with open(self._type_path(container), "w", encoding="utf-8") as file:
+                file.write(name)
 
     def _read_type(self, container: str) -> str | None:
         path = self._type_path(container)
@@ -120,3 +153,15 @@ class ServiceDriver:
 
     def _type_path(self, container: str) -> str:
         return os.path.join(self.make_place(container).directory, _TYPE_FILE)
+
+
+def _find_failure(container: str, service: Service, now_ms: int) -> str | None:
+    """Runs 'service' once; returns in a sentence what it raised."""
+    try:
+        service.run(now_ms)
+    except (HostError, OSError) as error:
+        return f"the service cannot go on: {error}"
+    except Exception as error:  # a mistake in one type or row must not reach the others
+        vlog.exception(f"{container}: unexpected failure of the service")
+        return f"the service cannot go on: {error!r}"
+    return None

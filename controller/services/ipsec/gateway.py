@@ -82,6 +82,8 @@ class Gateway:
     def run(self, now_ms: int) -> None:
         if self._stopping:
             self._note_end(now_ms)
+            if self._daemon is not None:
+                self._daemon.terminate(now_ms)
             return
         try:
             self._run(now_ms)
