@@ -13,6 +13,7 @@ IDL does not tell which rows went meanwhile.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -192,18 +193,6 @@ class Session:
         changed, self._changed = self._changed, set()
         return changed
 
-    def has_column(self, table: str, column: str) -> bool:
-        """Returns whether the server's schema has 'column' in 'table'."""
-        assert self._idl is not None
-        known = self._idl.tables.get(table)
-        return known is not None and column in known.columns
-
-    def set_condition(self, table: str, condition: Sequence[Any]) -> None:
-        """Restricts what is monitored of 'table' from now on."""
-        self._conditions[table] = condition
-        if self._idl is not None:
-            self._idl.cond_change(table, list(condition))
-
     # -- writing -----------------------------------------------------------
 
     @property
@@ -245,7 +234,8 @@ class Session:
         )
         self._idl.session = self
         for table, condition in self._conditions.items():
-            self._idl.cond_change(table, list(condition))
+            # Not by cond_change(): until it is connected, wait() would return at once for it.
+            self._idl.tables[table].condition_state.init(list(condition))
         if self._lock is not None:
             self._idl.set_lock(self._lock)
 
@@ -305,3 +295,33 @@ class Session:
 def _copy(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a shallow copy: SchemaHelper drops unregistered tables in place."""
     return {**schema, "tables": {name: dict(table) for name, table in schema["tables"].items()}}
+
+
+def find_remote_problem(remotes: str) -> str | None:
+    """Returns in a sentence why python-ovs cannot connect to 'remotes', separated by commas.
+
+    It takes unix:PATH and, with ports and without resolving names, tcp:IP:PORT and ssl:IP:PORT.
+    """
+    for remote in remotes.split(","):
+        method, _, rest = remote.strip().partition(":")
+        if method == "unix" and rest:
+            continue
+        if method not in ("tcp", "ssl"):
+            return f"{remote!r} is neither unix:PATH nor tcp:IP:PORT nor ssl:IP:PORT"
+        host, port = _split_port(rest)
+        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+            return f"{remote!r} has no port: it must be {method}:IP:PORT"
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return f"{remote!r}: {host} is not an IP address, and names are not resolved"
+    return None
+
+
+def _split_port(text: str) -> tuple[str, str]:
+    """Returns the address without its brackets, and the port or ""."""
+    if text.startswith("["):
+        host, _, port = text[1:].partition("]:")
+    else:
+        host, _, port = text.rpartition(":")
+    return host or text, port if host else ""
