@@ -33,6 +33,8 @@ from .services.driver import ServiceDriver
 vlog = ovs.vlog.Vlog("controller")
 
 CHECK_INTERVAL_MS = 30_000
+# One that ends has released the lock by then.
+_CLAIM_PATIENCE_MS = 1000
 
 
 class Events(Protocol):
@@ -75,6 +77,9 @@ class Controller:
         public_key = sealing.format_public_key(private_key)
         self._registration = chassis.Registration(types, public_key)
         self._nb_cfg: tuple[int, int] | None = None
+        self._contended_ms: int | None = None
+        self._warned = False
+        self._compiled = False
         self._waiting_for = ""
         self._stale = True
         self._check_at_ms = 0
@@ -92,6 +97,7 @@ class Controller:
             self._follow_identity()
         if self.sb is not None:
             self.sb.run()
+        self._watch_lock(clock_ms)
         if self.ready:
             self._beat(clock_ms)
         self.services.run(clock_ms)
@@ -104,6 +110,8 @@ class Controller:
         if self.sb is not None:
             self.sb.wait(poller)
         self.services.wait(poller, clock_ms)
+        if self._contended_ms is not None:
+            poller.timer_wait(max(0, self._contended_ms + _CLAIM_PATIENCE_MS - clock_ms))
         if not self.ready:
             return
         self._events.wait(poller)
@@ -129,8 +137,8 @@ class Controller:
 
     @property
     def ready(self) -> bool:
-        """Whether both databases are in sync, so that the host may be changed."""
-        return self.ovs.synced and self.sb is not None and self.sb.synced
+        """Whether both databases are in sync and the chassis is ours: the host may be changed."""
+        return self.ovs.synced and self.sb is not None and self.sb.synced and self.sb.has_lock
 
     def check_all(self) -> None:
         """Makes the next pass look at everything."""
@@ -176,6 +184,7 @@ class Controller:
             self.sb.close()
         self.sb = self._open_southbound(identity)
         self._nb_cfg = None
+        self._compiled = False
         self.recover()
 
     def _open_southbound(self, identity: Identity) -> Session:
@@ -194,12 +203,30 @@ class Controller:
             (sb.SBGlobal, *status.KEYS, *self._owned),
             schema=schema.load(schema.SOUTHBOUND),
             conditions=conditions,
+            lock=f"svc_chassis_{identity.chassis}",
         )
 
     @property
     def _owned(self) -> dict[type[Row], status.Key]:
         tables = [table for each in self._types.values() for table in each.tables()]
         return {table.row_class: table.key for table in tables}
+
+    def _watch_lock(self, clock_ms: int) -> None:
+        """Warns once when another svc-controller has this chassis' lock and keeps it."""
+        if self.sb is None or not self.sb.contended:
+            self._contended_ms = None
+            self._warned = False
+        elif self._warned:
+            return
+        elif self._contended_ms is None:
+            self._contended_ms = clock_ms
+        elif clock_ms >= self._contended_ms + _CLAIM_PATIENCE_MS:
+            self._warned, self._contended_ms = True, None
+            name = self.identity.chassis if self.identity else ""
+            vlog.warn(
+                f"waiting: another svc-controller claims the chassis name {name}; "
+                "two hosts must not have the same external_ids:system-id"
+            )
 
     def _beat(self, clock_ms: int) -> None:
         """Writes that this chassis lives, before anything that can fail."""
@@ -220,7 +247,7 @@ class Controller:
         self._note_changes(clock_ms)
         if any(row.status_code is None for row in self.sb.rows(sb.ContainerBinding).values()):
             self._write_status(clock_ms)
-        sentence = self.reconciler.run(self.wanted)
+        sentence = self.reconciler.run(self.wanted) if self._compiled else ""
         if sentence and sentence != self._sentence:
             vlog.info(sentence)
         self._sentence = sentence
@@ -233,8 +260,11 @@ class Controller:
         """Marks the containers that may not be as they should be."""
         assert self.sb is not None
         changed = self.sb.take_changes()
-        if self._stale or changed & {sb.PortBinding.TABLE, sb.ContainerBinding.TABLE}:
-            self._stale = False
+        self._stale |= bool(changed & {sb.PortBinding.TABLE, sb.ContainerBinding.TABLE})
+        # SB_Global is svc-northd's word that the bindings are what it wants: a southbound
+        # without it was just made, and what is on the host stays as it is.
+        if self._stale and self._global is not None:
+            self._stale, self._compiled = False, True
             self._compute()
         if self.ovs.take_changes():
             self.reconciler.mark(self._find_unplugged())
@@ -279,17 +309,18 @@ class Controller:
         assert self.identity is not None
         if self.sb.committing or not self.sb.connected:
             return
-        reports = self.make_reports()
+        reports = self.make_reports() if self._compiled else {}
         bindings = {row.container: row for row in self.sb.rows(sb.ContainerBinding).values()}
         told = [each for name, each in reports.items() if status.is_known(each, bindings.get(name))]
         rows = self._registration.rows(self.identity, self._find_nb_cfg(reports))
-        rows.extend(self._make_port_rows(reports))
+        rows.extend(self._make_port_rows(reports) if self._compiled else ())
         for each in told:
             rows.append(status.make_container_row(each, now_ms()))
             service = self.services.find_service(each.wanted.name)
             rows.extend(service.rows() if service is not None else ())
         unknown = reports.keys() - {each.wanted.name for each in told}
-        changes = status.make_changes(self.sb, rows, self._owned, unknown)
+        owned = self._owned if self._global is not None and self._compiled else {}
+        changes = status.make_changes(self.sb, rows, owned, unknown)
         if self._sb_commits.admit(changes, clock_ms):
             self.sb.commit(changes, f"svc-controller: chassis {self.identity.chassis}")
 

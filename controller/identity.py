@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..lib.errors import HostError
+from ..lib.idl import find_remote_problem
 from .linux.ovs import Bridge, OpenvSwitch, find_bridge
 
 DEFAULT_BRIDGE = "br-int"
@@ -28,11 +29,14 @@ class Identity:
 
 
 def find_identity(rows: Iterable[OpenvSwitch], bridges: Iterable[Bridge]) -> Identity:
-    """Returns the identity; raises HostError naming the key that is missing."""
+    """Returns the identity; raises HostError naming the key that is missing or wrong."""
     ids = next((row.external_ids for row in rows), {})
     for key in ("system-id", "svc-remote"):
         if not ids.get(key):
             raise HostError(f"external_ids:{key} of the local Open_vSwitch is not set")
+    problem = find_remote_problem(ids["svc-remote"])
+    if problem is not None:
+        raise HostError(f"external_ids:svc-remote of the local Open_vSwitch: {problem}")
     bridge = ids.get("svc-bridge", DEFAULT_BRIDGE)
     row = find_bridge(bridges, bridge)
     mappings = ids.get("ovn-bridge-mappings", "").split(",")

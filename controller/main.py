@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 import ovs.vlog
 
-from ..lib import dirs, loop
+from ..lib import dirs, idl, loop
 from ..lib.errors import HostError, UsageError
 from . import chassis, commands
 from .controller import Controller
@@ -41,6 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     types, problems = base.load_types()
     options = loop.parse_options(parser, sys.argv[1:] if argv is None else argv)
+    problem = idl.find_remote_problem(options.database)
+    if problem is not None:
+        print(f"svc-controller: {problem}", file=sys.stderr)
+        return 1
     for problem in problems:
         vlog.err(problem)
     try:

@@ -38,11 +38,12 @@ class Bench:
         self.ids = {"system-id": ME, "svc-remote": self.sb.remote}
         self.sb.insert("SB_Global", nb_cfg=0)
         self._generation = 0
-        self.controller = self._make()
+        self.controller = self.make_controller()
 
-    def _make(self) -> Controller:
+    def make_controller(self, key: bytes = KEY) -> Controller:
+        """Returns another svc-controller of this host."""
         types = {"fake": FakeType(self.host)}
-        return Controller(self.ovs.remote, types, KEY, self.host.make_host, self.host)
+        return Controller(self.ovs.remote, types, key, self.host.make_host, self.host)
 
     def open_switch(self, **ids: str) -> None:
         """Writes the local Open_vSwitch row with its bridge."""
@@ -62,7 +63,13 @@ class Bench:
     def restart(self) -> None:
         """Another svc-controller takes the place of this one."""
         self.controller.close()
-        self.controller = self._make()
+        self.controller = self.make_controller()
+
+    def make_southbound_anew(self) -> None:
+        """An empty database takes the place of the southbound."""
+        self.sb.stop()
+        (self.directory / f"{schema.SOUTHBOUND}.db").unlink()
+        self.sb = Database(self.directory, schema.SOUTHBOUND)
 
     def until(self, condition: Callable[[], Any], what: str) -> None:
         """Runs svc-controller until 'condition'."""
@@ -78,6 +85,21 @@ class Bench:
             return False
 
         wait_until(step, what)
+
+    def until_beats(self, count: int) -> None:
+        """Runs until the chassis has beaten 'count' times more."""
+
+        def beats() -> tuple[str, int]:
+            (row,) = self.sb.rows("Chassis_Private")
+            return row["incarnation"], row["heartbeat"]
+
+        self.until(lambda: beats()[0] == self._incarnation, "this svc-controller's heartbeat")
+        first = beats()[1]
+        self.until(lambda: beats()[1] >= first + count, f"{count} heartbeats")
+
+    @property
+    def _incarnation(self) -> str:
+        return self.controller._registration.incarnation
 
     def settle(self) -> None:
         """Runs until svc-controller has said that it did what is asked now."""

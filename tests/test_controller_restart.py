@@ -9,7 +9,9 @@ import pytest
 
 from ..controller.order import Link, Namespace, Network
 from ..controller.status import Gate
+from ..lib import sealing
 from ..lib.delta import Change, Verify
+from ..lib.sb import ContainerBinding
 from .bench import Bench
 from .rig import to_map
 
@@ -182,6 +184,61 @@ def test_without_the_southbound_all_stays(chassis: Bench) -> None:
     chassis.bind("c2")
     chassis.until_status("c2", "running")
     chassis.check_laws()
+
+
+def test_a_southbound_made_anew_takes_nothing_away(chassis: Bench) -> None:
+    """Until svc-northd has written SB_Global, no rows do not mean that nothing is wanted."""
+    chassis.logs.allow("reconnect|connection attempt failed|connection closed|connection dropped")
+    chassis.bind("c1")
+    chassis.settle()
+    done = chassis.host.operations[:]
+    chassis.make_southbound_anew()
+    chassis.until(lambda: chassis.sb.rows("Chassis"), "the chassis to register again")
+    chassis.controller.check_all()
+    chassis.until_beats(2)
+    assert chassis.host.operations == done
+    chassis.restart()
+    chassis.until_beats(2)
+    assert chassis.host.operations == done
+    assert set(chassis.ports()) == {"c1"}
+    chassis.bind("c1")
+    chassis.sb.insert("SB_Global", nb_cfg=0)
+    chassis.until_status("c1", "running")
+    assert chassis.host.programs["c1"].starts == 1
+    chassis.unbind("c1")
+    chassis.until(lambda: not chassis.host.find_names(), "c1 to go")
+    chassis.check_laws()
+
+
+def test_a_second_claim_of_the_chassis_name_waits(chassis: Bench) -> None:
+    chassis.bind("c1")
+    chassis.settle()
+    first, done = chassis.controller, chassis.host.operations[:]
+    rows = chassis.sb.rows("Chassis")
+    other = chassis.make_controller(sealing.make_private_key())
+    chassis.controller = other
+    warnings = chassis.logs.find_warnings
+    chassis.until(warnings, "the warning")
+    assert "another svc-controller claims the chassis name hv1" in warnings()[0]
+    assert not other.ready
+    chassis.unbind("c1")
+    chassis.until(lambda: not other.sb.rows(ContainerBinding), "the news")  # type: ignore[union-attr]
+    assert (chassis.sb.rows("Chassis"), chassis.host.operations) == (rows, done)
+    assert len(warnings()) == 1
+    first.close()
+    chassis.until(lambda: not chassis.host.find_names(), "the other one to take over")
+    chassis.logs.allow("another svc-controller claims")
+    chassis.check_laws()
+
+
+@pytest.mark.parametrize("remote", ["tcp:central:6652", "tcp:1.2.3.4", "foo"])
+def test_a_remote_that_cannot_be_is_told(bench: Bench, remote: str) -> None:
+    bench.open_switch(**{"svc-remote": remote})
+    bench.until(bench.logs.find_warnings, "the warning")
+    (warning,) = bench.logs.find_warnings()
+    assert "external_ids:svc-remote of the local Open_vSwitch: '" + remote in warning
+    bench.ovs.update("Open_vSwitch", [], external_ids=to_map(bench.ids))
+    bench.until(lambda: bench.sb.rows("Chassis"), "the chassis to register")
 
 
 # -- nb_cfg ----------------------------------------------------------------------------
