@@ -24,6 +24,7 @@ vlog = ovs.vlog.Vlog("chassis")
 
 KEY_FILE = "chassis.key"
 PROBE_INTERVAL_MS = 60_000
+PROBE_AGAIN_MS = 5_000
 DEFAULT_HEARTBEAT_MS = 1000
 _LEAST_HEARTBEAT_MS = 100
 
@@ -79,8 +80,9 @@ class Registration:
     def run(self, now_ms: int, wall_ms: int, interval_ms: int) -> bool:
         """Probes and beats when it is time to; returns whether it beat."""
         if now_ms >= self._probe_at_ms:
-            self._probe_at_ms = now_ms + PROBE_INTERVAL_MS
             self.probe()
+            well = all(each.problem is None for each in self.probes.values())
+            self._probe_at_ms = now_ms + (PROBE_INTERVAL_MS if well else PROBE_AGAIN_MS)
         if now_ms < self._beat_at_ms:
             return False
         self._beat_at_ms = now_ms + interval_ms

@@ -59,6 +59,9 @@ def run(
             wanted[binding.container] = _make_container(binding, port, types, identity)
         except ConfigError as error:
             wanted[binding.container] = Problem(binding.container, binding.generation, str(error))
+        except Exception as error:  # a mistake in one type must not reach the others
+            sentence = f"the configuration cannot be understood: {error!r}"
+            wanted[binding.container] = Problem(binding.container, binding.generation, sentence)
     return wanted
 
 

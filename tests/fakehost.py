@@ -139,6 +139,8 @@ class FakeType:
         try:
             document = json.loads(configuration)
             addresses = tuple(document["addresses"])
+            if document.get("mistake"):
+                raise RecursionError("a mistake")
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError("the configuration makes no sense") from error
         return base.Plan(Network(site.addresses, addresses, (), ""), document.get("tunnels", {}))

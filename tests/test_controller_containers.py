@@ -171,6 +171,7 @@ def test_a_failing_removal_is_retried(chassis: Bench) -> None:
     ("columns", "sentence"),
     [
         ({"configuration": "{"}, "the configuration makes no sense"),
+        ({"configuration": '{"addresses": [], "mistake": 1}'}, "RecursionError('a mistake')"),
         ({"service_type": "none"}, "service type none is not installed on this chassis"),
     ],
 )

@@ -81,6 +81,9 @@ def test_bad_connection_is_named(change: dict[str, Any], sentence: str) -> None:
     ("document", "sentence"),
     [
         ("{", "is not JSON"),
+        ("[" * 200_000, "is nested too deeply"),
+        ('{"a": ' + "9" * 5000 + "}", "is not JSON"),
+        ('"' + "x" * (5 << 20) + '"', "the configuration has more than"),
         ("[]", "is not a JSON object"),
         ("{}", "outer_addresses is missing"),
         (configure(outer_addresses=["x"]), "'x' is not an address"),
@@ -179,6 +182,7 @@ def test_port_too_small_for_a_tunnel() -> None:
     ("message", "sentence"),
     [
         ("retransmit 3 of request with message ID 0", "no answer from P (3 retransmits)"),
+        ("retransmit 1 of request with message ID 0", "no answer from P (1 retransmit)"),
         ("giving up after 8 retransmits", "no answer from P (8 retransmits)"),
         ("received AUTHENTICATION_FAILED notify error", "authentication failed: P refused"),
         (
@@ -303,10 +307,10 @@ def test_figures_of_a_reason_are_not_told_at_once() -> None:
     watched = Watched()
     watched.list("CONNECTING", now_ms=0)
     watched.log("retransmit 1 of request with message ID 0")
-    assert watched.row["last_error"] == f"no answer from {B.outer} (1 retransmits)"
+    assert watched.row["last_error"] == f"no answer from {B.outer} (1 retransmit)"
     watched.log("retransmit 2 of request with message ID 0")
     watched.list("CONNECTING", now_ms=5_000)
-    assert watched.row["last_error"] == f"no answer from {B.outer} (1 retransmits)"
+    assert watched.row["last_error"] == f"no answer from {B.outer} (1 retransmit)"
     watched.list("CONNECTING", now_ms=10_000)
     assert watched.row["last_error"] == f"no answer from {B.outer} (2 retransmits)"
 

@@ -28,6 +28,9 @@ from .link import INSIDE, find_link, opened
 
 TABLE = "inet ovnsvc"
 
+# Far below the time after which a chassis is taken for dead.
+_NFT_TIMEOUT_S = 0.8
+
 _MAIN_TABLE = 254
 _PROTO_STATIC = 4
 _TYPE_UNICAST = 1
@@ -211,13 +214,13 @@ def _run_nft(arguments: list[str], text: str) -> str:
             input=text,
             capture_output=True,
             text=True,
-            timeout=5,
+            timeout=_NFT_TIMEOUT_S,
             check=False,
         )
     except FileNotFoundError as error:
         raise HostError("nft is not installed (Debian package nftables)") from error
     except subprocess.TimeoutExpired as error:
-        raise HostError("nft did not answer within 5 s") from error
+        raise HostError(f"nft did not answer within {_NFT_TIMEOUT_S} s") from error
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["unknown error"])[0]
         raise HostError(f"nft refused the rules: {reason}")

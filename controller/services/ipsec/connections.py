@@ -20,6 +20,7 @@ from ....lib.errors import ConfigError
 
 _IDENTITY = re.compile(r"[\x21-\x7e]{1,255}")
 _PROPOSAL = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_MAX_CHARACTERS = 4 << 20
 _DPD_ACTIONS = ("hold", "clear", "restart", "disabled")
 
 
@@ -61,8 +62,12 @@ class Settings:
 
 def parse(configuration: str) -> Settings:
     """Returns the settings in 'configuration'; raises ConfigError naming what is wrong."""
+    if len(configuration) > _MAX_CHARACTERS:
+        raise ConfigError(f"the configuration has more than {_MAX_CHARACTERS} characters")
     try:
         document = json.loads(configuration)
+    except RecursionError as error:
+        raise ConfigError("the configuration is nested too deeply") from error
     except ValueError as error:
         raise ConfigError(f"the configuration is not JSON: {error}") from error
     reader = _Reader(document, "the configuration")

@@ -13,8 +13,8 @@ NO_ANSWER = "no answer"
 
 _PHRASES: tuple[tuple[str, str, str], ...] = (
     # kind, charon's phrase, sentence
-    (NO_ANSWER, r"retransmit (\d+) of request", "no answer from {peer} ({0} retransmits)"),
-    (NO_ANSWER, r"giving up after (\d+) retransmits", "no answer from {peer} ({0} retransmits)"),
+    (NO_ANSWER, r"retransmit (\d+) of request", "no answer from {peer} ({0} {times})"),
+    (NO_ANSWER, r"giving up after (\d+) retransmits", "no answer from {peer} ({0} {times})"),
     (
         "authentication",
         r"received AUTHENTICATION_FAILED notify",
@@ -88,7 +88,8 @@ def find_reason(message: str, peer: str) -> Reason | None:
     for kind, phrase, text in _COMPILED:
         found = phrase.search(message)
         if found is not None:
-            return Reason(kind, text.format(*found.groups(), peer=peer))
+            times = "retransmit" if found.groups() == ("1",) else "retransmits"
+            return Reason(kind, text.format(*found.groups(), peer=peer, times=times))
     return None
 
 

@@ -43,7 +43,10 @@ class IpsecService:
 
     def _find_esp(self) -> str | None:
         """Notes where ESP is done; returns why it is nowhere."""
-        if charon.has_kernel_esp():
+        in_kernel = charon.has_kernel_esp()
+        if in_kernel is None:
+            return "the kernel did not say in time whether it has ESP; it is asked again"
+        if in_kernel:
             self._esp = charon.KERNEL
             return None
         problem = charon.find_libipsec_problem()

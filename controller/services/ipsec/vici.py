@@ -81,11 +81,6 @@ class Channel:
         encoded = Message.serialize(dict(message)) if message is not None else None
         self._send(Packet.request(command, encoded), stream, on_reply, now_ms)
 
-    @property
-    def idle(self) -> bool:
-        """Whether every request has been answered."""
-        return not self._requests
-
     def run(self, now_ms: int) -> None:
         """Sends and receives what can be now, and calls whom it concerns."""
         try:
