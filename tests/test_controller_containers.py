@@ -171,11 +171,11 @@ def test_a_failing_removal_is_retried(chassis: Bench) -> None:
     ("columns", "sentence"),
     [
         ({"configuration": "{"}, "the configuration makes no sense"),
-        ({"configuration": '{"addresses": [], "mistake": 1}'}, "RecursionError('a mistake')"),
+        ({"configuration": {"addresses": [], "mistake": 1}}, "RecursionError('a mistake')"),
         ({"service_type": "none"}, "service type none is not installed on this chassis"),
     ],
 )
-def test_a_bad_row_says_why(chassis: Bench, columns: dict[str, str], sentence: str) -> None:
+def test_a_bad_row_says_why(chassis: Bench, columns: dict[str, Any], sentence: str) -> None:
     chassis.bind("c1", **columns)
     chassis.until_status("c1", "error", sentence)
     chassis.bind("c2")
