@@ -268,7 +268,8 @@ class Controller:
             self._compute()
         if self.ovs.take_changes():
             self.reconciler.mark(self._find_unplugged())
-        self.reconciler.mark(self._events.take_lost({name for name in self.wanted if is_name(name)}))
+        names = {name for name in self.wanted if is_name(name)}
+        self.reconciler.mark(self._events.take_lost(names))
         if clock_ms >= self._check_at_ms:
             self._check_at_ms = clock_ms + CHECK_INTERVAL_MS
             self.reconciler.mark_all(self.wanted)
