@@ -36,12 +36,19 @@ def load_private_key() -> bytes:
         with open(path, "rb") as file:
             key = file.read()
     except FileNotFoundError:
-        key = _make_private_key(path)
+        key = _try_to_make_private_key(path)
     except OSError as error:
         raise HostError(f"{path} cannot be read: {error}") from error
     if len(key) != 32:
         raise HostError(f"{path} is not a private key of 32 bytes; remove it to make a new one")
     return key
+
+
+def _try_to_make_private_key(path: str) -> bytes:
+    try:
+        return _make_private_key(path)
+    except OSError as error:
+        raise HostError(f"{path} cannot be made: {error}") from error
 
 
 def _make_private_key(path: str) -> bytes:

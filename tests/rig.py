@@ -158,9 +158,11 @@ class Rig:
         log.close()
 
     def end_controller(self, number: signal.Signals = signal.SIGKILL) -> None:
-        """Ends svc-controller by a signal."""
+        """Ends svc-controller by a signal; nsenter, which waits for it, ends with it."""
         assert self.controller is not None
-        self.controller.send_signal(number)
+        nsenter = self.controller.pid
+        children = wait_until(lambda: _find_children(nsenter), "svc-controller's process")
+        os.kill(children[0], number)
         self.controller.wait(timeout=10)
 
     def run(self, *command: str, check: bool = True) -> str:
@@ -173,13 +175,15 @@ class Rig:
 
     # -- the southbound's side, in place of svc-northd ------------------------
 
-    def bind(self, side: Side, *connections: Mapping[str, Any], psk: str = "secret") -> None:
+    def bind(
+        self, side: Side, *connections: Mapping[str, Any], psk: str = "secret", seed: str = SEED
+    ) -> None:
         """Writes, or rewrites, the binding of a container on this chassis."""
         self._generation += 1
         configuration = json.dumps({"outer_addresses": [side.outer], "connections": connections})
         (chassis,) = self.sb.rows("Chassis")
         secrets = {
-            each["id"]: sealing.seal(psk, chassis["public_key"], SEED, each["id"])
+            each["id"]: sealing.seal(psk, chassis["public_key"], seed, each["id"])
             for each in connections
         }
         columns = {
@@ -290,12 +294,16 @@ class Rig:
     def _find_init(self) -> int:
         """Returns the pid of the rig's init, the child of 'unshare'."""
         assert self.init is not None
-        children = Path(f"/proc/{self.init.pid}/task/{self.init.pid}/children").read_text().split()
-        return int(children[0]) if children else 0
+        children = _find_children(self.init.pid)
+        return children[0] if children else 0
 
     def _is_up(self) -> bool:
         init = self._find_init()
         return init > 0 and Path(f"/proc/{init}/comm").read_text().strip() == "sleep"
+
+
+def _find_children(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def to_map(values: Mapping[str, str]) -> list[Any]:

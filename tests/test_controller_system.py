@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ..lib import sealing
 from .ovsdb import wait_until
 from .rig import Rig, Side, connect
 
@@ -226,6 +227,24 @@ def test_changed_secret_is_used(tunnel: Rig) -> None:
     tunnel.bind(B, connect(B, A, initiate=False), psk="new")
     tunnel.wait_tunnel(A, "up")
     assert " 0% packet loss" in ping(tunnel)
+
+
+def test_a_secret_sealed_anew_keeps_the_tunnel(tunnel: Rig) -> None:
+    """Another key of the chassis, as after a reinstallation, and another seed."""
+    charons = tunnel.find_charons()
+    public_key = tunnel.sb.rows("Chassis")[0]["public_key"]
+    tunnel.end_controller()
+    (tunnel.directory / "etc" / "chassis.key").unlink()
+    tunnel.start_controller()
+    wait_until(lambda: tunnel.sb.rows("Chassis")[0]["public_key"] != public_key, "the new key")
+    for side, peer in ((A, B), (B, A)):
+        tunnel.bind(side, connect(side, peer, initiate=side is A), seed=sealing.make_seed())
+    for side in (A, B):
+        tunnel.wait_running(side)
+        tunnel.wait_tunnel(side, "up")
+    assert tunnel.find_charons() == charons
+    log = (tunnel.directory / "log" / f"{A.name}.log").read_text()
+    assert len(re.findall(r"IKE_SA \S+ established", log)) == 1
 
 
 def test_ikev1_with_several_subnets(rig: Rig) -> None:

@@ -20,6 +20,7 @@ LIBIPSEC = "libipsec"
 
 _PLUGIN_DIRECTORIES = ("/usr/lib/ipsec/plugins", "/usr/lib64/strongswan/plugins")
 _MAX_LOG_BYTES = 8 << 20
+_DIGEST_KEY_BYTES = 32
 # Far below the time after which a chassis is taken for dead.
 _PROBE_TIMEOUT_S = 0.5
 
@@ -162,6 +163,26 @@ def start(place: Place, esp: str, mtu: int) -> process.Daemon:
 def find_loaded_path(place: Place) -> str:
     """Returns the file that says which connections this charon was given."""
     return os.path.join(place.directory, "loaded.json")
+
+
+def load_digest_key(place: Place) -> bytes:
+    """Returns the random key of the digests in the file of find_loaded_path().
+
+    It goes with the container, and is none of the chassis' so that SAs outlive a new one.
+    """
+    path = os.path.join(place.directory, "digest.key")
+    try:
+        with open(path, "rb") as file:
+            key = file.read()
+    except FileNotFoundError:
+        key = b""
+    if len(key) != _DIGEST_KEY_BYTES:
+        key = os.urandom(_DIGEST_KEY_BYTES)
+        descriptor = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(key)
+        os.replace(f"{path}.new", path)
+    return key
 
 
 def bound_log(place: Place) -> None:

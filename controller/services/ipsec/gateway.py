@@ -6,8 +6,7 @@
 
 After a restart of svc-controller the charon that is there is taken over, and
 only what differs from what it was given is loaded: loaded.json in the state
-directory has a digest of each connection, with the secret as it stands sealed
-in the southbound.
+directory has a keyed digest of each connection and its secret.
 """
 
 from __future__ import annotations

@@ -63,8 +63,9 @@ class Loader:
         assert isinstance(wanted.settings, Settings)
         self._connections = {each.id: each for each in wanted.settings.connections}
         self._sealed = dict(wanted.secrets)
+        key = charon.load_digest_key(self._place)
         self._digests = {
-            each.id: _digest(each, self._sealed.get(each.id, ""))
+            each.id: _digest(each, self._find_secret(each.id), key)
             for each in wanted.settings.connections
         }
         self._generation = wanted.generation
@@ -151,6 +152,13 @@ class Loader:
                 # What was negotiated with the old configuration must not stay.
                 yield "terminate", _terminate(name), self._answered
 
+    def _find_secret(self, name: str) -> list[str]:
+        """Returns what stands for the secret in a digest: how it is sealed is no part of it."""
+        try:
+            return ["secret", self._unseal(name)]
+        except ConfigError:
+            return ["unreadable", self._sealed.get(name, "")]
+
     def _unseal(self, name: str) -> str:
         if not self._sealed.get(name):
             raise ConfigError("it has no pre-shared key")
@@ -216,13 +224,14 @@ def _terminate(name: str) -> dict[str, object]:
     return {"ike": name, "timeout": -1, "force": "yes"}
 
 
-def _digest(connection: Connection, sealed: str) -> _Digest:
+def _digest(connection: Connection, secret: list[str], key: bytes) -> _Digest:
     """Returns the digests; the name that people see is no part of them."""
     return _Digest(
-        _hash([format_connection(connection), sealed]),
-        _hash([format_negotiated(connection), sealed]),
+        _hash([format_connection(connection), secret], key),
+        _hash([format_negotiated(connection), secret], key),
     )
 
 
-def _hash(content: object) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+def _hash(content: object, key: bytes) -> str:
+    """Returns a keyed digest: a guess of the secret cannot be tested without the key."""
+    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), key=key).hexdigest()
