@@ -229,9 +229,7 @@ class Session:
             known = schema["tables"].get(table, {"columns": {}})["columns"]
             columns = [name for name in find_columns(row_class) if name in known]
             registered.register_columns(table, columns)
-        self._idl = _NotifyingIdl(
-            self.remote, registered, PROBE_INTERVAL_MS, self._leader_only
-        )
+        self._idl = _NotifyingIdl(self.remote, registered, PROBE_INTERVAL_MS, self._leader_only)
         self._idl.session = self
         for table, condition in self._conditions.items():
             # Not by cond_change(): until it is connected, wait() would return at once for it.

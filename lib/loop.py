@@ -1,7 +1,7 @@
 """The frame of a daemon: options, pid file, unixctl and the run/wait/block loop.
 
 Both daemons are a 'Program'.  'serve' gives it what python-ovs gives every OVS
-daemon (ovs.daemon, ovs.vlog, ovs.unixctl) and the one place where an
+daemon (ovs.daemon, ovs.vlog, ovs.unixctl) and the last place where an
 unexpected exception is caught, so that no row and no host can end the process.
 """
 
@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import gc
+import logging
 import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -60,14 +62,38 @@ def monotonic_ms() -> int:
 
 def parse_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
     """Returns the options in 'argv' and hands vlog's and daemon's to python-ovs."""
-    _use_directories()
-    ovs.vlog.add_args(parser)
+    try:
+        _use_directories()
+    except OSError as error:
+        parser.exit(1, f"{parser.prog}: {error.strerror}: {error.filename}\n")
+    # Else Python prints warnings for a destination without a handler, as a missing log file is.
+    logging.lastResort = None
+    add_log_options(parser)
     ovs.daemon.add_args(parser)
     parser.add_argument("--unixctl", metavar="SOCKET", help="control socket name or path")
     options = parser.parse_args(argv)
-    ovs.vlog.handle_args(options)
+    try:
+        ovs.vlog.handle_args(options)
+    except OSError as error:
+        parser.exit(1, f"{parser.prog}: {error.strerror}: {error.filename}\n")
     ovs.daemon.handle_args(options)
     return options
+
+
+def add_log_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of ovs.vlog.add_args(), of which each --verbose counts, not the last."""
+    group = parser.add_argument_group(title="Logging Options")
+    group.add_argument(
+        "--log-file", nargs="?", const="default", help="log to this file, or to the usual one"
+    )
+    group.add_argument(
+        "-v",
+        "--verbose",
+        nargs="*",
+        action="extend",
+        metavar="SPEC",
+        help="set logging levels, see ovs-vswitchd(8); all to dbg without SPEC",
+    )
 
 
 def serve(name: str, options: argparse.Namespace, make: Callable[[], Program]) -> int:
@@ -86,8 +112,9 @@ def serve(name: str, options: argparse.Namespace, make: Callable[[], Program]) -
     program = make()
     ovs.daemon.daemonize_complete()
     vlog.info(f"{name} started")
+    failures = _Failures()
     while not exiting.asked:
-        _pass(program, server, exiting)
+        _pass(program, server, exiting, failures)
     program.close()
     server.close()
     return 0
@@ -112,12 +139,30 @@ class _Exit:
         poller.fd_wait(self._wakeup_read, ovs.poller.POLLIN)
 
 
-def _pass(program: Program, server: Any, exiting: _Exit) -> None:
+class _Failures:
+    """Tells an unexpected failure with its traceback once, and then how often it came again."""
+
+    def __init__(self) -> None:
+        self._last = ""
+        self._count = 0
+
+    def note(self, error: Exception) -> None:
+        """Logs 'error', which is being handled."""
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        last, self._last = self._last, f"{error!r} in {where.filename}:{where.lineno}"
+        self._count = self._count + 1 if self._last == last else 1
+        if self._count == 1:
+            vlog.exception("unexpected failure; computing everything again")
+        elif self._count & (self._count - 1) == 0:
+            vlog.err(f"the same failure {self._count} times: {self._last}")
+
+
+def _pass(program: Program, server: Any, exiting: _Exit, failures: _Failures) -> None:
     poller = ovs.poller.Poller()
     try:
         program.run()
-    except Exception:  # the one place: whatever went wrong, the next pass recomputes
-        vlog.exception("unexpected failure; computing everything again")
+    except Exception as error:  # the last resort: the next pass computes all again
+        failures.note(error)
         program.recover()
         poller.timer_wait(FAILURE_BACKOFF_MS)
     else:

@@ -1,0 +1,94 @@
+"""The frame of the daemons: what a start without rights and a lasting failure say."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ..lib import loop
+from .logs import Logs
+from .ovsdb import request, wait_until
+
+
+def test_a_lasting_failure_does_not_flood_the_log(logs: Logs) -> None:
+    failures = loop._Failures()
+    for text in ["no way"] * 1000 + ["another"]:
+        try:
+            raise ValueError(text)
+        except ValueError as error:
+            failures.note(error)
+    texts = [text for _level, _module, text in logs.messages]
+    assert texts[0] == texts[-1] == "unexpected failure; computing everything again"
+    assert "the same failure 512 times: ValueError('no way') in " in texts[-2]
+    assert len(texts) == 11
+
+
+@pytest.mark.parametrize("daemon", ["controller", "northd"])
+@pytest.mark.parametrize("variable", ["SVC_RUNDIR", "SVC_LOGDIR"])
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives rights away")
+def test_a_start_without_rights_is_one_line(tmp_path: Path, daemon: str, variable: str) -> None:
+    forbidden, mine = tmp_path / "forbidden", Path("/tmp") / f"loop.{os.getpid()}"
+    forbidden.mkdir(mode=0o700)
+    directories = {"SVC_RUNDIR": str(mine), "SVC_LOGDIR": str(mine)}
+    code = f"import sys; from ovnsvc.{daemon}.main import main; sys.exit(main())"
+    try:
+        done = subprocess.run(
+            [
+                "setpriv",
+                "--reuid=65534",
+                "--clear-groups",
+                sys.executable,
+                "-c",
+                code,
+                "--log-file",
+            ],
+            env={**os.environ, **directories, variable: str(forbidden / "x")},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
+        )
+    finally:
+        for each in sorted(mine.glob("*")):
+            each.unlink()
+        if mine.exists():
+            mine.rmdir()
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"svc-{daemon}: Permission denied: /")
+
+
+def test_a_quiet_console_is_quiet(tmp_path: Path) -> None:
+    """Neither the key that is made nor the server that is missing is told on the terminal."""
+    names = ("SVC_RUNDIR", "SVC_LOGDIR", "SVC_SYSCONFDIR")
+    code = "import sys; from ovnsvc.controller.main import main; sys.exit(main())"
+    remote = f"unix:{tmp_path}/none"
+    options = [remote, "-vconsole:emer", "-vsyslog:off", f"--unixctl={tmp_path}/ctl"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *options],
+        env={**os.environ, **dict.fromkeys(names, str(tmp_path))},
+        stderr=subprocess.PIPE,
+    )
+    try:
+        wait_until((tmp_path / "chassis.key").exists, "the key")
+        wait_until((tmp_path / "ctl").exists, "the control socket")
+        request(tmp_path / "ctl", "connection-status", [])
+    finally:
+        process.terminate()
+        _, told = process.communicate(timeout=10)
+    assert told == b""
+
+
+def test_every_verbosity_counts() -> None:
+    """python-ovs' own declaration of the option keeps the last one only."""
+    parser = argparse.ArgumentParser()
+    loop.add_log_options(parser)
+    options = parser.parse_args(["-vconsole:emer", "-vsyslog:off", "--verbose=file:dbg"])
+    assert options.verbose == ["console:emer", "syslog:off", "file:dbg"]
+    assert parser.parse_args(["-v"]).verbose == []
+    assert parser.parse_args([]).verbose is None
