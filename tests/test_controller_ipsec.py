@@ -245,6 +245,7 @@ def test_tunnel_comes_up() -> None:
     assert watched.tunnels.take_due(0) == [(watched.connection.id, watched.connection.id)]
     watched.list("CONNECTING", now_ms=10)
     assert watched.row["state"] == CONNECTING
+    assert watched.row["last_error"] == f"connecting to {B.outer}"
     watched.list("ESTABLISHED", watched.connection.id, now_ms=20)
     assert watched.row["state"] == UP
     assert watched.row["bytes_in"] == 7

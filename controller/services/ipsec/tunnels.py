@@ -262,4 +262,6 @@ def _last_error(tunnel: Tunnel) -> str:
         return tunnel.published.sentence
     if tunnel.state == DOWN and not tunnel.connection.initiate:
         return f"waiting for {tunnel.connection.peer_address} to initiate"
+    if tunnel.state == CONNECTING:
+        return f"connecting to {tunnel.connection.peer_address}"
     return ""
