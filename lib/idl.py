@@ -53,17 +53,23 @@ class _SchemaRequest:
         self._session = ovs.jsonrpc.Session.open_multiple(remotes, PROBE_INTERVAL_MS)
         self._database = database
         self._asked_seqno = 0
+        self._ask_again_ms = 0
 
     def run(self) -> dict[str, Any] | None:
         """Returns the schema once it has arrived."""
         self._session.run()
         if not self._session.is_connected():
             return None
-        if self._asked_seqno != self._session.get_seqno():
+        waiting = ovs.timeval.msec() < self._ask_again_ms
+        if self._asked_seqno != self._session.get_seqno() and not waiting:
             self._asked_seqno = self._session.get_seqno()
             request = ovs.jsonrpc.Message.create_request("get_schema", [self._database])
             self._session.send(request)
         message = self._session.recv()
+        if message is not None and message.type == ovs.jsonrpc.Message.T_ERROR:
+            vlog.warn(f"{self._database}: the server has no schema of it: {message.error}")
+            self._asked_seqno = 0
+            self._ask_again_ms = ovs.timeval.msec() + REFUSED_BACKOFF_MS
         if message is None or message.type != ovs.jsonrpc.Message.T_REPLY:
             return None
         self._session.close()
@@ -72,6 +78,8 @@ class _SchemaRequest:
     def wait(self, poller: ovs.poller.Poller) -> None:
         self._session.wait(poller)
         self._session.recv_wait(poller)
+        if ovs.timeval.msec() < self._ask_again_ms:
+            poller.timer_wait_until(self._ask_again_ms)
 
 
 class Session:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -416,3 +417,17 @@ def test_an_optional_column_can_be_emptied(databases: Databases, sessions: Sessi
     [uuid] = session.rows(nb.ContainerGroup)
     sessions.commit(session, Update("Container_Group", uuid, {"policy": None}))
     assert databases.nb.rows("Container_Group")[0]["policy"] == ["set", []]
+
+
+def test_schema_is_asked_for_again_until_the_server_has_it(
+    sessions: Sessions, databases: Databases, logs: Logs
+) -> None:
+    logs.allow("the server has no schema of it")
+    session = Session(databases.sb.remote, schema.NORTHBOUND, [nb.SVCGlobal])
+    sessions.opened.append(session)
+    sessions.wait_for(lambda: any("no schema" in each[2] for each in logs.messages), "a warning")
+    path = databases.directory / "later.db"
+    subprocess.run(["ovsdb-tool", "create", path, schema.find_path(schema.NORTHBOUND)], check=True)
+    control = f"{databases.directory}/{schema.SOUTHBOUND}.ctl"
+    subprocess.run(["ovs-appctl", "-t", control, "ovsdb-server/add-db", path], check=True)
+    sessions.wait_for(lambda: session.synced, "the sync")
