@@ -14,7 +14,6 @@ from ..lib import loop
 from .logs import Logs
 from .ovsdb import request, wait_until
 
-
 NOBODY = 65534
 
 
