@@ -55,10 +55,6 @@ class Column:
     def is_map(self) -> bool:
         return self.value is not None
 
-    @property
-    def is_scalar(self) -> bool:
-        return self.value is None and self.min == 1 and self.max == 1
-
     def of_values(self) -> Column:
         """Returns a set of this map's values, for a comparison with some of them."""
         assert self.value is not None

@@ -38,8 +38,13 @@ class Northd:
     """The program: three sessions, the engine, the chassis' liveness."""
 
     def __init__(self, nb_remote: str, sb_remote: str, ovn_remote: str) -> None:
+        # A lock is known to one server only, so in a cluster it is the leader's that counts.
         self.nb = Session(
-            nb_remote, schema.NORTHBOUND, graph.NB_CLASSES, schema=schema.load(schema.NORTHBOUND)
+            nb_remote,
+            schema.NORTHBOUND,
+            graph.NB_CLASSES,
+            schema=schema.load(schema.NORTHBOUND),
+            leader_only=True,
         )
         self.sb = Session(
             sb_remote,
@@ -47,12 +52,15 @@ class Northd:
             graph.SB_CLASSES,
             schema=schema.load(schema.SOUTHBOUND),
             lock=LOCK,
+            leader_only=True,
         )
         own_rows = {
             row_class.TABLE: ovn.OWN_ROWS
             for row_class in (ovn.LogicalSwitch, ovn.LogicalSwitchPort)
         }
-        self.ovn = Session(ovn_remote, ovn.DATABASE, ovn.ROW_CLASSES, conditions=own_rows)
+        self.ovn = Session(
+            ovn_remote, ovn.DATABASE, ovn.ROW_CLASSES, conditions=own_rows, leader_only=True
+        )
         self.ovn_writer = Writer(self.ovn)
         self._hold = hold.Hold(self.nb, self.sb, self.ovn)
         self.sessions = {"nb": self.nb, "sb": self.sb, "ovn": self.ovn}
