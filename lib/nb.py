@@ -96,6 +96,14 @@ class ContainerGroup(Row):
     chassis_group: UUID | None
     port_group: UUID | None
     spread: str | None
+    options: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class PortGroup(Row):
+    TABLE: ClassVar[str] = "Port_Group"
+    name: str
+    ports: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,7 @@ class Chassis(Row):
     container_weight: int | None
     container_limit: int | None
     drain: bool
+    external_ids: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +132,10 @@ class ServiceContainer(Row):
     port: str | None
     configuration: dict[str, str]
     requested_chassis: str | None
+    migrate_chassis: str | None
+    migrate_cfg: int
+    migrated_cfg: int
+    migrate_status: str
     status_code: str | None
     status_message: str
     chassis: str | None

@@ -38,6 +38,9 @@ class ChassisPrivate(Row):
     heartbeat_timestamp: int
     nb_cfg: int
     nb_cfg_timestamp: int
+    stopping: bool
+    ovn_problem: str
+    load: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class ChassisWeight(Row):
     scheduled: int
     alive: bool
     since: int
+    overloaded: bool
+    problem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ class ContainerBinding(Row):
     interface_name: str | None
     restarts: int
     since: int | None
+    unwell_since: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +118,37 @@ class IPsecTunnel(Row):
     ike_algorithms: str
     esp_algorithms: str
     last_error: str
+
+
+@dataclass(frozen=True, slots=True)
+class AvoidedChassis(Row):
+    TABLE: ClassVar[str] = "Avoided_Chassis"
+    container: str
+    chassis: str
+    reason: str
+    failures: int
+    since: int
+    retry_at: int
+    incarnation: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placement(Row):
+    TABLE: ClassVar[str] = "Placement"
+    container: str
+    number: int
+    chassis: str
+    since: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Northd(Row):
+    TABLE: ClassVar[str] = "Northd"
+    incarnation: str
+    hostname: str
+    pid: int
+    heartbeat: int
+    patience: int
+    since: int
