@@ -32,6 +32,8 @@ from .rows import Row, find_columns, from_datum
 vlog = ovs.vlog.Vlog("idl")
 
 PROBE_INTERVAL_MS = 60_000
+MIN_BACKOFF_MS = 1000
+MAX_BACKOFF_MS = 8000
 REFUSED_BACKOFF_MS = 1000
 
 RowT = TypeVar("RowT", bound=Row)
@@ -88,6 +90,9 @@ class Session:
     'row_classes' say which tables and columns are monitored, 'conditions'
     restrict tables (RFC 7047 conditions).  Without 'schema' the server is
     asked for its own; a column that an older server lacks reads as None.
+    A connection by TCP that is silent for 'probe_interval_ms' is probed and,
+    silent for as long again, given up; attempts come at least every
+    'max_backoff_ms'.
     """
 
     def __init__(  # noqa: PLR0913
@@ -100,6 +105,8 @@ class Session:
         conditions: Mapping[str, Sequence[Any]] | None = None,
         lock: str | None = None,
         leader_only: bool = False,
+        probe_interval_ms: int = PROBE_INTERVAL_MS,
+        max_backoff_ms: int = MAX_BACKOFF_MS,
     ) -> None:
         self.remote = remote
         self.database = database
@@ -107,6 +114,8 @@ class Session:
         self._conditions = dict(conditions or {})
         self._lock = lock
         self._leader_only = leader_only
+        self._probe_interval_ms = probe_interval_ms
+        self._max_backoff_ms = max_backoff_ms
         self._rows: dict[str, dict[UUID, Any]] = {table: {} for table in self._classes}
         self._dirty: dict[str, set[UUID]] = {}
         self._changed: set[str] = set()
@@ -187,6 +196,13 @@ class Session:
         if self._idl is not None:
             self._idl.set_lock(lock)
 
+    def steal_lock(self) -> None:
+        """Takes the lock from whoever holds it (RFC 7047, 4.1.9)."""
+        if self._idl is not None and self._lock is not None:
+            # The server refuses another request while it knows one of this connection.
+            self._idl._Idl__do_send_lock_request("unlock")
+            self._idl._lock_request_id = self._idl._Idl__do_send_lock_request("steal")
+
     def rows(self, row_class: type[RowT]) -> Mapping[UUID, RowT]:
         """Returns the rows of a table by UUID; it must not be changed."""
         return cast(Mapping[UUID, RowT], self._rows[row_class.TABLE])
@@ -237,8 +253,11 @@ class Session:
             known = schema["tables"].get(table, {"columns": {}})["columns"]
             columns = [name for name in find_columns(row_class) if name in known]
             registered.register_columns(table, columns)
-        self._idl = _NotifyingIdl(self.remote, registered, PROBE_INTERVAL_MS, self._leader_only)
+        self._idl = _NotifyingIdl(
+            self.remote, registered, self._probe_interval_ms, self._leader_only
+        )
         self._idl.session = self
+        self._idl._session.reconnect.set_backoff(MIN_BACKOFF_MS, self._max_backoff_ms)
         for table, condition in self._conditions.items():
             # Not by cond_change(): until it is connected, wait() would return at once for it.
             self._idl.tables[table].condition_state.init(list(condition))
