@@ -47,6 +47,19 @@ class _NotifyingIdl(ovs.db.idl.Idl):  # type: ignore[misc]
     def notify(self, event: str, row: Any, updates: Any = None) -> None:
         self.session._note(row._table.name, row.uuid)
 
+    def wait(self, poller: ovs.poller.Poller) -> None:
+        self._session.wait(poller)
+        self._session.recv_wait(poller)
+        # The inherited one also wakes at once for a condition that cannot be sent yet.
+        if self.cond_changed and self._session.is_connected() and self._request_id is None:
+            poller.immediate_wake()
+
+    def steal_lock(self) -> None:
+        """Takes the lock from whoever holds it (RFC 7047, 4.1.9); the reply comes later."""
+        # The server takes no "steal" from a client that waits for the lock.
+        self._Idl__send_unlock_request()
+        self._lock_request_id = self._Idl__do_send_lock_request("steal")
+
 
 class _SchemaRequest:
     """Asks a server for the schema of a database that is not ours to ship."""
@@ -123,6 +136,8 @@ class Session:
         self._seqno: int | None = None
         self._rebuild = True
         self._txn: Any = None
+        self._beside: Any = None
+        self._beside_outcome: bool | None = None
         self._retry_ms = 0
         self._outcome: str | None = None
         self._request: _SchemaRequest | None = None
@@ -144,6 +159,8 @@ class Session:
             return
         self._idl.run()
         self._finish_commit()
+        self._finish_beside()
+        self._apply_lock()
         # The IDL notes the number of the connection whose content it fetches anew.
         # The number itself moves earlier, while the replica is still the old one.
         if self._seqno != self._idl._last_seqno:
@@ -158,9 +175,10 @@ class Session:
             self._request.wait(poller)
         if self._idl is not None:
             self._idl.wait(poller)
-        if self._txn is not None:
-            self._txn.wait(poller)
-        elif self.committing:
+        for txn in (self._txn, self._beside):
+            if txn is not None:
+                txn.wait(poller)
+        if self._txn is None and self.committing:
             poller.timer_wait_until(self._retry_ms)
 
     def close(self) -> None:
@@ -183,25 +201,63 @@ class Session:
     @property
     def has_lock(self) -> bool:
         """Whether this session holds the lock it asked for."""
-        return self._idl is not None and bool(self._idl.has_lock)
+        return self._lock is not None and self._idl is not None and bool(self._idl.has_lock)
 
     @property
     def contended(self) -> bool:
-        """Whether another client is known to hold the lock."""
-        return self._idl is not None and bool(self._idl.is_lock_contended)
+        """Whether another client is known to hold the lock, and no answer on it is due."""
+        return (
+            self._lock is not None
+            and self._idl is not None
+            and self._idl._lock_request_id is None
+            and bool(self._idl.is_lock_contended)
+        )
 
     def set_lock(self, lock: str | None) -> None:
-        """Asks for 'lock', or gives the lock back if None."""
+        """Asks for 'lock', or gives the lock back if None, once no transaction is under way."""
         self._lock = lock
-        if self._idl is not None:
-            self._idl.set_lock(lock)
+        self._apply_lock()
 
     def steal_lock(self) -> None:
-        """Takes the lock from whoever holds it (RFC 7047, 4.1.9)."""
-        if self._idl is not None and self._lock is not None:
-            # The server refuses another request while it knows one of this connection.
-            self._idl._Idl__do_send_lock_request("unlock")
-            self._idl._lock_request_id = self._idl._Idl__do_send_lock_request("steal")
+        """Takes the lock that was asked for from whoever holds it (RFC 7047, 4.1.9).
+
+        'has_lock' tells when it is ours.  The other one's transactions are refused from then on.
+        """
+        if self.connected and self._lock is not None and not self.has_lock:
+            assert self._idl is not None
+            if self._idl.lock_name == self._lock:
+                self._idl.steal_lock()
+
+    def probe(self) -> None:
+        """Asks the server for a sign of life; 'answered' tells when it came.
+
+        All that the server had to tell when it was asked is in the replica by then.
+        """
+        if self.synced and self.connected and self.answered:
+            assert self._idl is not None
+            self._idl.send_request(ovs.jsonrpc.Message.create_request("list_dbs", []))
+
+    @property
+    def answered(self) -> bool:
+        """Whether the server owes no answer, be it to probe() or on a condition."""
+        return self._idl is not None and self._idl._request_id is None
+
+    def set_condition(self, table: str, condition: Sequence[Any]) -> None:
+        """Replaces the condition of 'table'; a row that meets any clause of it is monitored.
+
+        'conditioned' tells when the replica is that of this condition.
+        """
+        self._conditions[table] = condition
+        if self._idl is not None and table in self._idl.tables:
+            self._idl.cond_change(table, list(condition))
+
+    @property
+    def conditioned(self) -> bool:
+        """Whether the replica is that of the conditions last set."""
+        if self._idl is None or not self.synced:
+            return False
+        states = [table.condition_state for table in self._idl.tables.values()]
+        return all(state.new is None and state.requested is None for state in states)
 
     def rows(self, row_class: type[RowT]) -> Mapping[UUID, RowT]:
         """Returns the rows of a table by UUID; it must not be changed."""
@@ -237,6 +293,30 @@ class Session:
         self._txn = transaction.make(self._idl, changes, comment)
         self._finish_commit()
 
+    def commit_beside(self, changes: Sequence[Change], comment: str) -> None:
+        """Starts a transaction that does not wait for that of commit(); one at a time.
+
+        Its failure is told by take_beside() only.
+        """
+        assert self._idl is not None
+        assert self._beside is None
+        self._beside = transaction.make(self._idl, changes, comment)
+        self._beside_outcome = None
+        self._finish_beside()
+
+    @property
+    def committing_beside(self) -> bool:
+        """Whether a transaction of commit_beside() is under way."""
+        return self._beside is not None
+
+    def take_beside(self) -> bool | None:
+        """Returns whether the last transaction of commit_beside() succeeded.
+
+        None while it is under way, or if this was asked before.
+        """
+        outcome, self._beside_outcome = self._beside_outcome, None
+        return outcome
+
     def take_outcome(self) -> str | None:
         """Returns "" if the last transaction succeeded, the server's words if it was refused.
 
@@ -259,10 +339,15 @@ class Session:
         self._idl.session = self
         self._idl._session.reconnect.set_backoff(MIN_BACKOFF_MS, self._max_backoff_ms)
         for table, condition in self._conditions.items():
-            # Not by cond_change(): until it is connected, wait() would return at once for it.
-            self._idl.tables[table].condition_state.init(list(condition))
+            self._idl.cond_change(table, list(condition))
         if self._lock is not None:
             self._idl.set_lock(self._lock)
+
+    def _apply_lock(self) -> None:
+        # The IDL changes no lock while the outcome of a transaction that asserts it is open.
+        idl = self._idl
+        if idl is not None and idl.lock_name != self._lock and not idl._outstanding_txns:
+            idl.set_lock(self._lock)
 
     def _note(self, table: str, row_uuid: UUID) -> None:
         if table in self._classes:  # the IDL also follows the _Server database
@@ -315,6 +400,17 @@ class Session:
             vlog.dbg(f"{self.database}: transaction lost a race, computing again")
         else:
             vlog.info(f"{self.database}: {txn.status_to_string(status)}")
+
+    def _finish_beside(self) -> None:
+        if self._beside is None:
+            return
+        status = self._beside.commit()
+        if status == self._beside.INCOMPLETE:
+            return
+        txn, self._beside = self._beside, None
+        self._beside_outcome = status in (txn.SUCCESS, txn.UNCHANGED)
+        if status == txn.ERROR:
+            vlog.warn(f"{self.database}: transaction refused: {txn.get_error()}")
 
 
 def _copy(schema: Mapping[str, Any]) -> dict[str, Any]:

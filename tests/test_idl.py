@@ -279,7 +279,143 @@ def test_the_lock_has_one_holder_at_a_time(databases: Databases, sessions: Sessi
     sessions.wait_for(lambda: first.has_lock, "the lock to come back")
 
 
+def test_a_stolen_lock_is_the_thiefs_until_it_goes(
+    databases: Databases, sessions: Sessions
+) -> None:
+    first = sessions.open(databases.sb, sb.Chassis, lock="svc_northd")
+    sessions.wait_for(lambda: first.has_lock, "the lock")
+    second = sessions.open(databases.sb, sb.Chassis, lock="svc_northd")
+    sessions.wait_for(lambda: second.contended, "the answer")
+    second.steal_lock()
+    sessions.wait_for(lambda: second.has_lock and first.contended, "the theft")
+    assert (first.has_lock, second.contended) == (False, False)
+    sessions.commit(first, Insert("Chassis", "hv1", {"name": "hv1"}, None))
+    assert databases.sb.rows("Chassis") == []
+    sessions.commit(second, Insert("Chassis", "hv2", {"name": "hv2"}, None))
+    assert len(databases.sb.rows("Chassis")) == 1
+    sessions.opened.remove(second)
+    second.close()
+    sessions.wait_for(lambda: first.has_lock, "the lock to come back to its victim")
+
+
+def test_a_victim_that_does_not_know_yet_writes_nothing(
+    databases: Databases, sessions: Sessions
+) -> None:
+    first = sessions.open(databases.sb, sb.Chassis, lock="svc_northd")
+    sessions.wait_for(lambda: first.has_lock, "the lock")
+    sessions.opened.remove(first)
+    second = sessions.open(databases.sb, sb.Chassis, lock="svc_northd")
+    sessions.wait_for(lambda: second.contended, "the answer")
+    second.steal_lock()
+    sessions.wait_for(lambda: second.has_lock, "the theft")
+    assert first.has_lock, "it has not looked yet"
+    first.commit([Insert("Chassis", "hv1", {"name": "hv1"}, None)], "a test")
+    sessions.opened.append(first)
+    sessions.wait_for(lambda: not first.committing and first.contended, "the refusal")
+    assert databases.sb.rows("Chassis") == []
+
+
+def test_a_lock_that_nobody_holds_can_be_stolen_too(
+    databases: Databases, sessions: Sessions
+) -> None:
+    session = sessions.open(databases.sb, sb.Chassis)
+    session.steal_lock()
+    assert not session.has_lock, "no lock was asked for"
+    session.set_lock("svc_northd")
+    session.steal_lock()
+    sessions.wait_for(lambda: session.has_lock, "the lock")
+    session.steal_lock()
+    assert session.has_lock, "it has it already"
+
+
+def test_a_lock_is_given_back_once_the_transaction_under_way_has_ended(
+    databases: Databases, sessions: Sessions
+) -> None:
+    session = sessions.open(databases.sb, sb.Chassis, lock="svc_northd")
+    sessions.wait_for(lambda: session.has_lock, "the lock")
+    session.commit([Insert("Chassis", "hv1", {"name": "hv1"}, None)], "a test")
+    session.set_lock(None)
+    assert not session.has_lock
+    other = sessions.open(databases.sb, sb.Chassis, lock="svc_northd")
+    sessions.wait_for(lambda: other.has_lock, "the lock to pass on")
+    assert len(databases.sb.rows("Chassis")) == 1
+
+
+# -- probes and conditions --------------------------------------------------
+
+
+def test_an_answer_comes_after_what_happened_before_the_question(
+    databases: Databases, sessions: Sessions
+) -> None:
+    session = sessions.open(databases.sb, sb.Chassis)
+    assert session.answered
+    for number in range(200):
+        databases.sb.insert("Chassis", name=f"hv{number}")
+    session.probe()
+    assert not session.answered
+    sessions.wait_for(lambda: session.answered, "the answer")
+    assert len(session.rows(sb.Chassis)) == 200
+
+
+def test_a_condition_can_be_changed_later(databases: Databases, sessions: Sessions) -> None:
+    for name in ("hv1", "hv2", "hv3"):
+        databases.sb.insert("Chassis", name=name)
+    session = sessions.open(databases.sb, sb.Chassis, conditions={"Chassis": [False]})
+    assert session.conditioned
+    assert _names(session, sb.Chassis) == []
+    session.take_changes()
+    for wanted in (["hv1", "hv2"], ["hv2", "hv3"], []):
+        session.set_condition("Chassis", [["name", "==", name] for name in wanted])
+        assert not session.conditioned, "the rows are not those yet"
+        sessions.wait_for(lambda: session.conditioned, "the other rows")
+        assert _names(session, sb.Chassis) == wanted
+        assert session.take_changes() == {"Chassis"}
+    session.set_condition("Chassis", [])
+    assert session.conditioned, "it is the condition already"
+
+
+def test_a_condition_that_changes_during_an_outage_counts_after_it(
+    databases: Databases, sessions: Sessions, logs: Logs
+) -> None:
+    logs.allow(OUTAGE)
+    for name in ("hv1", "hv2"):
+        databases.sb.insert("Chassis", name=name)
+    first = {"Chassis": [["name", "==", "hv1"]]}
+    session = sessions.open(databases.sb, sb.Chassis, conditions=first)
+    databases.sb.stop()
+    sessions.wait_for(lambda: not session.connected, "the end of the connection")
+    session.set_condition("Chassis", [["name", "==", "hv2"]])
+    assert _names(session, sb.Chassis) == ["hv1"], "what was last known stays"
+    databases.sb.start()
+    sessions.wait_for(lambda: session.connected and session.conditioned, "the other rows")
+    assert _names(session, sb.Chassis) == ["hv2"]
+
+
 # -- transactions ----------------------------------------------------------
+
+
+def test_a_transaction_beside_another_waits_for_nobody(
+    databases: Databases, sessions: Sessions, logs: Logs
+) -> None:
+    session = sessions.open(databases.sb, sb.Chassis, sb.Northd)
+    many = [Insert("Chassis", f"hv{n}", {"name": f"hv{n}"}, None) for n in range(100)]
+    session.commit(many, "a large one")
+    session.take_changes()
+    session.commit_beside([Insert("Northd", "", {"pid": 7}, None)], "a beat")
+    assert session.committing
+    assert session.committing_beside
+    assert session.take_beside() is None
+    sessions.wait_for(lambda: not session.committing_beside, "the end of the small one")
+    assert (session.take_beside(), session.take_beside()) == (True, None)
+    sessions.wait_for(lambda: not session.committing, "the end of the large one")
+    assert len(databases.sb.rows("Chassis")) == 100
+    logs.allow("SVC_Southbound: transaction refused: .*constraint violation")
+    session.take_changes()
+    session.commit_beside([Insert("Chassis", "", {"name": "hv1"}, None)], "a bad one")
+    sessions.wait_for(lambda: not session.committing_beside, "the refusal")
+    assert session.take_beside() is False
+    assert not session.committing, "it holds up nobody"
+    assert session.take_changes() == set()
 
 
 def test_rows_refer_to_rows_inserted_beside_them(databases: Databases, sessions: Sessions) -> None:
