@@ -15,4 +15,5 @@ OVS_RUNDIR = os.environ.get("OVS_RUNDIR", "/run/openvswitch")
 NB_REMOTE = f"unix:{RUNDIR}/svcnb_db.sock"
 SB_REMOTE = f"unix:{RUNDIR}/svcsb_db.sock"
 OVN_NB_REMOTE = f"unix:{OVN_RUNDIR}/ovnnb_db.sock"
+OVN_SB_REMOTE = f"unix:{OVN_RUNDIR}/ovnsb_db.sock"
 OVS_REMOTE = f"unix:{OVS_RUNDIR}/db.sock"

@@ -22,6 +22,7 @@ from . import (
     en_container,
     en_options,
     en_ovn,
+    en_port_group,
     en_redirect,
     en_router,
     en_southbound,
@@ -29,6 +30,7 @@ from . import (
     en_transit,
     en_vpn,
     ovn,
+    ovn_sb,
 )
 from .engine import Node
 
@@ -40,6 +42,7 @@ NB_CLASSES: tuple[type[Row], ...] = (
     nb.IPsecPolicy,
     nb.ContainerGroup,
     nb.ChassisGroup,
+    nb.PortGroup,
     nb.Chassis,
     nb.ServiceContainer,
 )
@@ -56,13 +59,20 @@ SB_CLASSES: tuple[type[Row], ...] = (
 
 SOURCES = tuple(
     Node(f"{prefix}.{row_class.TABLE}")
-    for prefix, classes in (("nb", NB_CLASSES), ("sb", SB_CLASSES), ("ovn", ovn.ROW_CLASSES))
+    for prefix, classes in (
+        ("nb", NB_CLASSES),
+        ("sb", SB_CLASSES),
+        ("ovn", ovn.ROW_CLASSES),
+        ("ovn_sb", ovn_sb.ROW_CLASSES),
+    )
     for row_class in classes
 )
 
 NODES = (
     *SOURCES,
     Node("alive"),
+    Node("clock"),
+    Node("known_ports"),
     Node("refused"),
     Node("options", ("nb.SVC_Global",), en_options.run),
     Node("chassis", ("sb.Chassis", "nb.Chassis", "alive"), en_chassis.run),
@@ -98,6 +108,11 @@ NODES = (
         "container",
         ("vpn", "nb.Service_Container", "nb.Container_Group", "nb.Chassis_Group"),
         en_container.run,
+    ),
+    Node(
+        "port_group",
+        ("nb.Port_Group", "known_ports", "ovn_sb.Port_Binding", "ovn_sb.Chassis"),
+        en_port_group.run,
     ),
     Node("transit", ("container", "router", "ovn.Logical_Router_Port"), en_transit.run),
     Node(
