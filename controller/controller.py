@@ -100,6 +100,8 @@ class Controller:
         self._watch_lock(clock_ms)
         if self.ready:
             self._beat(clock_ms)
+        if self.ovs.synced:
+            self.services.note_installed(self.ports.find_installed())
         self.services.run(clock_ms)
         if self.ready:
             self._pass(clock_ms)
@@ -147,13 +149,14 @@ class Controller:
     def make_reports(self) -> dict[str, status.Report]:
         """Returns how each wanted container is."""
         reports = {}
+        installed = self.ports.find_installed()
         for name, wanted in self.wanted.items():
             service = self.services.find_service(name)
             reports[name] = status.Report(
                 wanted,
                 self.reconciler.find_problem(name) or self.services.find_problem(name),
                 service.status() if service is not None else None,
-                self.ports.installed(name),
+                name in installed,
             )
         return reports
 

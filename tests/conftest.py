@@ -10,7 +10,8 @@ import pytest
 from ..lib import dirs
 from .bench import Bench
 from .logs import LOGS, Logs
-from .ovsdb import Databases
+from .ovsdb import Databases, wait_until
+from .rig import A, B, Rig, connect
 from .svcctl import Svcctl
 
 LOGS.install()
@@ -58,3 +59,30 @@ def chassis(bench: Bench) -> Bench:
     bench.open_switch()
     bench.until(lambda: bench.sb.rows("Chassis"), "the chassis to register")
     return bench
+
+
+@pytest.fixture
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """A chassis with a registered svc-controller."""
+    directory: Path = tmp_path_factory.mktemp("rig")
+    chassis = Rig(directory)
+    chassis.start()
+    try:
+        chassis.start_controller()
+        wait_until(lambda: chassis.sb.rows("Chassis"), "the chassis to register")
+        yield chassis
+    finally:
+        chassis.stop()
+
+
+@pytest.fixture
+def tunnel(rig: Rig) -> Rig:
+    """Two containers with a tunnel between them; the first initiates."""
+    rig.bind(A, connect(A, B))
+    rig.bind(B, connect(B, A, initiate=False))
+    for side in (A, B):
+        rig.plug(side)
+        rig.wait_running(side)
+    for side in (A, B):
+        rig.wait_tunnel(side, "up")
+    return rig

@@ -118,11 +118,15 @@ class FakeDriver:
 
 @dataclass
 class FakeProgram:
-    """What runs in a container; it outlives svc-controller."""
+    """What runs in a container; it outlives svc-controller.
+
+    'serving' is whether it may open something to a peer.
+    """
 
     given: Daemon | None = None
     secrets: dict[str, str] = field(default_factory=dict)
     starts: int = 0
+    serving: bool = False
     tunnels: dict[str, str] = field(default_factory=dict)
 
 
@@ -160,10 +164,14 @@ class FakeService:
         self._place = place
         self._restarts = restarts
         self._wanted: Daemon | None = None
+        self._installed = False
         self._reached = 0
 
     def apply(self, wanted: Daemon) -> None:
         self._wanted = wanted
+
+    def set_installed(self, installed: bool) -> None:
+        self._installed = installed
 
     def run(self, now_ms: int) -> None:
         if self._place.container in self._host.raised:
@@ -178,6 +186,7 @@ class FakeService:
             program.given = self._wanted
             unseal: Callable[[str], str] = self._place.unseal
             program.secrets = {name: unseal(each) for name, each in self._wanted.secrets}
+        program.serving = self._wanted.active and self._installed
         self._reached = self._wanted.generation
 
     def wait(self, poller: ovs.poller.Poller, now_ms: int) -> None:
@@ -188,7 +197,9 @@ class FakeService:
         program = self._host.programs.get(self._place.container)
         if program is None:
             return base.Status(base.STARTING, "on its way", self._reached, self._restarts)
-        return base.Status(base.RUNNING, "", self._reached, self._restarts)
+        stands_by = self._wanted is not None and not self._wanted.active
+        message = "ready; stands by" if stands_by else ""
+        return base.Status(base.RUNNING, message, self._reached, self._restarts)
 
     def rows(self) -> Sequence[Desired]:
         tunnels = self._wanted.settings if self._wanted else {}

@@ -4,8 +4,8 @@ All of it lives in network, mount and PID namespaces of its own, with its own
 /run, and ends with their init; so a test run that is killed leaves nothing
 behind.  The rig's network namespace is the router between the containers: the
 outer end of each veth pair gets the gateway's address and a route to what is
-behind.  No ovs-vswitchd runs; 'install_ports' says in its place that OVN has
-installed the ports.
+behind.  No ovs-vswitchd and no OVN runs; 'set_installed' says in their place
+whether OVN has installed a port.
 """
 
 from __future__ import annotations
@@ -76,6 +76,9 @@ class Side:
         return f"0a:00:00:00:00:{self.number:02x}"
 
 
+A, B = Side(10), Side(11)
+
+
 def connect(side: Side, peer: Side, **settings: Any) -> dict[str, Any]:
     """Returns the connection of a configuration from 'side' to 'peer'."""
     return {
@@ -142,6 +145,7 @@ class Rig:
             "SVC_RUNDIR": str(self.directory),
             "SVC_LOGDIR": str(self.directory / "log"),
             "SVC_SYSCONFDIR": str(self.directory / "etc"),
+            "OVN_RUNDIR": str(self.directory / "ovn"),
         }
         log = open(self.directory / "controller.out", "ab")  # noqa: SIM115
         code = "import sys; from ovnsvc.controller.main import main; sys.exit(main())"
@@ -176,7 +180,12 @@ class Rig:
     # -- the southbound's side, in place of svc-northd ------------------------
 
     def bind(
-        self, side: Side, *connections: Mapping[str, Any], psk: str = "secret", seed: str = SEED
+        self,
+        side: Side,
+        *connections: Mapping[str, Any],
+        psk: str = "secret",
+        seed: str = SEED,
+        role: str = "active",
     ) -> None:
         """Writes, or rewrites, the binding of a container on this chassis."""
         self._generation += 1
@@ -188,7 +197,7 @@ class Rig:
         }
         columns = {
             "service_type": "ipsec",
-            "role": "active",
+            "role": role,
             "configuration": configuration,
             "secrets": to_map(secrets),
             "generation": self._generation,
@@ -212,6 +221,12 @@ class Rig:
             {"op": "insert", "table": "Port_Binding", "row": port},
             {"op": "insert", "table": "Container_Binding", "row": {**identity, **columns}},
         )
+
+    def set_role(self, side: Side, role: str) -> None:
+        """Changes the role of a container, and nothing else."""
+        self._generation += 1
+        where = [["container", "==", side.name]]
+        self.sb.update("Container_Binding", where, role=role, generation=self._generation)
 
     def unbind(self, side: Side) -> None:
         """Removes the binding."""
@@ -253,6 +268,15 @@ class Rig:
         wait_until(lambda: self.run("ip", "-o", "link", "show", side.name, check=False), side.name)
         self.run("ip", "addr", "replace", f"{side.gateway}/30", "dev", side.name)
         self.run("ip", "route", "replace", f"{side.outer}/32", "via", side.address)
+        self.set_installed(side, True)
+
+    def set_installed(self, side: Side, installed: bool) -> None:
+        """Makes the container's port one that OVN has installed, or has taken away."""
+        where = [["name", "==", side.name]]
+        (row,) = wait_until(lambda: self.ovs.rows("Interface", where), f"the port {side.name}")
+        ids = {name: value for name, value in row["external_ids"][1] if name != "ovn-installed"}
+        ids |= {"ovn-installed": "true"} if installed else {}
+        self.ovs.update("Interface", where, external_ids=to_map(ids))
 
     # -- looking ---------------------------------------------------------------
 
@@ -304,6 +328,12 @@ class Rig:
 
 def _find_children(pid: int) -> list[int]:
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def ping(rig: Rig) -> str:
+    """Returns what ping says of one packet through the tunnel from A to B."""
+    command = ("ping", "-c1", "-W2", "-I", A.inner, B.inner)
+    return rig.run("ip", "netns", "exec", A.name, *command, check=False)
 
 
 def to_map(values: Mapping[str, str]) -> list[Any]:

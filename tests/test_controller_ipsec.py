@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from ..controller.order import Route
-from ..controller.services.base import Site
+from ..controller.services.base import Place, Site
 from ..controller.services.ipsec import connections, network, reasons
 from ..controller.services.ipsec.tunnels import CONNECTING, DOWN, UP, Tunnels
 from ..lib.errors import ConfigError
 from .rig import Side, connect
 
 A, B = Side(10), Side(11)
+PLACE = Place("c", "hv1", "", "", str)
 SITE = Site(("169.254.0.2/30",), ("169.254.0.1",), 1442)
 
 
@@ -215,6 +216,7 @@ class Watched:
     """Tunnels with one connection, and what charon would say of it."""
 
     def __init__(self, **settings: Any) -> None:
+        self.installed = True
         (self.connection,) = make_settings(connect(A, B, **settings)).connections
         self.tunnels = Tunnels()
         self.tunnels.set_connections([self.connection])
@@ -235,7 +237,7 @@ class Watched:
 
     @property
     def row(self) -> Any:
-        (row,) = self.tunnels.rows("c", "hv1", 0)
+        (row,) = self.tunnels.rows(PLACE, self.installed, 0)
         return row.columns
 
 

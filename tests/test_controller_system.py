@@ -5,51 +5,17 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from ..lib import sealing
 from .ovsdb import wait_until
-from .rig import Rig, Side, connect
+from .rig import A, B, Rig, Side, connect, ping
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(90)]
 
-A, B = Side(10), Side(11)
 NOWHERE = Side(99)
-
-
-@pytest.fixture
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    """A chassis with a registered svc-controller."""
-    directory: Path = tmp_path_factory.mktemp("rig")
-    chassis = Rig(directory)
-    chassis.start()
-    try:
-        chassis.start_controller()
-        wait_until(lambda: chassis.sb.rows("Chassis"), "the chassis to register")
-        yield chassis
-    finally:
-        chassis.stop()
-
-
-@pytest.fixture
-def tunnel(rig: Rig) -> Rig:
-    """Two containers with a tunnel between them; the first initiates."""
-    rig.bind(A, connect(A, B))
-    rig.bind(B, connect(B, A, initiate=False))
-    for side in (A, B):
-        rig.plug(side)
-        rig.wait_running(side)
-    for side in (A, B):
-        rig.wait_tunnel(side, "up")
-    return rig
-
-
-def ping(rig: Rig) -> str:
-    command = ("ping", "-c1", "-W2", "-I", A.inner, B.inner)
-    return rig.run("ip", "netns", "exec", A.name, *command, check=False)
 
 
 def test_tunnel_carries_packets(tunnel: Rig) -> None:

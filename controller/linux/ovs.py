@@ -123,11 +123,12 @@ class PortDriver:
 
     def installed(self, container: str) -> bool:
         """Returns whether OVN has installed the flows of the container's port."""
-        return any(
-            row.external_ids.get(MARK) == container
-            and row.external_ids.get("ovn-installed") == "true"
-            for row in self._session.rows(Interface).values()
-        )
+        return container in self.find_installed()
+
+    def find_installed(self) -> set[str]:
+        """Returns the containers whose port OVN has installed."""
+        ids = (row.external_ids for row in self._session.rows(Interface).values())
+        return {each[MARK] for each in ids if MARK in each and each.get("ovn-installed") == "true"}
 
     def plan(self) -> list[Change]:
         """Returns the changes that bring what apply() and remove() noted."""

@@ -97,7 +97,18 @@ class Service(Protocol):
     """One container's programs."""
 
     def apply(self, wanted: Daemon) -> None:
-        """Notes what is wanted from now on."""
+        """Notes what is wanted from now on.
+
+        A standby (not Daemon.active) is made ready and opens nothing to a peer.
+        """
+
+    def set_installed(self, installed: bool) -> None:
+        """Notes whether OVN has installed the container's port on this chassis.
+
+        Called before each run().  Without it no packet leaves, so what an
+        active container opens to a peer it opens once the port is installed;
+        what is open stays when the port goes, until the container stands by.
+        """
 
     def run(self, now_ms: int) -> None:
         """Does what can be done now; 'now_ms' is a clock that only goes forward."""

@@ -40,6 +40,7 @@ class ServiceDriver:
     _running: dict[str, _Running] = field(default_factory=dict)
     _failed: set[str] = field(default_factory=set)
     _stopping: dict[str, Service] = field(default_factory=dict)
+    _installed: set[str] = field(default_factory=set)
 
     def owned(self) -> set[str]:
         return set(self._running) | set(self._stopping)
@@ -86,6 +87,12 @@ class ServiceDriver:
         """Returns the service that runs for 'container'."""
         running = self._running.get(container)
         return running.service if running else None
+
+    def note_installed(self, containers: set[str]) -> None:
+        """Notes the containers whose port OVN has installed."""
+        self._installed = containers
+        for container, each in self._running.items():
+            each.service.set_installed(container in containers)
 
     def run(self, now_ms: int) -> None:
         """Lets each service do what it can do now; what one raises harms its container only."""
@@ -137,6 +144,7 @@ class ServiceDriver:
             raise HostError(f"service type {name} is not installed on this chassis")
         place = self.make_place(container)
         running = _Running(name, service_type.create(place, self.find_restarts(container)))
+        running.service.set_installed(container in self._installed)
         self._running[container] = running
         return running
 

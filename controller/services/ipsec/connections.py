@@ -150,6 +150,14 @@ def format_secret(connection: Connection, psk: str) -> dict[str, Any]:
     }
 
 
+def format_termination(name: str) -> dict[str, Any]:
+    """Returns the message of vici's terminate that ends all SAs of a connection at once.
+
+    charon sends one DELETE for an established IKE_SA and waits for no answer.
+    """
+    return {"ike": name, "timeout": -1, "force": "yes"}
+
+
 def _rekey_s(lifetime_s: int) -> int:
     """Returns when to begin a rekeying, so that it is done within the lifetime."""
     return max(1, lifetime_s * 9 // 10)

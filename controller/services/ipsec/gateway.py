@@ -7,6 +7,10 @@
 After a restart of svc-controller the charon that is there is taken over, and
 only what differs from what it was given is loaded: loaded.json in the state
 directory has a keyed digest of each connection and its secret.
+
+charon itself begins no tunnel; the gateway does, and only while the container
+is active and OVN has installed its port.  A standby is given the same, so that
+a change of role loads nothing.
 """
 
 from __future__ import annotations
@@ -23,8 +27,9 @@ from ....lib.loop import now_ms as wall_clock_ms
 from ...linux import netns, network, process
 from ...order import Daemon
 from .. import base
+from ..restarts import Restarts
 from . import charon
-from .connections import Settings
+from .connections import Settings, format_termination
 from .loader import Loader
 from .tunnels import COUNTER_INTERVAL_MS, Tunnels
 from .vici import Channel, Disconnected, Reply
@@ -36,11 +41,11 @@ _LIBIPSEC_LINK = "ipsec0"
 _CONNECT_INTERVAL_MS = 5
 _START_TIMEOUT_MS = 5000
 _CONNECTING_INTERVAL_MS = 1000
-_STABLE_MS = 60_000
-_MAX_BACKOFF_MS = 30_000
-_ERROR_AFTER_DEATHS = 4
+# With vici.TIMEOUT_MS, a charon that does not answer is begun anew within 8 s.
+_ASK_INTERVAL_MS = 2000
 _DEAF_LIMIT = 2
 _RUNS = "charon runs and has its configuration"
+_STANDS_BY = "ready; stands by"
 
 
 class Gateway:
@@ -49,21 +54,21 @@ class Gateway:
     def __init__(self, place: base.Place, esp: str, restarts: int) -> None:
         self._place = place
         self._esp = esp
-        self._restarts = restarts
+        self._restarts = Restarts(restarts)
         self._wanted: Daemon | None = None
+        self._installed = False
         self._daemon: process.Daemon | None = None
         self._channel: Channel | None = None
         self._tunnels = Tunnels()
         self._loader = Loader(place, self._tunnels)
         self._adopted = False
-        self._started_ms = 0
-        self._start_at_ms = 0
-        self._deaths = 0
         self._deaf = 0
         self._problem: str | None = None
         self._message = ""
-        self._listing = False
+        self._lists = 0
+        self._listing = 0
         self._list_at_ms = 0
+        self._ask_at_ms = 0
         self._stopping = False
         self._known = False
         self._seen_sas = False
@@ -78,6 +83,11 @@ class Gateway:
         self._tunnels.set_connections(wanted.settings.connections)
         self._loader.want(wanted)
 
+    def set_installed(self, installed: bool) -> None:
+        if installed and not self._installed:
+            self._tunnels.hasten()
+        self._installed = installed
+
     def run(self, now_ms: int) -> None:
         if self._stopping:
             self._note_end(now_ms)
@@ -86,11 +96,9 @@ class Gateway:
             return
         try:
             self._run(now_ms)
-            if self._deaths < _ERROR_AFTER_DEATHS:
-                self._problem = None
         except HostError as error:
             self._problem = str(error)
-            self._start_at_ms = now_ms + 1000
+            self._restarts.start_at_ms = now_ms + 1000
         except Disconnected as error:
             vlog.info(f"{self._place.container}: {error}")
             self._disconnect()
@@ -111,19 +119,22 @@ class Gateway:
 
     def status(self) -> base.Status:
         reached = self._loader.reached_generation
-        if not self._known and self._problem is None:
+        problem = self._problem or self._restarts.problem
+        if not self._known and problem is None:
             return base.Status(base.UNKNOWN, "")
+        runs = _RUNS if self._active else _STANDS_BY
         code = base.RUNNING if self._channel is not None and reached else base.STARTING
-        message = self._message or (_RUNS if code == base.RUNNING else "charon is starting")
-        if self._problem is not None:
-            code, message = base.ERROR, self._problem
+        message = self._message or (runs if code == base.RUNNING else "charon is starting")
+        if problem is not None:
+            code, message = base.ERROR, problem
         elif self._loader.problem is not None:
             message = self._loader.problem
-        return base.Status(code, message, reached, self._restarts)
+        return base.Status(code, message, reached, self._restarts.count)
 
     def rows(self) -> Sequence[Desired]:
-        place = self._place
-        return self._tunnels.rows(place.container, place.chassis, wall_clock_ms())
+        if not self._active:
+            return ()
+        return self._tunnels.rows(self._place, self._installed, wall_clock_ms())
 
     def check(self) -> None:
         charon.bound_log(self._place)
@@ -161,8 +172,8 @@ class Gateway:
         self._note_end(now_ms)
         if self._daemon is None:
             self._start(now_ms)
-        elif now_ms - self._started_ms > _STABLE_MS:
-            self._deaths = 0
+        else:
+            self._restarts.note_running(now_ms)
         if self._daemon is not None and self._channel is None:
             self._connect(now_ms)
         if self._channel is None:
@@ -172,12 +183,47 @@ class Gateway:
         if self._loader.listed and now_ms >= self._list_at_ms:
             self._list(self._channel, now_ms)
         self._known = self._known or (self._loader.settled and self._seen_sas)
-        if self._loader.settled and self._wanted.active:
-            self._tunnels.set_loaded(self._loader.loaded)
-            for connection, child in self._tunnels.take_due(now_ms):
-                message = {"ike": connection, "child": child, "timeout": -1, "init-limits": "no"}
-                self._channel.request("initiate", message, self._on_initiated(connection), now_ms)
+        if self._may_initiate:
+            self._initiate(self._channel, now_ms)
+        elif not self._active and not self._installed:
+            self._drop(self._channel, now_ms)
+        if self._channel.idle and now_ms >= self._ask_at_ms:
+            self._ask_at_ms = now_ms + _ASK_INTERVAL_MS
+            self._channel.request("version", None, _heard, now_ms)
         self._channel.run(now_ms)
+
+    @property
+    def _active(self) -> bool:
+        return self._wanted is not None and self._wanted.active
+
+    @property
+    def _may_initiate(self) -> bool:
+        return self._active and self._installed and self._loader.settled
+
+    def _initiate(self, channel: Channel, now_ms: int) -> None:
+        self._tunnels.set_loaded(self._loader.loaded)
+        for connection, child in self._tunnels.take_due(now_ms):
+            message = {"ike": connection, "child": child, "timeout": -1, "init-limits": "no"}
+            channel.request("initiate", message, self._on_initiated(connection), now_ms)
+
+    def _drop(self, channel: Channel, now_ms: int) -> None:
+        """Ends what a standby has of the time when it was active, as its port is gone.
+
+        The DELETE that charon sends for each IKE_SA leaves the namespace and
+        ends there: OVN has taken the port's flows away.  One that came through
+        would harm nobody: it is protected by the keys of the old IKE_SA and
+        ends only that and its child SAs, and the peer, which has no other use
+        for them, drops them anyway at the INITIAL_CONTACT of the other chassis
+        (RFC 7296, 2.4).  Nothing is begun anew: charon destroys the IKE_SA at
+        once ('force'), so neither its retransmissions nor dpd_action come.
+        """
+        dropped = self._tunnels.take_dropped(now_ms)
+        for connection in dropped:
+            channel.request("terminate", format_termination(connection), _heard, now_ms)
+        if dropped:
+            vlog.info(f"{self._place.container}: stands by, ended its tunnels")
+            self._listing = 0
+            self._list(channel, now_ms)
 
     def _note_end(self, now_ms: int) -> None:
         how = self._daemon.ended() if self._daemon is not None else None
@@ -191,13 +237,8 @@ class Gateway:
         self._loader.forget()
         if self._stopping:
             return
-        self._restarts += 1
-        self._deaths = self._deaths + 1 if now_ms - self._started_ms < _STABLE_MS else 1
-        quick = self._deaths - 1
-        self._start_at_ms = now_ms + (min(250 << quick, _MAX_BACKOFF_MS) if quick else 0)
+        self._restarts.note_end(f"charon {how}", now_ms)
         self._message = f"charon {how}; restarted"
-        if self._deaths >= _ERROR_AFTER_DEATHS:
-            self._problem = f"charon {how}, {self._deaths} times within a minute of its start"
         vlog.warn(f"{self._place.container}: charon {how}")
 
     def _start(self, now_ms: int) -> None:
@@ -208,12 +249,12 @@ class Gateway:
                 vlog.info(f"{self._place.container}: took over charon, pid {self._daemon.pid}")
                 self._loader.remember()
                 self.check()
-        if self._daemon is None and now_ms >= self._start_at_ms:
+        if self._daemon is None and now_ms >= self._restarts.start_at_ms:
             self._known = True
             self._daemon = charon.start(self._place, self._esp, self._inner_mtu)
             vlog.info(f"{self._place.container}: started charon, pid {self._daemon.pid}")
         if self._daemon is not None:
-            self._started_ms = now_ms
+            self._restarts.note_start(now_ms)
 
     @property
     def _inner_mtu(self) -> int:
@@ -225,7 +266,8 @@ class Gateway:
         try:
             channel = Channel(charon.find_socket(self._place), self._on_event)
         except OSError as error:
-            if now_ms - self._started_ms > _START_TIMEOUT_MS and self._daemon is not None:
+            late = self._restarts.find_age_ms(now_ms) > _START_TIMEOUT_MS
+            if late and self._daemon is not None:
                 self._daemon.kill()
                 raise HostError(f"charon does not open its vici socket: {error}") from error
             return
@@ -234,7 +276,7 @@ class Gateway:
             network.set_mtu(self._place.container, _LIBIPSEC_LINK, self._inner_mtu)
         for event in _EVENTS:
             channel.register(event, now_ms)
-        self._listing = False
+        self._listing = 0
         self._list_at_ms = now_ms
         self._loader.begin(channel, now_ms)
         self._list(channel, now_ms)
@@ -249,19 +291,26 @@ class Gateway:
         """Asks for all SAs, unless that is asked already."""
         if self._listing:
             return
-        self._listing = True
+        self._lists += 1
+        self._listing = self._lists
         interval_ms = _CONNECTING_INTERVAL_MS if self._tunnels.connecting else COUNTER_INTERVAL_MS
         self._list_at_ms = now_ms + interval_ms
-        channel.request("list-sas", None, self._on_sas, now_ms, stream="list-sa")
+        channel.request("list-sas", None, self._on_sas(self._listing), now_ms, stream="list-sa")
 
-    def _on_sas(self, reply: Reply) -> None:
-        self._listing = False
-        now_ms = base.clock_ms()
-        self._tunnels.take_sas(reply.events, now_ms)
-        self._seen_sas = True
-        self._deaf = 0
-        if self._tunnels.connecting:
-            self._list_at_ms = min(self._list_at_ms, now_ms + _CONNECTING_INTERVAL_MS)
+    def _on_sas(self, number: int) -> Callable[[Reply], None]:
+        def note(reply: Reply) -> None:
+            if number != self._listing:
+                return  # of before SAs were dropped
+            self._listing = 0
+            now_ms = base.clock_ms()
+            self._tunnels.take_sas(reply.events, now_ms)
+            self._seen_sas = True
+            self._deaf = 0
+            self._problem = None
+            if self._tunnels.connecting:
+                self._list_at_ms = min(self._list_at_ms, now_ms + _CONNECTING_INTERVAL_MS)
+
+        return note
 
     def _on_event(self, name: str, event: Mapping[str, Any]) -> None:
         if name != "log" or self._tunnels.take_log(event):
@@ -279,11 +328,17 @@ class Gateway:
         if self._wanted is None:
             return None
         if self._daemon is None:
-            return self._start_at_ms
+            return self._restarts.start_at_ms
         if self._channel is None:
             return base.clock_ms() + _CONNECT_INTERVAL_MS
         moments = [self._list_at_ms] if not self._listing else []
+        if self._channel.idle:
+            moments.append(self._ask_at_ms)
         retry_ms = self._tunnels.find_next_ms()
-        if retry_ms is not None and self._wanted.active and self._loader.settled:
+        if retry_ms is not None and self._may_initiate:
             moments.append(retry_ms)
         return min(moments, default=None)
+
+
+def _heard(_reply: Reply) -> None:
+    """Takes an answer that says no more than that charon is there."""

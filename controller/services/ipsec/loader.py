@@ -25,6 +25,7 @@ from .connections import (
     format_connection,
     format_negotiated,
     format_secret,
+    format_termination,
 )
 from .tunnels import Tunnels
 from .vici import Channel, Reply, text
@@ -133,7 +134,7 @@ class Loader:
         assert self._keys is not None
         for name in sorted(self._present - self._connections.keys()):
             yield "unload-conn", {"name": name}, self._unloaded(name)
-            yield "terminate", _terminate(name), self._answered
+            yield "terminate", format_termination(name), self._answered
         for name in sorted(self._keys - self._connections.keys()):
             yield "unload-shared", {"id": name}, self._answered
         for name, connection in self._connections.items():
@@ -150,7 +151,7 @@ class Loader:
             yield "load-conn", format_connection(connection), self._loaded_as(name, digest)
             if changed:
                 # What was negotiated with the old configuration must not stay.
-                yield "terminate", _terminate(name), self._answered
+                yield "terminate", format_termination(name), self._answered
 
     def _find_secret(self, name: str) -> list[str]:
         """Returns what stands for the secret in a digest: how it is sealed is no part of it."""
@@ -218,10 +219,6 @@ class Loader:
         with open(f"{path}.new", "w", encoding="ascii") as file:
             json.dump({name: astuple(each) for name, each in self._loaded.items()}, file)
         os.replace(f"{path}.new", path)
-
-
-def _terminate(name: str) -> dict[str, object]:
-    return {"ike": name, "timeout": -1, "force": "yes"}
 
 
 def _digest(connection: Connection, secret: list[str], key: bytes) -> _Digest:

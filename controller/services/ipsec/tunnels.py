@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from ....lib import sb
 from ....lib.delta import Desired
+from ..base import Place
 from . import reasons
 from .connections import Connection, find_children
 from .vici import text
@@ -61,6 +62,7 @@ class Tunnel:
     counters_ms: int | None = None
     missing: list[str] = field(default_factory=list)
     loaded: bool = False
+    present: bool = False
     attempts: int = 0
     retry_ms: int = 0
 
@@ -86,13 +88,27 @@ class Tunnels:
         """Notes that charon has ended, and each tunnel with it."""
         for tunnel in self.by_id.values():
             self._set_state(tunnel, DOWN, now_ms)
-            tunnel.missing = list(find_children(tunnel.connection))
-            tunnel.attempts = tunnel.retry_ms = 0
+            self._forget(tunnel)
 
     def set_loaded(self, connections: Collection[str]) -> None:
         """Notes which connections charon has; no other is initiated."""
         for name, tunnel in self.by_id.items():
             tunnel.loaded = name in connections
+
+    def hasten(self) -> None:
+        """Makes each tunnel that is down be due at once."""
+        for tunnel in self.by_id.values():
+            tunnel.attempts = tunnel.retry_ms = 0
+
+    def take_dropped(self, now_ms: int) -> list[str]:
+        """Returns the connections that have anything to end, and takes it as ended."""
+        dropped = []
+        for name, tunnel in self.by_id.items():
+            if tunnel.present or tunnel.state != DOWN:
+                dropped.append(name)
+                self._set_state(tunnel, DOWN, now_ms)
+                self._forget(tunnel)
+        return dropped
 
     def restart(self, connection: str) -> None:
         """Makes the connection be initiated at once."""
@@ -151,11 +167,17 @@ class Tunnels:
         """Whether a tunnel may come up or fail at any moment."""
         return any(each.state == CONNECTING for each in self.by_id.values())
 
-    def rows(self, container: str, chassis: str, wall_ms: int) -> list[Desired]:
+    def rows(self, place: Place, installed: bool, wall_ms: int) -> list[Desired]:
         """Returns the IPsec_Tunnel rows; 'since' is for a row whose state changes now."""
-        return [_make_row(tunnel, container, chassis, wall_ms) for tunnel in self.by_id.values()]
+        return [_make_row(each, place, installed, wall_ms) for each in self.by_id.values()]
 
     # -- helpers -----------------------------------------------------------
+
+    def _forget(self, tunnel: Tunnel) -> None:
+        """Makes a tunnel as one that was never tried."""
+        tunnel.missing = list(find_children(tunnel.connection))
+        tunnel.present = False
+        tunnel.attempts = tunnel.retry_ms = 0
 
     def _is_waiting(self, tunnel: Tunnel) -> bool:
         return tunnel.state == DOWN and tunnel.connection.initiate and tunnel.loaded
@@ -202,6 +224,7 @@ class Tunnels:
                     children.setdefault(text(child.get("name")), []).append(child)
                     ike = ike_sa
         wanted = find_children(tunnel.connection)
+        tunnel.present = bool(sas)
         tunnel.missing = [name for name in wanted if name not in children]
         under_way = any(text(each.get("state")) in _IKE_UNDER_WAY for each in sas)
         if not tunnel.missing:
@@ -237,12 +260,12 @@ def _format_algorithms(sa: Mapping[str, Any]) -> str:
     return "/".join(part for part in (cipher, integrity, text(sa.get("dh-group"))) if part)
 
 
-def _make_row(tunnel: Tunnel, container: str, chassis: str, wall_ms: int) -> Desired:
+def _make_row(tunnel: Tunnel, place: Place, installed: bool, wall_ms: int) -> Desired:
     connection = tunnel.connection
     up = tunnel.state == UP
     columns: dict[str, Any] = {
-        "container": container,
-        "chassis": chassis,
+        "container": place.container,
+        "chassis": place.chassis,
         "connection": connection.id,
         "name": connection.id,
         "local_subnets": connection.local_subnets,
@@ -251,13 +274,15 @@ def _make_row(tunnel: Tunnel, container: str, chassis: str, wall_ms: int) -> Des
         "since": wall_ms,
         "ike_algorithms": tunnel.ike_algorithms if up else "",
         "esp_algorithms": tunnel.esp_algorithms if up else "",
-        "last_error": _last_error(tunnel),
+        "last_error": _last_error(tunnel, installed),
         **{name: tunnel.counters.get(name, 0) for name in _COUNTERS},
     }
-    return Desired(IPsecTunnel.TABLE, (container, connection.id), columns)
+    return Desired(IPsecTunnel.TABLE, (place.container, connection.id), columns)
 
 
-def _last_error(tunnel: Tunnel) -> str:
+def _last_error(tunnel: Tunnel, installed: bool) -> str:
+    if tunnel.state == DOWN and not installed:
+        return "waiting for OVN to install the port on this chassis"
     if tunnel.published is not None:
         return tunnel.published.sentence
     if tunnel.state == DOWN and not tunnel.connection.initiate:

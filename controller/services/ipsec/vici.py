@@ -18,7 +18,7 @@ from typing import Any
 import ovs.poller
 from vici.protocol import Message, Packet
 
-TIMEOUT_MS = 5000
+TIMEOUT_MS = 3000
 
 _HEADER = struct.Struct("!I")
 _MAX_PACKET_BYTES = 512 * 1024
@@ -45,7 +45,6 @@ OnEvent = Callable[[str, Mapping[str, Any]], None]
 class _Request:
     stream: str | None
     on_reply: OnReply
-    deadline_ms: int
     events: list[Mapping[str, Any]] = field(default_factory=list)
 
 
@@ -64,6 +63,12 @@ class Channel:
         self._requests: deque[_Request] = deque()
         self._received = bytearray()
         self._unsent = bytearray()
+        self._deadline_ms = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether charon has answered everything."""
+        return not self._requests
 
     def register(self, event: str, now_ms: int) -> None:
         """Asks for the events named 'event' from now on."""
@@ -90,8 +95,8 @@ class Channel:
         except OSError as error:
             raise Disconnected(str(error)) from error
         while packet := self._take_packet():
-            self._dispatch(packet)
-        if self._requests and now_ms > self._requests[0].deadline_ms:
+            self._dispatch(packet, now_ms)
+        if self._requests and now_ms > self._deadline_ms:
             raise Disconnected(f"charon did not answer for {TIMEOUT_MS} ms")
 
     def wait(self, poller: ovs.poller.Poller, now_ms: int) -> None:
@@ -99,7 +104,7 @@ class Channel:
         events = ovs.poller.POLLIN | (ovs.poller.POLLOUT if self._unsent else 0)
         poller.fd_wait(self._socket.fileno(), events)
         if self._requests:
-            poller.timer_wait(max(0, self._requests[0].deadline_ms - now_ms) + 1)
+            poller.timer_wait(max(0, self._deadline_ms - now_ms) + 1)
 
     def close(self) -> None:
         """Closes the connection; no more callback is called."""
@@ -107,7 +112,9 @@ class Channel:
         self._socket.close()
 
     def _send(self, packet: bytes, stream: str | None, on_reply: OnReply, now_ms: int) -> None:
-        self._requests.append(_Request(stream, on_reply, now_ms + TIMEOUT_MS))
+        if not self._requests:
+            self._deadline_ms = now_ms + TIMEOUT_MS
+        self._requests.append(_Request(stream, on_reply))
         self._unsent += _HEADER.pack(len(packet)) + packet
 
     def _flush(self) -> None:
@@ -142,16 +149,21 @@ class Channel:
         del self._received[:end]
         return packet
 
-    def _dispatch(self, packet: bytes) -> None:
+    def _dispatch(self, packet: bytes, now_ms: int) -> None:
         parsed = Packet.parse(packet)
         if parsed.response_type == Packet.EVENT:
-            self._take_event(parsed.event_type.decode(), Message.deserialize(parsed.payload))
+            self._take_event(
+                parsed.event_type.decode(), Message.deserialize(parsed.payload), now_ms
+            )
         elif self._requests:
+            # A thousand requests may take long; each answer says that charon is at it.
+            self._deadline_ms = now_ms + TIMEOUT_MS
             request = self._requests.popleft()
             request.on_reply(_parse_reply(parsed, request))
 
-    def _take_event(self, name: str, message: Mapping[str, Any]) -> None:
+    def _take_event(self, name: str, message: Mapping[str, Any], now_ms: int) -> None:
         if self._requests and self._requests[0].stream == name:
+            self._deadline_ms = now_ms + TIMEOUT_MS
             self._requests[0].events.append(message)
         else:
             self._on_event(name, message)
