@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...utilities.lab import cloud, process, tenant, traffic
-from ...utilities.lab.host import VENV_BIN, Host, read_pid_namespace
+from ...utilities.lab.host import VENV_BIN, Host, read_namespace
 from ...utilities.lab.main import format_environment
 from ...utilities.lab.state import Lab
 from ..ovsdb import request, wait_until
@@ -172,10 +172,10 @@ class Operator:
     def read_everything(self, chassis: str) -> bytes:
         """Returns arguments and environment of each process of a chassis, and its files."""
         host = self.host(chassis)
-        namespace = read_pid_namespace(host.get_init())
+        namespace = read_namespace(host.get_init(), "pid")
         parts = []
         for pid in process.list_pids():
-            if read_pid_namespace(pid) == namespace:
+            if read_namespace(pid, "pid") == namespace:
                 for name in ("cmdline", "environ"):
                     with contextlib.suppress(OSError):
                         parts.append(Path(f"/proc/{pid}/{name}").read_bytes())

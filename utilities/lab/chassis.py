@@ -15,6 +15,11 @@ DATABASE = "/var/lib/openvswitch/conf.db"
 PROCESSES = ("ovsdb-server", "ovs-vswitchd", "ovn-controller", "svc-controller")
 
 
+def list_processes(_host: Host) -> tuple[str, ...]:
+    """Returns what is meant to run here, in the order of starting."""
+    return PROCESSES
+
+
 def start(host: Host, name: str) -> None:
     """Starts one of PROCESSES."""
     if name == "ovsdb-server":

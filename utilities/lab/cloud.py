@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -16,7 +17,7 @@ from .host import Host, kill_supervised
 from .state import Lab, locked
 
 CHASSIS_MAX = 200
-# What runs on a host of each kind: a module with PROCESSES and start().
+# What runs on a host of each kind: a module with list_processes() and start().
 ROLES: dict[str, ModuleType] = {"central": central, "chassis": chassis, "peer": peer}
 
 
@@ -34,6 +35,7 @@ def up(
     say: Callable[[str], None],
     without: Sequence[str] = (),
     owner: str = "",
+    northds: int = 1,
 ) -> None:
     """Builds the cloud.  Cleans first what an aborted `up` has left.
 
@@ -42,6 +44,8 @@ def up(
     """
     if not 1 <= chassis_number <= CHASSIS_MAX:
         raise LabError(f"--chassis={chassis_number}: a lab has 1 to {CHASSIS_MAX} chassis")
+    if not 1 <= northds <= central.NORTHDS_MAX:
+        raise LabError(f"--northds={northds}: a lab has 1 to {central.NORTHDS_MAX} svc-northds")
     with locked(lab, create=True):
         if lab.is_up() and (not owner or lab.find_owner() != owner):
             raise LabError(f"a lab is up in {lab.directory} ('utilities/svc-lab down' removes it)")
@@ -49,26 +53,24 @@ def up(
             say("cleaning what is left of an earlier lab")
             remove(lab)
         say(f"building central and {chassis_number} chassis in {lab.directory}")
-        make_hosts(lab, chassis_number, ",".join(without))
+        make_hosts(lab, chassis_number, {"without": ",".join(without), "northds": f"{northds}"})
         boot_hosts(lab, say)
         (lab.directory / "up").write_text(owner)
 
 
-def make_hosts(lab: Lab, chassis_number: int, without: str) -> None:
-    """Makes the directories of all hosts."""
+def make_hosts(lab: Lab, chassis_number: int, settings: dict[str, str]) -> None:
+    """Makes the directories of all hosts; central and the chassis get 'settings' among others."""
     lab.make_host("fabric", {"kind": "fabric"})
     central_address = str(fabric.MGMT_NETWORK[1])
-    settings = {"kind": "central", "mgmt": f"{central_address}/16", "without": without}
-    lab.make_host("central", settings)
+    lab.make_host("central", settings | {"kind": "central", "mgmt": f"{central_address}/16"})
     for number in range(1, chassis_number + 1):
-        settings = {
+        own = {
             "kind": "chassis",
             "mgmt": f"{fabric.MGMT_NETWORK[10 + number]}/16",
             "underlay": f"{fabric.UNDERLAY_NETWORK[10 + number]}/16",
             "central": central_address,
-            "without": without,
         }
-        lab.make_host(f"hv{number}", settings)
+        lab.make_host(f"hv{number}", settings | own)
 
 
 def boot_hosts(lab: Lab, say: Callable[[str], None]) -> None:
@@ -100,7 +102,7 @@ def boot(lab: Lab, host: Host) -> None:
 def list_processes(host: Host) -> tuple[str, ...]:
     """Returns what is meant to run on a host, in the order of starting."""
     role = ROLES.get(host.settings["kind"])
-    return tuple(role.PROCESSES) if role else ()
+    return tuple(role.list_processes(host)) if role else ()
 
 
 def start_process(host: Host, name: str) -> None:
@@ -113,16 +115,32 @@ def start_process(host: Host, name: str) -> None:
     ROLES[host.settings["kind"]].start(host, name)
 
 
-def kill_process(host: Host, name: str) -> None:
-    """Sends SIGKILL to the processes called 'name'; returns when they are gone."""
+def kill_process(host: Host, name: str, number: signal.Signals = signal.SIGKILL) -> None:
+    """Sends a signal to the processes called 'name'; returns when it has had its effect.
+
+    SIGSTOP stops them and SIGCONT lets them go on; after any other signal they are to end.
+    """
     found = host.find_processes(name)
     if not found:
         raise LabError(f"{name}: no such process on {host.name}")
     for each in found:
-        each.kill()
-    process.wait_until(
-        lambda: not any(each.is_alive() for each in found), f"{host.name}: death of {name}"
-    )
+        each.kill(number)
+    if number == signal.SIGSTOP:
+        process.wait_until(lambda: all(each.is_stopped() for each in found), f"{name}: SIGSTOP")
+    elif number != signal.SIGCONT:
+        process.wait_until(
+            lambda: not any(each.is_alive() for each in found), f"{host.name}: death of {name}"
+        )
+
+
+def partition(lab: Lab, host: Host, networks: Sequence[str] = fabric.INSIDE) -> None:
+    """Cuts a host from 'networks'.  What runs on it goes on, and sees nobody there."""
+    fabric.cut(lab.get_host("fabric"), host, networks)
+
+
+def heal(lab: Lab, host: Host) -> None:
+    """Ends a partition."""
+    fabric.heal(lab.get_host("fabric"), host)
 
 
 def add_peer(lab: Lab, name: str, site: peer.Site) -> None:

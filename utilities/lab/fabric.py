@@ -3,17 +3,23 @@
 `mgmt` carries database connections, `underlay` Geneve, `provider` is the outside world that OVN
 reaches through `ovn-bridge-mappings`.  No link of the lab is in the machine's own namespace, so
 labs never meet each other.
+
+A host can be cut from some of them: its links keep their carrier and reach nobody, as when a switch
+further on has failed.  What a host is cut from is kept with it, over its death, until it is healed.
 """
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 
 from . import process
 from .errors import LabError
 from .host import Host
 
 NETWORKS = ("mgmt", "underlay", "provider")
+# What joins the hosts of the cloud; a host without them still reaches the outside world.
+INSIDE = ("mgmt", "underlay")
 MGMT_NETWORK = ipaddress.IPv4Network("172.30.0.0/16")
 UNDERLAY_NETWORK = ipaddress.IPv4Network("172.31.0.0/16")
 MAC_PREFIX = b"\x0a\x58"
@@ -49,8 +55,9 @@ def plug(fabric: Host, host: Host) -> None:
     of its bridges.
     """
     settings = host.settings
-    bridged = ("underlay", "provider") if settings["kind"] == "chassis" else ()
-    networks = [network for network in NETWORKS if network in settings or network in bridged]
+    bridged = list_bridged(host)
+    networks = list_networks(host)
+    cut = find_cut(host)
     init = host.get_init()
     outside, inside = [], []
     for network in networks:
@@ -60,8 +67,10 @@ def plug(fabric: Host, host: Host) -> None:
         mac = f" address {format_mac(address)}" if address and network not in bridged else ""
         outside += [
             f"link add {port} type veth peer name {network}{mac} netns {init}",
-            f"link set {port} master {network} addrgenmode none up",
+            f"link set {port} addrgenmode none up",
         ]
+        if network not in cut:
+            outside.append(f"link set {port} master {network}")
         if network not in bridged:
             inside.append(f"address add {address} dev {network} nodad")
         inside.append(f"link set {network} addrgenmode none up")
@@ -71,6 +80,53 @@ def plug(fabric: Host, host: Host) -> None:
         if network != "mgmt":
             # Frames without a final checksum die in the userspace datapath.
             host.run("ethtool", "-K", network, "tx", "off")
+
+
+def list_bridged(host: Host) -> tuple[str, ...]:
+    """Returns the networks whose links are ports of the host's bridges."""
+    return ("underlay", "provider") if host.settings["kind"] == "chassis" else ()
+
+
+def list_networks(host: Host) -> list[str]:
+    """Returns the networks that the host has to do with."""
+    known = {*host.settings, *list_bridged(host)}
+    return [network for network in NETWORKS if network in known]
+
+
+def find_cut(host: Host) -> tuple[str, ...]:
+    """Returns the networks that the host is cut from."""
+    try:
+        return tuple((host.directory / "cut").read_text().split())
+    except FileNotFoundError:
+        return ()
+
+
+def cut(fabric: Host, host: Host, networks: Sequence[str]) -> None:
+    """Cuts the host, running or dead, from 'networks'; what runs on it is left alone.
+
+    Raises LabError if it is cut already, or has nothing to do with one of them.
+    """
+    strange = [network for network in networks if network not in list_networks(host)]
+    if strange or not networks:
+        known = ", ".join(list_networks(host)) or "no network"
+        raise LabError(f"{host.name} is on {known}, not on {', '.join(strange) or 'none'}")
+    if find_cut(host):
+        raise LabError(f"{host.name}: it is cut from {', '.join(find_cut(host))} already")
+    (host.directory / "cut").write_text(" ".join(networks))
+    if host.find_init():
+        lines = [f"link set {format_port(host, network)} nomaster" for network in networks]
+        run_in_network(fabric, "ip", "-batch", "-", stdin="\n".join(lines))
+
+
+def heal(fabric: Host, host: Host) -> None:
+    """Joins the host to all of its networks again.  Raises LabError if it was not cut."""
+    networks = find_cut(host)
+    if not networks:
+        raise LabError(f"{host.name}: it is not cut from any network")
+    if host.find_init():
+        lines = [f"link set {format_port(host, name)} master {name}" for name in networks]
+        run_in_network(fabric, "ip", "-batch", "-", stdin="\n".join(lines))
+    (host.directory / "cut").unlink()
 
 
 def unplug(fabric: Host, port: str) -> None:

@@ -125,23 +125,34 @@ class Host:
     def find_processes(self, name: str) -> list[ProcessId]:
         """Returns the host's processes called 'name'.
 
-        A name is a program's ("ovn-controller"), its first word ("charon" is charon-systemd), or
-        that of a pid file ("svcnb_db", as there are several ovsdb-servers).
+        A name is that of a pid file on the command line ("svcnb_db", as there are several
+        ovsdb-servers), else a program's ("ovs-vswitchd") or its first word ("charon" is
+        charon-systemd).  "NAME@CONTAINER" are those in the network namespace of that name.
         """
+        name, _, container = name.partition("@")
         namespace = os.readlink(f"/proc/{self.get_init()}/ns/pid")
         return [
             ProcessId(pid, start_ticks)
             for pid in process.list_pids()
-            if read_pid_namespace(pid) == namespace
+            if read_namespace(pid, "pid") == namespace
             and is_called(pid, name)
+            and (not container or read_namespace(pid, "net") == self.find_netns(container))
             and (start_ticks := process.find_start_ticks(pid)) is not None
         ]
 
+    def find_netns(self, name: str) -> str:
+        """Returns the identity of the named network namespace; "none" if there is none."""
+        try:
+            path = Path(f"/proc/{self.get_init()}/root/run/netns/{name}")
+            return f"net:[{path.stat().st_ino}]"
+        except OSError:
+            return "none"
 
-def read_pid_namespace(pid: int) -> str:
-    """Returns the identity of the PID namespace of 'pid'; "" if the process is gone."""
+
+def read_namespace(pid: int, kind: str) -> str:
+    """Returns the identity of a namespace of 'pid' ("pid", "net"); "" if the process is gone."""
     try:
-        return os.readlink(f"/proc/{pid}/ns/pid")
+        return os.readlink(f"/proc/{pid}/ns/{kind}")
     except OSError:
         return ""
 
@@ -152,12 +163,10 @@ def is_called(pid: int, name: str) -> bool:
         comm = Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return False
-    if comm == name[:COMM_LENGTH] or comm.startswith(f"{name}-"):
-        return True
-    return any(
-        argument.startswith("--pidfile=") and argument.endswith(f"/{name}.pid")
-        for argument in process.read_cmdline(pid)
-    )
+    for argument in process.read_cmdline(pid):
+        if argument.startswith("--pidfile="):
+            return Path(argument.partition("=")[2]).stem == name
+    return comm == name[:COMM_LENGTH] or comm.startswith(f"{name}-")
 
 
 def kill_supervised(supervisor: ProcessId) -> None:

@@ -11,13 +11,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from . import cloud, guest, peer, process, tenant
+from . import central, cloud, fabric, guest, peer, process, tenant
 from .errors import LabError
 from .host import VENV_BIN, Host, make_environment
 from .state import Lab, get_lab, locked
 
 Run = Callable[[Lab, argparse.Namespace], None]
 DEATH_BY_SIGPIPE = 141
+SIGNALS = ("KILL", "TERM", "STOP", "CONT")
+PROCESS_WORDS = "name of a program or of a pid file; charon@CONTAINER is that of one container"
 
 
 class Parser(argparse.ArgumentParser):
@@ -33,7 +35,7 @@ def say(words: str) -> None:
 
 
 def run_up(lab: Lab, args: argparse.Namespace) -> None:
-    cloud.up(lab, args.chassis, say, args.without)
+    cloud.up(lab, args.chassis, say, args.without, northds=args.northds)
 
 
 def run_down(lab: Lab, args: argparse.Namespace) -> None:
@@ -58,11 +60,28 @@ def format_status(host: Host) -> str:
     guests = [each.name for each in guest.list_guests(host)]
     behind = f"  guests: {', '.join(guests)}" if guests else ""
     if host.find_init() is None:
-        return f"dead{behind}"
+        return f"dead{format_cut(host)}{behind}"
+    return f"alive, {format_processes(host)}{format_cut(host)}{behind}"
+
+
+def format_processes(host: Host) -> str:
+    """Returns what is dead of what should run on a host that is alive, what is stopped, or all."""
     wanted = cloud.list_processes(host)
-    dead = [name for name in wanted if not host.find_processes(name)]
-    words = f"dead: {', '.join(dead)}" if dead else f"running: {', '.join(wanted) or 'no daemons'}"
-    return f"alive, {words}{behind}"
+    found = {name: host.find_processes(name) for name in wanted}
+    dead = [name for name in wanted if not found[name]]
+    stopped = [name for name in wanted if any(each.is_stopped() for each in found[name])]
+    words = [f"dead: {', '.join(dead)}"] if dead else []
+    words += [f"stopped: {', '.join(stopped)}"] if stopped else []
+    words = words or [f"running: {', '.join(wanted) or 'no daemons'}"]
+    if host.settings["kind"] == "central":
+        words.append(f"active: {central.find_active_northd(host) or 'no svc-northd'}")
+    return ", ".join(words)
+
+
+def format_cut(host: Host) -> str:
+    """Returns the words for a host that is partitioned."""
+    networks = fabric.find_cut(host)
+    return f"  partitioned from: {', '.join(networks)}" if networks else ""
 
 
 def run_env(lab: Lab, args: argparse.Namespace) -> None:
@@ -100,10 +119,22 @@ def run_kill(lab: Lab, args: argparse.Namespace) -> None:
     with locked(lab):
         host = lab.get_host(args.host)
         if args.process:
-            cloud.kill_process(host, args.process)
+            cloud.kill_process(host, args.process, signal.Signals[f"SIG{args.signal}"])
+        elif args.signal != "KILL":
+            raise LabError("--signal is for a process; a host dies by SIGKILL only")
         else:
             host.get_init()
             host.kill()
+
+
+def run_partition(lab: Lab, args: argparse.Namespace) -> None:
+    with locked(lab):
+        cloud.partition(lab, lab.get_host(args.host), args.network or fabric.INSIDE)
+
+
+def run_heal(lab: Lab, args: argparse.Namespace) -> None:
+    with locked(lab):
+        cloud.heal(lab, lab.get_host(args.host))
 
 
 def run_start(lab: Lab, args: argparse.Namespace) -> None:
@@ -168,6 +199,8 @@ def make_parser() -> argparse.ArgumentParser:
 
     up = add("up", run_up, "build the cloud: central and some chassis")
     up.add_argument("--chassis", type=int, default=3, metavar="N", help="how many (default: 3)")
+    words = "how many svc-northds, of which one is active (default: 1)"
+    up.add_argument("--northds", type=int, default=1, metavar="N", help=words)
     up.add_argument(
         "--without",
         action="append",
@@ -181,10 +214,15 @@ def make_parser() -> argparse.ArgumentParser:
     add("tenant", run_tenant, "make the scenario's router, switch, guests and upstream host")
     command = add("exec", run_exec, "run a command on a host or in a guest", "HOST")
     command.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD")
-    command = add("kill", run_kill, "kill a host, or a process on it, by SIGKILL", "HOST")
-    command.add_argument("process", nargs="?", metavar="PROCESS")
+    command = add("kill", run_kill, "kill a host, or a process on it", "HOST")
+    command.add_argument("process", nargs="?", metavar="PROCESS", help=PROCESS_WORDS)
+    command.add_argument("--signal", choices=SIGNALS, default="KILL", help="(default: KILL)")
     command = add("start", run_start, "start a dead host, or a process on a host", "HOST")
     command.add_argument("process", nargs="?", metavar="PROCESS")
+    command = add("partition", run_partition, "cut a host from central and the others", "HOST")
+    words = "cut it from this network; may be given again (default: mgmt and underlay)"
+    command.add_argument("--network", action="append", choices=fabric.NETWORKS, help=words)
+    add("heal", run_heal, "end a partition", "HOST")
     operands = ("NAME", "HOST", "SWITCH_PORT", "MAC", "ADDRESS", "GATEWAY")
     add("add-guest", run_add_guest, "add a namespace that stands for a VM", *operands)
     add("del-guest", run_del_guest, "remove a guest", "NAME")

@@ -150,6 +150,11 @@ def format_lan(host: Host) -> str:
     return f"{host.name}-lan" if host.settings["kind"] == "peer" else ""
 
 
+def list_processes(_host: Host) -> tuple[str, ...]:
+    """Returns what is meant to run here, in the order of starting."""
+    return PROCESSES
+
+
 def start(host: Host, name: str) -> None:
     """Starts charon and loads the connection."""
     assert name in PROCESSES

@@ -56,21 +56,29 @@ class ProcessId:
     def is_alive(self) -> bool:
         return find_start_ticks(self.pid) == self.start_ticks
 
-    def kill(self) -> None:
-        """Sends SIGKILL, if the process is still this one."""
+    def is_stopped(self) -> bool:
+        """Says whether SIGSTOP has stopped it."""
+        return self.is_alive() and read_stat(self.pid)[:1] == ["T"]
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """Sends a signal, if the process is still this one."""
         if self.is_alive():
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+                os.kill(self.pid, number)
+
+
+def read_stat(pid: int) -> list[str]:
+    """Returns the fields of /proc/PID/stat from its state on; none if the process is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 def find_start_ticks(pid: int) -> int | None:
     """Returns when 'pid' started, in clock ticks since boot; None if it is gone or a zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else int(fields[19])
+    fields = read_stat(pid)
+    return int(fields[19]) if fields and fields[0] not in "ZX" else None
 
 
 def find_children(pid: int) -> list[int]:
