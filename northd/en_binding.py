@@ -1,4 +1,4 @@
-"""Node 'binding': the chassis of each container; and node 'ready': which of them may get traffic.
+"""Node 'binding': where each container is; and node 'ready': which of them may get traffic.
 
 The bindings in the southbound are the memory of the scheduler.
 """
@@ -6,47 +6,58 @@ The bindings in the southbound are the memory of the scheduler.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from uuid import UUID
 
-from ..lib import nb, sb
+from ..lib import sb
+from . import ovn
 from .en_container import Containers
-from .scheduler import Candidate, Plan, schedule
+from .en_health import Health
+from .en_options import Options
+from .en_redirect import find_reroutes
+from .placement import Avoidance, Candidate, Plan, Settings
+from .scheduler import schedule
 
 
 def run(
     containers: Containers,
     chassis: tuple[Candidate, ...],
-    rows: Mapping[UUID, sb.ContainerBinding],
-    reported: Mapping[UUID, nb.ServiceContainer],
+    health: Health,
+    options: Options,
+    clock: int | None,
 ) -> Plan:
-    """Returns where each container runs from now on.
-
-    Where the southbound knows nothing of a container, as when its file was
-    lost, the northbound's last word on the place counts.
-    """
-    present = {row.name: row.chassis for row in reported.values() if row.chassis}
-    present.update(
-        (row.container, row.chassis)
-        for row in sorted(rows.values(), key=lambda row: row.chassis)
-        if row.role == "active"
-    )
+    """Returns where each container is from here on."""
     requests = [container.request for container in containers.by_name.values()]
-    return schedule(requests, chassis, present)
+    avoided = {
+        spot: Avoidance(each.reason, each.retry_at)
+        for spot, each in health.avoided.items()
+        if (clock or 0) < each.retry_at
+    }
+    settings = Settings(options.enforce_container_limit, options.drain_moves)
+    plan = schedule(requests, chassis, health.places, avoided, settings)
+    return replace(plan, next_ms=health.next_ms)
 
 
 def find_ready(
     plan: Plan,
     bindings: Mapping[UUID, sb.ContainerBinding],
     ports: Mapping[UUID, sb.PortBinding],
+    policies: Mapping[UUID, ovn.RouterPolicy],
 ) -> frozenset[str]:
-    """Returns the containers that are built where they belong and whose port OVN installed.
+    """Returns the containers that get traffic.
 
-    A container whose program is being restarted in place stays ready: what is
-    sent to it meanwhile is lost either way, and turning the redirects twice
-    would only make it longer.
+    That is one that is built where it serves and whose port OVN installed.  It
+    stays so while it moves or is restarted: the next hop is the same wherever
+    it is, what is sent there meanwhile is lost either way, and turning the
+    redirects twice would only make it longer.
     """
     built = {
         (row.container, row.chassis) for row in bindings.values() if row.reached_generation > 0
     }
     up = {(row.container, row.chassis) for row in ports.values() if row.up}
-    return frozenset(name for name, where in plan.chassis.items() if (name, where) in built & up)
+    redirected = find_reroutes(policies)
+    return frozenset(
+        name
+        for name, where in plan.chassis.items()
+        if name in redirected or (name, where) in built & up
+    )

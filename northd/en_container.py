@@ -15,8 +15,9 @@ from uuid import UUID
 
 from ..lib import nb, vpn
 from ..lib.router import make_container_name
+from .en_group import Group
 from .en_vpn import VPN, Connection, Service
-from .scheduler import Request
+from .placement import Request
 
 IPSEC = "ipsec"
 
@@ -53,19 +54,18 @@ class Containers:
 def run(
     verdict: VPN,
     rows: Mapping[UUID, nb.ServiceContainer],
-    groups: Mapping[UUID, nb.ContainerGroup],
-    chassis_groups: Mapping[UUID, nb.ChassisGroup],
+    groups: Mapping[UUID, Group],
 ) -> Containers:
-    """Returns the containers; 'rows' give the operator's pins."""
+    """Returns the containers; 'rows' give the operator's pins and requests to migrate."""
     by_router: dict[UUID, list[Service]] = {}
     for service in verdict.services:
         if service.enabled:
             by_router.setdefault(service.router, []).append(service)
-    pins = {row.name: row.requested_chassis for row in rows.values()}
+    wishes = {row.name: row for row in rows.values()}
     containers: dict[str, Container] = {}
     for router, services in by_router.items():
         name = make_container_name(router)
-        request, group = _make_request(name, services, pins.get(name), groups, chassis_groups)
+        request, group = _make_request(name, services, wishes.get(name), groups)
         containers[name] = _make(name, router, services, request, group)
     problems = {
         row.uuid: f"service type {row.service_type or 'of no name'} is not served by a row"
@@ -79,36 +79,27 @@ def run(
 def _make_request(
     name: str,
     services: Iterable[Service],
-    pin: str | None,
-    groups: Mapping[UUID, nb.ContainerGroup],
-    chassis_groups: Mapping[UUID, nb.ChassisGroup],
+    wish: nb.ServiceContainer | None,
+    groups: Mapping[UUID, Group],
 ) -> tuple[Request, UUID | None]:
     """Returns the request; the first service that names a group decides."""
     uuid = next((service.row.group for service in services if service.row.group), None)
-    group = groups.get(uuid) if uuid else None
-    allowed = chassis_groups.get(group.chassis_group) if group and group.chassis_group else None
+    group = (groups.get(uuid) if uuid else None) or Group()
+    asked = wish is not None and wish.migrate_cfg != wish.migrated_cfg
     request = Request(
         name=name,
         service_type=IPSEC,
-        group=group.name if group else "",
-        policy=(group.policy if group else None) or "weighted",
-        problem=_find_group_problem(group),
-        chassis_group=frozenset(allowed.chassis) if allowed else None,
-        requested_chassis=pin,
+        group=group.name,
+        policy=group.policy,
+        problem=group.problem,
+        chassis_group=group.chassis_group,
+        port_chassis=group.port_chassis,
+        requested_chassis=wish.requested_chassis if wish else None,
+        migrate_chassis=wish.migrate_chassis if wish and asked else None,
+        spread=group.spread,
+        standby=group.standby,
     )
     return request, uuid
-
-
-def _find_group_problem(group: nb.ContainerGroup | None) -> str | None:
-    """Returns a sentence if 'group' asks for what no svc-northd serves yet."""
-    if group is None:
-        return None
-    if group.policy not in (None, "least", "weighted"):
-        return f"policy {group.policy} of group {group.name} is not served yet"
-    if group.port_group or group.spread:
-        what = "port_group" if group.port_group else "spread"
-        return f"{what} of group {group.name} is not served yet"
-    return None
 
 
 def _make(

@@ -24,10 +24,18 @@ _LONGEST_SHOWN = 40
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Times in ms; 'seal_seed' is the seed of lib/sealing.py, None until it is made."""
+    """Times in ms, loads in percent.
+
+    'seal_seed' is the seed of lib/sealing.py, None until it is made.
+    """
 
     heartbeat_interval_ms: int = 1000
     chassis_dead_after_ms: int = 4000
+    container_start_timeout_ms: int = 15_000
+    drain_moves: int = 2
+    enforce_container_limit: bool = False
+    load_threshold: int = 80
+    load_hysteresis: int = 10
     container_mtu: int = DEFAULT_CONTAINER_MTU
     seal_seed: str | None = None
 
@@ -38,19 +46,36 @@ def run(rows: Mapping[UUID, nb.SVCGlobal]) -> Options:
         return Options(
             heartbeat_interval_ms=_read(row, "heartbeat-interval", 100, 1000),
             chassis_dead_after_ms=_read(row, "chassis-dead-after", 500, 4000),
+            container_start_timeout_ms=_read(row, "container-start-timeout", 1000, 15_000),
+            drain_moves=_read(row, "drain-moves", 1, 2),
+            enforce_container_limit=_read_flag(row, "enforce-container-limit"),
+            load_threshold=_read(row, "load-threshold", 1, 80, 100),
+            load_hysteresis=_read(row, "load-hysteresis", 0, 10, 100),
             container_mtu=_read(row, "container-mtu", 1280, DEFAULT_CONTAINER_MTU),
             seal_seed=row.seal_seed if sealing.is_seed(row.seal_seed) else None,
         )
     return Options()
 
 
-def _read(row: nb.SVCGlobal, key: str, least: int, default: int) -> int:
+def _read(row: nb.SVCGlobal, key: str, least: int, default: int, most: int = 2**31 - 1) -> int:
     text = row.options.get(key)
     if text is None:
         return default
-    number = parse_number(text, least, 2**31 - 1)
+    number = parse_number(text, least, most)
     if number is None:
-        shown = text[:_LONGEST_SHOWN]
-        vlog.warn(f"options:{key} is {shown!r}, not a number from {least} on; using {default}")
+        span = f"from {least} on" if most == 2**31 - 1 else f"from {least} to {most}"
+        _warn(key, text, f"a number {span}", default)
         return default
     return number
+
+
+def _read_flag(row: nb.SVCGlobal, key: str) -> bool:
+    text = row.options.get(key, "false").lower()
+    if text not in ("true", "false"):
+        _warn(key, text, "true or false", "false")
+    return text == "true"
+
+
+def _warn(key: str, text: str, wanted: str, default: object) -> None:
+    shown = text[:_LONGEST_SHOWN]
+    vlog.warn(f"options:{key} is {shown!r}, not {wanted}; using {default}")

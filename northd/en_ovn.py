@@ -26,7 +26,7 @@ from .en_container import Container, Containers
 from .en_redirect import Redirect
 from .en_transit import Transit, make_port_name
 from .en_vpn import VPN
-from .scheduler import Plan
+from .placement import Plan
 
 # No chassis has this name, so none claims the port of a container without a place.
 NO_CHASSIS = "none"
@@ -135,9 +135,7 @@ def _make_routes(
     """Returns a route for each peer subnet to which the router has none that covers it."""
     covered = (*router.routes, *router.networks)
     return [
-        _make_route(name, router, transit, peer)
-        for peer in peers
-        if not _is_covered(peer, covered)
+        _make_route(name, router, transit, peer) for peer in peers if not _is_covered(peer, covered)
     ]
 
 

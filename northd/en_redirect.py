@@ -74,6 +74,12 @@ def run(
     return (*rules, *(rule for rule in held if rule.name not in names))
 
 
+def find_reroutes(policies: Mapping[UUID, ovn.RouterPolicy]) -> set[str]:
+    """Returns the containers to which OVN reroutes traffic already."""
+    names = (ovn.find_key(row.external_ids) for row in policies.values() if row.action == "reroute")
+    return {name.partition("/")[0] for name in names if name}
+
+
 def find_held(
     verdict: VPN,
     policies: Mapping[UUID, ovn.RouterPolicy],

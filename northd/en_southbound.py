@@ -5,38 +5,53 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from uuid import UUID
 
 from ..lib import sb, sealing
 from ..lib.delta import Desired
 from .en_container import Container, Containers
+from .en_health import Avoided, Health, Spot
 from .en_options import Options
 from .en_redirect import Redirect
 from .en_transit import Transit
-from .scheduler import Candidate, Plan
+from .filters import find_exclusion, find_loss
+from .placement import ACTIVE, STANDBY, Candidate, Plan
 
 
 def run(
     containers: Containers,
     transits: Mapping[str, Transit],
     plan: Plan,
+    health: Health,
     chassis: tuple[Candidate, ...],
     registered: Mapping[UUID, sb.Chassis],
     options: Options,
 ) -> tuple[Desired, ...]:
-    """Returns bindings of containers and ports, and the weights; all but the redirects."""
+    """Returns bindings, failures and weights: all rows but the redirects."""
     keys = {row.name: row.public_key or "" for row in registered.values()}
     rows: list[Desired] = []
+    scheduled: Counter[str] = Counter()
     for name, container in sorted(containers.by_name.items()):
-        where = plan.chassis.get(name)
         transit = transits.get(name)
-        if where is None or transit is None or options.seal_seed is None:
-            continue
-        rows.append(_make_port(name, where, transit, options))
-        rows.append(_make_container(container, where, keys.get(where, ""), options.seal_seed))
-    scheduled = Counter(plan.chassis.values())
+        for where, role in find_places(plan, name):
+            scheduled[where] += 1
+            if transit is None or options.seal_seed is None:
+                continue
+            rows.append(_make_port(name, where, transit, options))
+            row = _make_container(container, where, role, keys.get(where, ""), options.seal_seed)
+            rows.append(_with_health(row, health.unwell.get((name, where))))
+    rows.extend(_make_avoided(spot, each) for spot, each in health.avoided.items())
     rows.extend(_make_weight(each, scheduled[each.name]) for each in chassis)
     return tuple(rows)
+
+
+def find_places(plan: Plan, container: str) -> list[tuple[str, str]]:
+    """Returns the chassis of 'container' with their roles."""
+    active = plan.chassis.get(container)
+    if active is None:
+        return []
+    return [(active, ACTIVE), *((each, STANDBY) for each in plan.standby.get(container, ()))]
 
 
 def make_redirects(redirects: tuple[Redirect, ...]) -> tuple[Desired, ...]:
@@ -74,7 +89,7 @@ def _make_port(name: str, chassis: str, transit: Transit, options: Options) -> D
 
 
 def _make_container(
-    container: Container, chassis: str, public_key: str, seed: str
+    container: Container, chassis: str, role: str, public_key: str, seed: str
 ) -> Desired:
     secrets = {
         secret.name: _seal(secret.value, public_key, seed, secret.name)
@@ -84,11 +99,21 @@ def _make_container(
         "container": container.name,
         "chassis": chassis,
         "service_type": container.request.service_type,
-        "role": "active",
+        "role": role,
         "configuration": container.configuration,
         "secrets": secrets,
     }
     return Desired(sb.ContainerBinding.TABLE, (container.name, chassis), columns)
+
+
+def _with_health(row: Desired, unwell_since: int | None) -> Desired:
+    """Returns a Container_Binding with since when it is unwell; sync_sb gives it to new ones."""
+    return replace(row, columns={**row.columns, "unwell_since": unwell_since})
+
+
+def _make_avoided(spot: Spot, each: Avoided) -> Desired:
+    columns = {"container": spot[0], "chassis": spot[1], **asdict(each)}
+    return Desired(sb.AvoidedChassis.TABLE, spot, columns)
 
 
 def _make_weight(each: Candidate, scheduled: int) -> Desired:
@@ -99,8 +124,18 @@ def _make_weight(each: Candidate, scheduled: int) -> Desired:
         "drain": each.drain,
         "scheduled": scheduled,
         "alive": each.alive,
+        "overloaded": each.overloaded,
+        "problem": _find_problem(each, scheduled),
     }
     return Desired(sb.ChassisWeight.TABLE, each.name, columns)
+
+
+def _find_problem(each: Candidate, scheduled: int) -> str:
+    """Returns why 'each' takes no new container, whichever it is; "" if it does."""
+    if not each.has_key:
+        return "without a usable public key"
+    full = f"full (limit {each.limit})" if 0 <= each.limit <= scheduled else ""
+    return find_loss(each) or find_exclusion(each) or full
 
 
 # Sealing is a pure function but costs an X25519 operation.

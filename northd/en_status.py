@@ -18,27 +18,25 @@ from .en_container import Containers
 from .en_transit import Transit
 from .en_vpn import VPN, Service
 from .ovn import make_mark
-from .scheduler import Candidate, Plan
+from .placement import Plan
 
 
 def run_containers(
     containers: Containers,
     transits: Mapping[str, Transit],
     plan: Plan,
-    chassis: tuple[Candidate, ...],
     refused: Mapping[str, str],
     bindings: Mapping[UUID, sb.ContainerBinding],
     rows: Mapping[UUID, nb.ServiceContainer],
 ) -> tuple[Desired, ...]:
     """Returns the Service_Container rows: ours whole, the operator's status columns."""
-    dead = {each.name for each in chassis if not each.alive}
+    asked = {row.name: row for row in rows.values()}
     by_place = {(row.container, row.chassis): row for row in bindings.values()}
     desired = []
     for name, container in sorted(containers.by_name.items()):
         where = plan.chassis.get(name)
-        status = _container_status(
-            where, by_place.get((name, where or "")), plan.reasons.get(name), dead
-        )
+        binding = by_place.get((name, where or ""))
+        status = _container_status(where, binding, plan.reasons.get(name), name in plan.lost)
         if name not in transits:
             status = _error("no free /30 of 169.254.0.0/16 is left on the router")
         elif name in refused:
@@ -50,7 +48,7 @@ def run_containers(
             "configuration": {"router": str(container.router)},
             "external_ids": Keys(make_mark(name)),
         }
-        columns = {"name": name, **identity, **status}
+        columns = {"name": name, **identity, **status, **_end_migration(plan, name, asked)}
         desired.append(Desired(nb.ServiceContainer.TABLE, name, columns))
     for uuid, problem in containers.problems.items():
         columns = _error(problem)
@@ -113,11 +111,20 @@ def _error(message: str) -> dict[str, Any]:
     }
 
 
+def _end_migration(
+    plan: Plan, name: str, rows: Mapping[str, nb.ServiceContainer]
+) -> dict[str, Any]:
+    """Returns what is written of a request to migrate that is over."""
+    if name not in plan.migrations or name not in rows:
+        return {}
+    return {"migrated_cfg": rows[name].migrate_cfg, "migrate_status": plan.migrations[name]}
+
+
 def _container_status(
     where: str | None,
     binding: sb.ContainerBinding | None,
     reason: str | None,
-    dead: set[str],
+    lost: bool,
 ) -> dict[str, Any]:
     """Returns the status columns of a container that wants to run."""
     if where is None:
@@ -136,12 +143,11 @@ def _container_status(
         status["namespace_name"] = binding.namespace_name
         status["interface_name"] = binding.interface_name
         status["since"] = binding.since
-    if where in dead:
-        status["status_code"] = "error"
-        status["status_message"] = f"chassis {where} is dead and {reason or 'no other was found'}"
+    if lost:
+        status["status_code"], status["status_message"] = "error", reason
     elif reason is not None:
         said = f"{status['status_message']}; " if status["status_message"] else ""
-        status["status_message"] = f"{said}stays on {where}: {reason}"
+        status["status_message"] = f"{said}{reason}"
     return status
 
 

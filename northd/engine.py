@@ -62,6 +62,11 @@ class Engine:
         state.datum, state.valid = datum, True
         self._changed.add(name)
 
+    @property
+    def changed(self) -> bool:
+        """Whether a source was set since the last run."""
+        return bool(self._changed)
+
     def recompute(self) -> None:
         """Makes the next run compute every node from its inputs."""
         for node in self.nodes:

@@ -1,9 +1,9 @@
 """Every node and every input of svc-northd; no logic.
 
     nb.*, ovn.* ──> router ──> vpn ──> container ──> transit
-    nb.*, sb.*, alive ──> chassis ──┐      │            │
-    sb.Container_Binding ───────────┴──> binding ──> ready ──> redirect
-                                           │                     │
+    nb.*, ovn_sb.* ──> port_group ──> group ─┘           │
+    nb.*, sb.*, alive ──> chassis ──> health ──> binding ──> ready ──> redirect
+                                                  │                │
          southbound, redirect_rows  <──────┴─────────────────────┤
          ovn  <───────────────────────────────────────────────── ┤
          container_status, vpn_status  <─────────────────────────┘
@@ -20,6 +20,8 @@ from . import (
     en_binding,
     en_chassis,
     en_container,
+    en_group,
+    en_health,
     en_options,
     en_ovn,
     en_port_group,
@@ -53,6 +55,8 @@ SB_CLASSES: tuple[type[Row], ...] = (
     sb.ChassisWeight,
     sb.PortBinding,
     sb.ContainerBinding,
+    sb.AvoidedChassis,
+    sb.Placement,
     sb.RedirectFlow,
     sb.IPsecTunnel,
 )
@@ -105,26 +109,42 @@ NODES = (
         en_redirect.find_held,
     ),
     Node(
-        "container",
-        ("vpn", "nb.Service_Container", "nb.Container_Group", "nb.Chassis_Group"),
-        en_container.run,
-    ),
-    Node(
         "port_group",
         ("nb.Port_Group", "known_ports", "ovn_sb.Port_Binding", "ovn_sb.Chassis"),
         en_port_group.run,
     ),
+    Node(
+        "group",
+        ("nb.Container_Group", "nb.Chassis_Group", "nb.Port_Group", "port_group"),
+        en_group.run,
+    ),
+    Node("container", ("vpn", "nb.Service_Container", "group"), en_container.run),
     Node("transit", ("container", "router", "ovn.Logical_Router_Port"), en_transit.run),
     Node(
-        "binding",
-        ("container", "chassis", "sb.Container_Binding", "nb.Service_Container"),
-        en_binding.run,
+        "health",
+        (
+            "container",
+            "chassis",
+            "alive",
+            "sb.Container_Binding",
+            "sb.Port_Binding",
+            "sb.Avoided_Chassis",
+            "nb.Service_Container",
+            "options",
+            "clock",
+        ),
+        en_health.run,
     ),
-    Node("ready", ("binding", "sb.Container_Binding", "sb.Port_Binding"), en_binding.find_ready),
+    Node("binding", ("container", "chassis", "health", "options", "clock"), en_binding.run),
+    Node(
+        "ready",
+        ("binding", "sb.Container_Binding", "sb.Port_Binding", "ovn.Logical_Router_Policy"),
+        en_binding.find_ready,
+    ),
     Node("redirect", ("vpn", "router", "container", "transit", "ready", "held"), en_redirect.run),
     Node(
         "southbound",
-        ("container", "transit", "binding", "chassis", "sb.Chassis", "options"),
+        ("container", "transit", "binding", "health", "chassis", "sb.Chassis", "options"),
         en_southbound.run,
     ),
     Node("redirect_rows", ("redirect",), en_southbound.make_redirects),
@@ -135,7 +155,6 @@ NODES = (
             "container",
             "transit",
             "binding",
-            "chassis",
             "refused",
             "sb.Container_Binding",
             "nb.Service_Container",

@@ -9,6 +9,9 @@ moves nothing that is fine.
 Time in which this process itself did not run, or had no southbound, is not
 held against a chassis: such a stall counts as one pass, so that a process that
 is slow all the time finds the dead too.
+
+What else a chassis says of its fitness is handed on, without what changes with
+each heartbeat, so that a verdict changes only when it matters.
 """
 
 from __future__ import annotations
@@ -17,9 +20,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..lib import sb
+from ..lib.numbers import parse_number
+from .en_options import Options
 
 PASS_INTERVAL_MS = 500
 _STALL_MS = 3 * PASS_INTERVAL_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What svc-northd thinks of a chassis.
+
+    'ovn_problem' says why it cannot serve a port of OVN; 'overloaded' is for
+    the policy 'load', with hysteresis.
+    """
+
+    alive: bool
+    incarnation: str = ""
+    stopping: bool = False
+    ovn_problem: str = ""
+    overloaded: bool = False
 
 
 @dataclass(slots=True)
@@ -39,22 +59,32 @@ class Liveness:
     def update(
         self,
         now_ms: int,
-        dead_after_ms: int,
+        options: Options,
         heartbeats: Iterable[sb.ChassisPrivate],
         weights: Iterable[sb.ChassisWeight],
-    ) -> Mapping[str, bool]:
-        """Returns whether each chassis with a heartbeat is alive at 'now_ms' (monotonic)."""
+    ) -> Mapping[str, Verdict]:
+        """Returns the verdict on each chassis with a heartbeat at 'now_ms' (monotonic)."""
         self._forgive_stall(now_ms)
-        known_dead = {weight.chassis for weight in weights if not weight.alive}
+        known = {weight.chassis: weight for weight in weights}
         rows = {row.name: row for row in heartbeats}
         for name in self._pulses.keys() - rows.keys():
             del self._pulses[name]
         for name, row in rows.items():
-            self._beat(name, (row.incarnation, row.heartbeat), now_ms, name in known_dead)
+            known_dead = name in known and not known[name].alive
+            self._beat(name, (row.incarnation, row.heartbeat), now_ms, known_dead)
         for pulse in self._pulses.values():
-            if now_ms - pulse.seen_ms > dead_after_ms:
+            if now_ms - pulse.seen_ms > options.chassis_dead_after_ms:
                 pulse.alive = False
-        return {name: pulse.alive for name, pulse in sorted(self._pulses.items())}
+        return {
+            name: Verdict(
+                alive=self._pulses[name].alive,
+                incarnation=row.incarnation,
+                stopping=bool(row.stopping),
+                ovn_problem=row.ovn_problem or "",
+                overloaded=_is_overloaded(row, known.get(name), options),
+            )
+            for name, row in sorted(rows.items())
+        }
 
     def _beat(self, name: str, mark: tuple[str, int], now_ms: int, known_dead: bool) -> None:
         pulse = self._pulses.get(name)
@@ -69,3 +99,14 @@ class Liveness:
             return
         for pulse in self._pulses.values():
             pulse.seen_ms += now_ms - last - PASS_INTERVAL_MS
+
+
+def _is_overloaded(
+    row: sb.ChassisPrivate, weight: sb.ChassisWeight | None, options: Options
+) -> bool:
+    """Returns whether the load is too high; Chassis_Weight remembers, for the hysteresis."""
+    load = parse_number((row.load or {}).get("cpu", "0"), 0, 2**31 - 1) or 0
+    limit = options.load_threshold
+    if weight is not None and weight.overloaded:
+        limit -= options.load_hysteresis
+    return load >= limit

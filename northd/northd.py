@@ -14,7 +14,7 @@ each other.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import ovs.poller
 import ovs.vlog
@@ -25,8 +25,9 @@ from ..lib import sb as sb_rows
 from ..lib.delta import Change
 from ..lib.idl import Session
 from . import graph, hold, ovn, sync_nb, sync_ovn, sync_sb
+from .en_options import Options
 from .engine import Engine
-from .liveness import PASS_INTERVAL_MS, Liveness
+from .liveness import PASS_INTERVAL_MS, Liveness, Verdict
 from .ovn_writer import Writer
 
 vlog = ovs.vlog.Vlog("northd")
@@ -67,7 +68,7 @@ class Northd:
         self.engine = Engine(graph.NODES)
         self.liveness = Liveness()
         self.paused = False
-        self._alive: dict[str, bool] = {}
+        self._alive: dict[str, Verdict] = {}
         self._stale = True
         self._was_active = False
         self._leading = False
@@ -94,6 +95,9 @@ class Northd:
         for session in self.sessions.values():
             session.wait(poller)
         poller.timer_wait(PASS_INTERVAL_MS)
+        plan = self.engine.get("binding")
+        if plan is not None and plan.next_ms is not None and self.active:
+            poller.timer_wait(max(0, plan.next_ms - loop.now_ms()))
 
     def recover(self) -> None:
         """Forgets what was computed."""
@@ -139,7 +143,7 @@ class Northd:
 
     def _is_held(self) -> bool:
         """Whether the databases look as if content was lost; says so once."""
-        reason = self._hold.find_reason(loop.monotonic_ms(), self._dead_after_ms())
+        reason = self._hold.find_reason(loop.monotonic_ms(), self._options.chassis_dead_after_ms)
         if reason != self._held_for:
             self._held_for = reason
             if reason is not None:
@@ -172,7 +176,7 @@ class Northd:
             self.engine.set_source("refused", self.ovn_writer.refusals)
         alive = self.liveness.update(
             loop.monotonic_ms(),
-            self._dead_after_ms(),
+            self._options,
             self.sb.rows(sb_rows.ChassisPrivate).values(),
             self.sb.rows(sb_rows.ChassisWeight).values(),
         )
@@ -180,20 +184,31 @@ class Northd:
             self._log_liveness(alive)
             self._alive = dict(alive)
             self.engine.set_source("alive", dict(alive))
+        self._tick()
         due = self.ovn_writer.is_due(loop.monotonic_ms())
         self._stale = self._stale or due or self._hv_cfg_moved()
 
-    def _dead_after_ms(self) -> int:
-        options = self.engine.get("options")
-        return options.chassis_dead_after_ms if options else 2**31
+    def _tick(self) -> None:
+        """Moves the engine's clock when something else changed, or when its plan asks for it."""
+        now_ms, plan = loop.now_ms(), self.engine.get("binding")
+        due = plan is not None and plan.next_ms is not None and plan.next_ms <= now_ms
+        if due or self.engine.changed:
+            self.engine.set_source("clock", now_ms)
 
-    def _log_liveness(self, alive: dict[str, bool] | Any) -> None:
+    @property
+    def _options(self) -> Options:
+        """The operator's options; until they are known nobody is dead."""
+        return self.engine.get("options") or Options(chassis_dead_after_ms=2**31)
+
+    def _log_liveness(self, alive: Mapping[str, Verdict]) -> None:
         for name, now in alive.items():
-            before = self._alive.get(name)
-            if now and not before:
+            before = self._alive.get(name, Verdict(alive=False))
+            if now.alive and not before.alive:
                 vlog.info(f"chassis {name} is alive")
-            elif before and not now:
+            elif before.alive and not now.alive:
                 vlog.warn(f"chassis {name} is dead: its heartbeat stopped")
+            if now.ovn_problem and now.ovn_problem != before.ovn_problem:
+                vlog.warn(f"chassis {name} is unfit: {now.ovn_problem}")
 
     def _hv_cfg_moved(self) -> bool:
         rows = list(self.nb.rows(nb_rows.SVCGlobal).values())
@@ -226,6 +241,9 @@ class Northd:
         wanted = (*self.engine.get("southbound"), *self.engine.get("redirect_rows"))
         installed = sync_sb.find_installed(self.ovn)
         changes = sync_sb.plan_rows(wanted, self.sb, installed, now_ms)
+        changes += sync_sb.plan_history(
+            changes, self.sb, self.engine.get("container"), self.engine.get("binding"), now_ms
+        )
         reached, ovn_nb_cfg = sync_ovn.read_nb_cfg(self.ovn)
         changes += sync_sb.plan_global(
             self.sb, reached, self.engine.get("options"), now_ms, ovn_nb_cfg

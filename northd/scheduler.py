@@ -1,10 +1,16 @@
 """Where each container runs: a pure function of a snapshot.
 
 'schedule' gets what wants a place, what the chassis are like and where things
-are now; it returns a place for everything that can have one, and a sentence
-for everything that cannot or that had to move.  Nothing here looks at a clock
-or a database.  What is fine where it is stays there: weights, counts and
-policies decide about new places only.
+are, and returns where they are from here on.  Nothing here looks at a clock or
+a database.  What is fine where it is stays there: weights, counts and policies
+decide about new places only.
+
+A container leaves its chassis for one of two reasons (departures.py).  It is
+lost there: it serves from another one at once, from a standby if one is ready.
+Or it is not to be there: it is made ready on the other chassis first, as a
+standby; once that is ready the roles turn, and once the new place serves, the
+old one goes.  Every step of a move is a function of the bindings that are
+there, so that any svc-northd can go on with it.
 
 Filters say why a chassis is refused, so that an unplaced container can tell
 how many chassis refused it and for what reason.  Ties are settled by name: the
@@ -13,233 +19,300 @@ same snapshot gives the same plan.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 
-UNLIMITED = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A chassis as the scheduler sees it.
-
-    'weight' is its share (0 takes nothing), 'limit' the most containers it
-    takes (UNLIMITED for no limit).  'service_problems' says of a type that it
-    could run why it cannot.
-    """
-
-    name: str
-    service_types: frozenset[str] = frozenset()
-    service_problems: Mapping[str, str] = field(default_factory=dict)
-    weight: int = 1
-    limit: int = UNLIMITED
-    drain: bool = False
-    alive: bool = True
-    has_key: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A container that wants a place.
-
-    'chassis_group' holds the names of the chassis it may use, None for any;
-    'requested_chassis' pins it to one.  With a 'problem' it gets no new place.
-    """
-
-    name: str
-    service_type: str
-    group: str = ""
-    policy: str = "weighted"
-    problem: str | None = None
-    chassis_group: frozenset[str] | None = None
-    requested_chassis: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The chassis of each placed container, and sentences on those with a problem."""
-
-    chassis: Mapping[str, str]
-    reasons: Mapping[str, str]
-
-
-Filter = Callable[[Request, Candidate], str | None]
+from .departures import Departure, find_departures
+from .placement import Candidate, Place, Plan, Request, Settings
+from .policies import rank
+from .reasons import FIRST_PLACE
+from .room import find_shifts
+from .snapshot import Avoided, Places, Snapshot
+from .standbys import choose_standbys, is_settled, keep_standbys
 
 
 def schedule(
     requests: Iterable[Request],
     candidates: Iterable[Candidate],
-    bindings: Mapping[str, str],
+    places: Places,
+    avoided: Avoided | None = None,
+    settings: Settings | None = None,
 ) -> Plan:
-    """Returns the plan; 'bindings' are the present places, by container."""
-    chassis = {each.name: each for each in candidates}
-    ordered = sorted(requests, key=_rank_need)
-    placed = {
-        request.name: bindings[request.name]
-        for request in ordered
-        if _stays(request, chassis.get(bindings.get(request.name, "")))
-    }
-    load = _Load(ordered, placed)
-    reasons: dict[str, str] = {}
-    for request in ordered:
-        if request.name in placed:
-            continue
-        chosen = _choose(request, chassis, load)
-        if chosen is not None:
-            placed[request.name] = chosen
-            load.add(request, chosen)
-            continue
-        reasons[request.name] = explain(request, list(chassis.values()), load.total)
-        present = bindings.get(request.name)
-        if present in chassis:
-            # With no other place, to unbind it would end it for nothing: it may
-            # run there still, behind a lost heartbeat or beside a wrong pin.
-            placed[request.name] = present
-            load.add(request, present)
-    return Plan(placed, reasons)
+    """Returns the plan.
 
-
-def explain(
-    request: Request, candidates: Sequence[Candidate], scheduled: Mapping[str, int]
-) -> str:
-    """Returns the sentence that says why no chassis takes 'request'.
-
-    Reasons stand with the number of chassis that gave them, the most frequent
-    first.
+    'places' are the bindings that are there, by container; 'avoided' says for
+    a container and a chassis why it is not to be tried there.
     """
-    if request.problem is not None:
-        return request.problem
-    if not candidates:
-        return "no chassis is registered"
-    refusals = Counter(
-        _refuse(request, each) or _refuse_full(each, scheduled) or "" for each in candidates
-    )
-    parts = [
-        f"{count} {reason}"
-        for reason, count in sorted(refusals.items(), key=lambda item: (-item[1], item[0]))
-    ]
-    return f"no chassis can run it, {len(candidates)} refused: " + "; ".join(parts)
+    snapshot = Snapshot(requests, candidates, places, avoided or {})
+    return _Round(snapshot, settings or Settings()).run()
 
 
-class _Load:
-    """Containers for each chassis, in all and of each group, decisions of this plan included."""
+class _Round:
+    """One plan in the making."""
 
-    def __init__(self, requests: Sequence[Request], placed: Mapping[str, str]) -> None:
-        self.total: Counter[str] = Counter()
-        self.group: Counter[tuple[str, str]] = Counter()
-        for request in requests:
-            if request.name in placed:
-                self.add(request, placed[request.name])
+    def __init__(self, snapshot: Snapshot, settings: Settings) -> None:
+        self._snapshot = snapshot
+        self._load = snapshot.load
+        self._settings = settings
+        self._active: dict[str, str] = {}
+        self._targets: dict[str, str] = {}
+        # What this plan gives newly, which it can still give otherwise (room.py).
+        self._new: dict[str, str] = {}
+        self._newcomers: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self._stuck: set[str] = set()
+        self._moving: Counter[str] = Counter()
+        self._reasons: dict[str, str] = {}
+        self._causes: dict[str, str] = {}
+        self._departures: dict[str, Departure] = {}
+        self._migrating: dict[str, str] = {}
+        self._lost: set[str] = set()
 
-    def add(self, request: Request, chassis: str) -> None:
-        self.total[chassis] += 1
-        self.group[request.group, chassis] += 1
+    def run(self) -> Plan:
+        """Returns the plan."""
+        self._migrating = {
+            name: request.migrate_chassis
+            for name, request in self._snapshot.requests.items()
+            if request.migrate_chassis and self._refuse_migration(request) is None
+        }
+        self._departures = find_departures(
+            self._snapshot.requests.values(),
+            self._snapshot.chassis,
+            self._snapshot.places,
+            self._migrating,
+            self._settings.enforce_limit,
+        )
+        self._keep()
+        self._rescue()
+        self._move()
+        self._adopt_new()
+        standby = {name: self._find_standbys(name) for name in sorted(self._active)}
+        return Plan(
+            chassis=dict(sorted(self._active.items())),
+            standby={name: tuple(sorted(found)) for name, found in standby.items() if found},
+            reasons=self._reasons,
+            causes=self._causes,
+            migrations=self._find_migrations(),
+            lost=frozenset(self._lost),
+        )
 
+    # -- what stays, for the time being or for good ------------------------
 
-def _rank_need(request: Request) -> tuple[bool, bool, str]:
-    """Returns the order in which requests choose: those with the fewest places to go first.
+    def _keep(self) -> None:
+        for name, request in self._snapshot.requests.items():
+            place = self._snapshot.find_active(request)
+            departure = self._departures.get(name)
+            if place is None or (departure is not None and departure.lost):
+                continue
+            self._active[name] = place.chassis
+            self._load.add_share(request, self._snapshot.chassis[place.chassis])
+            if not place.serving:
+                # It has just come, so its move off those that it left is under way.
+                others = self._snapshot.find_standbys(request)
+                self._moving.update(each.chassis for each, _ in others)
 
-    Otherwise one that could go anywhere might take the last place on the only
-    chassis that another may use.
-    """
-    return request.requested_chassis is None, request.chassis_group is None, request.name
+    # -- what has to go elsewhere at once ----------------------------------
 
+    def _rescue(self) -> None:
+        for name, request in self._snapshot.requests.items():
+            if name in self._active:
+                continue
+            departure = self._departures.get(name)
+            cause = departure.reason if departure is not None else FIRST_PLACE
+            standby = self._find_rescuer(request)
+            if standby is not None and standby.ready:
+                self._turn(request, standby.chassis, cause)
+            elif self._choose(request, self._migrating.get(name)) or self._choose(request):
+                self._causes[name] = cause
+            elif standby is not None:
+                self._turn(request, standby.chassis, cause)
+            else:
+                self._leave_alone(request, departure)
 
-def _stays(request: Request, candidate: Candidate | None) -> bool:
-    """Returns whether a container that runs on 'candidate' is fine there.
+    def _find_rescuer(self, request: Request) -> Place | None:
+        """Returns the best standby that could serve: one that is ready, one that may be there.
 
-    What counts against a new place only, such as a program that was found
-    missing a minute ago, does not end what runs.
-    """
-    if candidate is None:
-        return False
-    return not any(check(request, candidate) for check in STAYING_FILTERS)
+        One that it just left is as good as any: a move that fails goes back.
+        """
+        return min(
+            (place for place, _ in self._snapshot.find_standbys(request)),
+            key=lambda place: (
+                not place.ready,
+                not self._may_serve(request, place),
+                place.chassis,
+            ),
+            default=None,
+        )
 
+    def _may_serve(self, request: Request, standby: Place) -> bool:
+        candidate = self._snapshot.chassis[standby.chassis]
+        return self._snapshot.refuse_standby(request, candidate) is None
 
-def _choose(request: Request, chassis: Mapping[str, Candidate], load: _Load) -> str | None:
-    eligible = [
-        each
-        for each in chassis.values()
-        if _refuse(request, each) is None and _refuse_full(each, load.total) is None
-    ]
-    if request.problem is not None or not eligible:
+    def _leave_alone(self, request: Request, departure: Departure | None) -> None:
+        """Says why 'request' gets no place.
+
+        Where it is lost it may run still, behind a lost heartbeat, and to
+        unbind it would end it for nothing.
+        """
+        sentence = self._snapshot.explain(request)
+        place = self._snapshot.find_active(request)
+        self._reasons[request.name] = sentence
+        if departure is not None and place is not None:
+            self._reasons[request.name] = f"{departure.reason}, and {sentence}"
+            if place.chassis in self._snapshot.chassis:
+                self._active[request.name] = place.chassis
+                self._lost.add(request.name)
+
+    # -- what is to go elsewhere once it is ready there --------------------
+
+    def _move(self) -> None:
+        """Begins planned moves, and goes on with those under way, which come first."""
+        planned = [
+            (self._find_target(self._snapshot.requests[name]) is None, name)
+            for name in self._active
+            if name in self._departures and not self._departures[name].lost
+        ]
+        for _, name in sorted(planned):
+            self._advance(self._snapshot.requests[name], self._departures[name])
+
+    def _advance(self, request: Request, departure: Departure) -> None:
+        name, origin = request.name, self._active[request.name]
+        target = self._find_target(request)
+        if target is None:
+            if departure.drained and self._moving[origin] >= self._settings.drain_moves:
+                self._reasons[name] = f"{departure.reason}; it waits for its turn to move"
+                return
+            if not self._choose(request, self._migrating.get(name)):
+                self._reasons[name] = f"{departure.reason}, but {self._snapshot.explain(request)}"
+                return
+        self._moving[origin] += 1
+        if target is not None and target.ready:
+            self._turn(request, target.chassis, departure.reason)
+        elif target is not None:
+            self._aim(request, target.chassis)
+
+    def _find_target(self, request: Request) -> Place | None:
+        """Returns the standby that a planned move goes to, one that is ready before others."""
+        wanted = self._migrating.get(request.name)
+        for place, _ in self._snapshot.find_standbys(request):
+            if wanted in (None, place.chassis) and self._may_serve(request, place):
+                return place
         return None
-    rank = _least if request.policy == "least" else _weighted
-    return min(eligible, key=lambda each: (rank(request, each, load), each.name)).name
 
+    # -- migration ---------------------------------------------------------
 
-def _least(_request: Request, candidate: Candidate, load: _Load) -> float:
-    """Fewest containers of any kind, relative to the weight."""
-    return (load.total[candidate.name] + 1) / candidate.weight
+    def _refuse_migration(self, request: Request) -> str | None:
+        candidate = self._snapshot.chassis.get(request.migrate_chassis or "")
+        if candidate is None:
+            return "not registered"
+        bound = {place.chassis for place in self._snapshot.places[request.name]}
+        if candidate.name in bound:
+            return self._snapshot.refuse_standby(request, candidate)
+        refusal = self._snapshot.refuse(request, candidate)
+        if refusal is None and self._new.get(request.name) != candidate.name:
+            return f"full (limit {candidate.limit})" if self._load.is_full(candidate) else None
+        return refusal
 
+    def _find_migrations(self) -> dict[str, str]:
+        """Returns how each request to migrate ended that is over."""
+        ended = {}
+        for name, request in self._snapshot.requests.items():
+            wanted = request.migrate_chassis
+            if wanted is None:
+                continue
+            if self._active.get(name) == wanted:
+                if is_settled(self._snapshot, request, wanted):
+                    ended[name] = f"migrated to {wanted}"
+            elif (refusal := self._refuse_migration(request)) is not None:
+                ended[name] = f"not migrated to {wanted}: it is {refusal}"
+        return ended
 
-def _weighted(request: Request, candidate: Candidate, load: _Load) -> float:
-    """The chassis that is furthest below its share of the group's containers."""
-    return (load.group[request.group, candidate.name] + 1) / candidate.weight
+    # -- giving ------------------------------------------------------------
 
+    def _turn(self, request: Request, chassis: str, cause: str) -> None:
+        """Makes a standby the one that serves."""
+        self._shift_share(request, self._active.get(request.name), chassis)
+        self._active[request.name] = chassis
+        self._causes[request.name] = cause
 
-def _refuse(request: Request, candidate: Candidate) -> str | None:
-    for check in FILTERS:
-        reason = check(request, candidate)
-        if reason is not None:
-            return reason
-    return None
+    def _aim(self, request: Request, chassis: str) -> None:
+        """Makes a standby the one that a planned move goes to."""
+        self._shift_share(request, self._active[request.name], chassis)
+        self._targets[request.name] = chassis
 
+    def _choose(self, request: Request, wanted: str | None = None) -> bool:
+        """Gives 'request' a new chassis by its policy; returns whether there is one.
 
-def _refuse_unrequested(request: Request, candidate: Candidate) -> str | None:
-    wanted = request.requested_chassis
-    if wanted in (None, candidate.name):
-        return None
-    return f"not the requested chassis {wanted}"
+        With 'wanted' no other one will do.
+        """
+        if request.problem is not None:
+            return False
+        open_to = [
+            each
+            for each in self._snapshot.find_options(request)
+            if wanted in (None, each.name) and not self._load.is_full(each)
+        ]
+        if open_to:
+            best = min(open_to, key=lambda each: rank(request, each, self._load))
+            self._give(request, best.name)
+        return bool(open_to) or (wanted is None and self._make_room(request))
 
+    def _make_room(self, request: Request) -> bool:
+        """Gives 'request' a chassis by giving others of this plan another one, if that can be."""
+        chassis = self._snapshot.chassis
+        shifts = find_shifts(
+            request.name,
+            self._find_options,
+            lambda name: not self._load.is_full(chassis[name]),
+            self._newcomers,
+            self._stuck,
+        )
+        for name, target in shifts or ():
+            self._give(self._snapshot.requests[name], target)
+        return shifts is not None
 
-def _refuse_group(request: Request, candidate: Candidate) -> str | None:
-    group = request.chassis_group
-    return None if group is None or candidate.name in group else "not in the chassis group"
+    def _find_options(self, name: str) -> list[str]:
+        if name in self._migrating:
+            return []
+        options = self._snapshot.find_options(self._snapshot.requests[name])
+        return [each.name for each in options]
 
+    def _give(self, request: Request, chassis: str) -> None:
+        before = self._new.get(request.name)
+        if before is not None:
+            del self._newcomers[before][request.name]
+            self._load.total[before] -= 1
+        self._shift_share(request, before or self._active.get(request.name), chassis)
+        self._new[request.name] = chassis
+        self._newcomers[chassis][request.name] = None
+        self._load.total[chassis] += 1
 
-def _refuse_type(request: Request, candidate: Candidate) -> str | None:
-    if request.service_type in candidate.service_types:
-        return None
-    problem = candidate.service_problems.get(request.service_type)
-    why = f" ({problem})" if problem else ""
-    return f"without service type {request.service_type}{why}"
+    def _shift_share(self, request: Request, before: str | None, after: str) -> None:
+        if before is not None:
+            self._load.add_share(request, self._snapshot.chassis[before], -1)
+        self._load.add_share(request, self._snapshot.chassis[after])
 
+    def _adopt_new(self) -> None:
+        """Makes the new places what they are for: to serve from at once, or to move to."""
+        for name, chassis in self._new.items():
+            if name in self._active:
+                self._targets[name] = chassis
+            else:
+                self._active[name] = chassis
+        for name, chassis in self._targets.items():
+            self._reasons[name] = f"{self._departures[name].reason}; it moves to {chassis}"
 
-def _refuse_keyless(_request: Request, candidate: Candidate) -> str | None:
-    return None if candidate.has_key else "without a usable public key"
-
-
-def _refuse_dead(_request: Request, candidate: Candidate) -> str | None:
-    return None if candidate.alive else "dead"
-
-
-def _refuse_weightless(_request: Request, candidate: Candidate) -> str | None:
-    return None if candidate.weight > 0 else "of weight 0"
-
-
-def _refuse_drained(_request: Request, candidate: Candidate) -> str | None:
-    return "drained" if candidate.drain else None
-
-
-FILTERS: tuple[Filter, ...] = (
-    _refuse_unrequested,
-    _refuse_group,
-    _refuse_type,
-    _refuse_keyless,
-    _refuse_dead,
-    _refuse_weightless,
-    _refuse_drained,
-)
-
-
-STAYING_FILTERS = tuple(
-    check for check in FILTERS if check not in (_refuse_type, _refuse_keyless)
-)
-
-
-def _refuse_full(candidate: Candidate, scheduled: Mapping[str, int]) -> str | None:
-    if candidate.limit == UNLIMITED or scheduled.get(candidate.name, 0) < candidate.limit:
-        return None
-    return f"full (limit {candidate.limit})"
+    def _find_standbys(self, name: str) -> set[str]:
+        request, active, target = (
+            self._snapshot.requests[name],
+            self._active[name],
+            self._targets.get(name),
+        )
+        kept = keep_standbys(self._snapshot, request, active, target, self._settings.enforce_limit)
+        missing = request.standby - len(kept)
+        if missing <= 0 or target is not None or not is_settled(self._snapshot, request, active):
+            return kept
+        chosen = choose_standbys(self._snapshot, request, active, missing)
+        if len(chosen) < missing:
+            why = self._snapshot.explain(request)
+            self._reasons.setdefault(name, f"it has too few standbys: {why}")
+        return kept | chosen

@@ -9,6 +9,7 @@ from ..lib import nb, sb, sealing
 from ..lib.delta import Actual, Change, Desired, plan
 from ..lib.idl import Session
 from ..lib.router import OWNER, OWNER_KEY
+from .liveness import Verdict
 
 
 def plan_rows(desired: Iterable[Desired], session: Session) -> list[Change]:
@@ -34,8 +35,8 @@ def plan_global(session: Session, southbound: Session, hv_cfg: int, now_ms: int)
     return plan([Desired(nb.SVCGlobal.TABLE, "", columns)], [Actual("", row) for row in rows])
 
 
-def find_hv_cfg(southbound: Session, alive: Mapping[str, bool]) -> int:
-    """Returns the nb_cfg that every chassis that is alive has reached.
+def find_hv_cfg(southbound: Session, verdicts: Mapping[str, Verdict]) -> int:
+    """Returns the nb_cfg that every chassis that is alive and fit has reached.
 
     With none alive it is the southbound's own, as ovn-northd has it.
     """
@@ -43,7 +44,7 @@ def find_hv_cfg(southbound: Session, alive: Mapping[str, bool]) -> int:
     reached = [
         row.nb_cfg
         for row in southbound.rows(sb.ChassisPrivate).values()
-        if alive.get(row.name, False)
+        if (verdict := verdicts.get(row.name)) and verdict.alive and not verdict.ovn_problem
     ]
     return min(compiled + reached, default=0)
 

@@ -10,8 +10,10 @@ from uuid import UUID
 from ..lib import sb
 from ..lib.delta import Actual, Change, Delete, Desired, Insert, Update, plan
 from ..lib.idl import Session
-from . import ovn
+from . import history, ovn
+from .en_container import Containers
 from .en_options import Options
+from .placement import Plan
 
 # What a chassis needs a new generation for.
 _GENERATION_COLUMNS = frozenset({"service_type", "role", "configuration", "secrets"})
@@ -31,8 +33,23 @@ def plan_rows(
     return finished + _drop_tunnels(wanted, session)
 
 
-def plan_global(session: Session, nb_cfg: int, options: Options, now_ms: int,
-                ovn_nb_cfg: int) -> list[Change]:
+def plan_history(
+    changes: Sequence[Change],
+    session: Session,
+    containers: Containers,
+    placements: Plan,
+    now_ms: int,
+) -> list[Change]:
+    """Returns what to add to the history of 'containers' along with 'changes', and to take off."""
+    rows = session.rows(sb.Placement).values()
+    bindings = session.rows(sb.ContainerBinding)
+    recorded = history.record(changes, bindings, rows, placements.causes, now_ms)
+    return recorded + history.forget(rows, containers.by_name)
+
+
+def plan_global(
+    session: Session, nb_cfg: int, options: Options, now_ms: int, ovn_nb_cfg: int
+) -> list[Change]:
     """Returns what to change on the root row, which is made if there is none."""
     columns: dict[str, Any] = {
         "nb_cfg": nb_cfg,
@@ -42,9 +59,7 @@ def plan_global(session: Session, nb_cfg: int, options: Options, now_ms: int,
     rows = list(session.rows(sb.SBGlobal).values())
     if not rows or rows[0].nb_cfg != nb_cfg:
         columns["nb_cfg_timestamp"] = now_ms
-    return plan(
-        [Desired(sb.SBGlobal.TABLE, "", columns)], [Actual("", row) for row in rows]
-    )
+    return plan([Desired(sb.SBGlobal.TABLE, "", columns)], [Actual("", row) for row in rows])
 
 
 def _find_actual(session: Session) -> Iterator[Actual]:
@@ -54,6 +69,8 @@ def _find_actual(session: Session) -> Iterator[Actual]:
         yield Actual((binding.container, binding.chassis), binding)
     for flow in session.rows(sb.RedirectFlow).values():
         yield Actual(flow.name, flow)
+    for avoided in session.rows(sb.AvoidedChassis).values():
+        yield Actual((avoided.container, avoided.chassis), avoided)
     for weight in session.rows(sb.ChassisWeight).values():
         yield Actual(weight.chassis, weight)
 
@@ -66,9 +83,7 @@ def _with_state(row: Desired, installed: Mapping[str, str]) -> Desired:
     return replace(row, columns={**row.columns, "state": "installed" if there else "pending"})
 
 
-def _finish(
-    change: Change, bindings: Mapping[UUID, sb.ContainerBinding], now_ms: int
-) -> Change:
+def _finish(change: Change, bindings: Mapping[UUID, sb.ContainerBinding], now_ms: int) -> Change:
     """Returns 'change' with the columns that follow from the change itself."""
     if not isinstance(change, Insert | Update):
         return change
@@ -76,6 +91,8 @@ def _finish(
     if change.table == sb.ContainerBinding.TABLE and _GENERATION_COLUMNS & columns.keys():
         before = bindings[change.uuid].generation if isinstance(change, Update) else 0
         columns["generation"] = before + 1
+        if isinstance(change, Insert):
+            columns["unwell_since"] = now_ms
     if change.table == sb.ChassisWeight.TABLE and "alive" in columns:
         columns["since"] = now_ms
     return replace(change, columns=columns)

@@ -206,13 +206,13 @@ def test_only_one_northd_writes(cloud: Cloud) -> None:
     cloud.northd = second
 
 
-def test_group_that_is_not_served_says_so(cloud: Cloud) -> None:
-    group = cloud.nb.insert("Container_Group", name="odd", policy="load")
+def test_group_whose_standbys_cannot_be_read_says_so(cloud: Cloud) -> None:
+    group = cloud.nb.insert("Container_Group", name="odd", options=["map", [["standby", "-1"]]])
     cloud.add_router("other", gateway="2.0.0.2/24", inside="192.168.9.1/24")
     cloud.add_vpn("mars", "other", external_ips="2.0.0.100", group=["uuid", group])
     cloud.settle()
     row = cloud.find(cloud.nb, "Service_Container", status_code="error")
-    assert row["status_message"] == "policy load of group odd is not served yet"
+    assert row["status_message"] == "options:standby of group odd is '-1', not 0 to 8"
 
 
 def test_address_of_another_router_is_refused(cloud: Cloud) -> None:

@@ -1,0 +1,41 @@
+"""Sentences on containers that have no place, or not the one that they should have."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
+
+from .placement import Avoidance
+
+FIRST_PLACE = "its first place"
+
+
+def explain(refusals: Iterable[str], retries: Mapping[str, int]) -> str:
+    """Returns the sentence that says why no chassis takes a container.
+
+    'refusals' has one reason for each chassis; they stand with their number,
+    the most frequent first.  'retries' say when (ms since the epoch) a chassis
+    on which it failed is tried again; the first to come is told.
+    """
+    counts = Counter(refusals)
+    if not counts:
+        return "no chassis is registered"
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    parts = "; ".join(f"{count} {reason}" for reason, count in ordered)
+    sentence = f"no chassis can run it, {counts.total()} refused: {parts}"
+    if retries:
+        chassis, retry_at = min(retries.items(), key=lambda item: (item[1], item[0]))
+        sentence += f"; {chassis} is tried again at {format_time(retry_at)}"
+    return sentence
+
+
+def describe_avoided(avoidance: Avoidance) -> str:
+    """Returns the reason that a chassis gives on which the container failed."""
+    return f"avoided since it failed there ({avoidance.reason})"
+
+
+def format_time(wall_ms: int) -> str:
+    """Returns 'wall_ms' (since the epoch) as a time of day in UTC."""
+    moment = datetime.fromtimestamp(wall_ms / 1000, tz=timezone.utc)
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
