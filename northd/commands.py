@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 import ovs.unixctl
@@ -10,6 +11,7 @@ import ovs.unixctl
 from ..lib.idl import Session
 from .engine import format_graph
 from .northd import Northd
+from .ovn_sb import PortReplica
 
 
 def register_commands(northd: Northd) -> None:
@@ -17,7 +19,7 @@ def register_commands(northd: Northd) -> None:
 
     def status(connection: Any, _argv: Sequence[str], _aux: Any) -> None:
         state = "paused" if northd.paused else "active" if northd.active else "standby"
-        connection.reply(f"Status: {state}\n")
+        connection.reply(f"Status: {state}\n{_format_active(northd)}")
 
     def set_paused(connection: Any, _argv: Sequence[str], paused: bool) -> None:
         northd.set_paused(paused)
@@ -41,7 +43,9 @@ def register_commands(northd: Northd) -> None:
     def show_graph(connection: Any, _argv: Sequence[str], _aux: Any) -> None:
         connection.reply(format_graph(northd.engine.nodes) + "\n")
 
-    def connection_status(connection: Any, _argv: Sequence[str], session: Session) -> None:
+    def connection_status(
+        connection: Any, _argv: Sequence[str], session: Session | PortReplica
+    ) -> None:
         connection.reply("connected\n" if session.connected else "not connected\n")
 
     register = ovs.unixctl.command_register
@@ -52,5 +56,14 @@ def register_commands(northd: Northd) -> None:
     register("inc-engine/recompute", "", 0, 0, recompute, None)
     register("inc-engine/show-stats", "", 0, 0, show_stats, None)
     register("inc-engine/show-graph", "", 0, 0, show_graph, None)
-    for name, session in northd.sessions.items():
+    for name, session in {**northd.sessions, "ovnsb": northd.ports}.items():
         register(f"{name}-connection-status", "", 0, 0, connection_status, session)
+
+
+def _format_active(northd: Northd) -> str:
+    """Returns a line on the svc-northd that was last seen active, "" if none was."""
+    row = northd.candidate.find_active()
+    if row is None:
+        return ""
+    since = datetime.fromtimestamp(row.since / 1000, timezone.utc).isoformat(timespec="seconds")
+    return f"Active: {row.hostname}, pid {row.pid}, incarnation {row.incarnation}, since {since}\n"

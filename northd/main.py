@@ -21,13 +21,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         ("--svcnb-db", "SVC_NB_DB", dirs.NB_REMOTE),
         ("--svcsb-db", "SVC_SB_DB", dirs.SB_REMOTE),
         ("--ovnnb-db", "OVN_NB_DB", dirs.OVN_NB_REMOTE),
+        ("--ovnsb-db", "OVN_SB_DB", dirs.OVN_SB_REMOTE),
     ):
         remote = os.environ.get(variable, default)
         parser.add_argument(option, default=remote, metavar="REMOTE", help=f"default: {remote}")
     options = loop.parse_options(parser, sys.argv[1:] if argv is None else argv)
 
     def make() -> Northd:
-        northd = Northd(options.svcnb_db, options.svcsb_db, options.ovnnb_db)
+        northd = Northd(options.svcnb_db, options.svcsb_db, options.ovnnb_db, options.ovnsb_db)
         register_commands(northd)
         return northd
 

@@ -1,44 +1,53 @@
-"""The program svc-northd: the loop, the locks, nothing else.
+"""The program svc-northd: the loop, nothing else.
 
 The loop (ovn-northd.c is the model): run the three sessions; with the locks
-held and all three in sync, hand changed tables to the engine, run it, and
-start one transaction for each database whose rows are not as they should be.
-A failed commit, a lost lock or a reconnection makes everything be computed
-again.
+held (active.py) and all three in sync, hand changed tables to the engine, run
+it, and start one transaction for each database whose rows are not as they
+should be.  A failed commit, a lost lock or a reconnection makes everything be
+computed again.
 
-One svc-northd is active: the one that holds the lock of that name on all three
-databases, so that each of its transactions asserts it.  It asks for those of
-the two northbounds once it has that of the southbound, so two never wait for
-each other.
+One that stands by watches the heartbeats of the chassis as the active one
+does, so that it knows who is dead when it takes over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import ovs.poller
 import ovs.vlog
 
-from ..lib import loop, schema
+from ..lib import dirs, loop, schema
 from ..lib import nb as nb_rows
 from ..lib import sb as sb_rows
 from ..lib.delta import Change
 from ..lib.idl import Session
-from . import graph, hold, ovn, sync_nb, sync_ovn, sync_sb
-from .en_options import Options
+from . import en_options, en_port_group, graph, hold, ovn, sync_nb, sync_ovn, sync_sb
+from .active import LOCK, Candidate
 from .engine import Engine
 from .liveness import PASS_INTERVAL_MS, Liveness, Verdict
+from .ovn_sb import PortReplica
 from .ovn_writer import Writer
 
 vlog = ovs.vlog.Vlog("northd")
 
-LOCK = "svc_northd"
+# The engine is told of no other source.
+_READ = frozenset(name for node in graph.NODES for name in node.inputs)
+# What changes in these tables is no reason to compare rows.
+_SILENT = frozenset({sb_rows.ChassisPrivate.TABLE, sb_rows.Northd.TABLE})
 
 
 class Northd:
     """The program: three sessions, the engine, the chassis' liveness."""
 
-    def __init__(self, nb_remote: str, sb_remote: str, ovn_remote: str) -> None:
+    def __init__(
+        self,
+        nb_remote: str,
+        sb_remote: str,
+        ovn_remote: str,
+        ovn_sb_remote: str = dirs.OVN_SB_REMOTE,
+    ) -> None:
         # A lock is known to one server only, so in a cluster it is the leader's that counts.
         self.nb = Session(
             nb_remote,
@@ -50,7 +59,7 @@ class Northd:
         self.sb = Session(
             sb_remote,
             schema.SOUTHBOUND,
-            graph.SB_CLASSES,
+            (*graph.SB_CLASSES, sb_rows.Northd),
             schema=schema.load(schema.SOUTHBOUND),
             lock=LOCK,
             leader_only=True,
@@ -65,39 +74,43 @@ class Northd:
         self.ovn_writer = Writer(self.ovn)
         self._hold = hold.Hold(self.nb, self.sb, self.ovn)
         self.sessions = {"nb": self.nb, "sb": self.sb, "ovn": self.ovn}
+        self.ports = PortReplica(ovn_sb_remote)
+        self.candidate = Candidate(self.sb, (self.nb, self.ovn))
         self.engine = Engine(graph.NODES)
         self.liveness = Liveness()
         self.paused = False
         self._alive: dict[str, Verdict] = {}
         self._stale = True
         self._was_active = False
-        self._leading = False
+        self._told_options: dict[str, str] | None = None
+        self._options = en_options.Options()
         self._held_for: str | None = None
 
     # -- the loop ----------------------------------------------------------
 
     def run(self) -> None:
         """One pass."""
+        started_ms = loop.monotonic_ms()
         for session in self.sessions.values():
             session.run()
-        self._ask_for_locks()
+        self._follow_ports()
+        self.candidate.run()
         self._note_activity(self.active)
-        if not self.active or self._is_held():
-            return
-        self._feed()
-        if self.engine.run():
-            self._stale = True
-        if self._stale:
-            self._sync()
+        self._judge()
+        if self.active:
+            self._compile()
+            self.candidate.note_pass(loop.monotonic_ms() - started_ms)
 
     def wait(self, poller: ovs.poller.Poller) -> None:
-        """Arms 'poller': the sessions, and the next look at the heartbeats."""
+        """Arms 'poller': the sessions, the next look at heartbeats, the plan's next moment."""
         for session in self.sessions.values():
             session.wait(poller)
+        self.ports.wait(poller)
+        self.candidate.wait(poller)
         poller.timer_wait(PASS_INTERVAL_MS)
-        plan = self.engine.get("binding")
-        if plan is not None and plan.next_ms is not None and self.active:
-            poller.timer_wait(max(0, plan.next_ms - loop.now_ms()))
+        next_ms = self._find_next_ms()
+        if next_ms is not None and self.active:
+            poller.timer_wait(max(0, next_ms - loop.now_ms()))
 
     def recover(self) -> None:
         """Forgets what was computed."""
@@ -106,6 +119,7 @@ class Northd:
 
     def close(self) -> None:
         """Drops the connections, and the lock with them."""
+        self.ports.close()
         for session in self.sessions.values():
             session.close()
 
@@ -116,10 +130,11 @@ class Northd:
         Without a connection it no longer knows that it holds the lock, nor
         whether the heartbeats go on.
         """
-        return not self.paused and all(
+        ready = all(
             session.connected and session.synced and session.has_lock
             for session in self.sessions.values()
         )
+        return ready and self.candidate.leading and not self.paused
 
     def set_paused(self, paused: bool) -> None:
         """Stands by, or takes part again."""
@@ -133,13 +148,21 @@ class Northd:
 
     # -- helpers -----------------------------------------------------------
 
-    def _ask_for_locks(self) -> None:
-        """Asks for the locks of the northbounds while it has that of the southbound."""
-        leading = self.sb.connected and self.sb.has_lock and not self.paused
-        if leading != self._leading:
-            self._leading = leading
-            for session in (self.nb, self.ovn):
-                session.set_lock(LOCK if leading else None)
+    def _compile(self) -> None:
+        """Computes what should be, and starts what transactions are needed for it."""
+        if self._is_held():
+            return
+        self._feed()
+        if self.engine.run():
+            self._stale = True
+        if self._stale:
+            self._sync()
+
+    def _follow_ports(self) -> None:
+        """Follows the ports of the Port_Groups in use in OVN_Southbound."""
+        if self.nb.synced:
+            groups = self.nb.rows(nb_rows.ContainerGroup)
+            self.ports.run(en_port_group.find_ports(groups, self.nb.rows(nb_rows.PortGroup)))
 
     def _is_held(self) -> bool:
         """Whether the databases look as if content was lost; says so once."""
@@ -158,22 +181,20 @@ class Northd:
             return
         self._was_active = active
         if active:
-            vlog.info("active: lock held and all databases in sync")
+            vlog.info("active: locks held and all databases in sync")
             self.recover()
         else:
             vlog.info("standby: no lock, or a database is not in sync")
 
-    def _feed(self) -> None:
-        """Hands what changed to the engine."""
-        for prefix, session in self.sessions.items():
-            tables = session.take_changes()
-            for table in tables:
-                self.engine.set_source(f"{prefix}.{table}", session.tables[table])
-            if tables - {sb_rows.ChassisPrivate.TABLE}:
-                self._stale = True
-        self.ovn_writer.take_outcome(loop.monotonic_ms())
-        if self.ovn_writer.refusals != self.engine.get("refused"):
-            self.engine.set_source("refused", self.ovn_writer.refusals)
+    def _judge(self) -> None:
+        """Judges the chassis by their heartbeats, also while it stands by.
+
+        Without a southbound it cannot know that a heartbeat stopped, and without
+        a northbound not how long one may take.
+        """
+        if not (self.sb.connected and self.sb.synced and self.nb.synced):
+            return
+        self._read_options()
         alive = self.liveness.update(
             loop.monotonic_ms(),
             self._options,
@@ -184,21 +205,44 @@ class Northd:
             self._log_liveness(alive)
             self._alive = dict(alive)
             self.engine.set_source("alive", dict(alive))
-        self._tick()
+
+    def _read_options(self) -> None:
+        """Reads the operator's options, since the engine does only while it runs."""
+        rows = self.nb.rows(nb_rows.SVCGlobal)
+        told = next((row.options for row in rows.values()), {})
+        if told != self._told_options:
+            self._told_options = told
+            self._options = en_options.run(rows)
+
+    def _feed(self) -> None:
+        """Hands what changed to the engine."""
+        sources: dict[str, Any] = dict(self.ports.take_changes())
+        for prefix, session in self.sessions.items():
+            tables = session.take_changes()
+            sources.update({f"{prefix}.{table}": session.tables[table] for table in tables})
+            self._stale = self._stale or bool(tables - _SILENT)
+        self.ovn_writer.take_outcome(loop.monotonic_ms())
+        if self.ovn_writer.refusals != self.engine.get("refused"):
+            sources["refused"] = self.ovn_writer.refusals
+        for name in sources.keys() & _READ:
+            self.engine.set_source(name, sources[name])
+        self._set_clock(loop.now_ms())
         due = self.ovn_writer.is_due(loop.monotonic_ms())
         self._stale = self._stale or due or self._hv_cfg_moved()
 
-    def _tick(self) -> None:
+    def _set_clock(self, now_ms: int) -> None:
         """Moves the engine's clock when something else changed, or when its plan asks for it."""
-        now_ms, plan = loop.now_ms(), self.engine.get("binding")
-        due = plan is not None and plan.next_ms is not None and plan.next_ms <= now_ms
-        if due or self.engine.changed:
+        next_ms = self._find_next_ms()
+        due = next_ms is not None and next_ms <= now_ms
+        if due or self.engine.changed or self.engine.get("clock") is None:
             self.engine.set_source("clock", now_ms)
 
-    @property
-    def _options(self) -> Options:
-        """The operator's options; until they are known nobody is dead."""
-        return self.engine.get("options") or Options(chassis_dead_after_ms=2**31)
+    def _find_next_ms(self) -> int | None:
+        """Returns when the plan may change though no row does, in ms of the wall clock."""
+        plan, clock_ms = self.engine.get("binding"), self.engine.get("clock") or 0
+        if plan is None or plan.next_ms is None or plan.next_ms <= clock_ms:
+            return None
+        return int(plan.next_ms)
 
     def _log_liveness(self, alive: Mapping[str, Verdict]) -> None:
         for name, now in alive.items():

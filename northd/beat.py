@@ -1,0 +1,128 @@
+"""When an active svc-northd counts as hanging, by the clock of the one that would relieve it.
+
+The active svc-northd beats: it writes a number that grows in table Northd, and
+with it how long the next beat may take, its patience.  Those that stand by
+watch the number.  That the lock of a process that ended is free at once is the
+server's doing; the beat is for one that is stopped, hangs, or is cut off from
+the server without a word.
+
+No process may be relieved for being busy, and no two may relieve each other in
+turns: the patience is a multiple of what passes took of late, it starts long
+enough for a first pass, and one that relieves another asks for twice the
+patience of its predecessor until its own first pass is over.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum, auto
+
+BEAT_INTERVAL_MS = 500
+LEAST_PATIENCE_MS = 2000
+FIRST_PATIENCE_MS = 8000
+LONGEST_PATIENCE_MS = 60_000
+# A part of the patience that differs, so that two that wait do not steal at once.
+MOST_LOT_MS = 250
+_RECENT_MS = 60_000
+_STALL_MS = 3 * BEAT_INTERVAL_MS
+
+
+class Pace:
+    """How much patience the active svc-northd asks for; all times are monotonic."""
+
+    def __init__(self) -> None:
+        self._first_ms = 0
+        self._spans: deque[tuple[int, int]] = deque()
+
+    def begin(self, inherited_ms: int) -> None:
+        """Begins a term as the active one after one with the patience 'inherited_ms', or 0."""
+        self._first_ms = max(FIRST_PATIENCE_MS, 2 * inherited_ms)
+        self._spans.clear()
+
+    def note(self, now_ms: int, span_ms: int) -> None:
+        """Notes that no beat could be written for 'span_ms' until 'now_ms'."""
+        while self._spans and self._spans[-1][1] <= span_ms:
+            self._spans.pop()
+        self._spans.append((now_ms, span_ms))
+
+    def end_first_pass(self) -> bool:
+        """Notes that a pass was done; returns whether it was the first of the term."""
+        first, self._first_ms = self._first_ms, 0
+        return first != 0
+
+    def find_patience(self, now_ms: int) -> int:
+        """Returns for how long in ms a beat may be late."""
+        while self._spans and now_ms - self._spans[0][0] > _RECENT_MS:
+            self._spans.popleft()
+        longest_ms = self._spans[0][1] if self._spans else 0
+        wanted_ms = max(LEAST_PATIENCE_MS, self._first_ms, 2 * longest_ms + BEAT_INTERVAL_MS)
+        return min(wanted_ms, LONGEST_PATIENCE_MS)
+
+
+class Step(Enum):
+    """What one that stands by does next."""
+
+    WAIT = auto()
+    PROBE = auto()
+    STEAL = auto()
+
+
+class Watch:
+    """Waits for the beat of another svc-northd; 'lot_ms' is added to each patience.
+
+    Before it comes to a theft the server is probed: what it had yet to tell is
+    then known, and one that was busy itself for long gets the time to pass on
+    the beats that wait for it.  Time in which this process did not run counts
+    as one interval.
+    """
+
+    def __init__(self, lot_ms: int) -> None:
+        self._lot_ms = lot_ms
+        self._mark: object = None
+        self._seen_ms: int | None = None
+        self._looked_ms = 0
+        self._patience_ms = LEAST_PATIENCE_MS
+        self._probed_ms: int | None = None
+        self._forgave_server = False
+
+    def begin(self) -> None:
+        """Gives whoever has the lock the full time from the next look on."""
+        self._seen_ms = None
+
+    def look(self, now_ms: int, mark: object, patience_ms: int, answered: bool) -> Step:
+        """Returns what to do at 'now_ms' (monotonic).
+
+        'mark' changes with each beat; 'patience_ms' is what the active one asks
+        for; 'answered' is whether the server answered the last probe.
+        """
+        self._forgive_stall(now_ms)
+        self._patience_ms = min(max(LEAST_PATIENCE_MS, patience_ms), LONGEST_PATIENCE_MS)
+        if self._seen_ms is None or mark != self._mark:
+            self._mark, self._seen_ms = mark, now_ms
+            self._probed_ms, self._forgave_server = None, False
+        if now_ms - self._seen_ms < self._patience_ms + self._lot_ms:
+            return Step.WAIT
+        if self._probed_ms is None:
+            self._probed_ms = now_ms
+            return Step.PROBE
+        return self._decide(now_ms, self._probed_ms) if answered else Step.WAIT
+
+    def find_deadline_ms(self) -> int | None:
+        """Returns when the next look is due, None if it is once something arrived."""
+        if self._seen_ms is None or self._probed_ms is not None:
+            return None
+        return self._seen_ms + self._patience_ms + self._lot_ms
+
+    def _decide(self, now_ms: int, probed_ms: int) -> Step:
+        if now_ms - probed_ms > BEAT_INTERVAL_MS and not self._forgave_server:
+            self._forgave_server = True
+            self._probed_ms = None
+            self._seen_ms = now_ms - self._patience_ms - self._lot_ms + 2 * BEAT_INTERVAL_MS
+            return Step.WAIT
+        self.begin()
+        return Step.STEAL
+
+    def _forgive_stall(self, now_ms: int) -> None:
+        gap_ms, self._looked_ms = now_ms - self._looked_ms, now_ms
+        if self._seen_ms is not None and gap_ms > _STALL_MS:
+            self._seen_ms += gap_ms - BEAT_INTERVAL_MS
