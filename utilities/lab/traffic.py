@@ -227,12 +227,12 @@ class Capture:
         return len(process.run(argv, timeout_s=60).splitlines())
 
 
-def format_clear(ours: str, theirs: str) -> str:
+def format_clear(ours: str, theirs: str, router: str = tenant.ROUTER_ADDRESS) -> str:
     """Returns the expression for packets between two subnets that are not inside ESP.
 
     Ours may have been translated to the router's address on the way.
     """
-    return f"ip and net {theirs} and (net {ours} or host {tenant.ROUTER_ADDRESS})"
+    return f"ip and net {theirs} and (net {ours} or host {router})"
 
 
 def format_encrypted(ours: str, theirs: str) -> str:
