@@ -7,6 +7,7 @@ monitors.  'incarnation' tells a restart from a pause.
 from __future__ import annotations
 
 import os
+import random
 import socket
 import uuid
 from collections.abc import Mapping
@@ -27,6 +28,8 @@ PROBE_INTERVAL_MS = 60_000
 PROBE_AGAIN_MS = 5_000
 DEFAULT_HEARTBEAT_MS = 1000
 _LEAST_HEARTBEAT_MS = 100
+# Chassis that were started together must not beat together.
+_JITTER = 0.1
 
 
 def load_private_key() -> bytes:
@@ -73,7 +76,11 @@ def _make_private_key(path: str) -> bytes:
 
 @dataclass(slots=True)
 class Registration:
-    """What this process tells about its chassis."""
+    """What this process tells about its chassis.
+
+    'load' is to be set when run() said that it beat, so that it goes along
+    with the heartbeat and with nothing else.
+    """
 
     types: Mapping[str, ServiceType]
     public_key: str
@@ -81,8 +88,15 @@ class Registration:
     heartbeat: int = 0
     heartbeat_timestamp: int = 0
     probes: dict[str, Probe] = field(default_factory=dict)
+    stopping: bool = False
+    ovn_problem: str = ""
+    load: Mapping[str, str] = field(default_factory=dict)
     _probe_at_ms: int = 0
     _beat_at_ms: int = 0
+    _random: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.incarnation)
 
     def run(self, now_ms: int, wall_ms: int, interval_ms: int) -> bool:
         """Probes and beats when it is time to; returns whether it beat."""
@@ -92,7 +106,8 @@ class Registration:
             self._probe_at_ms = now_ms + (PROBE_INTERVAL_MS if well else PROBE_AGAIN_MS)
         if now_ms < self._beat_at_ms:
             return False
-        self._beat_at_ms = now_ms + interval_ms
+        share = self._random.uniform(1 - _JITTER, 1 + _JITTER)
+        self._beat_at_ms = now_ms + round(interval_ms * share)
         self.heartbeat += 1
         self.heartbeat_timestamp = wall_ms
         return True
@@ -122,7 +137,7 @@ class Registration:
             "service_problems": problems,
             "bridge_mappings": identity.bridge_mappings,
             "public_key": self.public_key,
-            "other_config": facts,
+            "other_config": {**dict(identity.labels), **facts},
         }
         private = {
             "name": name,
@@ -131,6 +146,9 @@ class Registration:
             "heartbeat_timestamp": self.heartbeat_timestamp,
             "nb_cfg": nb_cfg[0],
             "nb_cfg_timestamp": nb_cfg[1],
+            "stopping": self.stopping,
+            "ovn_problem": self.ovn_problem,
+            "load": dict(self.load),
         }
         return [
             Desired(sb.Chassis.TABLE, name, public),

@@ -23,6 +23,7 @@ def register(program: Controller) -> None:
     offer("reconcile", reconcile)
     offer("connection-status", connection_status)
     offer("container/list", list_containers)
+    offer("cleanup-status", cleanup_status)
 
 
 def reconcile(program: Controller) -> str:
@@ -36,6 +37,12 @@ def connection_status(program: Controller) -> str:
     if program.sb is not None and program.sb.synced and program.sb.connected:
         return "connected"
     return "not connected"
+
+
+def cleanup_status(program: Controller) -> str:
+    """Returns what 'exit --cleanup' waits for."""
+    obstacle = program.find_obstacle()
+    return "not asked for" if obstacle is None else obstacle or "leaves"
 
 
 def list_containers(program: Controller) -> str:

@@ -6,7 +6,7 @@ status.  See main.py for the flow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 import ovs.poller
@@ -18,7 +18,8 @@ from ..lib.errors import HostError
 from ..lib.idl import Session
 from ..lib.loop import monotonic_ms, now_ms
 from ..lib.rows import Row
-from . import chassis, desired, status
+from . import chassis, desired, leaving, status
+from .claim import Claim
 from .desired import Container, Wanted
 from .host import Host
 from .identity import Identity, find_identity
@@ -33,17 +34,25 @@ from .services.driver import ServiceDriver
 vlog = ovs.vlog.Vlog("controller")
 
 CHECK_INTERVAL_MS = 30_000
-# One that ends has released the lock by then.
-_CLAIM_PATIENCE_MS = 1000
+# As ovn-controller's ovn-remote-probe-interval: a connection that is dead is found out within
+# 10 s, and after that the southbound is tried every 2 s at least.
+PROBE_INTERVAL_MS = 5000
+MAX_BACKOFF_MS = 2000
 
 
 class Events(Protocol):
-    """Tells of what went on the host (linux/events.py)."""
+    """Tells of what went on the host, and how it is (linux/events.py)."""
 
-    def take_lost(self, containers: Iterable[str]) -> set[str]:
+    def take_lost(self, containers: Collection[str]) -> set[str]:
         """Returns those of 'containers' of which something is gone."""
 
-    def wait(self, poller: ovs.poller.Poller) -> None:
+    def find_ovn_problem(self, now_ms: int, look: bool, known: bool) -> str:
+        """Returns Chassis_Private:ovn_problem; see linux/ovn.py."""
+
+    def find_load(self, now_ms: int) -> Mapping[str, str]:
+        """Returns Chassis_Private:load."""
+
+    def wait(self, poller: ovs.poller.Poller, now_ms: int) -> None:
         """Arms 'poller'."""
 
     def close(self) -> None:
@@ -76,9 +85,10 @@ class Controller:
         self._events = events
         public_key = sealing.format_public_key(private_key)
         self._registration = chassis.Registration(types, public_key)
+        self._claim = Claim(self._registration.incarnation)
         self._nb_cfg: tuple[int, int] | None = None
-        self._contended_ms: int | None = None
-        self._warned = False
+        self._obstacle: str | None = None
+        self._left = False
         self._compiled = False
         self._waiting_for = ""
         self._stale = True
@@ -87,6 +97,7 @@ class Controller:
         self._ovs_commits = status.Gate()
         self._sb_commits = status.Gate()
         self._beats = status.Gate()
+        self._departures = status.Gate()
 
     # -- loop.Program ------------------------------------------------------
 
@@ -97,7 +108,9 @@ class Controller:
             self._follow_identity()
         if self.sb is not None:
             self.sb.run()
-        self._watch_lock(clock_ms)
+        if self.sb is not None and self.identity is not None:
+            self._claim.run(self.sb, self.identity.chassis, clock_ms)
+        self._obstacle = self.find_obstacle()
         if self.ready:
             self._beat(clock_ms)
         if self.ovs.synced:
@@ -112,11 +125,10 @@ class Controller:
         if self.sb is not None:
             self.sb.wait(poller)
         self.services.wait(poller, clock_ms)
-        if self._contended_ms is not None:
-            poller.timer_wait(max(0, self._contended_ms + _CLAIM_PATIENCE_MS - clock_ms))
+        self._claim.wait(poller, clock_ms)
         if not self.ready:
             return
-        self._events.wait(poller)
+        self._events.wait(poller, clock_ms)
         moments = [self._registration.find_next_ms(), self._check_at_ms]
         retry_ms = self.reconciler.find_next_ms()
         if retry_ms is not None:
@@ -134,6 +146,18 @@ class Controller:
         self.ovs.close()
         if self.sb is not None:
             self.sb.close()
+
+    # -- loop.Leaver -------------------------------------------------------
+
+    def leave(self) -> None:
+        """Begins to end for good: the rows of this chassis go once its containers are gone."""
+        vlog.info("leaving: the containers of this chassis are to be moved away")
+        self._registration.stopping = True
+
+    @property
+    def left(self) -> bool:
+        """Whether nothing of this chassis is left in the southbound."""
+        return self._left
 
     # -- what the commands ask ---------------------------------------------
 
@@ -160,6 +184,27 @@ class Controller:
             )
         return reports
 
+    def find_obstacle(self) -> str | None:
+        """Returns what the end for good waits for, "" if for nothing; None if none was asked."""
+        if not self._registration.stopping:
+            return None
+        reachable = self.sb is not None and self.ready and self.sb.connected
+        if not reachable or self.sb is None:
+            return leaving.find_obstacle(leaving.Situation(False))
+        drivers = self.reconciler.host.values()
+        failures = self.reconciler.failures
+        situation = leaving.Situation(
+            reachable=True,
+            told=self._compiled and (self._private is None or self._private.stopping),
+            bound={row.container for row in self.sb.rows(sb.ContainerBinding).values()},
+            left_over={name for driver in drivers for name in driver.owned()},
+            problems=[failures[each].sentence for each in sorted(failures)],
+        )
+        obstacle = leaving.find_obstacle(situation)
+        if obstacle and obstacle != self._obstacle:
+            vlog.info(f"leaving: {obstacle}")
+        return obstacle
+
     # -- helpers, in the order they are called -----------------------------
 
     def _follow_identity(self) -> None:
@@ -176,6 +221,9 @@ class Controller:
             return
         before, self.identity = self.identity, identity
         self._waiting_for = ""
+        if before is None or before.label_problems != identity.label_problems:
+            for problem in identity.label_problems:
+                vlog.warn(f"external_ids:svc-labels of the local Open_vSwitch: {problem}")
         if before is not None and (before.remote, before.chassis) == (
             identity.remote,
             identity.chassis,
@@ -207,29 +255,14 @@ class Controller:
             schema=schema.load(schema.SOUTHBOUND),
             conditions=conditions,
             lock=f"svc_chassis_{identity.chassis}",
+            probe_interval_ms=PROBE_INTERVAL_MS,
+            max_backoff_ms=MAX_BACKOFF_MS,
         )
 
     @property
     def _owned(self) -> dict[type[Row], status.Key]:
         tables = [table for each in self._types.values() for table in each.tables()]
         return {table.row_class: table.key for table in tables}
-
-    def _watch_lock(self, clock_ms: int) -> None:
-        """Warns once when another svc-controller has this chassis' lock and keeps it."""
-        if self.sb is None or not self.sb.contended:
-            self._contended_ms = None
-            self._warned = False
-        elif self._warned:
-            return
-        elif self._contended_ms is None:
-            self._contended_ms = clock_ms
-        elif clock_ms >= self._contended_ms + _CLAIM_PATIENCE_MS:
-            self._warned, self._contended_ms = True, None
-            name = self.identity.chassis if self.identity else ""
-            vlog.warn(
-                f"waiting: another svc-controller claims the chassis name {name}; "
-                "two hosts must not have the same external_ids:system-id"
-            )
 
     def _beat(self, clock_ms: int) -> None:
         """Writes that this chassis lives, before anything that can fail."""
@@ -238,7 +271,11 @@ class Controller:
         options = self._global.options if self._global else {}
         interval_ms = chassis.find_heartbeat_interval_ms(options)
         beaten = self._registration.run(clock_ms, now_ms(), interval_ms)
-        if not beaten or self.sb.committing or not self.sb.connected:
+        if beaten:
+            self._registration.load = self._events.find_load(clock_ms)
+        known = self._private is not None and self._private.ovn_problem != ""
+        self._registration.ovn_problem = self._events.find_ovn_problem(clock_ms, beaten, known)
+        if not beaten or self._obstacle == "" or self.sb.committing or not self.sb.connected:
             return
         rows = self._registration.rows(self.identity, self._find_last_nb_cfg())
         changes = status.make_changes(self.sb, rows, {}, ())
@@ -257,7 +294,20 @@ class Controller:
         self.services.run(monotonic_ms())
         self.reconciler.mark(self.services.take_failed())
         self._plug(clock_ms)
-        self._write_status(clock_ms)
+        if self._obstacle == "":
+            self._unregister(clock_ms)
+        else:
+            self._write_status(clock_ms)
+
+    def _unregister(self, clock_ms: int) -> None:
+        """Removes all rows of this chassis; notes when they are gone."""
+        assert self.sb is not None
+        if self.sb.committing:
+            return
+        changes = status.make_changes(self.sb, (), self._owned, ())
+        self._left = not changes
+        if self._departures.admit(changes, clock_ms):
+            self.sb.commit(changes, "svc-controller: leaves")
 
     def _note_changes(self, clock_ms: int) -> None:
         """Marks the containers that may not be as they should be."""
@@ -333,6 +383,11 @@ class Controller:
         assert self.sb is not None
         return next(iter(self.sb.rows(sb.SBGlobal).values()), None)
 
+    @property
+    def _private(self) -> sb.ChassisPrivate | None:
+        assert self.sb is not None
+        return next(iter(self.sb.rows(sb.ChassisPrivate).values()), None)
+
     def _make_port_rows(self, reports: Mapping[str, status.Report]) -> list[Desired]:
         assert self.sb is not None
         return [
@@ -353,7 +408,7 @@ class Controller:
         """Returns what this chassis last said that it has reached."""
         assert self.sb is not None
         if self._nb_cfg is None:
-            row = next(iter(self.sb.rows(sb.ChassisPrivate).values()), None)
+            row = self._private
             self._nb_cfg = (row.nb_cfg, row.nb_cfg_timestamp) if row else (0, 0)
         return self._nb_cfg
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from .linux.ovs import Bridge, OpenvSwitch, find_bridge
 
 DEFAULT_BRIDGE = "br-int"
 USERSPACE_DATAPATH = "netdev"
+_LABEL = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]*)=(\S+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,8 @@ class Identity:
     """What an operator wrote into Open_vSwitch:external_ids.
 
     'offload' is whether the bridge's datapath completes the checksums that a
-    veth leaves out: the one in the kernel does.
+    veth leaves out: the one in the kernel does.  'labels' are sorted;
+    'label_problems' are sentences about those that are passed over.
     """
 
     chassis: str
@@ -26,6 +29,8 @@ class Identity:
     bridge: str
     bridge_mappings: tuple[str, ...]
     offload: bool
+    labels: tuple[tuple[str, str], ...] = ()
+    label_problems: tuple[str, ...] = ()
 
 
 def find_identity(rows: Iterable[OpenvSwitch], bridges: Iterable[Bridge]) -> Identity:
@@ -40,10 +45,28 @@ def find_identity(rows: Iterable[OpenvSwitch], bridges: Iterable[Bridge]) -> Ide
     bridge = ids.get("svc-bridge", DEFAULT_BRIDGE)
     row = find_bridge(bridges, bridge)
     mappings = ids.get("ovn-bridge-mappings", "").split(",")
+    labels, problems = parse_labels(ids.get("svc-labels", ""))
     return Identity(
         chassis=ids["system-id"],
         remote=ids["svc-remote"],
         bridge=bridge,
         bridge_mappings=tuple(sorted(each.strip() for each in mappings if each.strip())),
         offload=row is None or row.datapath_type != USERSPACE_DATAPATH,
+        labels=tuple(sorted(labels.items())),
+        label_problems=tuple(problems),
     )
+
+
+def parse_labels(text: str) -> tuple[dict[str, str], list[str]]:
+    """Returns the labels in "KEY=VALUE,...", and a sentence on each that is none."""
+    labels: dict[str, str] = {}
+    problems = []
+    for each in filter(None, map(str.strip, text.split(","))):
+        found = _LABEL.fullmatch(each)
+        if found is None:
+            problems.append(f"{each!r} is not KEY=VALUE")
+        elif found[1] in labels:
+            problems.append(f"{each!r} is the second value of {found[1]}")
+        else:
+            labels[found[1]] = found[2]
+    return labels, problems

@@ -8,15 +8,17 @@ unexpected exception is caught, so that no row and no host can end the process.
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import ovs.daemon
 import ovs.dirs
@@ -48,6 +50,21 @@ class Program(Protocol):
 
     def close(self) -> None:
         """Ends in good order."""
+
+
+@runtime_checkable
+class Leaver(Protocol):
+    """A Program that can end for good: 'exit --cleanup' tells it to.
+
+    To one that cannot, 'exit --cleanup' is 'exit'.
+    """
+
+    def leave(self) -> None:
+        """Begins to give back what it has; run() goes on until 'left'."""
+
+    @property
+    def left(self) -> bool:
+        """Whether nothing is left to give back: the process ends."""
 
 
 def now_ms() -> int:
@@ -107,7 +124,7 @@ def serve(name: str, options: argparse.Namespace, make: Callable[[], Program]) -
     if error:
         ovs.util.ovs_fatal(error, f"{name}: could not create the control socket")
     exiting = _Exit()
-    ovs.unixctl.command_register("exit", "", 0, 0, exiting.command, None)
+    ovs.unixctl.command_register("exit", "[--cleanup]", 0, 1, exiting.command, None)
     signal.signal(signal.SIGTERM, exiting.signalled)
     program = make()
     ovs.daemon.daemonize_complete()
@@ -116,27 +133,77 @@ def serve(name: str, options: argparse.Namespace, make: Callable[[], Program]) -
     while not exiting.asked:
         _pass(program, server, exiting, failures)
     program.close()
+    exiting.reply()
     server.close()
     return 0
 
 
 class _Exit:
-    """Whether the daemon was asked to end, by unixctl or SIGTERM."""
+    """Whether the daemon was asked to end, by unixctl or SIGTERM.
+
+    As ovs-vswitchd, 'exit --cleanup' answers when it is done; ovs-appctl has -T
+    for who does not want to wait.  'exit' and SIGTERM meanwhile end at once.
+    """
 
     def __init__(self) -> None:
         self.asked = False
+        self._waiting: list[Any] = []
+        self._leaving = False
+        self._told = False
         self._wakeup_read, self._wakeup_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self._wakeup_write)
 
-    def command(self, connection: Any, _argv: Sequence[str], _aux: Any) -> None:
-        self.asked = True
-        connection.reply(None)
+    def command(self, connection: Any, argv: Sequence[str], _aux: Any) -> None:
+        if not argv:
+            self.asked = True
+            connection.reply(None)
+        elif list(argv) == ["--cleanup"]:
+            self._leaving = True
+            self._waiting.append(connection)
+        else:
+            connection.reply_error(f"{argv[0]} is no option of exit; --cleanup is")
 
     def signalled(self, _number: int, _frame: Any) -> None:
         self.asked = True
 
+    def run(self, program: Program, poller: ovs.poller.Poller) -> None:
+        """Tells 'program' to leave, once, and notes when it has."""
+        if not self._leaving:
+            return
+        if not isinstance(program, Leaver) or program.left:
+            self.asked = True
+        elif not self._told:
+            self._told = True
+            program.leave()
+            poller.immediate_wake()
+
+    def drop_closed(self) -> None:
+        """Closes the connections of those who did not wait for the answer.
+
+        python-ovs reads nothing of a connection until it was answered, so that
+        the end of one would wake the poller over and over.
+        """
+        for connection in self._waiting[:]:
+            if _is_closed(connection._rpc.stream.socket):
+                connection._rpc.error(errno.EPIPE)
+                self._waiting.remove(connection)
+
+    def reply(self) -> None:
+        """Answers those who wait for the end."""
+        for connection in self._waiting:
+            connection.reply(None)
+
     def wait(self, poller: ovs.poller.Poller) -> None:
         poller.fd_wait(self._wakeup_read, ovs.poller.POLLIN)
+
+
+def _is_closed(peer: socket.socket) -> bool:
+    try:
+        return peer.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 class _Failures:
@@ -167,7 +234,9 @@ def _pass(program: Program, server: Any, exiting: _Exit, failures: _Failures) ->
         poller.timer_wait(FAILURE_BACKOFF_MS)
     else:
         program.wait(poller)
+    exiting.drop_closed()
     server.run()
+    exiting.run(program, poller)
     server.wait(poller)
     exiting.wait(poller)
     if not exiting.asked:

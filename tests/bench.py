@@ -184,7 +184,13 @@ class Bench:
     def _dump(self) -> Any:
         dumps = [self.sb.dump(), self.ovs.dump()]
         for row in dumps[0]["Chassis_Private"] + dumps[0]["SB_Global"]:
-            for column in ("heartbeat", "heartbeat_timestamp", "nb_cfg", "nb_cfg_timestamp"):
+            for column in (
+                "heartbeat",
+                "heartbeat_timestamp",
+                "nb_cfg",
+                "nb_cfg_timestamp",
+                "load",
+            ):
                 row.pop(column, None)
             row.pop("_version")
         return dumps

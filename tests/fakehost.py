@@ -8,7 +8,7 @@ test's directory; ports are rows of a real Open_vSwitch database.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,8 @@ class FakeHost:
     lost: set[str] = field(default_factory=set)
     probe: base.Probe = field(default_factory=base.Probe)
     slow: bool = False
+    ovn_problem: str = ""
+    loads: int = 0
     raised: dict[str, Exception] = field(default_factory=dict)
 
     def make_host(self, ports: PortDriver, services: ServiceDriver) -> Host:
@@ -72,11 +74,18 @@ class FakeHost:
 
     # -- the controller's Events -------------------------------------------
 
-    def take_lost(self, containers: Iterable[str]) -> set[str]:
+    def take_lost(self, containers: Collection[str]) -> set[str]:
         lost, self.lost = self.lost & set(containers), set()
         return lost
 
-    def wait(self, poller: ovs.poller.Poller) -> None:
+    def find_ovn_problem(self, now_ms: int, look: bool, known: bool) -> str:
+        return self.ovn_problem
+
+    def find_load(self, now_ms: int) -> dict[str, str]:
+        self.loads += 1
+        return {"cpu": str(self.loads % 100)}
+
+    def wait(self, poller: ovs.poller.Poller, now_ms: int) -> None:
         if self.lost:
             poller.immediate_wake()
 

@@ -1,8 +1,8 @@
-"""Tells when something of a container may have gone from the kernel.
+"""Tells when something of a container may have gone from the kernel, and how the host is.
 
-Links by netlink's notifications, namespaces by the time of the last change of
-their directory, which costs one stat(2).  Neither says what happened: the
-caller looks.
+Links by netlink's notifications; namespaces by a look at their files once a
+second, and at once when their directory changed, since no event tells of an
+umount(2).  Neither says what happened: the caller looks.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import ovs.poller
 
+from ...lib.loop import monotonic_ms
 from . import netns
+from .load import LoadMeter
+from .ovn import OvnController
 
+_LOOK_INTERVAL_MS = 1000
 _RTMGRP_LINK = 1
 _RTM_DELLINK = 17
 _HEADER = struct.Struct("=IHHII")
@@ -31,26 +35,50 @@ class HostEvents:
             socket.NETLINK_ROUTE,
         )
         self._socket.bind((0, _RTMGRP_LINK))
-        self._namespaces_ns = netns.find_change_ns()
+        self._namespaces_ns = 0
+        self._inodes: dict[str, int] = {}
+        self._look_at_ms = 0
+        self._ovn = OvnController()
+        self._load = LoadMeter()
 
-    def take_lost(self, containers: Iterable[str]) -> set[str]:
+    def take_lost(self, containers: Collection[str]) -> set[str]:
         """Returns those of 'containers' whose link or namespace is gone since the last call."""
         lost: set[str] = set()
         if self._take_link_removal():
             lost |= {name for name in containers if not _has_link(name)}
-        changed_ns = netns.find_change_ns()
-        if changed_ns != self._namespaces_ns:
-            self._namespaces_ns = changed_ns
-            lost |= {name for name in containers if netns.find_inode(name) is None}
-        return lost
+        return lost | self._find_lost_namespaces(containers)
 
-    def wait(self, poller: ovs.poller.Poller) -> None:
-        """Arms 'poller' for changes of links."""
+    def find_ovn_problem(self, now_ms: int, look: bool, known: bool) -> str:
+        """Returns why OVN's part of this chassis does not work, as OvnController.find_problem."""
+        return self._ovn.find_problem(now_ms, look, known)
+
+    def find_load(self, now_ms: int) -> dict[str, str]:
+        """Returns the metrics of the host, as LoadMeter.read."""
+        return self._load.read(now_ms)
+
+    def wait(self, poller: ovs.poller.Poller, now_ms: int) -> None:
+        """Arms 'poller' for changes of links and the end of ovn-controller."""
         poller.fd_wait(self._socket.fileno(), ovs.poller.POLLIN)
+        self._ovn.wait(poller, now_ms)
 
     def close(self) -> None:
         """Stops watching."""
         self._socket.close()
+        self._ovn.close()
+
+    def _find_lost_namespaces(self, containers: Collection[str]) -> set[str]:
+        """Returns the containers whose namespace is gone, or another one than before."""
+        changed_ns, now_ms = netns.find_change_ns(), monotonic_ms()
+        if changed_ns == self._namespaces_ns and now_ms < self._look_at_ms:
+            return set()
+        self._namespaces_ns, self._look_at_ms = changed_ns, now_ms + _LOOK_INTERVAL_MS
+        before, self._inodes = self._inodes, netns.find_inodes(containers)
+        return {
+            name
+            for name in containers
+            if name not in self._inodes
+            or before.get(name, self._inodes[name]) != self._inodes[name]
+        }
 
     def _take_link_removal(self) -> bool:
         removed = False

@@ -11,7 +11,7 @@ import contextlib
 import ctypes
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pyroute2.netns
 
@@ -40,6 +40,12 @@ def find_inode(name: str) -> int | None:
         return None
     own = os.stat("/proc/thread-self/ns/net")
     return there.st_ino if there.st_dev == own.st_dev else None
+
+
+def find_inodes(names: Iterable[str]) -> dict[str, int]:
+    """Returns the inode numbers of those of 'names' that are namespaces."""
+    found = ((name, find_inode(name)) for name in names)
+    return {name: inode for name, inode in found if inode is not None}
 
 
 def find_names() -> set[str]:

@@ -1,0 +1,43 @@
+"""The end of a chassis for good: what is still in the way of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a chassis that leaves looks at.
+
+    'told' is whether the southbound, which svc-northd has compiled, says that
+    it stops; 'bound' are the containers that are bound to it; 'left_over' those
+    of which something is there, and 'problems' why something does not go.
+    """
+
+    reachable: bool
+    told: bool = False
+    bound: Collection[str] = ()
+    left_over: Collection[str] = ()
+    problems: Sequence[str] = ()
+
+
+def find_obstacle(situation: Situation) -> str:
+    """Returns what a chassis that leaves waits for; "" if it can go."""
+    if not situation.reachable:
+        return "waits for the southbound, which cannot be reached"
+    if not situation.told:
+        return "waits for the southbound to know that this chassis stops"
+    if situation.bound:
+        return f"waits for containers to be moved away: {_format(situation.bound)}"
+    if situation.left_over:
+        why = f" ({situation.problems[0]})" if situation.problems else ""
+        return f"waits for what is left of containers to go: {_format(situation.left_over)}{why}"
+    return ""
+
+
+def _format(names: Collection[str]) -> str:
+    shown = ", ".join(sorted(names)[:_SHOWN])
+    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
