@@ -19,6 +19,8 @@ vlog = ovs.vlog.Vlog("en_options")
 
 # Geneve costs 58 bytes of a 1500-byte underlay (IPv4 + UDP + Geneve + Ethernet).
 DEFAULT_CONTAINER_MTU = 1442
+# A chassis is dead, unless the operator says otherwise, when so many heartbeats are missing.
+HEARTBEATS_MISSED = 4
 _LONGEST_SHOWN = 40
 
 
@@ -43,9 +45,11 @@ class Options:
 def run(rows: Mapping[UUID, nb.SVCGlobal]) -> Options:
     """Returns the options of the root row, defaults where there is none."""
     for row in rows.values():
+        interval_ms = _read(row, "heartbeat-interval", 100, 1000)
+        patience_ms = max(500, HEARTBEATS_MISSED * interval_ms)
         return Options(
-            heartbeat_interval_ms=_read(row, "heartbeat-interval", 100, 1000),
-            chassis_dead_after_ms=_read(row, "chassis-dead-after", 500, 4000),
+            heartbeat_interval_ms=interval_ms,
+            chassis_dead_after_ms=_read(row, "chassis-dead-after", 500, patience_ms),
             container_start_timeout_ms=_read(row, "container-start-timeout", 1000, 15_000),
             drain_moves=_read(row, "drain-moves", 1, 2),
             enforce_container_limit=_read_flag(row, "enforce-container-limit"),
