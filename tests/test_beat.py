@@ -1,0 +1,181 @@
+"""When the active svc-northd counts as hanging; by numbers, without a clock."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ..northd.beat import (
+    BEAT_INTERVAL_MS,
+    FIRST_PATIENCE_MS,
+    LEAST_PATIENCE_MS,
+    LONGEST_PATIENCE_MS,
+    Pace,
+    Step,
+    Watch,
+)
+
+LOT_MS = 100
+LOOK_MS = 100
+
+
+class _Clock:
+    """A watch that is looked at in time."""
+
+    def __init__(self) -> None:
+        self.watch = Watch(LOT_MS)
+        self.now_ms = 1_000_000
+        self.mark = 0
+        self.patience_ms = LEAST_PATIENCE_MS
+        self.answered = True
+
+    def look(self, gap_ms: int = LOOK_MS) -> Step:
+        """Looks once, 'gap_ms' later."""
+        self.now_ms += gap_ms
+        return self.watch.look(self.now_ms, self.mark, self.patience_ms, self.answered)
+
+    def wait_for_step(self, most_ms: int = 100_000) -> tuple[int, Step]:
+        """Looks until something is to be done; returns after how many ms, and what."""
+        started_ms = self.now_ms
+        while self.now_ms < started_ms + most_ms:
+            step = self.look()
+            if step is not Step.WAIT:
+                return self.now_ms - started_ms, step
+        return most_ms, Step.WAIT
+
+
+def test_one_whose_beat_stops_is_relieved_after_its_patience() -> None:
+    clock = _Clock()
+    clock.look()
+    assert clock.wait_for_step() == (LEAST_PATIENCE_MS + LOT_MS, Step.PROBE)
+    clock.answered = False
+    assert clock.look() is Step.WAIT, "the server may have a beat to tell"
+    clock.answered = True
+    assert clock.look() is Step.STEAL
+    # Whoever has it from then on gets the full time.
+    assert clock.look() is Step.WAIT
+    assert clock.wait_for_step() == (LEAST_PATIENCE_MS + LOT_MS, Step.PROBE)
+
+
+def test_the_patience_is_what_the_active_one_asks_for() -> None:
+    clock = _Clock()
+    for asked_ms, granted_ms in (
+        (0, LEAST_PATIENCE_MS),
+        (5000, 5000),
+        (10**12, LONGEST_PATIENCE_MS),
+    ):
+        clock.mark += 1
+        clock.patience_ms = asked_ms
+        clock.look()
+        assert clock.wait_for_step() == (granted_ms + LOT_MS, Step.PROBE)
+
+
+def test_a_beat_that_arrives_with_the_answer_counts() -> None:
+    clock = _Clock()
+    clock.look()
+    assert clock.wait_for_step()[1] is Step.PROBE
+    clock.mark += 1
+    assert clock.look() is Step.WAIT
+    assert clock.wait_for_step() == (LEAST_PATIENCE_MS + LOT_MS, Step.PROBE)
+
+
+def test_a_server_that_was_busy_gets_the_time_to_pass_a_beat_on() -> None:
+    clock = _Clock()
+    clock.look()
+    clock.wait_for_step()
+    clock.answered = False
+    for _ in range(20):
+        assert clock.look() is Step.WAIT
+    clock.answered = True
+    assert clock.look() is Step.WAIT
+    assert clock.wait_for_step() == (2 * BEAT_INTERVAL_MS, Step.PROBE)
+    # One that is slow all the time saves nobody.
+    clock.answered = False
+    for _ in range(20):
+        assert clock.look() is Step.WAIT
+    clock.answered = True
+    assert clock.look() is Step.STEAL
+
+
+def test_a_stall_of_the_watcher_is_not_held_against_the_active_one() -> None:
+    clock = _Clock()
+    clock.look()
+    assert clock.look(60_000) is Step.WAIT
+    assert clock.wait_for_step()[0] == LEAST_PATIENCE_MS + LOT_MS - BEAT_INTERVAL_MS
+
+
+def test_the_next_look_is_due_when_the_patience_ends() -> None:
+    clock = _Clock()
+    assert clock.watch.find_deadline_ms() is None
+    clock.look()
+    assert clock.watch.find_deadline_ms() == clock.now_ms + LEAST_PATIENCE_MS + LOT_MS
+    clock.wait_for_step()
+    assert clock.watch.find_deadline_ms() is None, "the answer wakes it"
+
+
+@given(st.lists(st.tuples(st.integers(1, LEAST_PATIENCE_MS - 1), st.booleans()), max_size=80))
+def test_one_that_beats_within_its_patience_is_never_relieved(
+    gaps: list[tuple[int, bool]],
+) -> None:
+    clock = _Clock()
+    for gap_ms, answered in gaps:
+        clock.mark += 1
+        clock.answered = answered
+        assert clock.look(gap_ms) is Step.WAIT
+
+
+@given(st.lists(st.integers(50, 3000), min_size=100, max_size=100))
+def test_one_that_stopped_is_relieved_whatever_the_looks(gaps_ms: list[int]) -> None:
+    clock = _Clock()
+    assert Step.STEAL in [clock.look(gap_ms) for gap_ms in gaps_ms]
+
+
+# -- the patience that is asked for ------------------------------------------
+
+
+def test_a_term_begins_with_the_patience_for_a_first_pass() -> None:
+    pace = Pace()
+    pace.begin(0)
+    assert pace.find_patience(0) == FIRST_PATIENCE_MS
+    pace.note(10, 10)
+    assert pace.end_first_pass()
+    assert not pace.end_first_pass()
+    assert pace.find_patience(10) == LEAST_PATIENCE_MS
+
+
+def test_passes_that_take_long_raise_the_patience_for_a_while() -> None:
+    pace = Pace()
+    pace.begin(0)
+    pace.end_first_pass()
+    pace.note(5_000, 4_000)
+    pace.note(6_000, 100)
+    assert pace.find_patience(60_000) == 2 * 4_000 + BEAT_INTERVAL_MS
+    assert pace.find_patience(66_000) == LEAST_PATIENCE_MS
+    pace.note(70_000, 10**9)
+    assert pace.find_patience(70_000) == LONGEST_PATIENCE_MS
+
+
+@given(st.integers(1, LONGEST_PATIENCE_MS // 4))
+def test_two_whose_first_pass_takes_long_do_not_relieve_each_other_for_ever(
+    first_pass_ms: int,
+) -> None:
+    patience_ms = 0
+    for thefts in range(10):
+        pace = Pace()
+        pace.begin(patience_ms)
+        patience_ms = pace.find_patience(0)
+        if patience_ms > first_pass_ms:
+            break
+    assert thefts <= 3
+
+
+@given(st.lists(st.tuples(st.integers(1, 5000), st.integers(0, 20_000)), min_size=1))
+def test_the_patience_follows_the_longest_of_late(noted: list[tuple[int, int]]) -> None:
+    pace, now_ms, spans = Pace(), 0, []
+    for gap_ms, span_ms in noted:
+        now_ms += gap_ms
+        pace.note(now_ms, span_ms)
+        spans.append((now_ms, span_ms))
+        longest_ms = max(span for at_ms, span in spans if now_ms - at_ms <= 60_000)
+        wanted_ms = max(LEAST_PATIENCE_MS, 2 * longest_ms + BEAT_INTERVAL_MS)
+        assert pace.find_patience(now_ms) == min(wanted_ms, LONGEST_PATIENCE_MS)
