@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter
+from functools import partial
 
 from ..lib.addresses import quote
 from ..lib.errors import UsageError
 from .command import Context
-from .lookup import check_chassis, read_southbound
+from .lookup import Json, check_chassis, members, open_southbound, read_southbound, select
+from .moment import format_time
+from .outcome import wait_for_drain
 from .replica import Row
 from .table import Table
 from .values import make_complaint, parse_atom
@@ -17,24 +20,38 @@ TABLE = "Chassis"
 DEFAULT_WEIGHT = 1
 UNLIMITED = -1
 
+_HEADINGS = [
+    *("name", "hostname", "state", "since", "weight", "limit", "drain", "active", "standby"),
+    *("load", "types", "problem", "service-problems"),
+]
+_SELECTS = [
+    select("Chassis", (), ["name", "hostname", "service_types", "service_problems"]),
+    select("Chassis_Weight"),
+    select("Chassis_Private", (), ["name", "load"]),
+    select("Container_Binding", (), ["chassis", "role"]),
+]
+
 
 def list_all(context: Context) -> None:
     """chassis-list"""
-    found = read_southbound(context, ("Chassis", "Chassis_Weight"))
-    known = {row["name"]: row for row in found["Chassis"]}
-    weights = {row["chassis"]: row for row in found["Chassis_Weight"]}
+    chassis, weights, private, bindings = read_southbound(context, _SELECTS)
+    known = {row["name"]: row for row in chassis}
+    judged = {row["chassis"]: row for row in weights}
+    loads = {row["name"]: dict(row["load"][1]).get("cpu", "") for row in private}
+    counts = Counter((row["chassis"], row["role"]) for row in bindings)
     wishes = {row.text("name"): row for row in context.replica.rows(TABLE).values()}
-    headings = ["name", "hostname", "alive", "weight", "limit", "drain", "scheduled", "types"]
-    context.table = Table(headings, "table")
+    context.table = Table(_HEADINGS, "table")
     for name in sorted({*known, *wishes}):
-        chassis, weight = known.get(name), weights.get(name)
+        weight = judged.get(name)
         context.table.add(
             name,
-            chassis["hostname"] if chassis else "",
-            _find_life(chassis, weight),
+            known[name]["hostname"] if name in known else "",
+            *_find_life(known.get(name), weight),
             *_find_wish(wishes.get(name)),
-            weight["scheduled"] if weight else 0,
-            _find_types(chassis),
+            counts[name, "active"],
+            counts[name, "standby"],
+            _describe_load(loads.get(name, ""), weight),
+            *_find_problems(known.get(name), weight),
         )
 
 
@@ -52,8 +69,14 @@ def set_limit(context: Context) -> None:
 
 
 def drain(context: Context) -> None:
-    """chassis-drain CHASSIS"""
+    """chassis-drain CHASSIS: with --wait until no container is left there."""
     _get(context).set_atom("drain", True)
+    if context.has("wait"):
+        # That it cannot be waited for is known before anything is written.
+        open_southbound(context).close()
+        # Until svc-northd has seen the drain it may place one more there.
+        context.forces_wait = True
+        context.follow_up = partial(wait_for_drain, context, chassis=context.arguments[0])
 
 
 def undrain(context: Context) -> None:
@@ -88,12 +111,13 @@ def _get(context: Context) -> Row:
     return row
 
 
-def _find_life(chassis: dict[str, Any] | None, weight: dict[str, Any] | None) -> str:
+def _find_life(chassis: Json | None, weight: Json | None) -> tuple[str, str]:
+    """Returns whether a chassis is alive, and since when that is so."""
     if chassis is None:
-        return "unknown"
+        return "unknown", ""
     if weight is None:
-        return "not yet judged"
-    return "yes" if weight["alive"] else "no"
+        return "not yet judged", ""
+    return "alive" if weight["alive"] else "dead", format_time(weight["since"])
 
 
 def _find_wish(row: Row | None) -> tuple[int, str, str]:
@@ -106,9 +130,20 @@ def _find_wish(row: Row | None) -> tuple[int, str, str]:
     )
 
 
-def _find_types(chassis: dict[str, Any] | None) -> tuple[str, ...]:
+def _describe_load(cpu: str, weight: Json | None) -> str:
+    text = f"{cpu}%" if cpu else ""
+    return f"{text} (too high)" if text and weight and weight["overloaded"] else text
+
+
+def _find_problems(
+    chassis: Json | None, weight: Json | None
+) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
+    """Returns the service types of a chassis, why it takes nothing, why no further type."""
     if chassis is None:
-        return ()
-    types = chassis["service_types"]
-    members = types[1] if isinstance(types, list) else [types]
-    return tuple(sorted(members))
+        return (), "not registered in the southbound", ()
+    problems = sorted(chassis["service_problems"][1])
+    return (
+        tuple(sorted(members(chassis["service_types"]))),
+        weight["problem"] if weight else "",
+        tuple(f"{service_type}: {reason}" for service_type, reason in problems),
+    )

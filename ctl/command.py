@@ -148,8 +148,11 @@ class Symbols:
 class Context:
     """One command of a run: its words, what it works on and what it has to say.
 
-    'hidden' are the positions of arguments that no log may show, 'memory' is
-    what can be read only once though the command may have to run again.
+    With 'forces_wait' svc-northd is waited for, whatever --wait says, and though
+    nothing changes.  'follow_up' is called once the change is in the database,
+    with a connection to that.  'hidden' are the positions of arguments that no log
+    may show, 'memory' is what can be read only once though the command may have to
+    run again.
     """
 
     def __init__(
@@ -171,6 +174,7 @@ class Context:
         self.table: Table | None = None
         self.warnings: list[str] = []
         self.forces_wait = False
+        self.follow_up: Callable[[Client], None] | None = None
 
     @property
     def replica(self) -> Replica:

@@ -10,7 +10,9 @@ from .command import Command
 
 _VPN = "VPN_Service IPsec_Connection Container_Group"
 _CONN = "VPN_Service IPsec_Connection IKE_Policy IPsec_Policy"
-_GROUP = "Container_Group Chassis_Group VPN_Service Service_Container"
+_GROUP = "Container_Group Chassis_Group Port_Group VPN_Service Service_Container"
+_CONTAINER = "Service_Container Container_Group VPN_Service"
+_PLACE = "Service_Container Chassis Container_Group Chassis_Group"
 _SHOW = "VPN_Service IPsec_Connection Container_Group Service_Container"
 _STATUS = "SVC_Global VPN_Service IPsec_Connection Service_Container"
 _POLICY = "[COLUMN=VALUE].."
@@ -97,7 +99,20 @@ SECTIONS = (
         "Group commands",
         (
             Command(
-                "group-add", "GROUP [POLICY]", "group.add", _GROUP, "--may-exist", changes=True
+                "group-add",
+                "GROUP [POLICY]",
+                "group.add",
+                _GROUP,
+                "--may-exist --spread= --standby=",
+                changes=True,
+            ),
+            Command(
+                "group-set",
+                "GROUP",
+                "group.set_columns",
+                _GROUP,
+                "--policy= --spread= --standby=",
+                changes=True,
             ),
             Command("group-del", "GROUP", "group.delete", _GROUP, "--if-exists", changes=True),
             Command("group-list", "", "group.list_all", _GROUP),
@@ -109,9 +124,16 @@ SECTIONS = (
                 changes=True,
             ),
             Command(
+                "group-set-port-group",
+                "GROUP [PORT_GROUP]",
+                "group.set_port_group",
+                _GROUP,
+                changes=True,
+            ),
+            Command(
                 "chassis-group-add",
                 "CHASSIS_GROUP CHASSIS..",
-                "group.add_chassis_group",
+                "sets.add_chassis_group",
                 "Chassis_Group Chassis",
                 "--may-exist",
                 changes=True,
@@ -119,12 +141,29 @@ SECTIONS = (
             Command(
                 "chassis-group-del",
                 "CHASSIS_GROUP",
-                "group.delete_chassis_group",
+                "sets.delete_chassis_group",
                 "Chassis_Group Container_Group",
                 "--if-exists",
                 changes=True,
             ),
-            Command("chassis-group-list", "", "group.list_chassis_groups", "Chassis_Group"),
+            Command("chassis-group-list", "", "sets.list_chassis_groups", "Chassis_Group"),
+            Command(
+                "port-group-add",
+                "PORT_GROUP PORT..",
+                "sets.add_port_group",
+                "Port_Group",
+                "--may-exist",
+                changes=True,
+            ),
+            Command(
+                "port-group-del",
+                "PORT_GROUP",
+                "sets.delete_port_group",
+                "Port_Group Container_Group",
+                "--if-exists",
+                changes=True,
+            ),
+            Command("port-group-list", "", "sets.list_port_groups", "Port_Group"),
         ),
     ),
     (
@@ -137,29 +176,24 @@ SECTIONS = (
             Command(
                 "chassis-set-limit", "CHASSIS N|none", "chassis.set_limit", "Chassis", changes=True
             ),
-            Command("chassis-drain", "CHASSIS", "chassis.drain", "Chassis", changes=True),
+            Command("chassis-drain", "CHASSIS", "chassis.drain", "Chassis", "--wait", changes=True),
             Command("chassis-undrain", "CHASSIS", "chassis.undrain", "Chassis", changes=True),
         ),
     ),
     (
         "Container commands",
         (
+            Command("container-list", "", "container.list_all", _CONTAINER),
+            Command("container-show", "CONTAINER", "container.show", _CONTAINER),
             Command(
-                "container-list", "", "container.list_all", "Service_Container Container_Group"
-            ),
-            Command(
-                "container-show",
-                "CONTAINER",
-                "container.show",
-                "Service_Container Container_Group",
-            ),
-            Command(
-                "container-pin",
+                "container-migrate",
                 "CONTAINER CHASSIS",
-                "container.pin",
-                "Service_Container Chassis",
+                "container.migrate",
+                _PLACE,
+                "--wait",
                 changes=True,
             ),
+            Command("container-pin", "CONTAINER CHASSIS", "container.pin", _PLACE, changes=True),
             Command(
                 "container-unpin", "CONTAINER", "container.unpin", "Service_Container", changes=True
             ),

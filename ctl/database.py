@@ -36,6 +36,7 @@ _STATUS_COLUMNS = {
     "IPsec_Connection": {"status", "status_message"},
     "Service_Container": {
         *("status_code", "status_message", "chassis", "namespace_name", "interface_name", "since"),
+        *("migrated_cfg", "migrate_status"),
     },
 }
 

@@ -1,57 +1,76 @@
-"""group-*, the scheduling policies that containers share, and chassis-group-*."""
+"""group-*: the scheduling policies that containers share."""
 
 from __future__ import annotations
 
 from ..lib.addresses import quote
 from ..lib.errors import UsageError
+from ..lib.numbers import parse_number
 from .command import Context
-from .lookup import check_chassis
 from .records import find_row, get_named
 from .replica import Row
 from .table import Table
+from .values import Datum
 
-SERVED_POLICIES = ("least", "weighted")
+TABLE = "Container_Group"
+
+POLICIES = ("least", "load", "random", "weighted")
 DEFAULT_POLICY = "weighted"
+MOST_STANDBYS = 8
 
 
 def add(context: Context) -> None:
     """group-add GROUP [POLICY]"""
-    name, policy = context.arguments[0], context.argument(1)
-    _check_name(name)
-    if policy is not None and policy not in SERVED_POLICIES:
-        choices = " or ".join(SERVED_POLICIES)
-        raise UsageError(f"{name}: policy {quote(policy)} is not served; use {choices}")
-    row = context.replica.find("Container_Group", "name", name)
-    if row is None:
-        row = context.replica.insert("Container_Group")
-        row.set_atom("name", name)
-        row.set_atom("policy", policy)
-    elif not context.has("may-exist"):
-        raise UsageError(f"{name}: a group with this name already exists")
-    elif policy is not None and (row.find("policy") or DEFAULT_POLICY) != policy:
-        raise UsageError(f"{name}: a group with this name already exists, with another policy")
+    name = context.arguments[0]
+    check_name(name)
+    columns = _parse_columns(context, name, context.argument(1))
+    standby = _parse_standby(context, name)
+    row = context.replica.find(TABLE, "name", name)
+    if row is not None:
+        _check_same(context, row, columns, standby)
+        return
+    row = context.replica.insert(TABLE)
+    row.set_atom("name", name)
+    for column, datum in columns.items():
+        row.set(column, datum)
+    _set_standby(row, standby or 0)
+
+
+def set_columns(context: Context) -> None:
+    """group-set GROUP: changes what its options name; an empty argument means the default."""
+    name = context.arguments[0]
+    row = get_named(context.replica, TABLE, name, "group")
+    columns = _parse_columns(context, name, context.options.get("policy"))
+    standby = _parse_standby(context, name)
+    if not columns and standby is None:
+        raise UsageError(f"{name}: nothing to change is given")
+    for column, datum in columns.items():
+        row.set(column, datum)
+    if standby is not None:
+        _set_standby(row, standby)
 
 
 def delete(context: Context) -> None:
     """group-del GROUP"""
-    row = _find_to_delete(context, "Container_Group", "group")
+    row = find_to_delete(context, TABLE, "group")
     if row is None:
         return
     for table, noun in (("VPN_Service", "VPN service"), ("Service_Container", "container")):
-        _check_unused(context, row, table, "group", noun)
+        check_unused(context, row, table, "group", noun)
     context.replica.delete(row)
 
 
 def list_all(context: Context) -> None:
     """group-list"""
-    context.table = Table(["name", "policy", "chassis-group", "vpns", "containers"], "table")
-    chassis_groups = context.replica.rows("Chassis_Group")
-    for row in _by_name(context, "Container_Group"):
-        chassis_group = chassis_groups.get(row.text("chassis_group"))
+    headings = ["name", "policy", "chassis-group", "port-group", "spread", "standby"]
+    context.table = Table([*headings, "vpns", "containers"], "table")
+    for row in sort_by_name(context, TABLE):
         context.table.add(
             row.text("name"),
             row.text("policy") or DEFAULT_POLICY,
-            chassis_group.text("name") if chassis_group else "",
+            _find_name(context, "Chassis_Group", row.text("chassis_group")),
+            _find_name(context, "Port_Group", row.text("port_group")),
+            row.text("spread"),
+            count_standbys(row),
             _find_users(context, row, "VPN_Service"),
             _find_users(context, row, "Service_Container"),
         )
@@ -59,55 +78,34 @@ def list_all(context: Context) -> None:
 
 def set_chassis_group(context: Context) -> None:
     """group-set-chassis-group GROUP [CHASSIS_GROUP]"""
-    row = get_named(context.replica, "Container_Group", context.arguments[0], "group")
-    name = context.argument(1)
-    if name is None:
-        row.set_atom("chassis_group", None)
-    else:
-        chassis_group = get_named(context.replica, "Chassis_Group", name, "chassis group")
-        row.set_atom("chassis_group", chassis_group.uuid)
+    _set_reference(context, "chassis_group", "Chassis_Group", "chassis group")
 
 
-def add_chassis_group(context: Context) -> None:
-    """chassis-group-add CHASSIS_GROUP CHASSIS.."""
-    name, members = context.arguments[0], tuple(sorted(set(context.arguments[1:])))
-    _check_name(name)
-    row = context.replica.find("Chassis_Group", "name", name)
-    if row is not None:
-        if not context.has("may-exist"):
-            raise UsageError(f"{name}: a chassis group with this name already exists")
-        if row.datum("chassis") != members:
-            raise UsageError(
-                f"{name}: a chassis group with this name already exists, with another chassis"
-            )
-        return
-    check_chassis(context, members)
-    row = context.replica.insert("Chassis_Group")
-    row.set_atom("name", name)
-    row.set("chassis", members)
+def set_port_group(context: Context) -> None:
+    """group-set-port-group GROUP [PORT_GROUP]"""
+    _set_reference(context, "port_group", "Port_Group", "port group")
 
 
-def delete_chassis_group(context: Context) -> None:
-    """chassis-group-del CHASSIS_GROUP"""
-    row = _find_to_delete(context, "Chassis_Group", "chassis group")
-    if row is not None:
-        _check_unused(context, row, "Container_Group", "chassis_group", "group")
-        context.replica.delete(row)
+def count_standbys(group: Row | None) -> int:
+    """Returns how many standbys the containers of 'group' have; 0 if that cannot be read."""
+    if group is None:
+        return 0
+    options = group.datum("options")
+    assert isinstance(options, dict)
+    return parse_number(str(options.get("standby", "0")), 0, MOST_STANDBYS) or 0
 
 
-def list_chassis_groups(context: Context) -> None:
-    """chassis-group-list"""
-    context.table = Table(["name", "chassis"], "table")
-    for row in _by_name(context, "Chassis_Group"):
-        context.table.add(row.text("name"), row.strings("chassis"))
+# -- what other groups need too --------------------------------------------
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raises UsageError if 'name' cannot be that of a group."""
     if not name or not name.isprintable() or name != name.strip():
         raise UsageError(f"{quote(name)}: not a name (empty, or with characters that do not show)")
 
 
-def _find_to_delete(context: Context, table: str, noun: str) -> Row | None:
+def find_to_delete(context: Context, table: str, noun: str) -> Row | None:
+    """Returns the row that is to go; None is possible with --if-exists only."""
     name = context.arguments[0]
     row = find_row(context.replica, table, name)
     if row is None and not context.has("if-exists"):
@@ -115,16 +113,84 @@ def _find_to_delete(context: Context, table: str, noun: str) -> Row | None:
     return row
 
 
-def _check_unused(context: Context, row: Row, table: str, column: str, noun: str) -> None:
+def check_unused(context: Context, row: Row, table: str, column: str, noun: str) -> None:
+    """Raises UsageError if a row of 'table' refers to 'row'."""
     for user in context.replica.rows(table).values():
         if user.find(column) == row.uuid:
             raise UsageError(f"{row.text('name')}: used by {noun} {quote(user.text('name'))}")
 
 
+def sort_by_name(context: Context, table: str) -> list[Row]:
+    """Returns the rows of 'table' in the order of their names."""
+    return sorted(context.replica.rows(table).values(), key=lambda row: row.text("name"))
+
+
+# -- pieces ----------------------------------------------------------------
+
+
+def _parse_columns(context: Context, name: str, policy: str | None) -> dict[str, Datum]:
+    columns: dict[str, Datum] = {}
+    if policy == "" and context.command.name == "group-set":
+        columns["policy"] = ()
+    elif policy is not None:
+        if policy not in POLICIES:
+            choices = f"{', '.join(POLICIES[:-1])} or {POLICIES[-1]}"
+            raise UsageError(f"{name}: policy {quote(policy)} is not served; use {choices}")
+        columns["policy"] = (policy,)
+    spread = context.options.get("spread")
+    if spread is not None:
+        if spread and (not spread.isprintable() or spread != spread.strip()):
+            raise UsageError(f"{name}: --spread: {quote(spread)} is not a key of external_ids")
+        columns["spread"] = (spread,) if spread else ()
+    return columns
+
+
+def _parse_standby(context: Context, name: str) -> int | None:
+    text = context.options.get("standby")
+    if text is None:
+        return None
+    number = parse_number(text or "0", 0, MOST_STANDBYS)
+    if number is None:
+        raise UsageError(
+            f"{name}: --standby: {quote(text)} is not a number from 0 to {MOST_STANDBYS}"
+        )
+    return number
+
+
+def _set_standby(row: Row, number: int) -> None:
+    if count_standbys(row) != number or number == 0:
+        row.remove("options", ["standby"])
+    if number:
+        row.insert("options", {"standby": str(number)})
+
+
+def _check_same(context: Context, row: Row, columns: dict[str, Datum], standby: int | None) -> None:
+    """Raises UsageError if the group that may exist is not what was asked for."""
+    complaint = f"{row.text('name')}: a group with this name already exists"
+    if not context.has("may-exist"):
+        raise UsageError(complaint)
+    for column, datum in columns.items():
+        have = row.datum(column)
+        if column == "policy":
+            have = have or (DEFAULT_POLICY,)
+        if have != datum:
+            raise UsageError(f"{complaint}, with another {column}")
+    if standby not in (None, count_standbys(row)):
+        raise UsageError(f"{complaint}, with another number of standbys")
+
+
+def _set_reference(context: Context, column: str, table: str, noun: str) -> None:
+    row = get_named(context.replica, TABLE, context.arguments[0], "group")
+    name = context.argument(1)
+    target = None if name is None else get_named(context.replica, table, name, noun)
+    row.set_atom(column, target.uuid if target else None)
+
+
+def _find_name(context: Context, table: str, uuid: str) -> str:
+    row = context.replica.rows(table).get(uuid)
+    return row.text("name") if row else ""
+
+
 def _find_users(context: Context, row: Row, table: str) -> tuple[str, ...]:
     users = context.replica.rows(table).values()
     return tuple(sorted(user.text("name") for user in users if user.find("group") == row.uuid))
-
-
-def _by_name(context: Context, table: str) -> list[Row]:
-    return sorted(context.replica.rows(table).values(), key=lambda row: row.text("name"))

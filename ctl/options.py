@@ -19,7 +19,7 @@ GLOBAL = (
     ("db=", "", "DATABASE", "connect to DATABASE (default: $SVC_NB_DB, or the local socket)"),
     ("sb-db=", "", "DATABASE", "the southbound (default: $SVC_SB_DB, or the local socket)"),
     ("ovn-db=", "", "DATABASE", "OVN's northbound (default: $OVN_NB_DB, or the local socket)"),
-    ("no-check", "", "", "take routers and chassis at their word, do not look them up"),
+    ("no-check", "", "", "take routers, chassis and ports at their word, do not look them up"),
     ("no-wait", "", "", "do not wait (the default)"),
     ("wait=", "", "none|sb|hv", "wait for the southbound, or for all chassis, to have the change"),
     ("print-wait-time", "", "", "print how long that took"),
@@ -114,7 +114,8 @@ def parse(
     settings = Settings()
     own = [name for name, *_ in GLOBAL]
     shorts = {short[0]: name for name, short, *_ in GLOBAL if short}
-    specs = [*own, *(name for name in command_options if name not in own)]
+    taken = {name.rstrip("[=") for name in own}
+    specs = [*own, *(name for name in command_options if name.rstrip("=") not in taken)]
     early: list[str] = []
     position = 0
     while position < len(argv):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ..lib.addresses import quote
 from ..lib.errors import UsageError
 from .command import Context
-from .lookup import read_southbound
+from .lookup import Json, read_southbound, select
+from .moment import format_time
 from .records import ROOT, find_row, get_root
 from .replica import Row
 
@@ -19,7 +20,8 @@ def sync(context: Context) -> None:
     """sync: waits, as --wait says, though nothing changes."""
     if context.settings.wait == "none":
         context.warnings.append('"sync" has no effect without --wait')
-    context.forces_wait = True
+    else:
+        context.forces_wait = True
 
 
 def show(context: Context) -> None:
@@ -44,14 +46,20 @@ def status(context: Context) -> None:
     """status: what there is, and how much of it works."""
     context.refuse_format()
     replica = context.replica
-    southbound = read_southbound(context, ("Chassis", "Chassis_Weight"))
-    known = {row["name"] for row in southbound["Chassis"]}
-    alive = {row["chassis"] for row in southbound["Chassis_Weight"] if row["alive"]} & known
+    selects = [
+        select("Chassis", (), ["name"]),
+        select("Chassis_Weight", (), ["chassis", "alive"]),
+        select("Northd"),
+    ]
+    chassis, weights, northds = read_southbound(context, selects)
+    known = {row["name"] for row in chassis}
+    alive = {row["chassis"] for row in weights if row["alive"]} & known
     context.lines += [
         f"VPN services: {_count(context, 'VPN_Service', 'status', 'up')}",
         f"connections: {_count(context, 'IPsec_Connection', 'status', 'up')}",
         f"containers: {_count(context, 'Service_Container', 'status_code', 'running')}",
         f"chassis: {len(alive)} of {len(known)} alive",
+        _describe_northd(northds),
     ]
     root = next(iter(replica.rows(ROOT).values()), None)
     if root is None:
@@ -64,6 +72,15 @@ def status(context: Context) -> None:
         for row in _sorted(context, table):
             if row.text(column) == "error":
                 context.lines.append(f"error: {_name(row)}: {row.text('status_message')}")
+
+
+def _describe_northd(rows: list[Json]) -> str:
+    """Returns which svc-northd is active, as it has said itself."""
+    if not rows:
+        return "svc-northd: none is active"
+    [row] = rows
+    since = format_time(row["since"])
+    return f"svc-northd: active on {quote(row['hostname'])}, pid {row['pid']}, since {since}"
 
 
 def _find_delays(context: Context, root: Row) -> list[str]:

@@ -102,6 +102,18 @@ class Row:
             rest = tuple(atom for atom in have if atom not in gone)
         self._mutate(column, "delete", gone, rest)
 
+    def increment(self, column: str) -> None:
+        """Adds 1 to 'column' in the database, so that two who do it at once count twice.
+
+        After the commit the column is what it was at the end of that transaction.
+        """
+        number = self.find(column) + 1
+        if self.is_new or column in self._sets:
+            self.set_atom(column, number)
+            return
+        self._columns[column] = (number,)
+        self._mutations.append((column, "+=", (1,)))
+
     def verify(self, *columns: str) -> None:
         """Makes the transaction fail, to start again, if a column has changed since."""
         if self._original is not None:
@@ -146,6 +158,19 @@ class Row:
             operations.append({"op": "mutate", "mutations": mutations, **self._place()})
         return operations
 
+    def question(self) -> list[dict[str, Any]]:
+        """Returns the operation that reads what the server made of increment(), if that was used.
+
+        Its result is for take_answer().
+        """
+        columns = sorted({column for column, mutator, _ in self._mutations if mutator == "+="})
+        return [{"op": "select", "columns": columns, **self._place()}] if columns else []
+
+    def take_answer(self, json: Mapping[str, Any]) -> None:
+        """Takes the columns that question() asked for."""
+        for column, value in json.items():
+            self._columns[column] = from_json(value, self.table.columns[column])
+
     def deletion(self) -> dict[str, Any]:
         """Returns the operation that removes this row from the database."""
         return {"op": "delete", **self._place()}
@@ -158,6 +183,8 @@ class Row:
 
     def _mutation_json(self, name: str, mutator: str, elements: Datum) -> list[Any]:
         column = self.table.columns[name]
+        if mutator == "+=":
+            return [name, mutator, to_json(elements, column)]
         if mutator == "delete" or not column.is_map:
             return [name, mutator, set_json(elements, column)]
         return [name, mutator, to_json(elements, column)]

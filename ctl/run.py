@@ -45,10 +45,13 @@ def run(settings: Settings, contexts: Sequence[Context], database: str) -> str:
     try:
         start_ms = int(time.time() * 1000)
         next_cfg, touched = _run_until_done(client, settings, contexts)
-        if next_cfg is None:
-            return ""
-        wait_time = _wait(client, settings, next_cfg, start_ms)
-        contexts[-1].warnings += _find_errors(client, touched)
+        wait_time = ""
+        if next_cfg is not None:
+            wait_time = _wait(client, settings, next_cfg, start_ms)
+            contexts[-1].warnings += _find_errors(client, touched)
+        for context in contexts:
+            if context.follow_up is not None and not settings.has("dry-run"):
+                context.follow_up(client)
         return wait_time
     finally:
         client.close()
@@ -111,9 +114,8 @@ def _commit(
     replica: Replica, settings: Settings, contexts: Sequence[Context], symbols: Symbols
 ) -> tuple[int | None, list[Place]]:
     """Commits what the commands did; returns the number to wait for, if any, and the rows."""
-    waits = settings.wait != "none" and (
-        bool(replica.operations()) or any(context.forces_wait for context in contexts)
-    )
+    forced = any(context.forces_wait for context in contexts)
+    waits = forced or (settings.wait != "none" and bool(replica.operations()))
     increment = _make_increment(replica) if waits else []
     changes = [*replica.operations(), *increment]
     if not changes:
@@ -121,6 +123,9 @@ def _commit(
     assert any(context.command.changes for context in contexts)
     words = "svcctl " + " -- ".join(context.format_words() for context in contexts)
     operations = [*replica.prerequisites(), *changes, *_make_comments(words, contexts)]
+    questions = [row for row in replica.changed() if row.question()]
+    first_answer = len(operations)
+    operations += [operation for row in questions for operation in row.question()]
     if settings.has("dry-run"):
         operations.append({"op": "abort"})
     results = replica.client.transact(operations)
@@ -129,17 +134,20 @@ def _commit(
         return None, []
     uuids = _find_uuids(operations, results)
     _take_uuids(contexts, uuids)
+    for row, result in zip(questions, results[first_answer:], strict=False):
+        row.take_answer(result["rows"][0])
     _warn_of_lost_rows(replica, contexts[-1], symbols)
     if not settings.has("no-syslog"):
         log.tell_syslog(f"Called as {words}")
     if not waits:
         return None, []
-    selected = [each["rows"] for each in results if each and "rows" in each]
-    return int(selected[-1][0]["nb_cfg"]), _find_touched(replica, uuids)
+    [selected] = results[first_answer - 2]["rows"]
+    return int(selected["nb_cfg"]), _find_touched(replica, uuids)
 
 
 def _make_increment(replica: Replica) -> list[dict[str, Any]]:
     """Returns the operations that ask svc-northd and all chassis for an answer."""
+    replica.load_more(ROOT)
     root = get_root(replica)
     if root.is_new:
         root.set_atom("nb_cfg", 1)
@@ -214,8 +222,8 @@ def _warn_of_lost_rows(replica: Replica, context: Context, symbols: Symbols) -> 
 
 
 def _wait(client: Client, settings: Settings, next_cfg: int, start_ms: int) -> str:
-    columns = ["sb_cfg"] if settings.wait == "sb" else ["sb_cfg", "hv_cfg"]
-    whom = "svc-northd" if settings.wait == "sb" else "svc-northd and all chassis"
+    columns = ["sb_cfg", "hv_cfg"] if settings.wait == "hv" else ["sb_cfg"]
+    whom = "svc-northd and all chassis" if settings.wait == "hv" else "svc-northd"
     settings.stage = f"waiting for {whom} (nb_cfg {next_cfg}); the change is in the database"
     # With no chassis hv_cfg may run ahead, so both numbers have to be there.
     operations = [

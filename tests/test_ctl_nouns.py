@@ -67,8 +67,9 @@ def test_lists_show_state_and_reason(vpn: Svcctl, databases: Databases) -> None:
         "to-venus,1.0.0.3,192.168.2.0/24,,,down,no answer\n"
     )
     assert vpn.good("-f", "json", "group-list") == (
-        '{"data":[["vpns","least","",["set",["mercury"]],["set",[]]]],'
-        '"headings":["name","policy","chassis-group","vpns","containers"]}\n'
+        '{"data":[["vpns","least","","","",0,["set",["mercury"]],["set",[]]]],'
+        '"headings":["name","policy","chassis-group","port-group","spread","standby",'
+        '"vpns","containers"]}\n'
     )
 
 
@@ -220,8 +221,10 @@ def test_deleting_leaves_nothing(vpn: Svcctl, databases: Databases) -> None:
         ("ipsec-policy-del p", "p: IPsec policy not found"),
         ("group-add vpns", "vpns: a group with this name already exists"),
         ("--may-exist group-add vpns weighted", "already exists, with another policy"),
-        ("group-add g fastest", "g: policy fastest is not served; use least or weighted"),
-        ("group-add g random", "g: policy random is not served; use least or weighted"),
+        (
+            "group-add g fastest",
+            "g: policy fastest is not served; use least, load, random or weighted",
+        ),
         ("group-del vpns", "vpns: used by VPN service mercury"),
         ("group-del g", "g: group not found"),
         ("group-set-chassis-group g", "g: group not found"),
@@ -299,54 +302,11 @@ def test_groups(vpn: Svcctl, databases: Databases) -> None:
     vpn.good("chassis-group-add", "fast", "hv2", "hv1")
     vpn.good("group-set-chassis-group", "vpns", "fast")
     assert vpn.good("--bare", "chassis-group-list") == "fast\nhv1, hv2\n"
-    assert vpn.good("--bare", "group-list") == "vpns\nleast\nfast\nmercury\n\n"
+    assert vpn.good("--bare", "group-list") == "vpns\nleast\nfast\n\n\n0\nmercury\n\n"
     assert vpn.bad("chassis-group-del", "fast") == "fast: used by group vpns"
     vpn.good("group-set-chassis-group", "vpns")
     vpn.good("chassis-group-del", "fast")
     assert databases.nb.rows("Chassis_Group") == []
-
-
-def test_chassis(vpn: Svcctl, databases: Databases) -> None:
-    databases.sb.insert(
-        "Chassis_Weight", chassis="hv1", weight=1, limit=-1, alive=True, scheduled=3
-    )
-    vpn.good("chassis-set-weight", "hv1", "5", "--", "chassis-set-limit", "hv1", "7")
-    vpn.good("chassis-drain", "hv2")
-    assert vpn.good("chassis-list") == (
-        "name hostname  alive          weight limit drain scheduled types\n"
-        "---- --------- -------------- ------ ----- ----- --------- -----\n"
-        "hv1  hv1.cloud yes            5      7     no    3         ipsec\n"
-        "hv2  hv2.cloud not yet judged 1      none  yes   0         ipsec\n"
-    )
-    vpn.good("chassis-set-limit", "hv1", "none")
-    assert "5      none  no" in vpn.good("chassis-list")
-    vpn.good("chassis-undrain", "hv2", "--", "chassis-set-limit", "hv1", "-1")
-    assert [row["drain"] for row in databases.nb.rows("Chassis")] == [False, False]
-    databases.sb.delete("Chassis", [["name", "==", "hv2"]])
-    assert "hv2            unknown" in vpn.good("chassis-list")
-
-
-def test_containers(vpn: Svcctl, databases: Databases) -> None:
-    databases.nb.insert(
-        "Service_Container",
-        name="vpn-1",
-        service_type="ipsec",
-        status_code="error",
-        status_message="no chassis can run it",
-        configuration=["map", [["router", "x"]]],
-        since=1_700_000_000_000,
-    )
-    assert vpn.good("--bare", "container-list") == (
-        "vpn-1\nipsec\n\n\nerror\nno chassis can run it\n"
-    )
-    vpn.good("container-pin", "vpn-1", "hv1")
-    assert vpn.bad("container-pin", "vpn-1", "hv9") == "hv9: chassis not found in the southbound"
-    assert vpn.good("container-show", "vpn-1") == (
-        "container vpn-1\n    type: ipsec\n    status: error\n    message: no chassis can run it\n"
-        "    since: 2023-11-14T22:13:20Z\n    requested chassis: hv1\n    configuration router: x\n"
-    )
-    vpn.good("container-unpin", "vpn-1")
-    assert "requested" not in vpn.good("container-show", "vpn-1")
 
 
 def test_status(vpn: Svcctl, databases: Databases) -> None:
@@ -355,7 +315,8 @@ def test_status(vpn: Svcctl, databases: Databases) -> None:
     vpn.good("init")
     assert vpn.good("status") == (
         "VPN services: 0 of 1 up\nconnections: 0 of 1 up\ncontainers: 0 of 0 running\n"
-        "chassis: 1 of 2 alive\nnb_cfg 0, sb_cfg 0, hv_cfg 0\nerror: mercury: no router\n"
+        "chassis: 1 of 2 alive\nsvc-northd: none is active\n"
+        "nb_cfg 0, sb_cfg 0, hv_cfg 0\nerror: mercury: no router\n"
     )
 
 
