@@ -1,87 +1,31 @@
 """A cloud in one process: real databases, a svc-northd that is stepped, chassis in memory.
 
-'Cloud' is what scenario tests of svc-northd are written in.  Its chassis obey
-their southbound rows at once, unless told not to; svc-controller's own tests
-run the real program instead.  'laws' closes each scenario: a recompute changes
-nothing, and nobody warned.
+'Cloud' is what scenario tests of svc-northd are written in.  Its chassis
+(fakechassis.py) obey their southbound rows at once, unless told not to;
+svc-controller's own tests run the real program instead.  'laws' closes each
+scenario: a recompute changes nothing, each container is in one place and the
+rows agree on it, nothing is left over, and nobody warned.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ovs.poller
 
-from ..lib import sealing
+from ..lib import loop
+from ..northd import history
 from ..northd.northd import Northd
+from . import fakechassis
+from .fakechassis import FakeChassis
 from .logs import Logs
 from .ovsdb import Databases, wait_until
 
-
-class FakeChassis:
-    """A chassis that says through its southbound rows that it did what it was told."""
-
-    def __init__(self, databases: Databases, name: str, **columns: Any) -> None:
-        self._sb = databases.sb
-        self.name = name
-        self.obeys = True
-        self.alive = True
-        self._beat = 0
-        self.private_key = sealing.make_private_key()
-        registration = {
-            "name": name,
-            "hostname": name,
-            "service_types": ["set", ["ipsec"]],
-            "public_key": sealing.format_public_key(self.private_key),
-            **columns,
-        }
-        self._sb.insert("Chassis", **registration)
-        self._sb.insert("Chassis_Private", name=name, incarnation="1", heartbeat=0)
-
-    def step(self) -> None:
-        """One pass of the chassis: heartbeat, bindings, nb_cfg."""
-        if not self.alive:
-            return
-        self._beat += 1
-        root = self._sb.rows("SB_Global")
-        nb_cfg = root[0]["nb_cfg"] if root else 0
-        where = [["name", "==", self.name]]
-        self._sb.update("Chassis_Private", where, heartbeat=self._beat, nb_cfg=nb_cfg)
-        if self.obeys:
-            self._run_containers()
-
-    def report_tunnel(self, connection: str, state: str = "up", last_error: str = "") -> None:
-        """Reports on the tunnel of a connection (its UUID) on each container here."""
-        for binding in self.bindings():
-            key = {"container": binding["container"], "chassis": self.name, "name": connection}
-            self._sb.delete("IPsec_Tunnel", [[name, "==", value] for name, value in key.items()])
-            self._sb.insert(
-                "IPsec_Tunnel", connection=connection, state=state, last_error=last_error, **key
-            )
-
-    def bindings(self) -> list[dict[str, Any]]:
-        """Returns the containers bound here."""
-        return self._sb.rows("Container_Binding", [["chassis", "==", self.name]])
-
-    def _run_containers(self) -> None:
-        where = [["chassis", "==", self.name]]
-        for binding in self.bindings():
-            if binding["reached_generation"] != binding["generation"]:
-                self._sb.update(
-                    "Container_Binding",
-                    [*where, ["container", "==", binding["container"]]],
-                    status_code="running",
-                    status_message="as told",
-                    reached_generation=binding["generation"],
-                    namespace_name=binding["container"],
-                    interface_name=binding["container"],
-                    since=1,
-                )
-        for port in self._sb.rows("Port_Binding", where):
-            if port["up"] is not True:
-                self._sb.update("Port_Binding", where, up=True)
+# Long enough to be seen, too short to be a stall of svc-northd's (liveness.py).
+_TICK_MS = 1000
+_MOST_ROUNDS = 100
 
 
 class Cloud:
@@ -101,8 +45,9 @@ class Cloud:
 
     def add_chassis(self, *names: str, **columns: Any) -> None:
         """Adds chassis that offer ipsec."""
-        for name in names:
-            self.chassis[name] = FakeChassis(self.databases, name, **columns)
+        added = {name: FakeChassis(self.databases, name, **columns) for name in names}
+        self.chassis.update(added)
+        self.sb.transact(*(each for one in added.values() for each in one.register()))
 
     def add_router(self, name: str, *, gateway: str = "1.0.0.2/24", inside: str = "") -> str:
         """Adds a router with a distributed gateway port, a default route and SNAT."""
@@ -168,30 +113,29 @@ class Cloud:
 
     def step(self, *northds: Northd) -> None:
         """One pass of every program."""
-        for chassis in self.chassis.values():
-            chassis.step()
+        fakechassis.step(self.databases, self.chassis.values())
         for northd in northds or (self.northd,):
             northd.run()
 
     def settle(self, *northds: Northd) -> None:
-        """Steps until nothing moves any more."""
+        """Steps until nobody has anything to do any more."""
         running = northds or (self.northd,)
-
-        def quiet() -> bool:
-            self.step(*running)
-            return any(each.settled for each in running) and not any(
-                session.committing for each in running for session in each.sessions.values()
-            )
-
-        for _ in range(3):
-            wait_until(quiet, "svc-northd to settle")
-            before = self.dump()
-            _pump(running)
-            for _ in range(3):
-                self.step(*running)
-            if self.dump() == before:
+        for _ in range(_MOST_ROUNDS):
+            worked = fakechassis.step(self.databases, self.chassis.values())
+            if not (_drain(running) or worked):
                 return
         raise AssertionError("the cloud does not settle")
+
+    def warp(self, ms: int) -> None:
+        """Settles 'ms' later; nobody dies of it, as after a stall of svc-northd."""
+        loop.warp(ms)
+        self.settle()
+
+    def pass_time(self, ms: int) -> None:
+        """Lets 'ms' pass, with heartbeats of all that are alive, and settles."""
+        for _ in range(0, ms, _TICK_MS):
+            loop.warp(_TICK_MS)
+            self.settle()
 
     def wait_for(self, condition: Callable[[], Any], what: str) -> Any:
         """Steps until 'condition' holds."""
@@ -222,7 +166,46 @@ class Cloud:
         self.northd.recover()
         self.settle()
         assert self.dump() == before, "a recompute changed something"
+        self._hold_places(before["sb"])
+        self._hold_history(before["sb"])
         assert self.logs.find_warnings() == []
+
+    def _hold_places(self, sb: Mapping[str, list[dict[str, Any]]]) -> None:
+        """Each container serves from one chassis, which OVN gives its port; hosts are as told."""
+        active = [row for row in sb["Container_Binding"] if row["role"] == "active"]
+        places = {row["container"]: row["chassis"] for row in active}
+        assert len(active) == len(places), "a container is active twice"
+        assert {row["container"] for row in sb["Container_Binding"]} == places.keys()
+        requested = fakechassis.read_requested(self.ovn)
+        assert {name: requested[name] for name in places} == places
+        assert {chassis for name, chassis in requested.items() if name not in places} <= {"none"}
+        rows = {row["name"]: row["chassis"] for row in self.nb.rows("Service_Container")}
+        assert {name: rows[name] for name in places} == places
+        bound: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        for row in sb["Container_Binding"]:
+            bound[row["chassis"]][row["container"]] = row["role"]
+        assert {(row["container"], row["chassis"]) for row in sb["Port_Binding"]} == {
+            (container, chassis) for chassis, each in bound.items() for container in each
+        }
+        for chassis in self.chassis.values():
+            if chassis.alive and chassis.obeys:
+                assert chassis.containers == bound[chassis.name]
+
+    def _hold_history(self, sb: Mapping[str, list[dict[str, Any]]]) -> None:
+        """What is remembered is of containers that are there, and ends where they are."""
+        names = {row["name"] for row in self.nb.rows("Service_Container")}
+        assert {row["container"] for row in sb["Avoided_Chassis"]} <= names
+        by_container = defaultdict(list)
+        for row in sorted(sb["Placement"], key=lambda row: row["number"]):
+            by_container[row["container"]].append(row)
+        assert by_container.keys() <= names
+        for row in sb["Container_Binding"]:
+            if row["role"] == "active":
+                assert by_container[row["container"]][-1]["chassis"] == row["chassis"]
+        for rows in by_container.values():
+            numbers = [row["number"] for row in rows]
+            assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+            assert len(numbers) <= history.KEPT
 
     def find(self, database: Any, table: str, **columns: Any) -> dict[str, Any]:
         """Returns the one row whose columns have these values."""
@@ -239,14 +222,32 @@ def _insert(table: str, row: dict[str, Any], uuid_name: str | None = None) -> di
     return operation
 
 
-def _pump(northds: tuple[Northd, ...]) -> None:
-    """Waits until nothing arrives for a moment; bounded by the poller's own timer."""
-    deadline = time.monotonic() + 0.03
-    while time.monotonic() < deadline:
-        poller = ovs.poller.Poller()
-        for northd in northds:
-            northd.wait(poller)
-        poller.timer_wait(10)
-        poller.block()
+def _drain(northds: tuple[Northd, ...]) -> bool:
+    """Runs svc-northds until they know and have done everything; returns whether one wrote."""
+    sessions = [session for northd in northds for session in northd.sessions.values()]
+    for session in sessions:
+        session.probe()
+    wrote = False
+
+    def quiet() -> bool:
+        nonlocal wrote
         for northd in northds:
             northd.run()
+        committing = any(session.committing for session in sessions)
+        wrote = wrote or committing
+        done = not committing and all(session.answered for session in sessions)
+        if not done:
+            _block(northds)
+        return done and any(northd.settled for northd in northds)
+
+    wait_until(quiet, "svc-northd to settle")
+    return wrote
+
+
+def _block(northds: tuple[Northd, ...]) -> None:
+    """Waits for what the svc-northds wait for, a moment at most."""
+    poller = ovs.poller.Poller()
+    for northd in northds:
+        northd.wait(poller)
+    poller.timer_wait(5)
+    poller.block()
