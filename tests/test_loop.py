@@ -95,3 +95,18 @@ def test_every_verbosity_counts() -> None:
     assert options.verbose == ["console:emer", "syslog:off", "file:dbg"]
     assert parser.parse_args(["-v"]).verbose == []
     assert parser.parse_args([]).verbose is None
+
+
+def test_cleanup_is_exit_for_who_has_nothing_to_give_back(tmp_path: Path) -> None:
+    names = ("SVC_RUNDIR", "SVC_LOGDIR", "SVC_SYSCONFDIR")
+    code = "import sys; from ovnsvc.northd.main import main; sys.exit(main())"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "-vconsole:emer", f"--unixctl={tmp_path}/ctl"],
+        env={**os.environ, **dict.fromkeys(names, str(tmp_path))},
+    )
+    try:
+        wait_until((tmp_path / "ctl").exists, "the control socket")
+        subprocess.run(["ovs-appctl", "-t", tmp_path / "ctl", "exit", "--cleanup"], check=True)
+        assert process.wait(timeout=10) == 0
+    finally:
+        process.kill()
