@@ -352,7 +352,7 @@ def test_an_answer_comes_after_what_happened_before_the_question(
     for number in range(200):
         databases.sb.insert("Chassis", name=f"hv{number}")
     session.probe()
-    assert not session.answered
+    assert (session.answered, session.synced) == (False, True)
     sessions.wait_for(lambda: session.answered, "the answer")
     assert len(session.rows(sb.Chassis)) == 200
 
@@ -366,7 +366,7 @@ def test_a_condition_can_be_changed_later(databases: Databases, sessions: Sessio
     session.take_changes()
     for wanted in (["hv1", "hv2"], ["hv2", "hv3"], []):
         session.set_condition("Chassis", [["name", "==", name] for name in wanted])
-        assert not session.conditioned, "the rows are not those yet"
+        assert (session.conditioned, session.synced) == (False, True), "not those rows yet"
         sessions.wait_for(lambda: session.conditioned, "the other rows")
         assert _names(session, sb.Chassis) == wanted
         assert session.take_changes() == {"Chassis"}
@@ -402,8 +402,7 @@ def test_a_transaction_beside_another_waits_for_nobody(
     session.commit(many, "a large one")
     session.take_changes()
     session.commit_beside([Insert("Northd", "", {"pid": 7}, None)], "a beat")
-    assert session.committing
-    assert session.committing_beside
+    assert (session.committing, session.committing_beside) == (True, True)
     assert session.take_beside() is None
     sessions.wait_for(lambda: not session.committing_beside, "the end of the small one")
     assert (session.take_beside(), session.take_beside()) == (True, None)
@@ -413,8 +412,7 @@ def test_a_transaction_beside_another_waits_for_nobody(
     session.take_changes()
     session.commit_beside([Insert("Chassis", "", {"name": "hv1"}, None)], "a bad one")
     sessions.wait_for(lambda: not session.committing_beside, "the refusal")
-    assert session.take_beside() is False
-    assert not session.committing, "it holds up nobody"
+    assert (session.take_beside(), session.committing) == (False, False), "it holds up nobody"
     assert session.take_changes() == set()
 
 
