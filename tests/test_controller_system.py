@@ -86,8 +86,26 @@ def test_state_directory_removed_and_charon_killed(tunnel: Rig) -> None:
 def test_charon_hangs(tunnel: Rig) -> None:
     old = tunnel.find_charons()[A.name]
     tunnel.run("kill", "-STOP", str(old))
-    wait_until(lambda: tunnel.find_charons().get(A.name, old) != old, "a new charon", 30)
+    # Asked every 2 s, given up after two answers that did not come within 3 s.
+    wait_until(lambda: tunnel.find_charons().get(A.name, old) != old, "a new charon", 15)
     tunnel.wait_tunnel(A, "up")
+
+
+def test_charon_that_ends_again_and_again(rig: Rig) -> None:
+    rig.bind(A, connect(A, NOWHERE))
+    killed: set[int] = set()
+
+    def kill() -> bool:
+        for pid in set(rig.find_charons().values()) - killed:
+            rig.run("kill", "-9", str(pid))
+            killed.add(pid)
+        return bool(rig.binding(A)["status_code"] == "error")
+
+    wait_until(kill, "the failure", 20)
+    sentence = "charon was killed by signal 9, 4 times within a minute of its start"
+    assert rig.binding(A)["status_message"] == sentence
+    assert rig.binding(A)["restarts"] == len(killed) == 4
+    wait_until(lambda: set(rig.find_charons().values()) - killed, "another charon")
 
 
 def test_namespace_deleted_by_hand(tunnel: Rig) -> None:
@@ -99,6 +117,26 @@ def test_namespace_deleted_by_hand(tunnel: Rig) -> None:
     tunnel.wait_tunnel(A, "up")
     assert " 0% packet loss" in ping(tunnel)
     assert len(tunnel.find_charons()) == 2
+    assert tunnel.binding(A)["restarts"] == 0
+
+
+def test_namespace_unmounted_by_hand(tunnel: Rig) -> None:
+    """Its file stays, and nobody tells."""
+    old = tunnel.find_charons()[A.name]
+    tunnel.run("umount", f"/run/netns/{A.name}")
+    wait_until(lambda: tunnel.find_charons().get(A.name, old) != old, "charon in a new namespace")
+    tunnel.plug(A)
+    tunnel.wait_running(A)
+    tunnel.wait_tunnel(A, "up")
+    assert len(tunnel.find_charons()) == 2
+
+
+def test_port_deleted_by_hand(tunnel: Rig) -> None:
+    charons, since = tunnel.find_charons(), tunnel.tunnel(A)["since"]
+    tunnel.ovs.update("Bridge", [], ports=["set", []])
+    tunnel.set_installed(A, True)
+    tunnel.wait_running(A)
+    assert (tunnel.find_charons(), tunnel.tunnel(A)["since"]) == (charons, since)
 
 
 def test_link_deleted_by_hand(tunnel: Rig) -> None:

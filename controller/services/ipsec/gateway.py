@@ -62,6 +62,7 @@ class Gateway:
         self._tunnels = Tunnels()
         self._loader = Loader(place, self._tunnels)
         self._adopted = False
+        self._replacing = False
         self._deaf = 0
         self._problem: str | None = None
         self._message = ""
@@ -141,6 +142,7 @@ class Gateway:
         if self._daemon is not None and not self._daemon.in_namespace(
             netns.find_inode(self._place.container)
         ):
+            self._replacing = True
             self._daemon.kill()
 
     def stop(self) -> bool:
@@ -236,6 +238,10 @@ class Gateway:
         self._tunnels.reset(now_ms)
         self._loader.forget()
         if self._stopping:
+            return
+        if self._replacing:  # it did not end by itself
+            self._replacing = False
+            vlog.info(f"{self._place.container}: charon was not in the container's namespace")
             return
         self._restarts.note_end(f"charon {how}", now_ms)
         self._message = f"charon {how}; restarted"
