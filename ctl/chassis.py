@@ -28,7 +28,8 @@ _SELECTS = [
     select("Chassis", (), ["name", "hostname", "service_types", "service_problems"]),
     select("Chassis_Weight"),
     select("Chassis_Private", (), ["name", "load"]),
-    select("Container_Binding", (), ["chassis", "role"]),
+    # With the name, since a selection has no row twice.
+    select("Container_Binding", (), ["container", "chassis", "role"]),
 ]
 
 

@@ -80,8 +80,8 @@ def _start_timer(settings: Settings) -> None:
         return
 
     def expire(number: int, _frame: object) -> None:
-        text = f"svcctl: timed out after {settings.timeout_s} s while {settings.stage}\n"
-        os.write(2, text.encode())
+        text = f"timed out after {settings.timeout_s} s while {settings.stage}"
+        os.write(2, _make_line(text).encode())
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
@@ -120,9 +120,13 @@ def _fail(message: str) -> int:
 
 
 def _say(message: str) -> None:
-    """Prints one line, whatever characters are in it."""
+    sys.stderr.write(_make_line(message))
+
+
+def _make_line(message: str) -> str:
+    """Returns one line, whatever characters are in 'message'."""
     line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
-    sys.stderr.write(f"svcctl: {line}\n")
+    return f"svcctl: {line}\n"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Runs svcctl within a test: in this process, which is quick, or as a program."""
+"""Runs svcctl within a test, in this process, which is quick, or as a program; rows for it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from ..ctl.main import main
 from .ovsdb import Databases
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# A moment in ms since the epoch, and as svcctl prints it.
+WHEN_MS = 1_700_000_000_000
+WHEN = "2023-11-14T22:13:20Z"
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,35 @@ def add_router(databases: Databases, name: str, *networks: str, **columns: Any) 
     )
     uuid: str = results[-1]["uuid"][1]
     return uuid
+
+
+def add_container(databases: Databases) -> None:
+    """Adds chassis hv1 to hv3, judged alive, and container vpn-1 of group g, bound to hv1."""
+    for name in ("hv1", "hv2", "hv3"):
+        databases.sb.insert("Chassis", name=name, hostname=f"{name}.cloud", service_types="ipsec")
+        weight = {"weight": 1, "limit": -1, "alive": True, "since": WHEN_MS}
+        databases.sb.insert("Chassis_Weight", chassis=name, **weight)
+    group = databases.nb.insert("Container_Group", name="g")
+    row = {"service_type": "ipsec", "chassis": "hv1", "status_code": "running"}
+    databases.nb.insert("Service_Container", name="vpn-1", group=["uuid", group], **row)
+    bind(databases, "vpn-1", "hv1")
+
+
+def bind(databases: Databases, container: str, chassis: str, role: str = "active") -> None:
+    """Adds a Container_Binding."""
+    row = {"service_type": "ipsec", "role": role, "generation": 2, "status_code": "running"}
+    databases.sb.insert("Container_Binding", container=container, chassis=chassis, **row)
+
+
+def update(databases: Databases, **columns: Any) -> None:
+    """Sets columns of container vpn-1."""
+    databases.nb.update("Service_Container", [["name", "==", "vpn-1"]], **columns)
+
+
+def find_container(databases: Databases) -> dict[str, Any]:
+    """Returns the row of container vpn-1."""
+    [row] = databases.nb.rows("Service_Container", [["name", "==", "vpn-1"]])
+    return row
 
 
 class Svcctl:

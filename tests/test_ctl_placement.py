@@ -1,0 +1,362 @@
+"""Groups, chassis and containers: where they are to run, where they do, and what is said of it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from .ovsdb import Databases
+from .svcctl import WHEN, WHEN_MS, Svcctl, add_container, add_router, bind, find_container, update
+
+DISTANT_MS = 4_000_000_000_000
+
+
+@pytest.fixture
+def cloud(databases: Databases, svcctl: Svcctl) -> Svcctl:
+    """Three chassis that are alive, and container vpn-1 of group g on hv1."""
+    add_container(databases)
+    return svcctl
+
+
+# -- groups ----------------------------------------------------------------
+
+
+def test_a_group_with_everything(cloud: Svcctl, databases: Databases) -> None:
+    databases.ovn_nb.insert("Logical_Switch", name="s")
+    add_ports(databases, "p1", "p2")
+    cloud.good("port-group-add", "pg", "p2", "p1", "p2", "--", "chassis-group-add", "cg", "hv1")
+    cloud.good("group-add", "h", "load", "--spread=rack", "--standby=2")
+    cloud.good("group-set-port-group", "h", "pg", "--", "group-set-chassis-group", "h", "cg")
+    assert cloud.good("-f", "csv", "--no-headings", "group-list") == (
+        "g,weighted,,,,0,,vpn-1\nh,load,cg,pg,rack,2,,\n"
+    )
+    assert cloud.good("-f", "csv", "port-group-list") == 'name,ports\npg,"p1, p2"\n'
+    assert cloud.bad("port-group-del", "pg") == "pg: used by group h"
+    cloud.good("group-set", "h", "--policy=", "--spread=", "--standby=")
+    cloud.good("group-set-port-group", "h", "--", "port-group-del", "pg")
+    cloud.good("--if-exists", "port-group-del", "pg")
+    [row] = databases.nb.rows("Container_Group", [["name", "==", "h"]])
+    assert (row["policy"], row["spread"], row["port_group"]) == ((["set", []],) * 3)
+    assert row["options"] == ["map", []]
+
+
+def add_ports(databases: Databases, *names: str) -> None:
+    """Adds ports to switch s of OVN."""
+    for name in names:
+        port = {"op": "insert", "table": "Logical_Switch_Port", "uuid-name": "port"}
+        databases.ovn_nb.transact(
+            {**port, "row": {"name": name}},
+            {
+                "op": "mutate",
+                "table": "Logical_Switch",
+                "where": [["name", "==", "s"]],
+                "mutations": [["ports", "insert", ["named-uuid", "port"]]],
+            },
+        )
+
+
+def test_a_group_that_may_exist(cloud: Svcctl, databases: Databases) -> None:
+    cloud.good("group-add", "h", "random", "--spread=rack", "--standby=1")
+    before = databases.nb.dump()
+    cloud.good("--may-exist", "group-add", "h", "--standby=1", "--spread=rack")
+    cloud.good("--may-exist", "group-add", "h", "random")
+    cloud.good("--may-exist", "group-add", "g", "weighted", "--standby=0")
+    assert databases.nb.dump() == before
+    for words, reason in (
+        (["--standby=2"], "another number of standbys"),
+        (["--spread=row"], "another spread"),
+        (["least"], "another policy"),
+    ):
+        said = cloud.bad("--may-exist", "group-add", "h", *words)
+        assert said == f"h: a group with this name already exists, with {reason}"
+
+
+def test_other_options_of_a_group_stay(cloud: Svcctl, databases: Databases) -> None:
+    cloud.good("set", "Container_Group", "g", "options:other=x")
+    cloud.good("group-set", "g", "--standby=3")
+    cloud.good("group-set", "g", "--standby=1", "--policy=random")
+    [row] = databases.nb.rows("Container_Group")
+    assert row["options"] == ["map", [["other", "x"], ["standby", "1"]]]
+    cloud.good("group-set", "g", "--standby=0")
+    [row] = databases.nb.rows("Container_Group")
+    assert (row["options"], row["policy"]) == (["map", [["other", "x"]]], "random")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("group-add h --standby=9", "h: --standby: 9 is not a number from 0 to 8"),
+        ("group-add h --standby=-1", "h: --standby: -1 is not a number from 0 to 8"),
+        ("group-set g --standby=many", "g: --standby: many is not a number from 0 to 8"),
+        ("group-set g --policy=x", "g: policy x is not served; use least, load, random or"),
+        ("group-set g", "g: nothing to change is given"),
+        ("group-set x --standby=1", "x: group not found"),
+        ("group-set-port-group g x", "x: port group not found"),
+        ("port-group-add pg", "'port-group-add' command requires at least 2 arguments"),
+        ("port-group-add pg nono", "nono: port not found in OVN_Northbound"),
+        ("port-group-del pg", "pg: port group not found"),
+        ("chassis-group-add cg hv1 hv9", "hv9: chassis not found in the southbound"),
+    ],
+)
+def test_bad_groups(cloud: Svcctl, words: str, reason: str) -> None:
+    assert cloud.bad(*words.split()).startswith(reason)
+
+
+def test_bad_names_and_members_of_groups(cloud: Svcctl, databases: Databases) -> None:
+    assert cloud.bad("port-group-add", "", "p").startswith('"": not a name')
+    assert cloud.bad("port-group-add", "pg", "") == '"": not the name of a port'
+    assert cloud.bad("chassis-group-add", "cg", "") == '"": not the name of a chassis'
+    assert "is not a key" in cloud.bad("group-add", "h", "--spread= rack")
+    cloud.good("--no-check", "port-group-add", "pg", "later")
+    cloud.good("--no-check", "chassis-group-add", "cg", "hv9")
+    cloud.good("--may-exist", "port-group-add", "pg", "later")
+    said = cloud.bad("--may-exist", "port-group-add", "pg", "other")
+    assert said == "pg: a port group with this name already exists, with other ports"
+    databases.ovn_nb.stop()
+    said = cloud.bad("port-group-add", "pg2", "p1")
+    assert said.startswith("port p1 cannot be looked up (--no-check omits that): ")
+
+
+# -- chassis ---------------------------------------------------------------
+
+
+def test_the_list_of_chassis(cloud: Svcctl, databases: Databases) -> None:
+    databases.sb.insert("Chassis", name="hv0")
+    databases.sb.update(
+        "Chassis",
+        [["name", "==", "hv3"]],
+        service_types=["set", []],
+        service_problems=["map", [["ipsec", "charon-systemd is not installed"]]],
+    )
+    databases.sb.update(
+        "Chassis_Weight", [["chassis", "==", "hv2"]], alive=False, problem="dead", overloaded=True
+    )
+    for name, cpu in (("hv1", "7"), ("hv2", "93")):
+        databases.sb.insert("Chassis_Private", name=name, load=["map", [["cpu", cpu]]])
+    bind(databases, "vpn-1", "hv2", "standby")
+    bind(databases, "vpn-2", "hv2", "standby")
+    cloud.good("chassis-set-weight", "hv1", "5", "--", "chassis-set-limit", "hv1", "7")
+    cloud.good("chassis-drain", "hv2")
+    assert cloud.good("-f", "csv", "chassis-list").splitlines() == [
+        "name,hostname,state,since,weight,limit,drain,active,standby,load,types,problem,"
+        "service-problems",
+        "hv0,,not yet judged,,1,none,no,0,0,,,,",
+        f"hv1,hv1.cloud,alive,{WHEN},5,7,no,1,0,7%,ipsec,,",
+        f"hv2,hv2.cloud,dead,{WHEN},1,none,yes,0,2,93% (too high),ipsec,dead,",
+        f"hv3,hv3.cloud,alive,{WHEN},1,none,no,0,0,,,,ipsec: charon-systemd is not installed",
+    ]
+    databases.sb.delete("Chassis", [["name", "==", "hv2"]])
+    gone = "hv2,,unknown,,1,none,yes,0,2,93% (too high),,not registered in the southbound,"
+    assert gone in cloud.good("-f", "csv", "chassis-list").splitlines()
+
+
+def test_weight_and_limit(cloud: Svcctl, databases: Databases) -> None:
+    cloud.good("chassis-set-limit", "hv1", "4", "--", "chassis-set-limit", "hv1", "none")
+    cloud.good("chassis-set-weight", "hv2", "0", "--", "chassis-set-limit", "hv2", "-1")
+    lines = cloud.good("--no-headings", "chassis-list").splitlines()
+    words = [line.split()[:7] for line in lines[:2]]
+    assert words == [
+        ["hv1", "hv1.cloud", "alive", WHEN, "1", "none", "no"],
+        ["hv2", "hv2.cloud", "alive", WHEN, "0", "none", "no"],
+    ]
+
+
+def test_who_is_active(cloud: Svcctl, databases: Databases) -> None:
+    assert "\nsvc-northd: none is active\n" in cloud.good("status")
+    databases.sb.insert("Northd", hostname="c1", pid=7, since=WHEN_MS)
+    said = f"\nsvc-northd: active on c1, pid 7, since {WHEN}\n"
+    assert said in cloud.good("status")
+
+
+# -- containers ------------------------------------------------------------
+
+
+def test_the_list_of_containers(cloud: Svcctl, databases: Databases) -> None:
+    router = add_router(databases, "r")
+    cloud.good("vpn-add", "mercury", "r", "1.0.0.100", "10.0.0.0/24")
+    cloud.good("vpn-add", "venus", router, "1.0.0.101", "10.1.0.0/24")
+    configuration = ["map", [["router", router]]]
+    update(databases, configuration=configuration, since=WHEN_MS, status_message="fine")
+    databases.nb.insert("Service_Container", name="vpn-2", service_type="x")
+    headings = "name,type,serves,group,chassis,status,since,moving-to,standby,reason"
+    assert cloud.good("-f", "csv", "container-list").splitlines() == [
+        headings,
+        f'vpn-1,ipsec,"mercury, venus",g,hv1,running,{WHEN},,,fine',
+        "vpn-2,x,,,,,,,,",
+    ]
+    databases.ovn_nb.stop()
+    assert "vpn-1,ipsec,venus,g" in cloud.good("-f", "csv", "container-list")
+    cloud.good("vpn-del", "venus")
+    assert f"vpn-1,ipsec,router {router},g" in cloud.good("-f", "csv", "container-list")
+
+
+def find_moves(svcctl: Svcctl) -> tuple[str, str]:
+    """Returns where container-list says that vpn-1 is moving to, and its standbys."""
+    line = svcctl.good("-f", "html", "--no-headings", "container-list")
+    cells = re.findall("<td>(.*)</td>", line)
+    return cells[7], cells[8]
+
+
+def test_a_standby_or_a_move(cloud: Svcctl, databases: Databases) -> None:
+    bind(databases, "vpn-1", "hv2", "standby")
+    assert find_moves(cloud) == ("hv2", "")
+    cloud.good("group-set", "g", "--standby=1")
+    assert find_moves(cloud) == ("", "hv2")
+    update(databases, requested_chassis="hv2")
+    assert find_moves(cloud) == ("hv2", "")
+    update(databases, requested_chassis=["set", []], migrate_chassis="hv3", migrate_cfg=1)
+    assert find_moves(cloud) == ("hv3", "hv2")
+    update(databases, migrated_cfg=1)
+    bind(databases, "vpn-1", "hv3", "standby")
+    assert find_moves(cloud) == ("", "hv2, hv3")
+    # The place that it comes from.
+    cloud.good("group-set", "g", "--standby=0")
+    databases.sb.delete("Container_Binding", [["chassis", "==", "hv3"]])
+    for number, chassis in ((1, "hv3"), (2, "hv2"), (3, "hv1")):
+        databases.sb.insert("Placement", container="vpn-1", number=number, chassis=chassis)
+    assert find_moves(cloud) == ("", "hv2")
+
+
+def test_one_container(cloud: Svcctl, databases: Databases) -> None:
+    over = {"migrated_cfg": 2, "migrate_cfg": 2, "migrate_status": "migrated to hv1"}
+    update(databases, since=WHEN_MS, **over)
+    bind(databases, "vpn-1", "hv2", "standby")
+    failed = {"status_code": "error", "status_message": "no memory", "reached_generation": 1}
+    databases.sb.update(
+        "Container_Binding",
+        [["chassis", "==", "hv2"]],
+        **failed,
+        restarts=3,
+        since=WHEN_MS,
+        unwell_since=WHEN_MS,
+    )
+    databases.sb.update("Container_Binding", [["chassis", "==", "hv1"]], reached_generation=2)
+    assert cloud.good("container-show", "vpn-1") == (
+        "container vpn-1\n"
+        "    type: ipsec\n"
+        "    group: g\n"
+        "    status: running\n"
+        f"    since: {WHEN}\n"
+        "    chassis: hv1\n"
+        "    moving to: hv2\n"
+        "    migration: request 2: migrated to hv1\n"
+        "    active on hv1\n"
+        "        status: running\n"
+        "        generation: 2\n"
+        "    standby on hv2\n"
+        "        status: error\n"
+        "        message: no memory\n"
+        f"        since: {WHEN}\n"
+        f"        unwell since: {WHEN}\n"
+        "        generation: 1 of 2\n"
+        "        restarts: 3\n"
+    )
+
+
+def test_what_became_of_a_container(cloud: Svcctl, databases: Databases) -> None:
+    avoided = {"container": "vpn-1", "reason": "no memory", "failures": 2, "since": WHEN_MS}
+    for chassis, retry_at in (("hv2", WHEN_MS), ("hv3", DISTANT_MS)):
+        databases.sb.insert("Avoided_Chassis", chassis=chassis, retry_at=retry_at, **avoided)
+    for number, reason in ((9, ""), (10, ""), (11, "hv0 is dead")):
+        placement = {"container": "vpn-1", "number": number, "chassis": f"hv{number}"}
+        databases.sb.insert("Placement", since=WHEN_MS, reason=reason, **placement)
+    shown = re.sub(r"in \d+ s", "in N s", cloud.good("container-show", "vpn-1"))
+    assert shown.endswith(
+        "    avoids hv2\n"
+        "        reason: no memory\n"
+        f"        failures: 2, the last at {WHEN}\n"
+        f"        tried again: from {WHEN} on\n"
+        "    avoids hv3\n"
+        "        reason: no memory\n"
+        f"        failures: 2, the last at {WHEN}\n"
+        "        tried again: in N s, at 2096-10-02T07:06:40Z\n"
+        "    placements\n"
+        f"        11: {WHEN} hv11 (hv0 is dead)\n"
+        f"        10: {WHEN} hv10\n"
+        f"        9: {WHEN} hv9\n"
+    )
+
+
+def test_containers_without_the_southbound(cloud: Svcctl, databases: Databases) -> None:
+    update(databases, status_message="fine")
+    databases.sb.stop()
+    for words in (["container-list"], ["container-show", "vpn-1"]):
+        result = cloud(*words)
+        assert (result.status, "fine" in result.stdout) == (0, True)
+        assert result.stderr.startswith(
+            "svcctl: warning: what only the southbound knows is left out: unix:"
+        )
+
+
+def test_pin_and_unpin(cloud: Svcctl, databases: Databases) -> None:
+    cloud.good("container-pin", "vpn-1", "hv2")
+    assert find_container(databases)["requested_chassis"] == "hv2"
+    assert "    requested chassis: hv2\n" in cloud.good("container-show", "vpn-1")
+    cloud.good("container-unpin", "vpn-1")
+    assert find_container(databases)["requested_chassis"] == ["set", []]
+
+
+def spoil(databases: Databases, svcctl: Svcctl, what: str) -> None:
+    """Makes hv2 a chassis that cannot take vpn-1."""
+    hv2 = [["chassis", "==", "hv2"]]
+    if what == "gone":
+        databases.sb.delete("Chassis", [["name", "==", "hv2"]])
+    elif what == "dead":
+        databases.sb.update("Chassis_Weight", hv2, alive=False, problem="dead")
+    elif what == "unfit":
+        databases.sb.update("Chassis_Weight", hv2, problem="unfit (no ovn-controller)")
+    elif what == "type":
+        reason = ["map", [["ipsec", "no charon"]]]
+        databases.sb.update("Chassis", [], service_types=["set", []], service_problems=reason)
+    elif what == "group":
+        svcctl.good("chassis-group-add", "cg", "hv1", "--", "group-set-chassis-group", "g", "cg")
+    elif what == "drained":
+        svcctl.good("chassis-drain", "hv2")
+    else:
+        svcctl.good("chassis-set-weight", "hv2", "0")
+
+
+@pytest.mark.parametrize("command", ["container-pin", "container-migrate"])
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("gone", "hv2: chassis not found in the southbound"),
+        ("dead", "hv2: cannot take container vpn-1: it is dead"),
+        ("unfit", "hv2: cannot take container vpn-1: it is unfit (no ovn-controller)"),
+        (
+            "type",
+            "hv2: cannot take container vpn-1: it is without service type ipsec (no charon)",
+        ),
+        ("group", "hv2: cannot take container vpn-1: it is not in chassis group cg"),
+        ("drained", "hv2: cannot take container vpn-1: it is drained"),
+        ("weightless", "hv2: cannot take container vpn-1: it is of weight 0"),
+    ],
+)
+def test_a_chassis_that_cannot(
+    cloud: Svcctl, databases: Databases, command: str, what: str, reason: str
+) -> None:
+    spoil(databases, cloud, what)
+    assert cloud.bad(command, "vpn-1", "hv2") == reason
+    cloud.good("--no-check", command, "vpn-1", "hv2")
+
+
+@pytest.mark.parametrize("command", ["container-pin", "container-migrate"])
+def test_what_nobody_can_look_up(cloud: Svcctl, databases: Databases, command: str) -> None:
+    assert cloud.bad(command, "nono", "hv2") == "nono: container not found"
+    assert cloud.bad(command, "vpn-1", "") == '"": not the name of a chassis'
+    assert cloud.bad("--no-check", command, "vpn-1", "") == '"": not the name of a chassis'
+    databases.sb.stop()
+    said = cloud.bad(command, "vpn-1", "hv2")
+    assert said.startswith("chassis hv2 cannot be looked up (--no-check omits that): ")
+    cloud.good("--no-check", command, "vpn-1", "hv2")
+
+
+def test_the_operators_last_word_counts(cloud: Svcctl, databases: Databases) -> None:
+    databases.sb.update("Chassis_Weight", [["chassis", "==", "hv2"]], drain=True, problem="drained")
+    cloud.good("chassis-drain", "hv2")
+    cloud.good("chassis-undrain", "hv2", "--", "container-migrate", "vpn-1", "hv2")
+    databases.sb.update("Chassis_Weight", [["chassis", "==", "hv2"]], drain=False)
+    assert cloud.bad("container-migrate", "vpn-1", "hv2").endswith(": it is drained")
+    databases.sb.delete("Chassis_Weight")
+    cloud.good("container-pin", "vpn-1", "hv2")
