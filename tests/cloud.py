@@ -26,6 +26,8 @@ from .ovsdb import Databases, wait_until
 # Long enough to be seen, too short to be a stall of svc-northd's (liveness.py).
 _TICK_MS = 1000
 _MOST_ROUNDS = 100
+# For thousands of containers.
+_PATIENCE_S = 60.0
 
 
 class Cloud:
@@ -51,33 +53,7 @@ class Cloud:
 
     def add_router(self, name: str, *, gateway: str = "1.0.0.2/24", inside: str = "") -> str:
         """Adds a router with a distributed gateway port, a default route and SNAT."""
-        tag = name.replace("-", "")
-        inside = inside or "192.168.1.1/24"
-        row: dict[str, Any] = {
-            "name": name,
-            "ports": ["set", [["named-uuid", f"out{tag}"], ["named-uuid", f"in{tag}"]]],
-            "static_routes": ["named-uuid", f"default{tag}"],
-            "nat": ["named-uuid", f"snat{tag}"],
-        }
-        gateway_chassis = {"name": f"{name}-hv1", "chassis_name": "hv1", "priority": 1}
-        ports: dict[str, dict[str, Any]] = {
-            f"out{tag}": {
-                "name": f"{name}-out",
-                "mac": "0a:00:00:00:00:01",
-                "networks": gateway,
-                "gateway_chassis": ["named-uuid", f"gc{tag}"],
-            },
-            f"in{tag}": {"name": f"{name}-in", "mac": "0a:00:00:00:00:02", "networks": inside},
-        }
-        route = {"ip_prefix": "0.0.0.0/0", "nexthop": "1.0.0.1"}
-        snat = {"type": "snat", "external_ip": gateway.partition("/")[0], "logical_ip": inside}
-        operations = [
-            _insert("Gateway_Chassis", gateway_chassis, f"gc{tag}"),
-            *(_insert("Logical_Router_Port", port, uuid) for uuid, port in ports.items()),
-            _insert("Logical_Router_Static_Route", route, f"default{tag}"),
-            _insert("NAT", snat, f"snat{tag}"),
-            _insert("Logical_Router", row),
-        ]
+        operations = make_router(name, gateway=gateway, inside=inside)
         uuid: str = self.ovn.transact(*operations)[-1]["uuid"][1]
         return uuid
 
@@ -113,7 +89,7 @@ class Cloud:
 
     def step(self, *northds: Northd) -> None:
         """One pass of every program."""
-        fakechassis.step(self.databases, self.chassis.values())
+        self.step_chassis()
         for northd in northds or (self.northd,):
             northd.run()
 
@@ -121,10 +97,18 @@ class Cloud:
         """Steps until nobody has anything to do any more."""
         running = northds or (self.northd,)
         for _ in range(_MOST_ROUNDS):
-            worked = fakechassis.step(self.databases, self.chassis.values())
-            if not (_drain(running) or worked):
+            worked = self.step_chassis()
+            if not (self.drain(*running) or worked):
                 return
         raise AssertionError("the cloud does not settle")
+
+    def step_chassis(self) -> bool:
+        """One pass of every chassis; returns whether any did more than beat."""
+        return fakechassis.step(self.databases, self.chassis.values())
+
+    def drain(self, *northds: Northd) -> bool:
+        """Runs svc-northds until they know and have done all; returns whether one wrote."""
+        return _drain(northds or (self.northd,))
 
     def warp(self, ms: int) -> None:
         """Settles 'ms' later; nobody dies of it, as after a stall of svc-northd."""
@@ -215,6 +199,37 @@ class Cloud:
         return rows[0]
 
 
+def make_router(name: str, *, gateway: str = "1.0.0.2/24", inside: str = "") -> list[Any]:
+    """Returns the operations that make a router as Cloud.add_router() does, its row last."""
+    tag = name.replace("-", "")
+    inside = inside or "192.168.1.1/24"
+    row: dict[str, Any] = {
+        "name": name,
+        "ports": ["set", [["named-uuid", f"out{tag}"], ["named-uuid", f"in{tag}"]]],
+        "static_routes": ["named-uuid", f"default{tag}"],
+        "nat": ["named-uuid", f"snat{tag}"],
+    }
+    gateway_chassis = {"name": f"{name}-hv1", "chassis_name": "hv1", "priority": 1}
+    ports: dict[str, dict[str, Any]] = {
+        f"out{tag}": {
+            "name": f"{name}-out",
+            "mac": "0a:00:00:00:00:01",
+            "networks": gateway,
+            "gateway_chassis": ["named-uuid", f"gc{tag}"],
+        },
+        f"in{tag}": {"name": f"{name}-in", "mac": "0a:00:00:00:00:02", "networks": inside},
+    }
+    route = {"ip_prefix": "0.0.0.0/0", "nexthop": "1.0.0.1"}
+    snat = {"type": "snat", "external_ip": gateway.partition("/")[0], "logical_ip": inside}
+    return [
+        _insert("Gateway_Chassis", gateway_chassis, f"gc{tag}"),
+        *(_insert("Logical_Router_Port", port, uuid) for uuid, port in ports.items()),
+        _insert("Logical_Router_Static_Route", route, f"default{tag}"),
+        _insert("NAT", snat, f"snat{tag}"),
+        _insert("Logical_Router", row),
+    ]
+
+
 def _insert(table: str, row: dict[str, Any], uuid_name: str | None = None) -> dict[str, Any]:
     operation: dict[str, Any] = {"op": "insert", "table": table, "row": row}
     if uuid_name is not None:
@@ -240,7 +255,7 @@ def _drain(northds: tuple[Northd, ...]) -> bool:
             _block(northds)
         return done and any(northd.settled for northd in northds)
 
-    wait_until(quiet, "svc-northd to settle")
+    wait_until(quiet, "svc-northd to settle", _PATIENCE_S)
     return wrote
 
 
