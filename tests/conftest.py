@@ -12,6 +12,7 @@ from .bench import Bench
 from .logs import LOGS, Logs
 from .ovsdb import Databases, wait_until
 from .rig import A, B, Rig, connect
+from .sessions import Sessions
 from .svcctl import Svcctl
 
 LOGS.install()
@@ -32,6 +33,15 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
     servers = Databases(directory)
     yield servers
     servers.stop()
+
+
+@pytest.fixture
+def sessions(logs: Logs) -> Iterator[Sessions]:
+    """Sessions with those databases; nothing may have warned at the end."""
+    made = Sessions()
+    yield made
+    made.close()
+    assert logs.find_warnings() == []
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
@@ -14,12 +13,13 @@ import ovs.poller
 import pytest
 
 from ..lib import idl, nb, sb, schema
-from ..lib.delta import Change, Delete, Insert, Parent, Ref, SetKeys, Update, Verify
+from ..lib.delta import Delete, Insert, Parent, Ref, SetKeys, Update, Verify
 from ..lib.idl import Session
 from ..lib.rows import Row
 from ..northd import ovn
 from .logs import Logs
-from .ovsdb import Database, Databases
+from .ovsdb import Databases
+from .sessions import Sessions
 
 OUTAGE = r"\.sock: (connection (attempt failed|closed by peer|dropped)|send error)"
 
@@ -31,50 +31,6 @@ class NewRouter(Row):
     TABLE: ClassVar[str] = "Logical_Router"
     name: str
     column_of_the_future: str | None
-
-
-class Sessions:
-    """Opens sessions, runs them together, closes them."""
-
-    def __init__(self) -> None:
-        self.opened: list[Session] = []
-
-    def open(self, database: Database, *row_classes: type[Row], **options: Any) -> Session:
-        """Returns a session that is in sync."""
-        if database.name in (schema.NORTHBOUND, schema.SOUTHBOUND):
-            options.setdefault("schema", schema.load(database.name))
-        session = Session(database.remote, database.name, row_classes, **options)
-        self.opened.append(session)
-        self.wait_for(lambda: session.synced, "the first sync")
-        return session
-
-    def wait_for(self, condition: Callable[[], Any], what: str) -> None:
-        """Runs every session until 'condition' holds; blocks in the poller as a daemon does."""
-        deadline = time.monotonic() + 10
-        while True:
-            poller = ovs.poller.Poller()
-            for session in self.opened:
-                session.run()
-                session.wait(poller)
-            if condition():
-                return
-            assert time.monotonic() < deadline, f"waited in vain for {what}"
-            poller.timer_wait(100)
-            poller.block()
-
-    def commit(self, session: Session, *changes: Change) -> None:
-        """Commits and waits for the end."""
-        session.commit(changes, "a test")
-        self.wait_for(lambda: not session.committing, "the end of the transaction")
-
-
-@pytest.fixture
-def sessions(logs: Logs) -> Iterator[Sessions]:
-    made = Sessions()
-    yield made
-    for session in made.opened:
-        session.close()
-    assert logs.find_warnings() == []
 
 
 def _names(session: Session, row_class: Any) -> list[str]:
@@ -167,23 +123,6 @@ def test_rows_that_went_during_an_outage_are_gone_after(
     assert session.take_changes() == {"Container_Group", "Chassis"}, "all must be computed again"
 
 
-def test_conditions_and_lock_survive_an_outage(
-    databases: Databases, sessions: Sessions, logs: Logs
-) -> None:
-    logs.allow(OUTAGE)
-    for name in ("hv1", "hv2"):
-        databases.sb.insert("Chassis", name=name)
-    own = {"Chassis": [["name", "==", "hv1"]]}
-    session = sessions.open(databases.sb, sb.Chassis, conditions=own, lock="svc_northd")
-    sessions.wait_for(lambda: session.has_lock, "the lock")
-    databases.sb.stop()
-    databases.sb.start()
-    sessions.wait_for(lambda: not session.connected, "the end of the connection")
-    sessions.wait_for(lambda: session.connected and session.synced, "the reconnection")
-    sessions.wait_for(lambda: session.has_lock, "the lock again")
-    assert _names(session, sb.Chassis) == ["hv1"]
-
-
 @pytest.mark.parametrize("own_schema", [True, False])
 def test_a_server_that_is_not_there_costs_no_time(logs: Logs, own_schema: bool) -> None:
     logs.allow("connection attempt failed|waiting .* seconds before reconnect")
@@ -259,136 +198,6 @@ def test_a_transaction_that_the_outage_took_is_over_and_told(
     assert session.take_changes() == {"Container_Group"}, "it must be computed again"
     sessions.commit(session, Insert("Container_Group", "vpns", {"name": "vpns"}, None))
     sessions.wait_for(lambda: _names(session, nb.ContainerGroup) == ["vpns"], "the row")
-
-
-# -- the lock --------------------------------------------------------------
-
-
-def test_the_lock_has_one_holder_at_a_time(databases: Databases, sessions: Sessions) -> None:
-    first = sessions.open(databases.sb, sb.SBGlobal, lock="svc_northd")
-    sessions.wait_for(lambda: first.has_lock, "the lock")
-    second = sessions.open(databases.sb, sb.SBGlobal, lock="svc_northd")
-    sessions.wait_for(lambda: second.contended, "the answer")
-    assert (first.has_lock, second.has_lock) == (True, False)
-    first.set_lock(None)
-    sessions.wait_for(lambda: second.has_lock, "the lock to pass on")
-    assert (first.has_lock, second.has_lock) == (False, True)
-    sessions.opened.remove(second)
-    second.close()
-    first.set_lock("svc_northd")
-    sessions.wait_for(lambda: first.has_lock, "the lock to come back")
-
-
-def test_a_stolen_lock_is_the_thiefs_until_it_goes(
-    databases: Databases, sessions: Sessions
-) -> None:
-    first = sessions.open(databases.sb, sb.Chassis, lock="svc_northd")
-    sessions.wait_for(lambda: first.has_lock, "the lock")
-    second = sessions.open(databases.sb, sb.Chassis, lock="svc_northd")
-    sessions.wait_for(lambda: second.contended, "the answer")
-    second.steal_lock()
-    sessions.wait_for(lambda: second.has_lock and first.contended, "the theft")
-    assert (first.has_lock, second.contended) == (False, False)
-    sessions.commit(first, Insert("Chassis", "hv1", {"name": "hv1"}, None))
-    assert databases.sb.rows("Chassis") == []
-    sessions.commit(second, Insert("Chassis", "hv2", {"name": "hv2"}, None))
-    assert len(databases.sb.rows("Chassis")) == 1
-    sessions.opened.remove(second)
-    second.close()
-    sessions.wait_for(lambda: first.has_lock, "the lock to come back to its victim")
-
-
-def test_a_victim_that_does_not_know_yet_writes_nothing(
-    databases: Databases, sessions: Sessions
-) -> None:
-    first = sessions.open(databases.sb, sb.Chassis, lock="svc_northd")
-    sessions.wait_for(lambda: first.has_lock, "the lock")
-    sessions.opened.remove(first)
-    second = sessions.open(databases.sb, sb.Chassis, lock="svc_northd")
-    sessions.wait_for(lambda: second.contended, "the answer")
-    second.steal_lock()
-    sessions.wait_for(lambda: second.has_lock, "the theft")
-    assert first.has_lock, "it has not looked yet"
-    first.commit([Insert("Chassis", "hv1", {"name": "hv1"}, None)], "a test")
-    sessions.opened.append(first)
-    sessions.wait_for(lambda: not first.committing and first.contended, "the refusal")
-    assert databases.sb.rows("Chassis") == []
-
-
-def test_a_lock_that_nobody_holds_can_be_stolen_too(
-    databases: Databases, sessions: Sessions
-) -> None:
-    session = sessions.open(databases.sb, sb.Chassis)
-    session.steal_lock()
-    assert not session.has_lock, "no lock was asked for"
-    session.set_lock("svc_northd")
-    session.steal_lock()
-    sessions.wait_for(lambda: session.has_lock, "the lock")
-    session.steal_lock()
-    assert session.has_lock, "it has it already"
-
-
-def test_a_lock_is_given_back_once_the_transaction_under_way_has_ended(
-    databases: Databases, sessions: Sessions
-) -> None:
-    session = sessions.open(databases.sb, sb.Chassis, lock="svc_northd")
-    sessions.wait_for(lambda: session.has_lock, "the lock")
-    session.commit([Insert("Chassis", "hv1", {"name": "hv1"}, None)], "a test")
-    session.set_lock(None)
-    assert not session.has_lock
-    other = sessions.open(databases.sb, sb.Chassis, lock="svc_northd")
-    sessions.wait_for(lambda: other.has_lock, "the lock to pass on")
-    assert len(databases.sb.rows("Chassis")) == 1
-
-
-# -- probes and conditions --------------------------------------------------
-
-
-def test_an_answer_comes_after_what_happened_before_the_question(
-    databases: Databases, sessions: Sessions
-) -> None:
-    session = sessions.open(databases.sb, sb.Chassis)
-    assert session.answered
-    for number in range(200):
-        databases.sb.insert("Chassis", name=f"hv{number}")
-    session.probe()
-    assert (session.answered, session.synced) == (False, True)
-    sessions.wait_for(lambda: session.answered, "the answer")
-    assert len(session.rows(sb.Chassis)) == 200
-
-
-def test_a_condition_can_be_changed_later(databases: Databases, sessions: Sessions) -> None:
-    for name in ("hv1", "hv2", "hv3"):
-        databases.sb.insert("Chassis", name=name)
-    session = sessions.open(databases.sb, sb.Chassis, conditions={"Chassis": [False]})
-    assert session.conditioned
-    assert _names(session, sb.Chassis) == []
-    session.take_changes()
-    for wanted in (["hv1", "hv2"], ["hv2", "hv3"], []):
-        session.set_condition("Chassis", [["name", "==", name] for name in wanted])
-        assert (session.conditioned, session.synced) == (False, True), "not those rows yet"
-        sessions.wait_for(lambda: session.conditioned, "the other rows")
-        assert _names(session, sb.Chassis) == wanted
-        assert session.take_changes() == {"Chassis"}
-    session.set_condition("Chassis", [])
-    assert session.conditioned, "it is the condition already"
-
-
-def test_a_condition_that_changes_during_an_outage_counts_after_it(
-    databases: Databases, sessions: Sessions, logs: Logs
-) -> None:
-    logs.allow(OUTAGE)
-    for name in ("hv1", "hv2"):
-        databases.sb.insert("Chassis", name=name)
-    first = {"Chassis": [["name", "==", "hv1"]]}
-    session = sessions.open(databases.sb, sb.Chassis, conditions=first)
-    databases.sb.stop()
-    sessions.wait_for(lambda: not session.connected, "the end of the connection")
-    session.set_condition("Chassis", [["name", "==", "hv2"]])
-    assert _names(session, sb.Chassis) == ["hv1"], "what was last known stays"
-    databases.sb.start()
-    sessions.wait_for(lambda: session.connected and session.conditioned, "the other rows")
-    assert _names(session, sb.Chassis) == ["hv2"]
 
 
 # -- transactions ----------------------------------------------------------

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from ..lib import nb
 from ..northd import en_port_group, ovn_sb
+from ..northd.northd import Northd
+from .cloud import Cloud
+from .logs import Logs
+from .ovsdb import Database, Databases
 
 HV1, HV2, GONE = UUID(int=1), UUID(int=2), UUID(int=3)
 WEB, DB = UUID(int=11), UUID(int=12)
@@ -60,3 +65,74 @@ def test_ports_are_wanted_of_groups_that_a_container_group_names() -> None:
     assert en_port_group.find_ports({}, groups) is None
     row = _make_container_group(WEB)
     assert en_port_group.find_ports({row.uuid: row}, _make_groups(web=())) == frozenset()
+
+
+# -- with OVN_Southbound ------------------------------------------------------
+
+
+def test_ports_of_a_group_are_followed_while_a_group_is_used(
+    logs: Logs, databases: Databases
+) -> None:
+    server = Database(databases.directory, "OVN_Southbound", "/usr/share/ovn/ovn-sb.ovsschema")
+    cloud = Cloud(databases, logs)
+    cloud.northd.close()
+    cloud.northd = Northd(cloud.nb.remote, cloud.sb.remote, cloud.ovn.remote, server.remote)
+    cloud.settle()
+    assert [cloud.northd.ports.connected] == [False]
+    for name in ("hv1", "hv2"):
+        _bind_port(server, name)
+    ports = ["set", ["port-hv1", "unheard-of"]]
+    group = cloud.nb.insert("Port_Group", name="web", ports=ports)
+    other = cloud.nb.insert("Container_Group", name="gold", port_group=["uuid", group])
+    uuid = UUID(group)
+
+    def find() -> Any:
+        return cloud.northd.engine.get("port_group").get(uuid)
+
+    cloud.wait_for(lambda: find() == {"hv1"}, "the chassis of the port")
+    assert [cloud.northd.ports.connected] == [True]
+    cloud.nb.update("Port_Group", [], ports=["set", ["port-hv1", "port-hv2"]])
+    cloud.wait_for(lambda: find() == {"hv1", "hv2"}, "the chassis of both")
+    server.update("Port_Binding", [["logical_port", "==", "port-hv1"]], up=False)
+    cloud.wait_for(lambda: find() == {"hv2"}, "the port to be down")
+    logs.allow(r"OVN_Southbound\.sock: (connection (attempt failed|closed by peer)|.*error)")
+    server.stop()
+    cloud.wait_for(lambda: not cloud.northd.ports.connected, "the loss of the connection")
+    cloud.settle()
+    assert find() == {"hv2"}, "what was last read counts"
+    cloud.nb.update("Port_Group", [], ports="port-hv3")
+    cloud.wait_for(lambda: find() is None, "the group not to be known")
+    server.start()
+    _bind_port(server, "hv3")
+    cloud.wait_for(lambda: find() == {"hv3"}, "the connection")
+    cloud.nb.delete("Container_Group", [["_uuid", "==", ["uuid", other]]])
+    cloud.wait_for(lambda: find() is None, "the group to be forgotten")
+    assert not cloud.northd.ports.connected
+    cloud.laws()
+    cloud.northd.close()
+    server.stop()
+
+
+def _bind_port(server: Database, chassis: str) -> None:
+    """Adds to OVN_Southbound a chassis and a port on it that is up."""
+    encap = {"type": "geneve", "ip": chassis, "chassis_name": chassis}
+    port = {
+        "logical_port": f"port-{chassis}",
+        "datapath": ["named-uuid", "datapath"],
+        "tunnel_key": len(server.rows("Port_Binding")) + 1,
+        "chassis": ["named-uuid", "chassis"],
+        "up": True,
+    }
+    number = 1 + len(server.rows("Datapath_Binding"))
+    tables = (
+        ("Encap", "encap", encap),
+        ("Chassis", "chassis", {"name": chassis, "encaps": ["named-uuid", "encap"]}),
+        ("Datapath_Binding", "datapath", {"tunnel_key": number}),
+        ("Port_Binding", "port", port),
+    )
+    server.transact(
+        *(
+            {"op": "insert", "table": table, "uuid-name": uuid, "row": row}
+            for table, uuid, row in tables
+        )
+    )
