@@ -313,6 +313,9 @@ def spoil(databases: Databases, svcctl: Svcctl, what: str) -> None:
         svcctl.good("chassis-group-add", "cg", "hv1", "--", "group-set-chassis-group", "g", "cg")
     elif what == "drained":
         svcctl.good("chassis-drain", "hv2")
+    elif what == "load":
+        svcctl.good("group-set", "g", "--policy=load")
+        databases.sb.update("Chassis_Weight", hv2, overloaded=True)
     else:
         svcctl.good("chassis-set-weight", "hv2", "0")
 
@@ -330,6 +333,7 @@ def spoil(databases: Databases, svcctl: Svcctl, what: str) -> None:
         ),
         ("group", "hv2: cannot take container vpn-1: it is not in chassis group cg"),
         ("drained", "hv2: cannot take container vpn-1: it is drained"),
+        ("load", "hv2: cannot take container vpn-1: it is under too much load"),
         ("weightless", "hv2: cannot take container vpn-1: it is of weight 0"),
     ],
 )
@@ -350,6 +354,18 @@ def test_what_nobody_can_look_up(cloud: Svcctl, databases: Databases, command: s
     said = cloud.bad(command, "vpn-1", "hv2")
     assert said.startswith("chassis hv2 cannot be looked up (--no-check omits that): ")
     cloud.good("--no-check", command, "vpn-1", "hv2")
+
+
+def test_a_standby_needs_no_further_room(cloud: Svcctl, databases: Databases) -> None:
+    hv2 = [["chassis", "==", "hv2"]]
+    databases.sb.update("Chassis_Weight", hv2, limit=1, scheduled=1, problem="full (limit 1)")
+    cloud.good("chassis-set-limit", "hv2", "1")
+    said = cloud.bad("container-migrate", "vpn-1", "hv2")
+    assert said == "hv2: cannot take container vpn-1: it is full (limit 1)"
+    bind(databases, "vpn-1", "hv2", "standby")
+    cloud.good("container-migrate", "vpn-1", "hv2", "--", "container-pin", "vpn-1", "hv2")
+    databases.sb.update("Chassis_Weight", hv2, problem="stopping")
+    assert cloud.bad("container-migrate", "vpn-1", "hv2").endswith(": it is stopping")
 
 
 def test_the_operators_last_word_counts(cloud: Svcctl, databases: Databases) -> None:
