@@ -1,0 +1,66 @@
+"""The choice of the soak's operations."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ..utilities.lab.soak_actions import Actor
+from ..utilities.lab.soak_choice import RULES, choose_round, lead, plan_mending
+from ..utilities.lab.soak_model import Operation, State
+
+START = State(("hv1", "hv2", "hv3"), ("svc-northd", "svc-northd-2"), (1, 2, 3))
+SEEDS = st.integers(0, 1 << 32)
+
+
+def run_rounds(seed: int, number: int) -> tuple[list[Operation], list[State]]:
+    """Returns the operations of some rounds, mended in between, and the state after each."""
+    chance = random.Random(seed)
+    operations, states = [], [START]
+    for _ in range(number):
+        for source in (lambda state: choose_round(chance, state), plan_mending):
+            for operation in source(states[-1]):
+                operations.append(operation)
+                states.append(lead(states[-1], operation))
+    return operations, states
+
+
+@given(SEEDS)
+def test_seed_decides_everything(seed: int) -> None:
+    assert run_rounds(seed, 3) == run_rounds(seed, 3)
+
+
+@given(SEEDS)
+def test_every_state_leaves_each_vpn_a_place(seed: int) -> None:
+    _, states = run_rounds(seed, 5)
+    for state in states:
+        usable = state.list_usable()
+        assert usable
+        assert all(vpn.pin in ("", *usable) for vpn in state.vpns.values())
+        assert all(vpn.group in ("", *state.groups) for vpn in state.vpns.values())
+        assert state.list_unhurt()
+
+
+@given(SEEDS)
+def test_mending_leaves_nothing_broken(seed: int) -> None:
+    chance = random.Random(seed)
+    state = START
+    for operation in choose_round(chance, state):
+        state = lead(state, operation)
+    mending = plan_mending(state)
+    for operation in mending:
+        state = lead(state, operation)
+    assert state.list_unhurt() == list(START.chassis)
+    assert not state.ended | state.stopped
+    starts = [each.value for each in mending if each.name == "start" and each.target == "hv1"]
+    if {"ovsdb-server", "ovs-vswitchd"} <= set(starts):
+        assert starts.index("ovsdb-server") < starts.index("ovs-vswitchd")
+
+
+def test_every_kind_comes_and_somebody_does_it() -> None:
+    operations, _ = run_rounds(1, 200)
+    assert {each.name for each in operations} == set(RULES)
+    for name in RULES:
+        assert hasattr(Actor, f"_do_{name.replace('-', '_')}")

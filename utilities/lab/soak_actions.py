@@ -1,0 +1,214 @@
+"""Does the soak's operations to a lab."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+from . import central, cloud, database
+from .errors import LabError
+from .host import Host
+from .soak_model import Operation
+from .state import Lab
+from .tenant import Tenant
+
+ABSENT_PEER = "1.0.0.200"
+
+
+class Actor:
+    """Somebody who operates and breaks the lab.
+
+    'containers' is the name of the container that each tenant's VPN has.
+    """
+
+    def __init__(self, lab: Lab, tenants: dict[int, Tenant], psk_file: Path) -> None:
+        self.lab = lab
+        self.tenants = tenants
+        self.containers = {number: find_container(lab, each) for number, each in tenants.items()}
+        self._psk = f"--psk-file={psk_file}"
+
+    def do(self, operation: Operation) -> str:
+        """Does one operation; returns what more there is to say of it.
+
+        Raises LabError if the lab or svcctl refuses it.
+        """
+        target, value = operation.target, operation.value
+        act = self._find_action(operation.name)
+        return act(target, value) or ""
+
+    def _find_action(self, name: str) -> Callable[[str, str], str | None]:
+        found: Callable[[str, str], str | None] = getattr(self, f"_do_{name.replace('-', '_')}")
+        return found
+
+    def _do_wait(self, _target: str, value: str) -> None:
+        time.sleep(float(value))
+
+    # -- VPNs and groups ---------------------------------------------------
+
+    def _svcctl(self, *arguments: str) -> None:
+        database.svcctl(self.lab, *arguments)
+
+    def _find_tenant(self, target: str) -> Tenant:
+        return self.tenants[int(target)]
+
+    def _do_vpn_add(self, target: str, value: str) -> None:
+        tenant = self._find_tenant(target)
+        group = [f"--group={value}"] if value else []
+        self._svcctl(
+            *("vpn-add", tenant.site, tenant.router, tenant.external, tenant.subnet, *group),
+            *("--", "conn-add", tenant.site, f"to-{tenant.site}"),
+            *(tenant.site_address, tenant.site_subnet, self._psk),
+        )
+
+    def _do_vpn_del(self, target: str, _value: str) -> None:
+        self._svcctl("vpn-del", self._find_tenant(target).site)
+
+    def _do_vpn_group(self, target: str, value: str) -> None:
+        name = self._find_tenant(target).site
+        if not value:
+            self._svcctl("clear", "VPN_Service", name, "group")
+            return
+        row = database.find_row(self.lab, "Container_Group", value)
+        self._svcctl("set", "VPN_Service", name, f"group={row['_uuid'][1]}")
+
+    def _do_conn_add(self, target: str, _value: str) -> None:
+        name = self._find_tenant(target).site
+        # As no tenant has it, and another for each, for a peer that is nowhere.
+        subnet = f"192.168.{100 + int(target)}.0/24"
+        self._svcctl("conn-add", name, f"spare-{name}", ABSENT_PEER, subnet, self._psk)
+
+    def _do_conn_del(self, target: str, _value: str) -> None:
+        name = self._find_tenant(target).site
+        self._svcctl("conn-del", name, f"spare-{name}")
+
+    def _do_conn_dpd(self, target: str, value: str) -> None:
+        name = self._find_tenant(target).site
+        self._svcctl("conn-set", name, f"to-{name}", f"--dpd-interval={value}")
+
+    def _do_conn_enable(self, target: str, value: str) -> None:
+        name = self._find_tenant(target).site
+        self._svcctl("set", "IPsec_Connection", f"to-{name}", f"enabled={value}")
+
+    def _do_group_add(self, target: str, value: str) -> None:
+        self._svcctl("group-add", target, value)
+
+    def _do_group_del(self, target: str, _value: str) -> None:
+        self._svcctl("group-del", target)
+
+    def _do_group_policy(self, target: str, value: str) -> None:
+        self._svcctl("set", "Container_Group", target, f"policy={value}")
+
+    def _do_group_standby(self, target: str, value: str) -> None:
+        self._svcctl("set", "Container_Group", target, f"options:standby={value}")
+
+    # -- places ------------------------------------------------------------
+
+    def _do_pin(self, target: str, value: str) -> str:
+        return self._place("container-pin", target, value)
+
+    def _do_unpin(self, target: str, _value: str) -> str:
+        return self._place("container-unpin", target)
+
+    def _do_migrate(self, target: str, value: str) -> str:
+        return self._place("container-migrate", target, value)
+
+    def _place(self, command: str, target: str, *chassis: str) -> str:
+        """Runs a command on a VPN's container, which svc-northd may not have made yet."""
+        name = self.containers[int(target)]
+        with contextlib.suppress(LabError):
+            self._svcctl(
+                "--timeout=10", "wait-until", "Service_Container", name, f"name={name}"
+            )
+        if not database.find_row(self.lab, "Service_Container", name):
+            return "there is no container"
+        self._svcctl(command, name, *chassis)
+        return ""
+
+    def _do_drain(self, target: str, _value: str) -> None:
+        self._svcctl("chassis-drain", target)
+
+    def _do_undrain(self, target: str, _value: str) -> None:
+        self._svcctl("chassis-undrain", target)
+
+    def _do_weight(self, target: str, value: str) -> None:
+        self._svcctl("chassis-set-weight", target, value)
+
+    def _do_limit(self, target: str, value: str) -> None:
+        self._svcctl("chassis-set-limit", target, value)
+
+    def _do_enforce_limit(self, _target: str, value: str) -> None:
+        self._svcctl("set", "SVC_Global", ".", f"options:enforce-container-limit={value}")
+
+    def _do_recompute(self, _target: str, _value: str) -> str:
+        host = self.lab.get_host("central")
+        active = central.find_active_northd(host)
+        if not active:
+            return "no svc-northd is active"
+        central.ask_northd(host, active, "inc-engine/recompute")
+        return active
+
+    # -- failures ----------------------------------------------------------
+
+    def _do_kill(self, target: str, value: str) -> None:
+        cloud.kill_process(self.lab.get_host(target), value)
+
+    def _do_start(self, target: str, value: str) -> None:
+        cloud.start_process(self.lab.get_host(target), value)
+
+    def _do_stop(self, target: str, value: str) -> None:
+        cloud.kill_process(self.lab.get_host(target), value, signal.SIGSTOP)
+
+    def _do_continue(self, target: str, value: str) -> None:
+        cloud.kill_process(self.lab.get_host(target), value, signal.SIGCONT)
+
+    def _do_kill_charon(self, target: str, _value: str) -> str:
+        return self._signal_charon(target, signal.SIGKILL)
+
+    def _do_stop_charon(self, target: str, _value: str) -> str:
+        return self._signal_charon(target, signal.SIGSTOP)
+
+    def _signal_charon(self, target: str, number: signal.Signals) -> str:
+        name = self.containers[int(target)]
+        for host in self._list_alive():
+            for charon in host.find_processes(f"charon@{name}"):
+                charon.kill(number)
+                return f"on {host.name}"
+        return "none runs"
+
+    def _do_delete_netns(self, target: str, _value: str) -> str:
+        name = self.containers[int(target)]
+        for host in self._list_alive():
+            if name in host.run("ip", "netns", "list").split():
+                host.run("ip", "netns", "delete", name)
+                return f"on {host.name}"
+        return "there is none"
+
+    def _list_alive(self) -> list[Host]:
+        return [host for host in self.lab.list_chassis() if host.find_init() is not None]
+
+    def _do_kill_site(self, target: str, _value: str) -> None:
+        host = self.lab.get_host(self._find_tenant(target).site)
+        cloud.kill_process(host, "charon")
+        cloud.start_process(host, "charon")
+
+    def _do_kill_chassis(self, target: str, _value: str) -> None:
+        self.lab.get_host(target).kill()
+
+    def _do_start_chassis(self, target: str, _value: str) -> None:
+        cloud.boot(self.lab, self.lab.get_host(target))
+
+    def _do_partition(self, target: str, _value: str) -> None:
+        cloud.partition(self.lab, self.lab.get_host(target))
+
+    def _do_heal(self, target: str, _value: str) -> None:
+        cloud.heal(self.lab, self.lab.get_host(target))
+
+
+def find_container(lab: Lab, tenant: Tenant) -> str:
+    """Returns the name that the container of the tenant's VPN has, by lib/router.py."""
+    rows = database.select(lab, "OVN_Northbound", "Logical_Router", ["name", "==", tenant.router])
+    return f"vpn-{UUID(rows[0]['_uuid'][1]).hex[:11]}"

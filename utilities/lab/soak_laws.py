@@ -1,0 +1,239 @@
+"""What must hold of a lab once everything in it is mended, whatever was done to it before.
+
+Each law is a function of what is seen and returns what breaks it, in words, "" if nothing does.
+'Laws.check' waits for each, since a cloud needs its time to settle.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import central, database, guest, traffic
+from .errors import LabError
+from .host import Host, read_namespace
+from .process import ProcessId
+from .soak_model import State
+from .state import Lab
+from .tenant import Tenant
+
+SETTLE_S = 60.0
+POLL_S = 0.2
+MARKED = (
+    *("Logical_Switch", "Logical_Switch_Port", "Logical_Router_Port"),
+    *("Logical_Router_Static_Route", "Logical_Router_Policy", "NAT"),
+)
+OF_CONTAINERS = (
+    *("Container_Binding", "Port_Binding", "Redirect_Flow", "IPsec_Tunnel"),
+    *("Avoided_Chassis", "Placement"),
+)
+# What a program says when it met what it did not expect; what it says of others' deaths is less.
+UNEXPECTED = re.compile(r"\| (ERR|EMER) \||Traceback|unexpected failure")
+# Links and ports that are not containers', beside those of guests.
+OTHERS = re.compile(r"lo|mgmt|underlay|provider|ovs-netdev|br-.*|patch-.*|ovn-.*|ipsec\d+")
+
+
+class Broken(Exception):
+    """A law does not hold; the message says which and what breaks it."""
+
+
+@dataclass
+class Laws:
+    """The laws of one lab; 'containers' is the container that each tenant's VPN has."""
+
+    lab: Lab
+    tenants: dict[int, Tenant]
+    containers: dict[int, str]
+    _read_to: dict[Path, int] = field(default_factory=dict)
+
+    def check(self, state: State, capture: traffic.Capture) -> None:
+        """Returns once every law holds.  Raises Broken with the first that never does."""
+        self._wait("every process runs", self.find_absent)
+        self._wait("every chassis is alive", lambda: self.find_unfit(state))
+        database.svcctl(self.lab, "--wait=hv", "sync")
+        self._wait("each container has its place", lambda: self.find_misplaced(state))
+        self._wait("every VPN passes traffic", lambda: self.find_silent(state))
+        self._wait("nothing is left over on a chassis", self.find_debris)
+        self._wait("no row is left over", lambda: self.find_stale_rows(state))
+        self._wait("a recompute changes nothing", self.find_recomputed)
+        if broken := self.find_clear(capture):
+            raise Broken(f"nothing passes in clear: {broken}")
+        if broken := self.find_unexpected():
+            raise Broken(f"no daemon meets what it does not expect: {broken}")
+
+    def _wait(self, words: str, find: Callable[[], str]) -> None:
+        deadline = time.monotonic() + SETTLE_S
+        while broken := self._find(find):
+            if time.monotonic() > deadline:
+                raise Broken(f"{words}: {broken}")
+            time.sleep(POLL_S)
+
+    def _find(self, find: Callable[[], str]) -> str:
+        """Returns what 'find' does, or why it cannot be known."""
+        try:
+            return find()
+        except LabError as error:
+            return str(error)
+
+    def find_absent(self) -> str:
+        """Everything that should run does."""
+        from .main import format_processes  # the command's own words
+
+        for host in self.lab.list_hosts():
+            words = format_processes(host) if host.find_init() else "dead"
+            if re.search(r"dead|stopped|no svc-northd", words):
+                return f"{host.name}: {words}"
+        return ""
+
+    def find_unfit(self, state: State) -> str:
+        """svc-northd holds every chassis for alive."""
+        alive = {row["chassis"] for row in self._southbound("Chassis_Weight") if row["alive"]}
+        return ", ".join(sorted(set(state.chassis) - alive))
+
+    def _southbound(self, table: str) -> list[database.Row]:
+        return database.select(self.lab, "SVC_Southbound", table)
+
+    def find_misplaced(self, state: State) -> str:
+        """Each container has one active binding, where OVN has its port too, and its standbys."""
+        bindings = self._southbound("Container_Binding")
+        for number, vpn in state.vpns.items():
+            name = self.containers[number]
+            own = [row for row in bindings if row["container"] == name]
+            active = [row["chassis"] for row in own if row["role"] == "active"]
+            if len(active) != 1:
+                return f"{name}: active on {active or 'no chassis'}"
+            if bad := [row for row in own if row["status_code"] != "running"]:
+                return f"{name} on {bad[0]['chassis']}: {bad[0]['status_message']}"
+            if vpn.pin not in ("", active[0]):
+                return f"{name}: pinned to {vpn.pin}, active on {active[0]}"
+            wanted = state.groups.get(vpn.group, 0)
+            places = len(state.list_usable())
+            if len(own) - 1 > wanted or len(own) - 1 < min(wanted, 0 if vpn.pin else places - 1):
+                return f"{name}: {len(own) - 1} standbys of {wanted}"
+            if (place := self.find_ovn_place(name)) != active[0]:
+                return f"{name}: active on {active[0]}, in OVN on {place or 'no chassis'}"
+        return ""
+
+    def find_ovn_place(self, name: str) -> str:
+        """Returns the chassis on which OVN has a container's port, "" where it is not up."""
+        where = ["logical_port", "==", name]
+        for port in database.select(self.lab, "OVN_Southbound", "Port_Binding", where):
+            for row in database.select(self.lab, "OVN_Southbound", "Chassis"):
+                if row["_uuid"] == port["chassis"] and port["up"] is True:
+                    return str(row["name"])
+        return ""
+
+    def find_silent(self, state: State) -> str:
+        """Traffic passes through each VPN from its guest."""
+        for number in state.list_demanded():
+            tenant = self.tenants[number]
+            for name in tenant.guest_hosts:
+                if not traffic.is_reachable(self.lab, name, tenant.site_host):
+                    return f"{tenant.site}: {name} does not reach {tenant.site_host}"
+        return ""
+
+    def find_debris(self) -> str:
+        """A chassis has what belongs to its bindings, nothing else and nothing twice."""
+        bindings = self._southbound("Container_Binding")
+        for host in self.lab.list_chassis():
+            wanted = sorted(row["container"] for row in bindings if row["chassis"] == host.name)
+            for kind, found in look_at(host).items():
+                if found != wanted:
+                    return f"{host.name}: {kind} of {found}, bindings of {wanted}"
+        return ""
+
+    def find_stale_rows(self, state: State) -> str:
+        """Every row of ours is of a container that is there."""
+        known = {self.containers[number] for number in state.vpns}
+        for table in OF_CONTAINERS:
+            names = {row["container"] for row in self._southbound(table)}
+            if names - known:
+                return f"{table}: rows of {sorted(names - known)}"
+        for table in MARKED:
+            for row in database.select(self.lab, "OVN_Northbound", table):
+                key = database.parse_map(row["external_ids"]).get("ovnsvc-key")
+                if key is not None and key.partition("/")[0] not in known:
+                    return f"OVN's {table}: {key}"
+        return ""
+
+    def find_recomputed(self) -> str:
+        """Computing everything again changes no row."""
+        host = self.lab.get_host("central")
+        before = self.dump()
+        active = central.find_active_northd(host)
+        if not active:
+            return "no svc-northd is active"
+        central.ask_northd(host, active, "inc-engine/recompute")
+        database.svcctl(self.lab, "--wait=sb", "sync")
+        after = self.dump()
+        return "; ".join(
+            f"{table}: {json.dumps(row)[:400]}"
+            for table in before
+            for row in after[table]
+            if row not in before[table]
+        )
+
+    def dump(self) -> dict[str, list[Any]]:
+        """Returns the rows that svc-northd makes, without what changes by itself."""
+        own = ("Container_Binding", "Port_Binding", "Redirect_Flow", "Avoided_Chassis", "Placement")
+        found = {table: self._southbound(table) for table in own}
+        for table in MARKED:
+            rows = database.select(self.lab, "OVN_Northbound", table)
+            found[table] = [
+                row for row in rows if "ovnsvc" in database.parse_map(row["external_ids"])
+            ]
+        return found
+
+    def find_clear(self, capture: traffic.Capture) -> str:
+        """No packet between a tenant and its site was on the provider network in clear."""
+        for tenant in self.tenants.values():
+            words = traffic.format_clear(tenant.subnet, tenant.site_subnet, tenant.router_address)
+            if number := capture.count(words):
+                return f"{number} packets between {tenant.subnet} and {tenant.site_subnet}"
+        return ""
+
+    def find_unexpected(self) -> str:
+        """Our daemons' logs, from where they were last read, have no error."""
+        for path in sorted(self.lab.directory.glob("hosts/*/var/log/ovnsvc/svc-*.log")):
+            text = path.read_text(errors="replace")
+            begin, self._read_to[path] = self._read_to.get(path, 0), len(text)
+            for line in text[begin:].splitlines():
+                if UNEXPECTED.search(line):
+                    return f"{path.parents[3].name}: {line}"
+        return ""
+
+
+def look_at(host: Host) -> dict[str, list[str]]:
+    """Returns, for each kind of thing that a container leaves on a chassis, whose are there."""
+    guests = {each.name for each in guest.list_guests(host)}
+
+    def keep(names: list[str]) -> list[str]:
+        own = (name for name in names if name not in guests and not OTHERS.fullmatch(name))
+        return sorted(own)
+
+    namespaces = host.run("ip", "-json", "netns", "list")
+    links = json.loads(host.run("ip", "-json", "link"))
+    ports = host.run("ovs-vsctl", "--bare", "--columns=name", "list", "Interface").split()
+    folder = "ls /run/ovnsvc/containers 2>/dev/null || true"
+    logs = "cd /var/log/ovnsvc; ls vpn-*.log 2>/dev/null || true"
+    names = keep([each["name"] for each in json.loads(namespaces or "[]")])
+    charons = host.find_processes("charon")
+    return {
+        "namespaces": names,
+        "links": keep([link["ifname"] for link in links]),
+        "ports": keep(ports),
+        "directories": keep(host.run("sh", "-c", folder).split()),
+        "logs": keep([name.removesuffix(".log") for name in host.run("sh", "-c", logs).split()]),
+        "charons": find_owners(host, names, charons),
+    }
+
+
+def find_owners(host: Host, names: list[str], charons: list[ProcessId]) -> list[str]:
+    """Returns the container of each charon, by its network namespace; "?" for one without."""
+    spaces = {host.find_netns(name): name for name in names}
+    return sorted(spaces.get(read_namespace(each.pid, "net"), "?") for each in charons)

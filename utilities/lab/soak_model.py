@@ -1,0 +1,99 @@
+"""What the soak knows of the lab: an operation, and the state that operations lead to.  Pure.
+
+The state is what was done to the lab, not what came of it; from it follows what may be done next,
+what must be mended before the laws are looked at, and what they demand.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+CHASSIS_PROCESSES = ("ovsdb-server", "ovs-vswitchd", "ovn-controller", "svc-controller")
+DATABASES = ("ovnnb_db", "ovnsb_db", "svcnb_db", "svcsb_db")
+GROUPS = ("red", "green")
+# One chassis and its tunnels and databases are always there to look at.
+UNHURT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing done to the lab, as it is printed: 'NAME TARGET VALUE'."""
+
+    name: str
+    target: str = ""
+    value: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(word for word in (self.name, self.target, self.value) if word)
+
+
+@dataclass(frozen=True, slots=True)
+class Vpn:
+    """A tenant's VPN: its group and the chassis it is pinned to, "" for none.
+
+    'spare' says that it has a second connection, to a peer that is not there; 'enabled' that its
+    first one is enabled.
+    """
+
+    group: str = ""
+    pin: str = ""
+    spare: bool = False
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What was done to the lab and not undone.
+
+    'groups' has the number of standbys of each group, 'ended' and 'stopped' are processes as
+    (host, name).
+    """
+
+    chassis: tuple[str, ...]
+    northds: tuple[str, ...]
+    tenants: tuple[int, ...]
+    vpns: Mapping[int, Vpn] = field(default_factory=dict)
+    groups: Mapping[str, int] = field(default_factory=dict)
+    drained: frozenset[str] = frozenset()
+    weightless: frozenset[str] = frozenset()
+    limited: frozenset[str] = frozenset()
+    dead: frozenset[str] = frozenset()
+    cut: frozenset[str] = frozenset()
+    ended: frozenset[tuple[str, str]] = frozenset()
+    stopped: frozenset[tuple[str, str]] = frozenset()
+
+    def list_usable(self) -> list[str]:
+        """Returns the chassis that take any container once everything is mended."""
+        refused = self.drained | self.weightless | self.limited
+        return [name for name in self.chassis if name not in refused]
+
+    def list_unhurt(self) -> list[str]:
+        """Returns the chassis that are alive and not cut, with all of their processes."""
+        hurt = self.dead | self.cut | {host for host, _ in self.ended | self.stopped}
+        return [name for name in self.chassis if name not in hurt]
+
+    def has_commands(self) -> bool:
+        """Says whether svcctl can reach the northbound."""
+        return ("central", "svcnb_db") not in self.ended
+
+    def is_sound(self) -> bool:
+        """Says whether every VPN has a place once everything is mended, and the lab bears it."""
+        usable = self.list_usable()
+        pinned = [vpn.pin for vpn in self.vpns.values() if vpn.pin]
+        return (
+            bool(usable)
+            and all(pin in usable for pin in pinned)
+            and len(self.list_unhurt()) >= UNHURT
+        )
+
+    def set_vpn(self, number: int, vpn: Vpn | None) -> State:
+        """Returns the state with that VPN, or without it."""
+        others = {each: there for each, there in self.vpns.items() if each != number}
+        vpns = dict(sorted({**others, number: vpn}.items())) if vpn else others
+        return dataclasses.replace(self, vpns=vpns)
+
+    def list_demanded(self) -> list[int]:
+        """Returns the VPNs through which traffic must pass."""
+        return [number for number, vpn in self.vpns.items() if vpn.enabled]
