@@ -235,13 +235,20 @@ def test_one_that_takes_over_during_a_failover_knows_who_is_dead(
     _close(cloud, first)
 
 
-def test_a_beat_computes_nothing(cloud: Cloud) -> None:
+def test_a_beat_computes_and_compares_nothing(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cloud.settle()
     engine = cloud.northd.engine
     stats = {name: each.compute for name, each in engine.stats().items()}
     clock = engine.get("clock")
     assert clock
     beats = cloud.find(cloud.sb, "Northd")["heartbeat"] + 2
+
+    def forbid() -> None:
+        raise AssertionError("nothing changed")
+
+    monkeypatch.setattr(cloud.northd, "_sync", forbid)
 
     def beat_twice() -> bool:
         cloud.northd.run()
@@ -251,4 +258,5 @@ def test_a_beat_computes_nothing(cloud: Cloud) -> None:
     wait_until(beat_twice, "two beats")
     assert {name: each.compute for name, each in engine.stats().items()} == stats
     assert engine.get("clock") == clock
+    monkeypatch.undo()
     cloud.laws()
