@@ -306,6 +306,8 @@ class Controller:
             return
         changes = status.make_changes(self.sb, (), self._owned, ())
         self._left = not changes
+        if self._left:
+            vlog.info("left: nothing of this chassis is in the southbound")
         if self._departures.admit(changes, clock_ms):
             self.sb.commit(changes, "svc-controller: leaves")
 

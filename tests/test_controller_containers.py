@@ -140,6 +140,46 @@ def test_port_is_up_when_ovn_has_installed_it(chassis: Bench) -> None:
     chassis.check_laws()
 
 
+def install(chassis: Bench, installed: bool) -> None:
+    """Says in OVN's place whether the port of the one container is installed."""
+    ids = {name: each for name, each in chassis.ports()["c1"].items() if name != "ovn-installed"}
+    ids |= {"ovn-installed": "true"} if installed else {}
+    chassis.ovs.update("Interface", [], external_ids=to_map(ids))
+
+
+def test_only_an_active_container_with_its_port_serves(chassis: Bench) -> None:
+    chassis.bind("c1", role="standby")
+    chassis.until_status("c1", "running", "ready; stands by")
+    chassis.settle()
+    chassis.until(chassis.ports, "the port")
+    program, done = chassis.host.programs["c1"], list(chassis.host.operations)
+    assert not program.serving
+    chassis.bind("c1", role="active")
+    chassis.settle()
+    assert not program.serving
+    install(chassis, True)
+    chassis.until(lambda: program.serving, "the service")
+    chassis.bind("c1", role="standby")
+    chassis.until_status("c1", "running", "ready; stands by")
+    assert not program.serving
+    install(chassis, False)
+    chassis.until(lambda: chassis.sb.rows("Port_Binding")[0]["up"] is False, "up=false")
+    assert (program.starts, chassis.host.operations) == (1, done)
+    chassis.check_laws()
+
+
+def test_a_service_that_is_taken_over_knows_its_port(chassis: Bench) -> None:
+    chassis.bind("c1")
+    chassis.until(chassis.ports, "the port")
+    install(chassis, True)
+    program = chassis.host.programs["c1"]
+    chassis.until(lambda: program.serving, "the service")
+    chassis.restart()
+    program.serving = False
+    chassis.until(lambda: program.serving, "the service again")
+    chassis.check_laws()
+
+
 @pytest.mark.parametrize("kind", [Namespace, Link, Network])
 def test_a_failing_host_harms_one_container(chassis: Bench, kind: Any) -> None:
     chassis.logs.allow("no room")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 import json
+import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ..controller.order import Route
 from ..controller.services.base import Place, Site
-from ..controller.services.ipsec import connections, network, reasons
+from ..controller.services.ipsec import connections, network, reasons, vici
 from ..controller.services.ipsec.tunnels import CONNECTING, DOWN, UP, Tunnels
 from ..lib.errors import ConfigError
 from .rig import Side, connect
@@ -335,3 +337,64 @@ def test_child_of_a_pair_missing() -> None:
     assert watched.tunnels.take_due(60_000) == [(name, f"{name}-1")]
     watched.list("ESTABLISHED", f"{name}-0", f"{name}-1")
     assert watched.row["state"] == UP
+
+
+def test_waiting_for_the_port_is_told() -> None:
+    watched = Watched()
+    watched.installed = False
+    assert watched.row["last_error"] == "waiting for OVN to install the port on this chassis"
+    watched.list("ESTABLISHED", watched.connection.id)
+    assert watched.row["last_error"] == ""
+
+
+@pytest.mark.parametrize("state", ["ESTABLISHED", "CONNECTING"])
+def test_what_is_dropped_can_come_again_at_once(state: str) -> None:
+    watched = Watched()
+    assert watched.tunnels.take_dropped(0) == []
+    for now_ms in (0, 2_000, 6_000):
+        watched.tunnels.take_due(now_ms)
+        watched.list(state, now_ms=now_ms)
+    assert watched.tunnels.take_dropped(6_001) == [watched.connection.id]
+    assert watched.tunnels.take_dropped(6_001) == []
+    assert watched.tunnels.take_due(6_002) != []
+
+
+def test_an_initiation_that_charon_has_not_shown_yet_is_dropped() -> None:
+    watched = Watched()
+    watched.tunnels.take_due(0)
+    assert watched.tunnels.take_dropped(1) == [watched.connection.id]
+
+
+def test_hastened_tunnels_wait_no_longer() -> None:
+    watched = Watched()
+    watched.tunnels.take_due(0)
+    watched.list("ESTABLISHED", watched.connection.id, now_ms=20)
+    watched.list("", now_ms=30)
+    assert watched.tunnels.take_due(40) == []
+    watched.tunnels.hasten()
+    assert watched.tunnels.take_due(40) != []
+
+
+# -- charon's answers -----------------------------------------------------------------
+
+
+def test_many_answers_may_take_long(tmp_path: Path) -> None:
+    """What counts is the time since charon last answered."""
+    path = tmp_path / "vici"
+    answered: list[vici.Reply] = []
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        channel = vici.Channel(str(path), lambda _name, _event: None)
+        charon, _ = listener.accept()
+        for _ in range(3):
+            channel.request("version", None, answered.append, 0)
+        channel.run(0)
+        for now_ms in (vici.TIMEOUT_MS, 2 * vici.TIMEOUT_MS):
+            charon.sendall(bytes([0, 0, 0, 1, 1]))  # CMD_RESPONSE, empty
+            channel.run(now_ms)
+        assert (len(answered), channel.idle) == (2, False)
+        with pytest.raises(vici.Disconnected, match="did not answer"):
+            channel.run(3 * vici.TIMEOUT_MS + 1)
+        channel.close()
+        charon.close()

@@ -212,12 +212,13 @@ class Gateway:
         """Ends what a standby has of the time when it was active, as its port is gone.
 
         The DELETE that charon sends for each IKE_SA leaves the namespace and
-        ends there: OVN has taken the port's flows away.  One that came through
-        would harm nobody: it is protected by the keys of the old IKE_SA and
-        ends only that and its child SAs, and the peer, which has no other use
-        for them, drops them anyway at the INITIAL_CONTACT of the other chassis
-        (RFC 7296, 2.4).  Nothing is begun anew: charon destroys the IKE_SA at
-        once ('force'), so neither its retransmissions nor dpd_action come.
+        ends there, since OVN takes the port's flows away as it tells.  One that
+        slips through harms nobody: it is protected by the keys of the old
+        IKE_SA and ends only that and its child SAs, through which no packet
+        comes any more; the IKE_SA with the other chassis is another one, and at
+        its INITIAL_CONTACT the peer drops the old one by itself (RFC 7296,
+        2.4).  Nothing is begun anew: charon destroys the IKE_SA at once
+        ('force'), so neither its retransmissions nor dpd_action come.
         """
         dropped = self._tunnels.take_dropped(now_ms)
         for connection in dropped:
