@@ -14,6 +14,9 @@ from ..lib.idl import Session
 from ..lib.rows import Row
 from .ovsdb import Database
 
+# What a session may say about a server that went.
+OUTAGE = r"\.sock: (connection (attempt failed|closed by peer|dropped)|(send|receive) error)"
+
 
 class Sessions:
     """Opens sessions, runs them together, closes them."""

@@ -19,9 +19,7 @@ from ..lib.rows import Row
 from ..northd import ovn
 from .logs import Logs
 from .ovsdb import Databases
-from .sessions import Sessions
-
-OUTAGE = r"\.sock: (connection (attempt failed|closed by peer|dropped)|send error)"
+from .sessions import OUTAGE, Sessions
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,7 @@ from ..lib.delta import Insert
 from ..lib.idl import Session
 from .logs import Logs
 from .ovsdb import Databases
-from .sessions import Sessions
-
-OUTAGE = r"\.sock: (connection (attempt failed|closed by peer|dropped)|send error)"
+from .sessions import OUTAGE, Sessions
 
 
 def _names(session: Session, row_class: Any) -> list[str]:

@@ -260,3 +260,23 @@ def test_a_beat_computes_and_compares_nothing(
     assert engine.get("clock") == clock
     monkeypatch.undo()
     cloud.laws()
+
+
+def test_one_that_was_just_started_waits_for_a_lost_chassis_no_longer_than_another(
+    cloud: Cloud, logs: Logs
+) -> None:
+    logs.allow("nothing is written: SVC_Southbound is new")
+    cloud.nb.insert("SVC_Global", options=["map", [["chassis-dead-after", "600"]]])
+    cloud.settle()
+    place = cloud.find(cloud.sb, "Container_Binding", role="active")["chassis"]
+    cloud.northd.close()
+    for table, rows in cloud.sb.dump().items():
+        if rows:
+            cloud.sb.delete(table)
+    names = cloud.chassis.keys() - {place}
+    cloud.chassis.clear()
+    cloud.add_chassis(*names)
+    cloud.northd = cloud.start_northd()
+    cloud.wait_for(lambda: cloud.sb.rows("Container_Binding"), "the container to be placed")
+    assert cloud.find(cloud.sb, "Container_Binding", role="active")["chassis"] in names
+    cloud.laws()
