@@ -350,19 +350,27 @@ def test_waiting_for_the_port_is_told() -> None:
 @pytest.mark.parametrize("state", ["ESTABLISHED", "CONNECTING"])
 def test_what_is_dropped_can_come_again_at_once(state: str) -> None:
     watched = Watched()
-    assert watched.tunnels.take_dropped(0) == []
+    assert watched.tunnels.take_dropped(False, 0) == []
     for now_ms in (0, 2_000, 6_000):
         watched.tunnels.take_due(now_ms)
         watched.list(state, now_ms=now_ms)
-    assert watched.tunnels.take_dropped(6_001) == [watched.connection.id]
-    assert watched.tunnels.take_dropped(6_001) == []
+    assert watched.tunnels.take_dropped(False, 6_001) == [watched.connection.id]
+    assert watched.tunnels.take_dropped(False, 6_001) == []
     assert watched.tunnels.take_due(6_002) != []
 
 
 def test_an_initiation_that_charon_has_not_shown_yet_is_dropped() -> None:
     watched = Watched()
     watched.tunnels.take_due(0)
-    assert watched.tunnels.take_dropped(1) == [watched.connection.id]
+    assert watched.tunnels.take_dropped(False, 1) == [watched.connection.id]
+
+
+def test_what_is_up_can_be_kept() -> None:
+    watched = Watched()
+    watched.list("ESTABLISHED", watched.connection.id, now_ms=0)
+    assert watched.tunnels.take_dropped(True, 1) == []
+    watched.list("CONNECTING", now_ms=2)
+    assert watched.tunnels.take_dropped(True, 3) == [watched.connection.id]
 
 
 def test_hastened_tunnels_wait_no_longer() -> None:

@@ -187,7 +187,7 @@ class Gateway:
         self._known = self._known or (self._loader.settled and self._seen_sas)
         if self._may_initiate:
             self._initiate(self._channel, now_ms)
-        elif not self._active and not self._installed:
+        elif not self._active:
             self._drop(self._channel, now_ms)
         if self._channel.idle and now_ms >= self._ask_at_ms:
             self._ask_at_ms = now_ms + _ASK_INTERVAL_MS
@@ -209,7 +209,11 @@ class Gateway:
             channel.request("initiate", message, self._on_initiated(connection), now_ms)
 
     def _drop(self, channel: Channel, now_ms: int) -> None:
-        """Ends what a standby has of the time when it was active, as its port is gone.
+        """Ends what a standby has of the time when it was active.
+
+        While it still has the port, traffic goes on through what is up; what
+        charon is only beginning, as dpd_action makes it, is ended at once.
+        Without the port all ends.
 
         The DELETE that charon sends for each IKE_SA leaves the namespace and
         ends there, since OVN takes the port's flows away as it tells.  One that
@@ -220,7 +224,7 @@ class Gateway:
         2.4).  Nothing is begun anew: charon destroys the IKE_SA at once
         ('force'), so neither its retransmissions nor dpd_action come.
         """
-        dropped = self._tunnels.take_dropped(now_ms)
+        dropped = self._tunnels.take_dropped(self._installed, now_ms)
         for connection in dropped:
             channel.request("terminate", format_termination(connection), _heard, now_ms)
         if dropped:

@@ -100,10 +100,15 @@ class Tunnels:
         for tunnel in self.by_id.values():
             tunnel.attempts = tunnel.retry_ms = 0
 
-    def take_dropped(self, now_ms: int) -> list[str]:
-        """Returns the connections that have anything to end, and takes it as ended."""
+    def take_dropped(self, keep_up: bool, now_ms: int) -> list[str]:
+        """Returns the connections that have anything to end, and takes it as ended.
+
+        'keep_up' leaves out those that are up.
+        """
         dropped = []
         for name, tunnel in self.by_id.items():
+            if keep_up and tunnel.state == UP:
+                continue
             if tunnel.present or tunnel.state != DOWN:
                 dropped.append(name)
                 self._set_state(tunnel, DOWN, now_ms)
