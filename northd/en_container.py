@@ -85,7 +85,7 @@ def _make_request(
     """Returns the request; the first service that names a group decides."""
     uuid = next((service.row.group for service in services if service.row.group), None)
     group = (groups.get(uuid) if uuid else None) or Group()
-    asked = wish is not None and wish.migrate_cfg != wish.migrated_cfg
+    asked = wish is not None and wish.migrate_cfg > wish.migrated_cfg
     request = Request(
         name=name,
         service_type=IPSEC,

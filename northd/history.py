@@ -13,6 +13,7 @@ from uuid import UUID
 from ..lib import sb
 from ..lib.delta import Change, Delete, Insert, Update
 from .placement import ACTIVE
+from .reasons import FIRST_PLACE
 
 KEPT = 10
 _PUT_BACK = "its binding was gone"
@@ -38,7 +39,7 @@ def record(
             "number": number,
             "chassis": chassis,
             "since": now_ms,
-            "reason": causes.get(container, _PUT_BACK),
+            "reason": causes.get(container, _PUT_BACK if rows else FIRST_PLACE),
         }
         recorded.append(Insert(sb.Placement.TABLE, (container, number), columns, None))
         recorded += [Delete(row.TABLE, row.uuid, None) for row in rows[: 1 - KEPT]]
