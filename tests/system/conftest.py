@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from ...utilities.lab import cloud, peer, tenant, traffic
+from ...utilities.lab import cloud, tenant, traffic
 from ...utilities.lab.state import Lab
-from .site import DIRECTORY, PSK, SITE, SITE_ADDRESS, Operator
+from .scene import TENANTS, Scene
+from .site import DIRECTORY, PSK, Operator
 
 SVC_LAB = Path(__file__).parents[2] / "utilities" / "svc-lab"
 
@@ -29,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    """A cloud of three chassis with the tenant's network and the remote site."""
+    """A cloud of three chassis and two svc-northds, with two tenants and their remote sites."""
     made = Lab(Path(DIRECTORY))
     cloud.down(made, print)
     keeper = subprocess.Popen(
@@ -38,12 +39,10 @@ def lab() -> Iterator[Lab]:
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
-    cloud.up(made, 3, print)
-    tenant.build(made, print)
-    site = peer.Site(
-        f"{SITE_ADDRESS}/24", ("192.168.2.0/24",), "1.0.0.100", (tenant.SUBNET,), PSK
-    )
-    cloud.add_peer(made, SITE, site)
+    cloud.up(made, 3, print, northds=2)
+    for each in TENANTS.values():
+        tenant.build(made, print, each)
+        tenant.add_site(made, each, PSK)
     yield made
     assert keeper.stdin is not None
     keeper.stdin.close()
@@ -66,3 +65,9 @@ def operator(lab: Lab, tmp_path: Path) -> Iterator[Operator]:
         capture.stop()
         made.clean()
     assert made.count_clear() == 0, "packets in clear on the provider network"
+
+
+@pytest.fixture
+def scene(operator: Operator) -> Scene:
+    """Two VPNs and what is watched of them, for a test in which something fails."""
+    return Scene(operator)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ...utilities.lab import cloud, process, tenant, traffic
+from ...utilities.lab import cloud, fabric, process, tenant, traffic
 from ...utilities.lab.host import VENV_BIN, Host, read_namespace
 from ...utilities.lab.main import format_environment
 from ...utilities.lab.state import Lab
@@ -41,6 +42,7 @@ class Operator:
         self.psk_file.write_text(PSK + "\n")
         self.capture: traffic.Capture | None = None
         self._pings: list[traffic.Ping] = []
+        self._captures: list[traffic.Capture] = []
 
     # -- commands ----------------------------------------------------------
 
@@ -85,17 +87,23 @@ class Operator:
 
     def clean(self) -> None:
         """Removes every VPN and group; brings dead hosts and processes back."""
-        self.svcctl("--all", "destroy", "VPN_Service", "--", "--all", "destroy", "Container_Group")
+        everything = ("VPN_Service", "Container_Group", "Port_Group", "Chassis")
+        commands = [word for table in everything for word in ("--", "--all", "destroy", table)]
+        self.svcctl(*commands[1:], "--", "clear", "SVC_Global", ".", "options")
         self.wait_whole()
         self.wait(lambda: not self.rows("SVC_Northbound", "Service_Container"), "no container")
         self.svcctl("--wait=hv", "sync")
 
     def wait_whole(self) -> None:
-        """Starts what is dead and waits until every chassis is alive."""
+        """Starts what is dead or stopped, ends partitions, waits until every chassis is alive."""
         for host in self.lab.list_hosts():
+            if fabric.find_cut(host):
+                cloud.heal(self.lab, host)
             if host.find_init() is None:
                 cloud.boot(self.lab, host)
             for name in cloud.list_processes(host):
+                for found in host.find_processes(name):
+                    found.kill(signal.SIGCONT)
                 if not host.find_processes(name):
                     cloud.start_process(host, name)
         chassis = [host.name for host in self.lab.list_chassis()]
@@ -103,16 +111,30 @@ class Operator:
 
     # -- traffic -----------------------------------------------------------
 
-    def ping(self, guest: str, interval_s: float = traffic.PING_INTERVAL_S) -> traffic.Ping:
+    def ping(
+        self,
+        guest: str,
+        interval_s: float = traffic.PING_INTERVAL_S,
+        target: str = SITE_HOST,
+    ) -> traffic.Ping:
         """Returns a ping of the site's host, which ends with the test at the latest."""
-        started = traffic.Ping(self.lab, guest, SITE_HOST, interval_s)
+        started = traffic.Ping(self.lab, guest, target, interval_s)
         self._pings.append(started)
         return started
 
+    def capture_on(self, host: str) -> traffic.Capture:
+        """Returns a capture of every link of a host, which ends with the test at the latest."""
+        path = self.psk_file.with_name(f"{host}.pcap")
+        started = traffic.Capture(self.lab, path, host)
+        self._captures.append(started)
+        return started
+
     def stop_pings(self) -> None:
-        """Ends every ping."""
-        for each in self._pings:
-            each.kill()
+        """Ends every ping and every capture of a host."""
+        for ping in self._pings:
+            ping.kill()
+        for capture in self._captures:
+            capture.stop()
 
     def count_clear(self) -> int:
         """Returns how many packets between the sites were on the provider network in clear."""

@@ -23,7 +23,7 @@ class Rule:
     """One kind of operation.
 
     'list_words' gives target and value of each that can be done, 'lead' the state after it, and
-    'weight' how often it is chosen.  One with 'commands' needs the northbound.
+    'weight' how often it is chosen.  One with 'commands' needs svcctl.
     """
 
     weight: int

@@ -75,8 +75,8 @@ class State:
         return [name for name in self.chassis if name not in hurt]
 
     def has_commands(self) -> bool:
-        """Says whether svcctl can reach the northbound."""
-        return ("central", "svcnb_db") not in self.ended
+        """Says whether svcctl can reach the databases: it asks others before it changes one."""
+        return not any(("central", name) in self.ended for name in DATABASES)
 
     def is_sound(self) -> bool:
         """Says whether every VPN has a place once everything is mended, and the lab bears it."""

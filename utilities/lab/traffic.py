@@ -200,13 +200,17 @@ def transfer(lab: Lab, source: str, target: str, address: str, megabytes: int) -
 
 
 class Capture:
-    """Listens on the provider network until stop(), or until the lab or this process ends."""
+    """Listens on the provider network until stop(), or until the lab or this process ends.
 
-    def __init__(self, lab: Lab, path: Path) -> None:
+    With 'host', listens on every link of that host, those included that come later.
+    """
+
+    def __init__(self, lab: Lab, path: Path, host: str = "") -> None:
         self._path = path
+        where = (host, "any") if host else ("fabric", "provider")
         # Packets are in the file when they have passed, not when a buffer is full.
         options = ("-U", "--immediate-mode", "-s", "128", "-n", "-Z", "root", "-w", "-")
-        argv = find_command(lab, "fabric", *DIE_WITH_PARENT, "tcpdump", "-i", "provider", *options)
+        argv = find_command(lab, where[0], *DIE_WITH_PARENT, "tcpdump", "-i", where[1], *options)
         with path.open("wb") as output:
             self._process = start_mortal(argv, stdout=output, stderr=subprocess.PIPE)
         assert self._process.stderr is not None
@@ -225,6 +229,17 @@ class Capture:
         """Returns how many packets so far match a pcap-filter(7) expression."""
         argv = ["tcpdump", "-r", str(self._path), "-n", "-t", expression]
         return len(process.run(argv, timeout_s=60).splitlines())
+
+
+    def list_times(self, link: str, expression: str) -> list[float]:
+        """Returns when packets that match left the host by 'link', in seconds of the day's clock.
+
+        Only of a capture of a host.  A link is one end of a pair: what left by it has come to the
+        namespace at the other end.
+        """
+        argv = ["tcpdump", "-r", str(self._path), "-n", "-tt", expression]
+        lines = (line.split() for line in process.run(argv, timeout_s=60).splitlines())
+        return [float(words[0]) for words in lines if words[1:3] == [link, "Out"]]
 
 
 def format_clear(ours: str, theirs: str, router: str = tenant.ROUTER_ADDRESS) -> str:
