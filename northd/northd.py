@@ -81,6 +81,8 @@ class Northd:
         self.paused = False
         self._alive: dict[str, Verdict] = {}
         self._stale = True
+        # Those whose rows were not as they should be when they were last compared.
+        self._behind: tuple[Session, ...] = ()
         self._was_active = False
         self._told_options: dict[str, str] | None = None
         self._options = en_options.Options()
@@ -144,7 +146,7 @@ class Northd:
     @property
     def settled(self) -> bool:
         """Whether every row is as it should be, as far as this process knows."""
-        return self._was_active and not self._stale
+        return self._was_active and not (self._stale or self._behind)
 
     # -- helpers -----------------------------------------------------------
 
@@ -155,7 +157,8 @@ class Northd:
         self._feed()
         if self.engine.run():
             self._stale = True
-        if self._stale:
+        # While what was computed is under way there is nothing to compute.
+        if self._stale or not all(session.committing for session in self._behind):
             self._sync()
 
     def _follow_ports(self) -> None:
@@ -227,8 +230,8 @@ class Northd:
         for name in sources.keys() & _READ:
             self.engine.set_source(name, sources[name])
         self._set_clock(loop.now_ms())
-        due = self.ovn_writer.is_due(loop.monotonic_ms())
-        self._stale = self._stale or due or self._hv_cfg_moved()
+        due = self.ovn_writer.is_due(loop.monotonic_ms()) and not self.ovn.committing
+        self._stale = self._stale or due or (not self._behind and self._hv_cfg_moved())
 
     def _set_clock(self, now_ms: int) -> None:
         """Moves the engine's clock when something else changed, or when its plan asks for it."""
@@ -259,7 +262,7 @@ class Northd:
         return bool(rows) and rows[0].hv_cfg != sync_nb.find_hv_cfg(self.sb, self._alive)
 
     def _sync(self) -> None:
-        """Starts what transactions are needed; stays stale while one is under way."""
+        """Starts what transactions are needed and notes where one is."""
         now_ms = loop.now_ms()
         ovn_changes = self._plan_ovn()
         sb_changes = self._plan_sb(now_ms)
@@ -271,7 +274,9 @@ class Northd:
         for session, changes in ((self.sb, sb_changes), (self.nb, nb_changes)):
             if not session.committing:
                 session.commit(changes, _format_comment(changes))
-        self._stale = bool(pending or sb_changes or nb_changes)
+        self._stale = False
+        behind = ((self.ovn, pending), (self.sb, sb_changes), (self.nb, nb_changes))
+        self._behind = tuple(session for session, changes in behind if changes)
 
     def _nb_cfg(self) -> int:
         return max((row.nb_cfg for row in self.nb.rows(nb_rows.SVCGlobal).values()), default=0)
