@@ -43,6 +43,7 @@ class _NotifyingIdl(ovs.db.idl.Idl):  # type: ignore[misc]
     """Hands each change of a row to its session."""
 
     session: Session
+    _stole = False
 
     def notify(self, event: str, row: Any, updates: Any = None) -> None:
         self.session._note(row._table.name, row.uuid)
@@ -59,6 +60,18 @@ class _NotifyingIdl(ovs.db.idl.Idl):  # type: ignore[misc]
         # The server takes no "steal" from a client that waits for the lock.
         self._Idl__send_unlock_request()
         self._lock_request_id = self._Idl__do_send_lock_request("steal")
+        self._stole = True
+
+    def queue_again(self) -> None:
+        """Waits for the lock again where it was stolen and is lost to another thief.
+
+        A client that lost a lock for which it waited is queued by the server; a thief is not.
+        """
+        lost = self._stole and not self.has_lock and self._lock_request_id is None
+        if lost and self.lock_name is not None and self._session.is_connected():
+            self._stole = False
+            self._Idl__send_unlock_request()
+            self._Idl__send_lock_request()
 
 
 class _SchemaRequest:
@@ -161,6 +174,7 @@ class Session:
         self._finish_commit()
         self._finish_beside()
         self._apply_lock()
+        self._idl.queue_again()
         # The IDL notes the number of the connection whose content it fetches anew.
         # The number itself moves earlier, while the replica is still the old one.
         if self._seqno != self._idl._last_seqno:

@@ -70,6 +70,21 @@ def test_a_stolen_lock_is_the_thiefs_until_it_goes(
     sessions.wait_for(lambda: first.has_lock, "the lock to come back to its victim")
 
 
+def test_a_thief_that_is_robbed_waits_as_anybody(
+    databases: Databases, sessions: Sessions
+) -> None:
+    first = sessions.open(databases.sb, sb.Chassis, lock="svc_northd")
+    sessions.wait_for(lambda: first.has_lock, "the lock")
+    second = sessions.open(databases.sb, sb.Chassis, lock="svc_northd")
+    sessions.wait_for(lambda: second.contended, "the answer")
+    for thief, victim in ((second, first), (first, second)) * 2:
+        thief.steal_lock()
+        sessions.wait_for(lambda: thief.has_lock and victim.contended, "the theft")  # noqa: B023
+    sessions.opened.remove(first)
+    first.close()
+    sessions.wait_for(lambda: second.has_lock, "the lock to pass on")
+
+
 def test_a_victim_that_does_not_know_yet_writes_nothing(
     databases: Databases, sessions: Sessions
 ) -> None:

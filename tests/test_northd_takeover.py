@@ -181,6 +181,9 @@ def test_one_that_is_stopped_is_relieved_and_stands_by_when_it_goes_on(site: Sit
     second.signal(signal.SIGCONT)
     site.wait_for(lambda: second.status == "standby", "the second to stand by again")
     assert cloud.find(cloud.sb, "Northd")["pid"] == first.pid
+    first.signal(signal.SIGKILL)
+    site.wait_for(lambda: second.status == "active", "the second to follow the first")
+    assert second.read_log().count("relieving it") == 1, "the server had it in the queue again"
     assert cloud.find(cloud.sb, "Container_Binding")["chassis"] == place["chassis"]
 
 
