@@ -2,8 +2,8 @@
 
 A session keeps a replica of some tables as frozen rows (rows.py), says which
 tables changed, and commits planned changes (delta.py) in the background, one
-transaction at a time.  svc-northd has one for each of its three databases,
-svc-controller for the southbound and the local Open_vSwitch.
+transaction at a time and a small one beside it.  svc-northd has one for each of
+its databases, svc-controller for the southbound and the local Open_vSwitch.
 
 The caller's loop is run(), look at 'synced' and take_changes(), commit(),
 wait(poller).  A row cache is kept by the IDL's notifications, so a change
