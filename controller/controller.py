@@ -12,13 +12,13 @@ from typing import Protocol
 import ovs.poller
 import ovs.vlog
 
-from ..lib import sb, schema, sealing
+from ..lib import sb, sealing
 from ..lib.delta import Desired
 from ..lib.errors import HostError
 from ..lib.idl import Session
 from ..lib.loop import monotonic_ms, now_ms
 from ..lib.rows import Row
-from . import chassis, desired, leaving, status
+from . import chassis, desired, leaving, southbound, status
 from .claim import Claim
 from .desired import Container, Wanted
 from .host import Host
@@ -34,10 +34,6 @@ from .services.driver import ServiceDriver
 vlog = ovs.vlog.Vlog("controller")
 
 CHECK_INTERVAL_MS = 30_000
-# As ovn-controller's ovn-remote-probe-interval: a connection that is dead is found out within
-# 10 s, and after that the southbound is tried every 2 s at least.
-PROBE_INTERVAL_MS = 5000
-MAX_BACKOFF_MS = 2000
 
 
 class Events(Protocol):
@@ -233,31 +229,10 @@ class Controller:
         vlog.info(f"chassis {identity.chassis}, southbound {identity.remote}")
         if self.sb is not None:
             self.sb.close()
-        self.sb = self._open_southbound(identity)
+        self.sb = southbound.open_session(identity, self._owned)
         self._nb_cfg = None
         self._compiled = False
         self.recover()
-
-    def _open_southbound(self, identity: Identity) -> Session:
-        by_name = [["name", "==", identity.chassis]]
-        by_chassis = [["chassis", "==", identity.chassis]]
-        conditions = {
-            sb.Chassis.TABLE: by_name,
-            sb.ChassisPrivate.TABLE: by_name,
-            sb.PortBinding.TABLE: by_chassis,
-            sb.ContainerBinding.TABLE: by_chassis,
-            **{row_class.TABLE: by_chassis for row_class in self._owned},
-        }
-        return Session(
-            identity.remote,
-            schema.SOUTHBOUND,
-            (sb.SBGlobal, *status.KEYS, *self._owned),
-            schema=schema.load(schema.SOUTHBOUND),
-            conditions=conditions,
-            lock=f"svc_chassis_{identity.chassis}",
-            probe_interval_ms=PROBE_INTERVAL_MS,
-            max_backoff_ms=MAX_BACKOFF_MS,
-        )
 
     @property
     def _owned(self) -> dict[type[Row], status.Key]:

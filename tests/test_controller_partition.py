@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ..controller import controller
+from ..controller import southbound
 from ..lib import sealing
 from .bench import Bench
 
@@ -96,7 +96,7 @@ class Network:
 @pytest.fixture
 def network(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
     """A network with a chassis that has registered through it."""
-    monkeypatch.setattr(controller, "PROBE_INTERVAL_MS", 1000)
+    monkeypatch.setattr(southbound, "PROBE_INTERVAL_MS", 1000)
     bench.logs.allow("no response to inactivity probe|connection dropped|connection attempt")
     made = Network(bench.sb.socket)
     bench.open_switch(**{"svc-remote": made.remote})

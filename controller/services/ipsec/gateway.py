@@ -238,6 +238,7 @@ class Gateway:
             return
         self._daemon.close()
         self._daemon = None
+        self._deaf = 0
         self._disconnect()
         self._known = True
         self._tunnels.reset(now_ms)
@@ -283,14 +284,14 @@ class Gateway:
                 raise HostError(f"charon does not open its vici socket: {error}") from error
             return
         self._channel = channel
-        if self._esp == charon.LIBIPSEC:
-            network.set_mtu(self._place.container, _LIBIPSEC_LINK, self._inner_mtu)
         for event in _EVENTS:
             channel.register(event, now_ms)
         self._listing = 0
         self._list_at_ms = now_ms
         self._loader.begin(channel, now_ms)
         self._list(channel, now_ms)
+        if self._esp == charon.LIBIPSEC:
+            network.set_mtu(self._place.container, _LIBIPSEC_LINK, self._inner_mtu)
 
     def _disconnect(self) -> None:
         if self._channel is not None:
