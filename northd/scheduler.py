@@ -113,20 +113,29 @@ class _Round:
     # -- what has to go elsewhere at once ----------------------------------
 
     def _rescue(self) -> None:
-        for name, request in self._snapshot.requests.items():
-            if name in self._active:
-                continue
-            departure = self._departures.get(name)
+        """Who has no standby chooses first: the others have a place in any case."""
+        lost = [
+            (self._find_rescuer(request), request)
+            for name, request in self._snapshot.requests.items()
+            if name not in self._active
+        ]
+        for standby, request in sorted(lost, key=lambda each: each[0] is not None):
+            departure = self._departures.get(request.name)
             cause = departure.reason if departure is not None else FIRST_PLACE
-            standby = self._find_rescuer(request)
-            if standby is not None and standby.ready:
-                self._turn(request, standby.chassis, cause)
-            elif self._choose(request, self._migrating.get(name)) or self._choose(request):
-                self._causes[name] = cause
-            elif standby is not None:
-                self._turn(request, standby.chassis, cause)
+            if self._relocate(request, standby):
+                self._causes[request.name] = cause
             else:
                 self._leave_alone(request, departure)
+
+    def _relocate(self, request: Request, standby: Place | None) -> bool:
+        """Gives 'request' a place to serve from at once; returns whether there is one."""
+        if standby is None or not standby.ready:
+            wanted = self._migrating.get(request.name)
+            if (wanted and self._choose(request, wanted)) or self._choose(request):
+                return True
+        if standby is not None:
+            self._turn(request, standby.chassis)
+        return standby is not None
 
     def _find_rescuer(self, request: Request) -> Place | None:
         """Returns the best standby that could serve: one that is ready, one that may be there.
@@ -186,7 +195,8 @@ class _Round:
                 return
         self._moving[origin] += 1
         if target is not None and target.ready:
-            self._turn(request, target.chassis, departure.reason)
+            self._turn(request, target.chassis)
+            self._causes[name] = departure.reason
         elif target is not None:
             self._aim(request, target.chassis)
 
@@ -228,11 +238,10 @@ class _Round:
 
     # -- giving ------------------------------------------------------------
 
-    def _turn(self, request: Request, chassis: str, cause: str) -> None:
+    def _turn(self, request: Request, chassis: str) -> None:
         """Makes a standby the one that serves."""
         self._shift_share(request, self._active.get(request.name), chassis)
         self._active[request.name] = chassis
-        self._causes[request.name] = cause
 
     def _aim(self, request: Request, chassis: str) -> None:
         """Makes a standby the one that a planned move goes to."""
@@ -271,7 +280,7 @@ class _Round:
         return shifts is not None
 
     def _find_options(self, name: str) -> list[str]:
-        if name in self._migrating:
+        if name in self._migrating and name in self._active:
             return []
         options = self._snapshot.find_options(self._snapshot.requests[name])
         return [each.name for each in options]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from .departures import find_active
 from .filters import find_departure, find_loss, find_refusal
-from .placement import Avoidance, Candidate, Place, Request
+from .placement import ACTIVE, Avoidance, Candidate, Place, Request
 from .policies import Load
 from .reasons import describe_avoided, explain
 
@@ -35,7 +35,7 @@ class Snapshot:
         self._suitable: dict[object, tuple[Candidate, ...]] = {}
         for bound in self.places.values():
             for place in bound:
-                if self.find_usable(place) is not None:
+                if self.takes_room(place):
                     self.load.total[place.chassis] += 1
 
     def find_active(self, request: Request) -> Place | None:
@@ -58,6 +58,19 @@ class Snapshot:
         if candidate is None or find_loss(candidate) is not None or place.failure is not None:
             return None
         return candidate
+
+    def takes_room(self, place: Place) -> bool:
+        """Whether 'place' counts against the limit of its chassis.
+
+        One to serve from does, though it failed there, until its binding is
+        gone; a standby that failed goes in any case.
+        """
+        candidate = self.chassis.get(place.chassis)
+        return (
+            candidate is not None
+            and find_loss(candidate) is None
+            and (place.failure is None or place.role == ACTIVE)
+        )
 
     def refuse(self, request: Request, candidate: Candidate) -> str | None:
         """Returns why 'candidate' is no new place for 'request', room aside."""

@@ -1,329 +1,372 @@
-"""Where containers go: properties of the scheduler, and its sentences."""
+"""Where containers go: what holds of every plan, whatever it was made from."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from ..northd.scheduler import UNLIMITED, Candidate, Plan, Request, explain, schedule
-
-MAX_WEIGHT = 2**31 - 1
-IPSEC = frozenset({"ipsec"})
-NAMES = [f"hv{number}" for number in range(1, 4)]
-
-healthy = st.builds(
+from ..northd.placement import (
+    STANDBY,
+    UNLIMITED,
+    Avoidance,
     Candidate,
-    name=st.sampled_from(NAMES),
-    service_types=st.just(IPSEC),
-    weight=st.integers(1, 4),
-    limit=st.sampled_from([UNLIMITED, 1, 2]),
-)
-odd = st.builds(
-    Candidate,
-    name=st.sampled_from(NAMES),
-    service_types=st.sampled_from([IPSEC, frozenset()]),
-    weight=st.integers(0, MAX_WEIGHT),
-    limit=st.sampled_from([UNLIMITED, 0]),
-    drain=st.booleans(),
-    alive=st.booleans(),
-    has_key=st.booleans(),
-)
-clouds = st.lists(st.one_of(healthy, healthy, odd), max_size=3, unique_by=lambda each: each.name)
-free = st.builds(
+    Place,
+    Plan,
     Request,
-    name=st.sampled_from([f"vpn-{number}" for number in range(8)]),
-    service_type=st.just("ipsec"),
-    group=st.sampled_from(["", "gold"]),
-    policy=st.sampled_from(["least", "weighted"]),
+    Settings,
 )
-picky = st.builds(
-    Request,
-    name=st.sampled_from([f"vpn-{number}" for number in range(8)]),
-    service_type=st.sampled_from(["ipsec", "ipsec", "bgp"]),
-    chassis_group=st.one_of(st.none(), st.frozensets(st.sampled_from(NAMES))),
-    requested_chassis=st.sampled_from([None, *NAMES, "nowhere"]),
+from ..northd.scheduler import schedule
+from .placements import (
+    CONTAINERS,
+    NAMES,
+    Dice,
+    burst,
+    count_bound,
+    count_most,
+    dice,
+    find_active,
+    idle,
+    is_fit,
+    many,
+    may_stay,
+    on,
+    suits,
 )
-wishes = st.lists(st.one_of(free, picky), max_size=8, unique_by=lambda each: each.name)
-places = st.dictionaries(
-    st.sampled_from([f"vpn-{number}" for number in range(9)]),
-    st.sampled_from([*NAMES, "gone"]),
-    max_size=4,
-)
-many = settings(max_examples=400, deadline=None)
+
+Places = dict[str, tuple[Place, ...]]
+Avoided = dict[tuple[str, str], Avoidance]
 
 
-def _suits(request: Request, candidate: Candidate) -> bool:
-    """Says for itself what the filters say: may 'request' run on 'candidate' at all?"""
-    return (
-        candidate.alive
-        and candidate.has_key
-        and not candidate.drain
-        and candidate.weight > 0
-        and request.service_type in candidate.service_types
-        and request.requested_chassis in (None, candidate.name)
-        and (request.chassis_group is None or candidate.name in request.chassis_group)
+class Case:
+    """Everything a plan is made from."""
+
+    def __init__(
+        self,
+        wanted: list[Request],
+        cloud: list[Candidate],
+        places: Places,
+        avoided: Avoided,
+        settings: Settings,
+    ) -> None:
+        self.wanted = wanted
+        self.cloud = cloud
+        self.places = places
+        self.avoided = avoided
+        self.settings = settings
+        self.chassis: Mapping[str, Candidate] = {each.name: each for each in cloud}
+
+    def __repr__(self) -> str:
+        parts = (self.wanted, self.cloud, self.places, self.avoided, self.settings)
+        return "\n".join(["Case:", *map(repr, parts)])
+
+    def plan(self) -> Plan:
+        return schedule(self.wanted, self.cloud, self.places, self.avoided, self.settings)
+
+    def is_fine(self, request: Request) -> bool:
+        """Whether nothing asks for a change where it serves from."""
+        place = find_active(self.places, request.name)
+        return (
+            place is not None
+            and place.failure is None
+            and place.chassis in self.chassis
+            and may_stay(request, self.chassis[place.chassis])
+        )
+
+    def is_lost(self, request: Request) -> bool:
+        """Whether it serves from nowhere."""
+        place = find_active(self.places, request.name)
+        return place is None or bool(place.failure) or not is_fit(self.chassis.get(place.chassis))
+
+    def find_where(self, request: Request) -> set[str]:
+        return {place.chassis for place in self.places.get(request.name, ())}
+
+    def find_options(self, request: Request) -> list[str]:
+        """Returns the chassis that are open to it, room aside."""
+        return [
+            each.name
+            for each in self.cloud
+            if request.problem is None
+            and suits(request, each)
+            and each.name not in self.find_where(request)
+            and (request.name, each.name) not in self.avoided
+        ]
+
+    def find_room(self) -> dict[str, int]:
+        taken = count_bound(self.find_known(), self.chassis)
+        return {
+            each.name: 99 if each.limit == UNLIMITED else max(0, each.limit - taken[each.name])
+            for each in self.cloud
+        }
+
+    def find_known(self) -> Places:
+        return {each.name: self.places.get(each.name, ()) for each in self.wanted}
+
+
+def _make_case(dice: Dice) -> Case:
+    names, chassis = (sorted(dice.sample(all_, dice.randint(0, len(all_)))) for all_ in _ALL)
+    places = {name: dice.draw_places(name) for name in CONTAINERS if not dice.one_in(3)}
+    return Case(
+        [dice.draw_request(name) for name in names],
+        [dice.draw_chassis(name) for name in chassis],
+        places,
+        dice.draw_avoided(places),
+        Settings(dice.one_in(3), dice.randint(1, 2)),
     )
 
 
-def _idle(*weights: int) -> list[Candidate]:
-    return [
-        Candidate(name=f"hv{number}", service_types=IPSEC, weight=weight)
-        for number, weight in enumerate(weights, start=1)
-    ]
+def _make_first_case(dice: Dice) -> Case:
+    """Returns one without bindings, and with much that could go anywhere."""
+    case = _make_case(dice)
+    cloud = [replace(each, stopping=False, drain=False) for each in case.cloud]
+    return Case(case.wanted, cloud, {}, {}, Settings())
 
 
-def _burst(count: int, policy: str) -> list[Request]:
-    return [Request(f"vpn-{number:05}", "ipsec", policy=policy) for number in range(count)]
+_ALL = (CONTAINERS, NAMES)
+cases = st.builds(_make_case, dice)
+first_cases = st.builds(_make_first_case, dice)
 
 
-# -- properties ------------------------------------------------------------
+def _find_bound(plan: Plan) -> dict[str, set[str]]:
+    return {name: {where, *plan.standby.get(name, ())} for name, where in plan.chassis.items()}
+
+
+# -- new places ------------------------------------------------------------
 
 
 @many
-@given(wishes, clouds, places)
-def test_new_places_are_on_chassis_that_suit(
-    wanted: list[Request], cloud: list[Candidate], before: dict[str, str]
-) -> None:
-    plan = schedule(wanted, cloud, before)
-    chassis = {each.name: each for each in cloud}
-    assert plan.chassis.keys() <= {request.name for request in wanted}
-    for request in wanted:
+@given(cases)
+def test_new_places_are_on_chassis_that_suit(case: Case) -> None:
+    after = _find_bound(case.plan())
+    assert after.keys() <= {request.name for request in case.wanted}
+    for request in case.wanted:
+        for where in after.get(request.name, set()) - case.find_where(request):
+            assert where in case.find_options(request)
+
+
+@many
+@given(cases)
+def test_who_stays_is_able_or_has_nowhere_else_to_go(case: Case) -> None:
+    plan = case.plan()
+    for request in case.wanted:
         where = plan.chassis.get(request.name)
-        if where is None or _suits(request, chassis[where]):
+        if where is None:
             continue
-        # Two exceptions: nowhere else to go, or no more than a new place needs is missing.
-        assert where == before[request.name]
-        able = replace(chassis[where], service_types=frozenset({request.service_type}))
-        assert request.name in plan.reasons or _suits(request, replace(able, has_key=True))
+        assert where in case.chassis
+        place = next((p for p in case.places.get(request.name, ()) if p.chassis == where), None)
+        bad = not is_fit(case.chassis[where]) or (place is not None and place.failure is not None)
+        assert bad == (request.name in plan.lost)
+        assert not bad or place == find_active(case.places, request.name)
+        assert not bad or plan.reasons[request.name]
 
 
 @many
-@given(wishes, clouds, places)
-def test_limits_hold_for_new_places(
-    wanted: list[Request], cloud: list[Candidate], before: dict[str, str]
-) -> None:
-    plan = schedule(wanted, cloud, before)
-    count = Counter(plan.chassis.values())
-    new = Counter(where for name, where in plan.chassis.items() if before.get(name) != where)
-    for each in cloud:
-        if each.limit != UNLIMITED and new[each.name]:
-            assert count[each.name] <= each.limit
+@given(cases)
+def test_limits_hold_for_new_places(case: Case) -> None:
+    plan = case.plan()
+    after = _find_bound(plan)
+    count = Counter(where for found in after.values() for where in found)
+    for request in case.wanted:
+        for where in after.get(request.name, set()) - case.find_where(request):
+            limit = case.chassis[where].limit
+            assert limit == UNLIMITED or count[where] <= limit
 
 
 @many
-@given(wishes, clouds, places)
-def test_what_has_no_place_has_a_reason_and_no_room(
-    wanted: list[Request], cloud: list[Candidate], before: dict[str, str]
-) -> None:
-    plan = schedule(wanted, cloud, before)
-    count = Counter(plan.chassis.values())
-    for request in wanted:
-        assert request.name in plan.chassis or plan.reasons[request.name]
-        if request.name in plan.reasons:
-            for each in cloud:
-                full = each.limit != UNLIMITED and count[each.name] >= each.limit
-                assert full or not _suits(request, each)
+@given(cases)
+def test_no_standby_is_where_the_active_one_is(case: Case) -> None:
+    plan = case.plan()
+    for name, standbys in plan.standby.items():
+        assert plan.chassis[name] not in standbys
+        assert len(set(standbys)) == len(standbys)
+        assert all(is_fit(case.chassis.get(each)) for each in standbys)
+
+
+# -- everything that can be placed is placed ---------------------------------
 
 
 @many
-@given(wishes, clouds, places)
-def test_what_is_fine_stays(
-    wanted: list[Request], cloud: list[Candidate], before: dict[str, str]
-) -> None:
-    plan = schedule(wanted, cloud, before)
-    chassis = {each.name: each for each in cloud}
-    for request in wanted:
-        where = before.get(request.name)
-        if where in chassis and _suits(request, chassis[where]):
-            assert plan.chassis[request.name] == where
+@given(cases)
+def test_as_many_are_placed_as_the_limits_allow(case: Case) -> None:
+    plan = case.plan()
+    lost = [request for request in case.wanted if case.is_lost(request)]
+    rescued = {each.name for each in lost if each.name in plan.chassis} - plan.lost
+    # Who has a standby that could serve has a place; the others share what room there is.
+    helped = {each.name for each in lost if _has_rescuer(case, each)}
+    assert helped <= rescued
+    options = {each.name: case.find_options(each) for each in lost if each.name not in helped}
+    assert len(rescued - helped) >= count_most(options, case.find_room())
+
+
+def _has_rescuer(case: Case, request: Request) -> bool:
+    active = find_active(case.places, request.name)
+    return any(
+        place is not active and place.failure is None and is_fit(case.chassis.get(place.chassis))
+        for place in case.places.get(request.name, ())
+    )
+
+
+@many
+@given(first_cases)
+def test_first_places_are_a_greatest_matching(case: Case) -> None:
+    plan = case.plan()
+    options = {request.name: case.find_options(request) for request in case.wanted}
+    assert len(plan.chassis) == count_most(options, case.find_room())
+    assert plan.causes == dict.fromkeys(plan.chassis, "its first place")
+
+
+@many
+@given(cases)
+def test_what_has_no_place_has_a_reason_and_no_room(case: Case) -> None:
+    plan = case.plan()
+    # What goes with this plan takes room until it is gone.
+    taken = count_bound(case.find_known(), case.chassis)
+    for request in case.wanted:
+        after = _find_bound(plan).get(request.name, set())
+        taken.update(after - case.find_where(request))
+    for request in case.wanted:
+        if request.name in plan.chassis and request.name not in plan.lost:
+            continue
+        assert plan.reasons[request.name]
+        for where in case.find_options(request):
+            limit = case.chassis[where].limit
+            assert limit != UNLIMITED
+            assert taken[where] >= limit
+
+
+def test_who_could_go_anywhere_makes_room_for_who_could_not() -> None:
+    cloud = idle(1, 1, 1, limit=1)
+    wanted = [
+        Request("vpn-a", "ipsec", chassis_group=frozenset({"hv1", "hv2"})),
+        Request("vpn-b", "ipsec", chassis_group=frozenset({"hv1"})),
+        Request("vpn-c", "ipsec"),
+    ]
+    plan = schedule(wanted, cloud, {})
+    assert plan.chassis == {"vpn-a": "hv2", "vpn-b": "hv1", "vpn-c": "hv3"}
+
+
+def test_one_that_failed_and_stays_keeps_its_room() -> None:
+    failed = Place("hv1", failure="no charon")
+    wanted = burst(2)
+    avoided = {("vpn-00000", "hv1"): Avoidance("no charon", 60_000)}
+    plan = schedule(wanted, idle(1, limit=1), {"vpn-00000": (failed,)}, avoided)
+    assert plan.chassis == {"vpn-00000": "hv1"}
+    assert plan.lost == {"vpn-00000"}
+    assert plan.reasons["vpn-00001"] == "no chassis can run it, 1 refused: 1 full (limit 1)"
+
+
+# -- what is fine -------------------------------------------------------------
+
+
+@many
+@given(cases)
+def test_what_is_fine_stays(case: Case) -> None:
+    case.settings = Settings(drain_moves=1)
+    plan = case.plan()
+    for request in case.wanted:
+        place = find_active(case.places, request.name)
+        if place is None or not case.is_fine(request) or request.migrate_chassis is not None:
+            continue
+        assert plan.chassis[request.name] == place.chassis
+        assert request.name not in plan.causes
+        new = _find_bound(plan)[request.name] - case.find_where(request)
+        assert not new or (request.standby and place.serving)
+        if not request.standby:
             assert request.name not in plan.reasons
 
 
 @many
-@given(wishes, clouds, places)
-def test_a_plan_that_was_carried_out_moves_nothing(
-    wanted: list[Request], cloud: list[Candidate], before: dict[str, str]
-) -> None:
-    plan = schedule(wanted, cloud, before)
-    assert schedule(wanted, cloud, plan.chassis) == plan
+@given(cases)
+def test_the_order_of_rows_does_not_matter(case: Case) -> None:
+    other = Case(
+        case.wanted[::-1],
+        case.cloud[::-1],
+        {name: places[::-1] for name, places in reversed(case.places.items())},
+        dict(reversed(case.avoided.items())),
+        case.settings,
+    )
+    assert other.plan() == case.plan()
 
 
 @many
-@given(wishes, clouds, places)
-def test_the_order_of_rows_does_not_matter(
-    wanted: list[Request], cloud: list[Candidate], before: dict[str, str]
-) -> None:
-    # All of one weight, so that there are ties to settle.
-    cloud = [replace(each, weight=1) for each in cloud]
-    plan = schedule(wanted, cloud, before)
-    assert schedule(wanted[::-1], cloud[::-1], dict(reversed(before.items()))) == plan
+@given(cases)
+def test_a_plan_that_was_carried_out_comes_to_rest(case: Case) -> None:
+    rounds = [case.plan()]
+    for _ in range(4 * len(case.wanted) + 4):
+        _carry_out(case, rounds[-1])
+        rounds.append(case.plan())
+        if rounds[-1].chassis == rounds[-2].chassis and rounds[-1].standby == rounds[-2].standby:
+            break
+    assert rounds[-1].chassis == rounds[-2].chassis
+    assert rounds[-1].standby == rounds[-2].standby
+    _carry_out(case, rounds[-1])
+    assert case.plan() == rounds[-1]
+    assert not rounds[-1].causes
+
+
+def _carry_out(case: Case, plan: Plan) -> None:
+    """Makes the bindings what 'plan' says, all of them well but those that failed and stay."""
+    failed = {
+        (name, place.chassis): place
+        for name, places in case.places.items()
+        for place in places
+        if place.failure is not None
+    }
+    case.places = {}
+    for name, where in plan.chassis.items():
+        found = [failed.get((name, where), Place(where))]
+        found += [Place(each, STANDBY, serving=False) for each in plan.standby.get(name, ())]
+        case.places[name] = tuple(found)
+
+
+# -- order of need --------------------------------------------------------------
 
 
 @many
-@given(wishes, clouds, places)
-def test_pinned_containers_get_their_place_first(
-    wanted: list[Request], cloud: list[Candidate], before: dict[str, str]
-) -> None:
-    plan = schedule(wanted, cloud, before)
-    for request in wanted:
+@given(cases)
+def test_pinned_containers_get_their_place_first(case: Case) -> None:
+    plan = case.plan()
+    for request in case.wanted:
         pin = request.requested_chassis
-        if request.name not in plan.reasons or pin is None:
+        if request.name in plan.chassis or pin not in case.find_options(request):
             continue
         moved_in = [
             other
-            for other in wanted
-            if plan.chassis.get(other.name) == pin and before.get(other.name) != pin
+            for other in case.wanted
+            if pin in _find_bound(plan).get(other.name, set()) - case.find_where(other)
         ]
-        suits = any(each.name == pin and _suits(request, each) for each in cloud)
-        assert not suits or all(other.requested_chassis == pin for other in moved_in)
+        assert all(other.requested_chassis == pin for other in moved_in)
 
 
-@many
-@given(clouds, st.integers(1, 40), st.sampled_from(["least", "weighted"]))
-def test_no_chassis_is_worse_off_than_a_container_less_would_make_another(
-    cloud: list[Candidate], count: int, policy: str
-) -> None:
-    cloud = [replace(each, limit=UNLIMITED) for each in cloud]
-    wanted = _burst(count, policy)
-    able = [each for each in cloud if _suits(wanted[0], each)]
-    assume(able)
-    got = Counter(schedule(wanted, cloud, {}).chassis.values())
-    for fuller in able:
-        for emptier in able:
-            # Exact, in integers: the last one placed on 'fuller' was not due to 'emptier'.
-            assert got[fuller.name] * emptier.weight <= (got[emptier.name] + 1) * fuller.weight
-
-
-# -- policies --------------------------------------------------------------
-
-
-@pytest.mark.parametrize("policy", ["least", "weighted"])
-def test_a_burst_on_two_idle_chassis_is_halved(policy: str) -> None:
-    plan = schedule(_burst(10, policy), _idle(1, 1), {})
-    assert Counter(plan.chassis.values()) == {"hv1": 5, "hv2": 5}
-
-
-@pytest.mark.parametrize("policy", ["least", "weighted"])
-def test_weights_are_shares(policy: str) -> None:
-    plan = schedule(_burst(8000, policy), _idle(1, 3, 4), {})
-    got = Counter(plan.chassis.values())
-    for name, due in (("hv1", 1000), ("hv2", 3000), ("hv3", 4000)):
-        assert abs(got[name] - due) <= due * 0.02
-
-
-@pytest.mark.parametrize("policy", ["least", "weighted"])
-def test_great_weights_are_told_apart(policy: str) -> None:
-    plan = schedule(_burst(2, policy), _idle(MAX_WEIGHT - 1, MAX_WEIGHT), {})
-    assert list(plan.chassis.values()) == ["hv2", "hv1"]
-    plan = schedule(_burst(1000, policy), _idle(1, MAX_WEIGHT), {})
-    assert set(plan.chassis.values()) == {"hv2"}
-
-
-def test_least_looks_at_every_group_and_weighted_at_its_own() -> None:
-    cloud = _idle(1, 1)
-    before = {"vpn-a": "hv1", "vpn-b": "hv1"}
-    present = [Request(name, "ipsec", group="silver") for name in before]
-    for policy, expected in (("least", "hv2"), ("weighted", "hv1")):
-        new = Request("vpn-new", "ipsec", group="gold", policy=policy)
-        assert schedule([*present, new], cloud, before).chassis["vpn-new"] == expected
+# -- limits that are lowered -------------------------------------------------
 
 
 def test_decisions_of_this_plan_count_against_limits() -> None:
-    cloud = [replace(each, limit=3) for each in _idle(1, 1)]
-    plan = schedule(_burst(7, "least"), cloud, {})
+    plan = schedule(burst(7, "least"), idle(1, 1, limit=3), {})
     assert Counter(plan.chassis.values()) == {"hv1": 3, "hv2": 3}
     assert plan.reasons == {"vpn-00006": "no chassis can run it, 2 refused: 2 full (limit 3)"}
 
 
-def test_a_lowered_limit_moves_nothing() -> None:
-    before = {f"vpn-{number:05}": "hv1" for number in range(5)}
-    cloud = [replace(_idle(1)[0], limit=2), _idle(1, 1)[1]]
-    assert schedule(_burst(5, "least"), cloud, before).chassis == before
+def test_standbys_count_against_limits() -> None:
+    places = {"vpn-00000": on("hv1", "hv2")}
+    wanted = burst(2, standby=1)
+    plan = schedule(wanted, [*idle(1, 1, limit=1)], places)
+    assert plan.chassis == {"vpn-00000": "hv1"}
+    assert plan.standby == {"vpn-00000": ("hv2",)}
+
+
+def test_limit_0_takes_none_and_evicts_none() -> None:
+    places = {f"vpn-{number:05}": on("hv1") for number in range(3)}
+    plan = schedule(burst(4), idle(1, limit=0), places)
+    assert plan.chassis == {name: "hv1" for name in places}
+    assert plan.reasons == {"vpn-00003": "no chassis can run it, 1 refused: 1 full (limit 0)"}
 
 
 def test_changed_weights_move_nothing() -> None:
-    wanted = _burst(10, "weighted")
-    before = schedule(wanted, _idle(1, 1), {}).chassis
-    assert schedule(wanted, _idle(1, 100), before).chassis == before
-
-
-# -- failures --------------------------------------------------------------
-
-
-def test_the_dead_are_left_for_others() -> None:
-    wanted = _burst(4, "least")
-    before = schedule(wanted, _idle(1, 1), {}).chassis
-    cloud = [replace(_idle(1)[0], alive=False), *_idle(1, 1, 1)[1:]]
-    after = schedule(wanted, cloud, before).chassis
-    assert Counter(after.values()) == {"hv2": 2, "hv3": 2}
-    assert all(after[name] == where for name, where in before.items() if where != "hv1")
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [({"alive": False}, "dead"), ({"drain": True}, "drained"), ({"weight": 0}, "of weight 0")],
-)
-def test_with_no_other_place_a_container_stays(change: dict[str, Any], reason: str) -> None:
-    bad = replace(_idle(1)[0], **change)
-    wanted = _burst(1, "least")
-    plan = schedule(wanted, [bad], {"vpn-00000": "hv1"})
-    sentence = f"no chassis can run it, 1 refused: 1 {reason}"
-    assert plan == Plan({"vpn-00000": "hv1"}, {"vpn-00000": sentence})
-    assert schedule(wanted, [bad], {}).chassis == {}
-    other = replace(bad, name="hv2", alive=True, drain=False, weight=1)
-    assert schedule(wanted, [bad, other], {"vpn-00000": "hv1"}).chassis == {"vpn-00000": "hv2"}
-
-
-def test_wrong_pin_does_not_end_what_runs() -> None:
-    pinned = replace(_burst(1, "least")[0], requested_chassis="hv9")
-    plan = schedule([pinned], _idle(3), {"vpn-00000": "hv1"})
-    assert plan.chassis == {"vpn-00000": "hv1"}
-    assert "not the requested chassis hv9" in plan.reasons["vpn-00000"]
-
-
-# -- sentences -------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"name": "hv9"}, "not the requested chassis hv1"),
-        ({"service_types": frozenset()}, "without service type ipsec"),
-        (
-            {"service_types": frozenset(), "service_problems": {"ipsec": "no charon-systemd"}},
-            "without service type ipsec (no charon-systemd)",
-        ),
-        ({"has_key": False}, "without a usable public key"),
-        ({"alive": False}, "dead"),
-        ({"weight": 0}, "of weight 0"),
-        ({"drain": True}, "drained"),
-        ({"limit": 0}, "full (limit 0)"),
-    ],
-)
-def test_each_refusal_has_its_words(change: dict[str, object], reason: str) -> None:
-    request = Request("vpn-1", "ipsec", requested_chassis="hv1")
-    candidate = replace(_idle(1)[0], **change)  # type: ignore[arg-type]
-    plan = schedule([request], [candidate], {})
-    assert plan.reasons == {"vpn-1": f"no chassis can run it, 1 refused: 1 {reason}"}
-
-
-def test_refusals_are_counted_the_most_frequent_first() -> None:
-    request = Request("vpn-1", "ipsec", chassis_group=frozenset({"hv1", "hv2", "hv3"}))
-    cloud = [
-        replace(each, **change)  # type: ignore[arg-type]
-        for each, change in zip(
-            _idle(1, 1, 1, 1), ({"alive": False}, {"drain": True}, {"drain": True}, {}), strict=True
-        )
-    ]
-    assert explain(request, cloud, {}) == (
-        "no chassis can run it, 4 refused: 2 drained; 1 dead; 1 not in the chassis group"
-    )
-
-
-def test_no_chassis_at_all_is_said() -> None:
-    assert schedule(_burst(1, "least"), [], {}).reasons == {"vpn-00000": "no chassis is registered"}
+    wanted = burst(10)
+    before = schedule(wanted, idle(1, 1), {}).chassis
+    places = {name: on(where) for name, where in before.items()}
+    assert schedule(wanted, idle(1, 100), places) == Plan(before)
