@@ -42,7 +42,7 @@ class Operator:
         self.psk_file.write_text(PSK + "\n")
         self.capture: traffic.Capture | None = None
         self._pings: list[traffic.Ping] = []
-        self._captures: list[traffic.Capture] = []
+        self._captures: list[traffic.LinkCapture] = []
 
     # -- commands ----------------------------------------------------------
 
@@ -122,10 +122,10 @@ class Operator:
         self._pings.append(started)
         return started
 
-    def capture_on(self, host: str) -> traffic.Capture:
+    def capture_on(self, host: str, expression: str) -> traffic.LinkCapture:
         """Returns a capture of every link of a host, which ends with the test at the latest."""
-        path = self.psk_file.with_name(f"{host}.pcap")
-        started = traffic.Capture(self.lab, path, host)
+        path = self.psk_file.with_name(f"{host}.packets")
+        started = traffic.LinkCapture(self.lab, path, host, expression)
         self._captures.append(started)
         return started
 

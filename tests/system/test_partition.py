@@ -18,7 +18,8 @@ def test_cut_chassis_is_taken_over_and_then_tidies_up(
 ) -> None:
     scene.begin(place, guest)
     operator = scene.operator
-    captures = {host.name: operator.capture_on(host.name) for host in scene.lab.list_chassis()}
+    hosts = scene.lab.list_chassis()
+    captures = {host.name: operator.capture_on(host.name, TRAFFIC) for host in hosts}
     scene.ping.wait_answers(5)
     host = operator.host(place)
     cloud.partition(scene.lab, host)
@@ -31,8 +32,8 @@ def test_cut_chassis_is_taken_over_and_then_tidies_up(
     assert scene.list_places() == [taken]
     for capture in captures.values():
         capture.stop()
-    before = captures[place].list_times(scene.container, TRAFFIC)
-    after = captures[taken].list_times(scene.container, TRAFFIC)
+    before = captures[place].list_times(scene.container)
+    after = captures[taken].list_times(scene.container)
     assert before
     assert after
     assert max(before) < min(after), "two containers of one VPN got traffic"

@@ -20,8 +20,8 @@ def test_standby_takes_over_from_a_dead_chassis(scene: Scene) -> None:
 def test_standby_serves_nothing(scene: Scene) -> None:
     scene.begin("hv2", "vm1", standbys=1)
     standby = scene.find_ready_standby()
-    capture = scene.operator.capture_on(standby)
+    capture = scene.operator.capture_on(standby, "ip")
     scene.ping.wait_answers(20)
     capture.stop()
-    assert not capture.list_times(scene.container, "ip")
+    assert not capture.list_times(scene.container)
     assert scene.end().lost == 0

@@ -32,8 +32,8 @@ OF_CONTAINERS = (
     *("Container_Binding", "Port_Binding", "Redirect_Flow", "IPsec_Tunnel"),
     *("Avoided_Chassis", "Placement"),
 )
-# What a program says when it met what it did not expect; what it says of others' deaths is less.
-UNEXPECTED = re.compile(r"\| (ERR|EMER) \||Traceback|unexpected failure")
+# What a program says when it met what it did not expect; another one's silence is no such thing.
+UNEXPECTED = re.compile(r"\| (?!reconnect)[\w-]+ \| (ERR|EMER) \||Traceback|unexpected failure")
 # Links and ports that are not containers', beside those of guests.
 OTHERS = re.compile(r"lo|mgmt|underlay|provider|ovs-netdev|br-.*|patch-.*|ovn-.*|ipsec\d+")
 

@@ -199,18 +199,14 @@ def transfer(lab: Lab, source: str, target: str, address: str, megabytes: int) -
     return megabytes / taken_s
 
 
-class Capture:
-    """Listens on the provider network until stop(), or until the lab or this process ends.
+class Listener:
+    """tcpdump in a host, until stop(), or until the lab or this process ends."""
 
-    With 'host', listens on every link of that host, those included that come later.
-    """
-
-    def __init__(self, lab: Lab, path: Path, host: str = "") -> None:
+    def __init__(self, lab: Lab, path: Path, host: str, *options: str) -> None:
         self._path = path
-        where = (host, "any") if host else ("fabric", "provider")
         # Packets are in the file when they have passed, not when a buffer is full.
-        options = ("-U", "--immediate-mode", "-s", "128", "-n", "-Z", "root", "-w", "-")
-        argv = find_command(lab, where[0], *DIE_WITH_PARENT, "tcpdump", "-i", where[1], *options)
+        always = ("--immediate-mode", "-s", "128", "-n", "-Z", "root")
+        argv = find_command(lab, host, *DIE_WITH_PARENT, "tcpdump", *always, *options)
         with path.open("wb") as output:
             self._process = start_mortal(argv, stdout=output, stderr=subprocess.PIPE)
         assert self._process.stderr is not None
@@ -225,20 +221,32 @@ class Capture:
             _interrupt(self._process.pid)
         self._process.communicate(timeout=END_TIMEOUT_S)
 
+
+class Capture(Listener):
+    """Listens on the provider network."""
+
+    def __init__(self, lab: Lab, path: Path) -> None:
+        super().__init__(lab, path, "fabric", "-i", "provider", "-U", "-w", "-")
+
     def count(self, expression: str) -> int:
         """Returns how many packets so far match a pcap-filter(7) expression."""
         argv = ["tcpdump", "-r", str(self._path), "-n", "-t", expression]
         return len(process.run(argv, timeout_s=60).splitlines())
 
 
-    def list_times(self, link: str, expression: str) -> list[float]:
-        """Returns when packets that match left the host by 'link', in seconds of the day's clock.
+class LinkCapture(Listener):
+    """Listens on every link of a host, also on those that come later, for an expression."""
 
-        Only of a capture of a host.  A link is one end of a pair: what left by it has come to the
-        namespace at the other end.
+    def __init__(self, lab: Lab, path: Path, host: str, expression: str) -> None:
+        # As text, since a file of packets has the links' numbers without their names.
+        super().__init__(lab, path, host, "-i", "any", "-l", "-tt", expression)
+
+    def list_times(self, link: str) -> list[float]:
+        """Returns when packets left the host by 'link', in seconds since the epoch.
+
+        A link is one end of a pair: what left by it has come to the namespace at the other end.
         """
-        argv = ["tcpdump", "-r", str(self._path), "-n", "-tt", expression]
-        lines = (line.split() for line in process.run(argv, timeout_s=60).splitlines())
+        lines = (line.split() for line in self._path.read_text().splitlines())
         return [float(words[0]) for words in lines if words[1:3] == [link, "Out"]]
 
 
