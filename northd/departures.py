@@ -38,7 +38,8 @@ def find_departures(
 ) -> dict[str, Departure]:
     """Returns why each container that must not stay has to go.
 
-    'migrating' are requests to migrate that can be followed, by container.
+    'migrating' are requests to migrate that can be followed, by container.  Of
+    too many on a chassis the last of 'requests' go.
     """
     departures: dict[str, Departure] = {}
     staying: defaultdict[str, list[str]] = defaultdict(list)
@@ -82,10 +83,10 @@ def _find_departure(
 def _find_surplus(
     chassis: Mapping[str, Candidate], staying: Mapping[str, Sequence[str]]
 ) -> dict[str, Departure]:
-    """Returns the departures of those above the limit of their chassis, the last by name."""
+    """Returns the departures of those above the limit of their chassis, the last of 'staying'."""
     return {
         container: Departure(f"chassis {name} is over its limit of {chassis[name].limit}")
         for name, containers in staying.items()
         if 0 <= chassis[name].limit < len(containers)
-        for container in sorted(containers)[chassis[name].limit :]
+        for container in containers[chassis[name].limit :]
     }

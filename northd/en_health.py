@@ -156,11 +156,12 @@ class _Judge:
 
     def _find_failure(self, row: sb.ContainerBinding, spot: Spot, running: bool) -> str | None:
         """Returns why a container that is unwell cannot go on, once its time is over."""
-        since = min(row.unwell_since or self._now, self._now)
-        self._unwell[spot] = since
         verdict = self._verdicts.get(row.chassis)
         if verdict is None or not verdict.alive or verdict.ovn_problem:
+            # Its time begins when the chassis is back.
             return None
+        since = min(row.unwell_since or self._now, self._now)
+        self._unwell[spot] = since
         patience_ms = ERROR_PATIENCE_MS if row.status_code == "error" else self._timeout_ms
         patience_ms = min(patience_ms, self._timeout_ms)
         if self._now < since + patience_ms:

@@ -108,5 +108,6 @@ def _is_overloaded(
     load = parse_number((row.load or {}).get("cpu", "0"), 0, 2**31 - 1) or 0
     limit = options.load_threshold
     if weight is not None and weight.overloaded:
-        limit -= options.load_hysteresis
+        # One that is idle is not overloaded, however far the load must fall.
+        limit = max(1, limit - options.load_hysteresis)
     return load >= limit

@@ -36,6 +36,10 @@ class Load:
         """Whether 'candidate' has as many containers as it takes."""
         return 0 <= candidate.limit <= self.total[candidate.name]
 
+    def is_over(self, candidate: Candidate) -> bool:
+        """Whether 'candidate' has more containers than it takes."""
+        return 0 <= candidate.limit < self.total[candidate.name]
+
 
 def find_domain(request: Request, candidate: Candidate) -> str:
     """Returns the failure domain of 'candidate' as far as the group of 'request' cares."""

@@ -23,6 +23,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from .departures import Departure, find_departures
+from .filters import find_loss
 from .placement import Candidate, Place, Plan, Request, Settings
 from .policies import rank
 from .reasons import FIRST_PLACE
@@ -83,6 +84,7 @@ class _Round:
         )
         self._keep()
         self._rescue()
+        self._count_moving()
         self._move()
         self._adopt_new()
         standby = {name: self._find_standbys(name) for name in sorted(self._active)}
@@ -105,10 +107,6 @@ class _Round:
                 continue
             self._active[name] = place.chassis
             self._load.add_share(request, self._snapshot.chassis[place.chassis])
-            if not place.serving:
-                # It has just come, so its move off those that it left is under way.
-                others = self._snapshot.find_standbys(request)
-                self._moving.update(each.chassis for each, _ in others)
 
     # -- what has to go elsewhere at once ----------------------------------
 
@@ -173,23 +171,39 @@ class _Round:
 
     # -- what is to go elsewhere once it is ready there --------------------
 
+    def _count_moving(self) -> None:
+        """Counts those that have just come: their move off those that they left is under way."""
+        serving = {**self._active, **self._new}
+        for name in serving.keys() - self._lost:
+            request, active = self._snapshot.requests[name], serving[name]
+            if not is_settled(self._snapshot, request, active):
+                others = {each.chassis for each, _ in self._snapshot.find_standbys(request)}
+                self._moving.update(others - {active})
+
     def _move(self) -> None:
         """Begins planned moves, and goes on with those under way, which come first."""
-        planned = [
-            (self._find_target(self._snapshot.requests[name]) is None, name)
-            for name in self._active
-            if name in self._departures and not self._departures[name].lost
-        ]
-        for _, name in sorted(planned):
-            self._advance(self._snapshot.requests[name], self._departures[name])
+        planned = []
+        for name in self._active:
+            if name in self._departures and not self._departures[name].lost:
+                request = self._snapshot.requests[name]
+                target = self._find_target(request)
+                planned.append((not self._has_begun(request), target is None, name, target))
+        for resting, _, name, target in sorted(planned, key=lambda each: each[:3]):
+            self._advance(self._snapshot.requests[name], target, resting)
 
-    def _advance(self, request: Request, departure: Departure) -> None:
+    def _has_begun(self, request: Request) -> bool:
+        """Whether a move is under way: there is a standby beside those that the group asks for."""
+        return len(self._snapshot.find_standbys(request)) > request.standby
+
+    def _advance(self, request: Request, target: Place | None, resting: bool) -> None:
+        """Goes on with a planned move to 'target', or begins one unless too many are under way."""
         name, origin = request.name, self._active[request.name]
-        target = self._find_target(request)
+        departure = self._departures[name]
+        crowded = departure.drained and self._moving[origin] >= self._settings.drain_moves
+        if crowded and (resting or target is None):
+            self._reasons[name] = f"{departure.reason}; it waits for its turn to move"
+            return
         if target is None:
-            if departure.drained and self._moving[origin] >= self._settings.drain_moves:
-                self._reasons[name] = f"{departure.reason}; it waits for its turn to move"
-                return
             if not self._choose(request, self._migrating.get(name)):
                 self._reasons[name] = f"{departure.reason}, but {self._snapshot.explain(request)}"
                 return
@@ -201,10 +215,14 @@ class _Round:
             self._aim(request, target.chassis)
 
     def _find_target(self, request: Request) -> Place | None:
-        """Returns the standby that a planned move goes to, one that is ready before others."""
+        """Returns the standby that a planned move goes to, one that is ready before others.
+
+        None from where the next plan would have it leave.
+        """
         wanted = self._migrating.get(request.name)
-        for place, _ in self._snapshot.find_standbys(request):
-            if wanted in (None, place.chassis) and self._may_serve(request, place):
+        for place, candidate in self._snapshot.find_standbys(request):
+            surplus = self._settings.enforce_limit and self._load.is_over(candidate)
+            if wanted in (None, place.chassis) and not surplus and self._may_serve(request, place):
                 return place
         return None
 
@@ -216,7 +234,7 @@ class _Round:
             return "not registered"
         bound = {place.chassis for place in self._snapshot.places[request.name]}
         if candidate.name in bound:
-            return self._snapshot.refuse_standby(request, candidate)
+            return find_loss(candidate) or self._snapshot.refuse_standby(request, candidate)
         refusal = self._snapshot.refuse(request, candidate)
         if refusal is None and self._new.get(request.name) != candidate.name:
             return f"full (limit {candidate.limit})" if self._load.is_full(candidate) else None
@@ -229,7 +247,7 @@ class _Round:
             wanted = request.migrate_chassis
             if wanted is None:
                 continue
-            if self._active.get(name) == wanted:
+            if self._active.get(name) == wanted and name not in self._lost:
                 if is_settled(self._snapshot, request, wanted):
                     ended[name] = f"migrated to {wanted}"
             elif (refusal := self._refuse_migration(request)) is not None:
@@ -261,9 +279,18 @@ class _Round:
             if wanted in (None, each.name) and not self._load.is_full(each)
         ]
         if open_to:
-            best = min(open_to, key=lambda each: rank(request, each, self._load))
-            self._give(request, best.name)
+            self._give(request, self._find_best(request, open_to))
         return bool(open_to) or (wanted is None and self._make_room(request))
+
+    def _find_best(self, request: Request, open_to: list[Candidate]) -> str:
+        """Returns the chassis that the policy prefers; what 'request' leaves does not count."""
+        origin = self._snapshot.chassis.get(self._active.get(request.name, ""))
+        if origin is not None:
+            self._load.add_share(request, origin, -1)
+        best = min(open_to, key=lambda each: rank(request, each, self._load))
+        if origin is not None:
+            self._load.add_share(request, origin)
+        return best.name
 
     def _make_room(self, request: Request) -> bool:
         """Gives 'request' a chassis by giving others of this plan another one, if that can be."""

@@ -13,23 +13,27 @@ def keep_standbys(
     """Returns the chassis of standbys that stay: a move's ends, and those the group asks for.
 
     Until the container serves from 'active' every place that could serve
-    stays, so that a move that fails can go back.
+    stays, so that a move that fails can go back.  The room of those that go is
+    given to others from here on.
     """
-    kept = {target} if target is not None else set()
-    settled = target is None and is_settled(snapshot, request, active)
+    warm: set[str] = set()
+    settled = is_settled(snapshot, request, active)
+    ends = {active, target}
     here = snapshot.find_active(request)
     places = snapshot.find_standbys(request)
     if here is not None and (candidate := snapshot.find_usable(here)) is not None:
         places.append((here, candidate))
     for place, candidate in places:
-        if place.chassis == active:
+        if place.chassis in ends:
             continue
-        surplus = enforce_limit and 0 <= candidate.limit < snapshot.load.total[place.chassis]
+        surplus = enforce_limit and snapshot.load.is_over(candidate)
         allowed = snapshot.refuse_standby(request, candidate) is None
-        wanted = allowed and len(kept) < request.standby
-        if (wanted and not surplus) or not (settled or target):
-            kept.add(place.chassis)
-    return kept
+        wanted = allowed and len(warm) < request.standby
+        if (wanted and not surplus) or not settled:
+            warm.add(place.chassis)
+        else:
+            snapshot.load.total[place.chassis] -= 1
+    return warm | {target} if target is not None else warm
 
 
 def is_settled(snapshot: Snapshot, request: Request, active: str) -> bool:

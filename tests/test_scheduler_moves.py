@@ -1,0 +1,298 @@
+"""Moves, round after round: plans are carried out by chassis that are slow, fail and die."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given
+
+from ..northd.placement import ACTIVE, STANDBY, UNLIMITED, Avoidance, Place, Plan, Request, Settings
+from ..northd.scheduler import schedule
+from .placements import NAMES, Dice, burst, dice, idle, is_fit, many, may_stay, suits
+
+CONTAINERS = [f"vpn-{number}" for number in range(5)]
+# Rounds: until what is unwell has failed, and until it is tried there again.
+PATIENCE = 4
+PAUSE = 6
+
+
+@dataclass(slots=True)
+class Spot:
+    """A container on a chassis; 'current' is whether it has taken up its role there."""
+
+    role: str
+    running: bool = False
+    current: bool = False
+    port_up: bool = False
+    unwell: int = 0
+
+    @property
+    def is_well(self) -> bool:
+        return self.running and (self.role == STANDBY or self.port_up)
+
+
+class Field:
+    """Chassis, containers, and what becomes of plans."""
+
+    def __init__(self, dice: Dice, settings: Settings | None = None) -> None:
+        self.dice = dice
+        self.settings = settings or Settings()
+        self.chassis = {each.name: each for each in idle(1, 1, 1, 1)}
+        self.requests: dict[str, Request] = {}
+        self.spots: dict[str, dict[str, Spot]] = {}
+        self.broken: set[tuple[str, str]] = set()
+        self.avoided: dict[tuple[str, str], int] = {}
+        self.now = 0
+        self.slow = True
+
+    # -- what the scheduler sees, and does -----------------------------------
+
+    def find_places(self) -> dict[str, tuple[Place, ...]]:
+        return {
+            name: tuple(self._make_place(where, spot) for where, spot in spots.items())
+            for name, spots in self.spots.items()
+        }
+
+    def find_serving(self, name: str) -> str | None:
+        """Returns the chassis that a container serves from at this moment."""
+        for place in self.find_places().get(name, ()):
+            if place.serving and is_fit(self.chassis.get(place.chassis)) and not place.failure:
+                return place.chassis
+        return None
+
+    def plan(self) -> Plan:
+        avoided = {
+            spot: Avoidance("no charon", retry)
+            for spot, retry in self.avoided.items()
+            if self.now < retry
+        }
+        wanted = self.requests.values()
+        return schedule(wanted, self.chassis.values(), self.find_places(), avoided, self.settings)
+
+    def step(self) -> Plan:
+        """Lets a round pass, plans, and carries the plan out under the laws of moves."""
+        self._live()
+        plan = self.plan()
+        for name in self.requests:
+            self._judge(name, plan)
+        self._judge_limits(plan)
+        self._carry_out(plan)
+        for name, outcome in plan.migrations.items():
+            self._end_migration(name, outcome)
+        return plan
+
+    def rest(self) -> Plan:
+        """Lets everything go well from here on, until nothing changes any more."""
+        self.slow = False
+        self.broken.clear()
+        for _ in range(60):
+            before = repr(self.spots)
+            plan = self.step()
+            waiting = any(self.now < retry for retry in self.avoided.values())
+            if repr(self.spots) == before and not waiting and not plan.migrations:
+                return plan
+        raise AssertionError("it does not come to rest")
+
+    # -- what chassis do -------------------------------------------------------
+
+    def _live(self) -> None:
+        self.now += 1
+        for name, spots in self.spots.items():
+            for where, spot in spots.items():
+                if is_fit(self.chassis.get(where)):
+                    self._run(spot, (name, where) in self.broken)
+                    if spot.unwell >= PATIENCE and self.now >= self.avoided.get((name, where), 0):
+                        self.avoided[name, where] = self.now + PAUSE
+
+    def _run(self, spot: Spot, broken: bool) -> None:
+        if broken:
+            spot.running = spot.current = False
+        elif not self.slow or self.dice.one_in(2):
+            # A port comes up once OVN has seen that the container is there and active.
+            spot.port_up = spot.role == ACTIVE and spot.running and spot.current
+            spot.running = spot.current = True
+        spot.unwell = 0 if spot.is_well else spot.unwell + 1
+
+    def _make_place(self, where: str, spot: Spot) -> Place:
+        return Place(
+            where,
+            spot.role,
+            ready=spot.running and spot.current,
+            serving=spot.role == ACTIVE and spot.port_up,
+            failure="no charon" if spot.unwell >= PATIENCE else None,
+        )
+
+    def _carry_out(self, plan: Plan) -> None:
+        for name in list(self.spots):
+            if name not in plan.chassis:
+                del self.spots[name]
+        for name, active in plan.chassis.items():
+            before = self.spots.get(name, {})
+            roles = {active: ACTIVE, **dict.fromkeys(plan.standby.get(name, ()), STANDBY)}
+            self.spots[name] = {}
+            for where, role in roles.items():
+                spot = before.get(where) or Spot(role)
+                if spot.role != role:
+                    spot.role, spot.current, spot.port_up, spot.unwell = role, False, False, 0
+                self.spots[name][where] = spot
+
+    # -- the laws --------------------------------------------------------------
+
+    def _judge(self, name: str, plan: Plan) -> None:
+        places = {each.chassis: each for each in self.find_places().get(name, ())}
+        active = next((each for each in places.values() if each.role == ACTIVE), None)
+        usable = {
+            each.chassis
+            for each in places.values()
+            if is_fit(self.chassis.get(each.chassis)) and each.failure is None
+        }
+        after = plan.chassis.get(name)
+        standbys = set(plan.standby.get(name, ()))
+        assert after is not None or not usable, "it was bound and has no place now"
+        if active is None or after is None:
+            return
+        if active.chassis in usable and after != active.chassis:
+            assert places[after].ready, "left before the other place was ready"
+            assert active.chassis in standbys, "left before the other place serves"
+        if active.chassis not in usable and any(places[each].ready for each in usable):
+            assert places[after].ready, "a standby that is ready takes over"
+        if not active.serving and after == active.chassis and name not in plan.lost:
+            assert usable <= {after, *standbys}, "a way back is closed before it serves"
+
+    def _judge_limits(self, plan: Plan) -> None:
+        bound = {name: {where, *plan.standby.get(name, ())} for name, where in plan.chassis.items()}
+        count = Counter(where for found in bound.values() for where in found)
+        for name, found in bound.items():
+            for where in found - self.spots.get(name, {}).keys():
+                candidate = self.chassis[where]
+                assert suits(self.requests[name], candidate)
+                assert candidate.limit == UNLIMITED or count[where] <= candidate.limit
+                assert self.now >= self.avoided.get((name, where), 0)
+
+    def _end_migration(self, name: str, outcome: str) -> None:
+        request = self.requests[name]
+        wanted = request.migrate_chassis
+        if outcome == f"migrated to {wanted}":
+            assert self.find_serving(name) == wanted
+        else:
+            assert outcome.startswith(f"not migrated to {wanted}: it is ")
+        self.requests[name] = replace(request, migrate_chassis=None)
+
+
+# -- at random -----------------------------------------------------------------
+
+
+def _change(field: Field) -> None:
+    """Does something to the cloud or to what is wanted."""
+    dice = field.dice
+    where = dice.choice(NAMES)
+    changes: list[Callable[[], None]] = [
+        lambda: _alter(field, where, drain=dice.one_in(2)),
+        lambda: _alter(field, where, weight=dice.randint(0, 2)),
+        lambda: _alter(field, where, alive=not dice.one_in(3)),
+        lambda: _alter(field, where, ovn_problem=dice.some("", "", "ovn-controller is dead")),
+        lambda: _alter(field, where, stopping=dice.one_in(3)),
+        lambda: _alter(field, where, limit=dice.some(UNLIMITED, 0, 1, 2)),
+        lambda: _want(field, chassis_group=frozenset(dice.sample(NAMES, dice.randint(1, 4)))),
+        lambda: _want(field, requested_chassis=dice.some(None, None, where)),
+        lambda: _want(field, migrate_chassis=where),
+        lambda: _want(field, standby=dice.randint(0, 2)),
+        lambda: field.broken.add((dice.choice(CONTAINERS), where)),
+        lambda: field.broken.clear(),
+        lambda: _toggle(field, dice.choice(CONTAINERS)),
+    ]
+    dice.choice(changes)()
+
+
+def _alter(field: Field, where: str, **columns: object) -> None:
+    field.chassis[where] = replace(field.chassis[where], **columns)  # type: ignore[arg-type]
+
+
+def _want(field: Field, **columns: object) -> None:
+    if field.requests:
+        name = field.dice.choice(sorted(field.requests))
+        field.requests[name] = replace(field.requests[name], **columns)  # type: ignore[arg-type]
+
+
+def _toggle(field: Field, name: str) -> None:
+    if field.requests.pop(name, None) is None:
+        policy = field.dice.some("least", "random", "weighted")
+        field.requests[name] = Request(name, "ipsec", policy=policy)
+    else:
+        field.spots.pop(name, None)
+
+
+@many
+@given(dice)
+def test_whatever_happens_no_move_loses_anything(dice: Dice) -> None:
+    field = Field(dice, Settings(enforce_limit=dice.one_in(2), drain_moves=dice.randint(1, 2)))
+    for name in CONTAINERS[: dice.randint(1, 5)]:
+        _toggle(field, name)
+    for _ in range(dice.randint(1, 25)):
+        for _ in range(dice.some(0, 0, 1, 1, 2)):
+            _change(field)
+        field.step()
+    plan = field.rest()
+    for request in field.requests.values():
+        _judge_at_rest(field, request, plan)
+
+
+def _judge_at_rest(field: Field, request: Request, plan: Plan) -> None:
+    spots = field.spots.get(request.name, {})
+    count = Counter(where for bound in field.spots.values() for where in bound)
+    room = [
+        each.name
+        for each in field.chassis.values()
+        if suits(request, each)
+        and each.name not in spots
+        and (each.limit == UNLIMITED or count[each.name] < each.limit)
+    ]
+    where = plan.chassis.get(request.name)
+    if where is None or not may_stay(request, field.chassis[where]):
+        assert not room
+        assert plan.reasons[request.name]
+        return
+    assert field.find_serving(request.name) == where
+    standbys = plan.standby.get(request.name, ())
+    leaving = request.name in plan.reasons and "over its limit" in plan.reasons[request.name]
+    assert len(standbys) <= request.standby
+    assert all(may_stay(request, field.chassis[each]) for each in standbys)
+    if len(standbys) < request.standby or leaving:
+        assert not room
+        assert plan.reasons[request.name]
+    else:
+        assert request.name not in plan.reasons
+
+
+@many
+@given(dice)
+def test_a_drain_is_bounded_and_ends(dice: Dice) -> None:
+    field = Field(dice, Settings(drain_moves=dice.randint(1, 3)))
+    standby = dice.some(0, 0, 1)
+    for request in burst(dice.randint(1, 9), "least", standby=standby):
+        field.requests[request.name] = request
+    field.rest()
+    field.slow = True
+    _alter(field, "hv1", drain=True)
+    for _ in range(200):
+        plan = field.step()
+        if all("hv1" not in spots for spots in field.spots.values()):
+            break
+        assert _count_leaving(field, plan, "hv1") <= field.settings.drain_moves
+    else:
+        raise AssertionError("the drain does not end")
+    assert plan.reasons == {} or field.rest().reasons == {}
+
+
+def _count_leaving(field: Field, plan: Plan, origin: str) -> int:
+    """Counts those on their way: made ready elsewhere, or turned and not serving yet."""
+    leaving = 0
+    for name, spots in field.spots.items():
+        if plan.chassis[name] == origin:
+            leaving += "it moves to" in plan.reasons.get(name, "")
+        elif origin in spots:
+            leaving += 1
+    return leaving
