@@ -37,13 +37,15 @@ class Cloud:
         self.databases = databases
         self.logs = logs
         self.nb, self.sb, self.ovn = databases.nb, databases.sb, databases.ovn_nb
+        # Nobody is there unless a test says so.
+        self.ovn_sb_remote = f"unix:{databases.directory}/nowhere.sock"
         self.chassis: dict[str, FakeChassis] = {}
         self.ovn.insert("NB_Global")
         self.northd = self.start_northd()
 
     def start_northd(self) -> Northd:
         """Returns another svc-northd on the same databases."""
-        return Northd(self.nb.remote, self.sb.remote, self.ovn.remote)
+        return Northd(self.nb.remote, self.sb.remote, self.ovn.remote, self.ovn_sb_remote)
 
     def add_chassis(self, *names: str, **columns: Any) -> None:
         """Adds chassis that offer ipsec."""

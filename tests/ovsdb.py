@@ -177,12 +177,15 @@ def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 10.0)
 
 def _receive(connection: socket.socket) -> dict[str, Any]:
     decoder = json.JSONDecoder()
-    received = b""
+    received = bytearray()
     while True:
         chunk = connection.recv(1 << 16)
         if not chunk:
             raise ConnectionError("the server closed the connection")
         received += chunk
+        # A long reply is not parsed again with each piece that arrives.
+        if not chunk.rstrip().endswith(b"}"):
+            continue
         try:
             reply, _end = decoder.raw_decode(received.decode())
         except (json.JSONDecodeError, UnicodeDecodeError):

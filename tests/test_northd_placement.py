@@ -1,0 +1,326 @@
+"""Where containers are placed, and the reasons on the rows of those that have no place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .logs import Logs
+from .ovsdb import Database, Databases
+from .scenario import Scenario, count
+
+OVN_SOUTHBOUND = "OVN_Southbound"
+OVN_SOUTHBOUND_SCHEMA = "/usr/share/ovn/ovn-sb.ovsschema"
+
+
+@pytest.fixture
+def cloud(databases: Databases, logs: Logs) -> Iterator[Scenario]:
+    """A cloud of three chassis, held to the laws at the end."""
+    made = Scenario(databases, logs)
+    made.add_chassis("hv1", "hv2", "hv3")
+    made.settle()
+    yield made
+    made.laws()
+    made.northd.close()
+
+
+# -- policies and spread ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("policy", "counts"),
+    [
+        ("weighted", {"hv1": 2, "hv2": 4, "hv3": 6}),
+        ("least", {"hv1": 2, "hv2": 4, "hv3": 6}),
+        ("load", {"hv1": 2, "hv2": 4, "hv3": 6}),
+    ],
+)
+def test_burst_is_shared_by_weight(cloud: Scenario, policy: str, counts: dict[str, int]) -> None:
+    for number in (1, 2, 3):
+        cloud.set_chassis(f"hv{number}", container_weight=number)
+    cloud.add_services(12, group=cloud.add_group("all", policy=policy))
+    cloud.settle()
+    assert count(cloud.list_places()) == counts
+    # A weight decides about new places only.
+    cloud.set_chassis("hv1", container_weight=100)
+    cloud.settle()
+    assert count(cloud.list_places()) == counts
+
+
+def test_load_decides_about_new_places_with_hysteresis(cloud: Scenario) -> None:
+    def place(first: int) -> dict[str, int]:
+        cloud.settle()
+        names = cloud.add_services(3, first=first, group=group)
+        cloud.settle()
+        return count(cloud.list_places(), names)
+
+    def tell(cpu: int) -> bool:
+        cloud.chassis["hv1"].tell(load=["map", [["cpu", str(cpu)]]])
+        cloud.settle()
+        row = cloud.find(cloud.sb, "Chassis_Weight", chassis="hv1")
+        return bool(row["overloaded"])
+
+    group = cloud.add_group("busy", policy="load")
+    assert not tell(79)
+    assert place(0) == {"hv1": 1, "hv2": 1, "hv3": 1}
+    assert tell(80)
+    assert "hv1" not in place(3)
+    assert tell(71)
+    assert "hv1" not in place(6)
+    assert not tell(69)
+    assert place(9)["hv1"] == 3
+    cloud.set_options(load_threshold="60")
+    cloud.settle()
+    assert cloud.find(cloud.sb, "Chassis_Weight", chassis="hv1")["overloaded"] is True
+    assert count(cloud.list_places())["hv1"] == 4
+
+
+def test_spread_over_racks_and_a_standby_in_another(cloud: Scenario) -> None:
+    for name in ("hv1", "hv2"):
+        cloud.set_chassis(name, external_ids=["map", [["rack", "a"]]])
+    cloud.sb.update("Chassis", [["name", "==", "hv3"]], other_config=["map", [["rack", "b"]]])
+    group = cloud.add_group("wide", {"standby": "1"}, spread="rack")
+    names = cloud.add_services(4, group=group)
+    cloud.settle()
+    places = cloud.list_places()
+    assert count(places) == {"hv1": 1, "hv2": 1, "hv3": 2}
+    for name in names:
+        view = cloud.look(name)
+        assert (view.active == "hv3") != (view.standby == ("hv3",))
+
+
+# -- port groups ------------------------------------------------------------
+
+
+@pytest.fixture
+def ovn_sb(databases: Databases) -> Iterator[Database]:
+    """A real OVN_Southbound with the chassis hv1 to hv3."""
+    directory: Path = databases.directory
+    database = Database(directory, OVN_SOUTHBOUND, OVN_SOUTHBOUND_SCHEMA)
+    for name in ("hv1", "hv2", "hv3"):
+        encap = {"type": "geneve", "ip": f"127.0.0.{name[-1]}", "chassis_name": name}
+        chassis = {"name": name, "encaps": ["named-uuid", "encap"]}
+        database.transact(
+            {"op": "insert", "table": "Encap", "row": encap, "uuid-name": "encap"},
+            {"op": "insert", "table": "Chassis", "row": chassis},
+        )
+    yield database
+    database.stop()
+
+
+class Ports:
+    """Ports of OVN on chassis."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._datapath = database.insert("Datapath_Binding", tunnel_key=1)
+        self._chassis = {row["name"]: row["_uuid"] for row in database.rows("Chassis")}
+        self._count = 0
+
+    def bind(self, port: str, chassis: str | None, up: bool = True) -> None:
+        """Binds a port to a chassis, or to none."""
+        where = [["logical_port", "==", port]]
+        there: Any = self._chassis[chassis] if chassis else ["set", []]
+        columns = {"chassis": there, "up": up}
+        if self._database.rows("Port_Binding", where):
+            self._database.update("Port_Binding", where, **columns)
+            return
+        self._count += 1
+        datapath = ["uuid", self._datapath]
+        self._database.insert(
+            "Port_Binding",
+            logical_port=port,
+            datapath=datapath,
+            tunnel_key=self._count,
+            **columns,
+        )
+
+
+def test_containers_follow_the_ports_of_their_port_group(cloud: Scenario, ovn_sb: Database) -> None:
+    cloud.northd.close()
+    cloud.ovn_sb_remote = ovn_sb.remote
+    cloud.northd = cloud.start_northd()
+    ports = Ports(ovn_sb)
+    for port, chassis in (("web1", "hv2"), ("web2", "hv2"), ("db1", "hv1")):
+        ports.bind(port, chassis)
+    members = ["set", ["web1", "web2", "unheard-of"]]
+    web = ["uuid", cloud.nb.insert("Port_Group", name="web", ports=members)]
+    group = cloud.add_group("near-web", port_group=web)
+    (container,) = cloud.add_services(1, group=group)
+
+    def wait_place(chassis: str) -> None:
+        cloud.wait_for(lambda: cloud.list_places().get(container) == chassis, chassis)
+        cloud.settle()
+        assert cloud.look(container).serving
+
+    wait_place("hv2")
+    ports.bind("web1", "hv3")
+    cloud.wait_for(lambda: _knows(cloud, {"hv2", "hv3"}), "the port to be read")
+    cloud.settle()
+    assert cloud.list_places()[container] == "hv2"
+    ports.bind("web2", "hv2", up=False)
+    wait_place("hv3")
+    assert cloud.list_history(container)[-1] == (
+        2,
+        "hv3",
+        "chassis hv2 is without a port of the port group that is up",
+    )
+    ports.bind("web1", None)
+    nowhere = (
+        "as told; chassis hv3 is without a port of the port group that is up, but no chassis can"
+        " run it, 3 refused: 3 without a port of the port group that is up"
+    )
+    cloud.wait_for(lambda: cloud.message(container) == nowhere, "the reason")
+    assert cloud.look(container).active == "hv3"
+    ovn_sb.stop()
+    cloud.settle()
+    assert cloud.look(container).serving
+    ovn_sb.start()
+    ports.bind("db1", "hv1")
+    cloud.nb.update("Port_Group", [], ports="db1")
+    wait_place("hv1")
+
+
+def _knows(cloud: Scenario, chassis: set[str]) -> bool:
+    return chassis in cloud.northd.engine.get("port_group").values()
+
+
+def test_while_the_ports_cannot_be_read_there_is_no_place(cloud: Scenario) -> None:
+    cloud.logs.allow("nowhere.sock: connection attempt failed")
+    web = ["uuid", cloud.nb.insert("Port_Group", name="web", ports="web1")]
+    (container,) = cloud.add_services(1, group=cloud.add_group("near-web", port_group=web))
+    cloud.settle()
+    row = cloud.show(container)
+    assert row["status_code"] == "error"
+    assert row["status_message"] == (
+        "OVN_Southbound cannot be reached, so the chassis of port group web are not known"
+    )
+    cloud.nb.update("Container_Group", [], port_group=["set", []])
+    cloud.settle()
+    assert cloud.look(container).serving
+
+
+# -- mistakes on rows -------------------------------------------------------
+
+
+def _find_reason(cloud: Scenario, **columns: Any) -> str:
+    """Returns what the row of a container says that finds no place."""
+    (container,) = cloud.add_services(1, **columns)
+    cloud.settle()
+    row = cloud.show(container)
+    assert (row["status_code"], row["chassis"]) == ("error", ["set", []])
+    assert cloud.find(cloud.nb, "VPN_Service")["status"] == "down"
+    assert cloud.sb.rows("Container_Binding") == []
+    return str(row["status_message"])
+
+
+def test_unknown_and_empty_chassis_groups_are_counted(cloud: Scenario) -> None:
+    east = cloud.add_chassis_group("east", "hv7", "hv8")
+    group = cloud.add_group("east", chassis_group=east)
+    reason = "no chassis can run it, 3 refused: 3 not in the chassis group"
+    assert _find_reason(cloud, group=group) == reason
+    (container,) = (row["name"] for row in cloud.nb.rows("Service_Container"))
+    cloud.nb.update("Chassis_Group", [], chassis=["set", []])
+    cloud.settle()
+    assert cloud.message(container) == reason
+    cloud.nb.update("Chassis_Group", [], chassis="hv7")
+    cloud.add_chassis("hv7")
+    cloud.settle()
+    assert cloud.list_places() == {container: "hv7"}
+
+
+def test_each_refusal_has_its_count(cloud: Scenario) -> None:
+    cloud.add_chassis("hv4", "hv5", service_types=["set", []])
+    cloud.add_chassis("hv6", public_key="rubbish")
+    cloud.add_chassis("hv7")
+    group = cloud.add_group(
+        "most",
+        chassis_group=cloud.add_chassis_group("most", *(f"hv{n}" for n in (1, 2, 4, 5, 6, 7))),
+    )
+    cloud.set_chassis("hv1", drain=True)
+    cloud.set_chassis("hv2", container_weight=0)
+    cloud.set_chassis("hv7", container_limit=0)
+    assert _find_reason(cloud, group=group) == (
+        "no chassis can run it, 7 refused: 2 without service type ipsec; 1 drained;"
+        " 1 full (limit 0); 1 not in the chassis group; 1 of weight 0;"
+        " 1 without a usable public key"
+    )
+
+
+@pytest.mark.parametrize(
+    ("chassis", "reason"),
+    [
+        ("hv1", "2 not the requested chassis hv1; 1 drained"),
+        ("nowhere", "3 not the requested chassis nowhere"),
+    ],
+)
+def test_pin_to_a_chassis_that_cannot_moves_nothing(
+    cloud: Scenario, chassis: str, reason: str
+) -> None:
+    cloud.set_chassis("hv1", drain=True)
+    (container,) = cloud.add_services(1)
+    cloud.settle()
+    before = cloud.look(container)
+    cloud.set_container(container, requested_chassis=chassis)
+    assert cloud.follow(container) == [before]
+    assert cloud.message(container) == (
+        f"as told; chassis hv2 is not the requested chassis {chassis}, but no chassis can run it,"
+        f" 3 refused: {reason}"
+    )
+
+
+@pytest.mark.parametrize("value", ["-1", "9", "many", "", "1.5", "9" * 5000])
+def test_number_of_standbys_that_cannot_be_read(cloud: Scenario, value: str) -> None:
+    shown = repr(value[:40])
+    reason = _find_reason(cloud, group=cloud.add_group("pair", {"standby": value}))
+    assert reason == f"options:standby of group pair is {shown}, not 0 to 8"
+    cloud.nb.update("Container_Group", [], options=["map", []])
+    cloud.settle()
+    assert len(cloud.list_places()) == 1
+
+
+def test_group_that_becomes_wrong_moves_nothing(cloud: Scenario) -> None:
+    group = cloud.add_group("pair", {"standby": "1"})
+    (container,) = cloud.add_services(1, group=group)
+    cloud.settle()
+    cloud.nb.update("Container_Group", [], options=["map", [["standby", "many"]]])
+    cloud.settle()
+    assert cloud.look(container).serving
+    assert cloud.look(container).active == "hv1"
+    cloud.set_chassis("hv1", drain=True)
+    cloud.settle()
+    assert cloud.look(container).active == "hv1"
+    assert cloud.message(container) == (
+        "as told; chassis hv1 is drained, but options:standby of group pair is 'many', not 0 to 8"
+    )
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "container-start-timeout",
+        "drain-moves",
+        "enforce-container-limit",
+        "load-threshold",
+        "load-hysteresis",
+        "chassis-dead-after",
+        "heartbeat-interval",
+    ],
+)
+@pytest.mark.parametrize("value", ["-1", "soon", ""])
+def test_option_that_cannot_be_read_counts_as_not_set(
+    cloud: Scenario, option: str, value: str
+) -> None:
+    cloud.logs.allow(f"options:{option} is '{value}', not ")
+    (container,) = cloud.add_services(1)
+    cloud.settle()
+    before = cloud.look(container)
+    cloud.set_options(**{option: value})
+    assert cloud.follow(container) == [before]
+    warned = [text for _, _, text in cloud.logs.messages if f"options:{option} is" in text]
+    assert warned
+    root = cloud.sb.rows("SB_Global")[0]
+    assert root["options"] == ["map", [["heartbeat-interval", "1000"]]]

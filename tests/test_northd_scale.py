@@ -1,0 +1,47 @@
+"""A hundred chassis and thousands of containers; a tenth of the chassis die at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from .logs import Logs
+from .ovsdb import Databases
+from .scale import build, kill, long_lived_rows
+from .scenario import Scenario, count
+
+CHASSIS = 100
+SERVICES = 2000
+# The aim is 2 s (utilities/bench --only=scale); this only tells that something is badly wrong.
+MOST_MS = 20_000
+
+
+@pytest.fixture
+def cloud(databases: Databases, logs: Logs) -> Iterator[Scenario]:
+    """A cloud in which every container serves, held to the laws at the end."""
+    with long_lived_rows():
+        made = build(databases, logs, CHASSIS, SERVICES)
+        yield made
+        made.laws()
+        made.northd.close()
+
+
+@pytest.mark.timeout(300)
+def test_containers_of_dead_chassis_are_bound_elsewhere_and_nothing_else_moves(
+    cloud: Scenario,
+) -> None:
+    cloud.logs.allow("is dead: its heartbeat stopped")
+    before = cloud.list_places()
+    assert count(before) == dict.fromkeys(sorted(cloud.chassis), SERVICES // CHASSIS)
+    dead = sorted(cloud.chassis)[:10]
+    assert kill(cloud, dead) < MOST_MS
+    after = cloud.list_places()
+    assert after.keys() == before.keys()
+    moved = {name for name in before if after[name] != before[name]}
+    assert moved == {name for name in before if before[name] in dead}
+    assert not {after[name] for name in moved} & set(dead)
+    cloud.settle()
+    assert cloud.list_places() == after
+    statuses = {row["status_code"] for row in cloud.nb.rows("Service_Container")}
+    assert statuses == {"running"}
