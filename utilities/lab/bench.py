@@ -10,27 +10,21 @@ import argparse
 import contextlib
 import json
 import os
-import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
-from . import cloud, peer, process, recompute, tenant, traffic
+from . import cloud, database, gaps, process, recompute, tenant, traffic
 from .errors import LabError
+from .figure import Figure
 from .host import VENV_BIN, Host
 from .main import format_environment
-from .process import POLL_S
 from .state import Lab, get_lab
 
-EXTERNAL = "1.0.0.100"
-SITE_ADDRESS = "1.0.0.3"
-SITE_SUBNET = "192.168.2.0/24"
 SITE_HOST = "192.168.2.10"
-PSK = "only for the bench"
-TIMEOUT_S = 60.0
 SHORT_INTERVAL_S = 0.01  # for gaps that are shorter than the usual interval
 OWNER = "bench"
 DIRECTORY = "/run/ovnsvc-bench"
@@ -46,30 +40,6 @@ COMMANDS = (
     (("get", "Container_Group", "bench", "policy"), ("get", "Logical_Switch", "bench", "name")),
     (("group-del", "bench"), ("ls-del", "bench")),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One row: samples in 'unit', those of a peer, and what is aimed at (in 'unit')."""
-
-    name: str
-    unit: str
-    samples: list[float]
-    peer: str = ""
-    peer_samples: list[float] = field(default_factory=list)
-    aim: float | None = None
-
-    @property
-    def median(self) -> float:
-        return statistics.median_low(self.samples)
-
-    @property
-    def peer_median(self) -> float | None:
-        return statistics.median_low(self.peer_samples) if self.peer_samples else None
-
-    @property
-    def ratio(self) -> float | None:
-        return self.median / self.peer_median if self.peer_median else None
 
 
 Part = Callable[[Lab, int], Iterator[Figure]]
@@ -103,17 +73,16 @@ def run_start(lab: Lab, runs: int) -> Iterator[Figure]:
     running, up, answered, gone = [], [], [], []
     for _ in range(runs):
         committed = time.monotonic()
-        add_vpn(lab)
+        gaps.add_vpn(lab, tenant.FIRST)
         wait_column(lab, "Service_Container", "status_code", "running")
         running.append(time.monotonic() - committed)
         wait_column(lab, "VPN_Service", "status", "up")
         up.append(time.monotonic() - committed)
-        traffic.wait_reachable(lab, "vm2", SITE_HOST, TIMEOUT_S)
+        traffic.wait_reachable(lab, "vm2", SITE_HOST, gaps.TIMEOUT_S)
         answered.append(time.monotonic() - committed)
         deleted = time.monotonic()
-        transact(lab, [{"op": "delete", "table": "VPN_Service", "where": []}])
-        chassis = lab.list_chassis()
-        wait(lambda: not any(host.find_processes("charon") for host in chassis), "end of charon")  # noqa: B023
+        gaps.delete_vpns(lab)
+        gaps.wait(lambda: not count_charons(lab), "end of charon")
         gone.append(time.monotonic() - deleted)
     yield Figure("commit to container running", "s", running, aim=1.0)
     yield Figure("commit to tunnel established", "s", up, aim=2.0)
@@ -121,52 +90,32 @@ def run_start(lab: Lab, runs: int) -> Iterator[Figure]:
     yield Figure("delete to end of charon", "s", gone)
 
 
-def run_failover(lab: Lab, runs: int) -> Iterator[Figure]:
-    """Death of the chassis that runs the container, seen by a ping through the tunnel."""
-    gaps = []
-    for _ in range(runs):
-        add_vpn(lab)
-        wait_column(lab, "VPN_Service", "status", "up")
-        victim = get_column(lab, "Service_Container", "chassis")
-        guest = next(name for name, host in tenant.GUEST_HOSTS.items() if host != victim)
-        traffic.wait_reachable(lab, guest, SITE_HOST, TIMEOUT_S)
-        ping = traffic.Ping(lab, guest, SITE_HOST)
-        traffic.wait_reachable(lab, guest, SITE_HOST, TIMEOUT_S)
-        lab.get_host(victim).kill()
-        wait(
-            lambda: get_column(lab, "Service_Container", "chassis") not in ("", victim),  # noqa: B023
-            "a new chassis",
-        )
-        traffic.wait_reachable(lab, guest, SITE_HOST, TIMEOUT_S)
-        gaps.append(ping.stop().longest_gap_s)
-        cloud.boot(lab, lab.get_host(victim))
-        transact(lab, [{"op": "delete", "table": "VPN_Service", "where": []}])
-        wait(lambda: not get_column(lab, "Service_Container", "name"), "end of the container")
-        wait(lambda: count_alive(lab) == len(lab.list_chassis()), "every chassis alive")
-    yield Figure("kill of a chassis to traffic back", "s", gaps, aim=10.0)
+def count_charons(lab: Lab) -> int:
+    """Returns how many charons run on all chassis."""
+    return sum(len(host.find_processes("charon")) for host in lab.list_chassis())
 
 
 def run_deaths(lab: Lab, runs: int) -> Iterator[Figure]:
     """Death of charon, then of our two daemons, seen by a ping through the tunnel."""
-    gaps, back, lost = [], [], []
-    add_vpn(lab)
+    silent, back, lost = [], [], []
+    gaps.add_vpn(lab, tenant.FIRST)
     wait_column(lab, "VPN_Service", "status", "up")
-    traffic.wait_reachable(lab, "vm2", SITE_HOST, TIMEOUT_S)
+    traffic.wait_reachable(lab, "vm2", SITE_HOST, gaps.TIMEOUT_S)
     host = lab.get_host(get_column(lab, "Service_Container", "chassis"))
     for _ in range(runs):
         ping = traffic.Ping(lab, "vm2", SITE_HOST, SHORT_INTERVAL_S)
         ping.wait_answers(5)
         killed = time.monotonic()
         cloud.kill_process(host, "charon")
-        wait(lambda: bool(host.find_processes("charon")), "charon")
+        gaps.wait(lambda: bool(host.find_processes("charon")), "charon")
         back.append(time.monotonic() - killed)
         ping.wait_answers(100)
-        gaps.append(ping.stop().longest_gap_s)
+        silent.append(ping.stop().longest_gap_s)
         wait_column(lab, "VPN_Service", "status", "up")
         lost.append(float(count_lost(lab, host)))
-    transact(lab, [{"op": "delete", "table": "VPN_Service", "where": []}])
+    gaps.delete_vpns(lab)
     yield Figure("kill of charon to a new charon", "s", back, aim=3.0)
-    yield Figure("kill of charon to traffic back", "s", gaps)
+    yield Figure("kill of charon to traffic back", "s", silent)
     yield Figure("lost while svc-northd, svc-controller restart", "", lost, aim=0.0)
 
 
@@ -179,7 +128,7 @@ def count_lost(lab: Lab, host: Host) -> float:
         cloud.kill_process(each, name)
     for each, name in daemons:
         cloud.start_process(each, name)
-    wait(lambda: count_alive(lab) == len(lab.list_chassis()), "every chassis alive")
+    gaps.wait(lambda: gaps.count_alive(lab) == len(lab.list_chassis()), "every chassis alive")
     ping.wait_answers(20)
     return ping.stop().lost
 
@@ -191,16 +140,23 @@ def run_recompute(_lab: Lab, runs: int) -> Iterator[Figure]:
         yield Figure(f"full recompute with {scale} VPN services", "ms", samples)
 
 
+def run_scale(_lab: Lab, runs: int) -> Iterator[Figure]:
+    """Death of a tenth of many chassis, on databases of its own."""
+    samples = scale.measure(runs)
+    name = f"{scale.DEATHS} of {scale.CHASSIS} chassis dead to new bindings"
+    yield Figure(name, "ms", samples, aim=2000.0)
+
+
 def run_memory(lab: Lab, runs: int) -> Iterator[Figure]:
     """Resident memory of each daemon with one VPN."""
-    add_vpn(lab)
+    gaps.add_vpn(lab, tenant.FIRST)
     wait_column(lab, "VPN_Service", "status", "up")
     place = get_column(lab, "Service_Container", "chassis")
     for kind, names in DAEMONS.items():
         host = lab.get_host("central" if kind == "central" else place)
         for name in names:
             yield Figure(f"memory of {name}", "MB", [read_memory_mb(host, name)] * min(runs, 1))
-    transact(lab, [{"op": "delete", "table": "VPN_Service", "where": []}])
+    gaps.delete_vpns(lab)
 
 
 def read_memory_mb(host: Host, name: str) -> float:
@@ -213,96 +169,39 @@ def read_memory_mb(host: Host, name: str) -> float:
     return max(sizes, default=0.0)
 
 
-def add_vpn(lab: Lab) -> None:
-    """Commits the scenario's VPN in one transaction, without the time of a command."""
-    connection = {
-        "name": "to-venus",
-        "peer_address": SITE_ADDRESS,
-        "peer_subnets": SITE_SUBNET,
-        "psk": PSK,
-    }
-    service = {
-        "name": "mercury",
-        "router": tenant.ROUTER,
-        "external_ips": EXTERNAL,
-        "local_subnets": tenant.SUBNET,
-        "connections": ["named-uuid", "connection"],
-    }
-    transact(
-        lab,
-        [
-            {
-                "op": "insert",
-                "table": "IPsec_Connection",
-                "uuid-name": "connection",
-                "row": connection,
-            },
-            {"op": "insert", "table": "VPN_Service", "row": service},
-        ],
-    )
-
-
-def transact(
-    lab: Lab, operations: Sequence[object], database: str = "SVC_Northbound"
-) -> list[dict[str, list[dict[str, object]]]]:
-    """Returns the results of a transaction through ovsdb-client."""
-    remote = format_environment(lab)["SVC_NB_DB" if database == "SVC_Northbound" else "SVC_SB_DB"]
-    argv = ["ovsdb-client", "transact", remote, json.dumps([database, *operations])]
-    done = subprocess.run(argv, check=True, capture_output=True, text=True)
-    results: list[dict[str, list[dict[str, object]]]] = json.loads(done.stdout)
-    return results
-
-
 def get_column(lab: Lab, table: str, column: str) -> str:
     """Returns a column of the table's only row, "" if there is none."""
-    select = {"op": "select", "table": table, "where": [], "columns": [column]}
-    rows = transact(lab, [select])[0]["rows"]
+    rows = database.select(lab, "SVC_Northbound", table)
     value = rows[0][column] if rows else ""
     return value if isinstance(value, str) else ""
 
 
-def count_alive(lab: Lab) -> int:
-    """Returns how many chassis svc-northd holds for alive."""
-    select = {"op": "select", "table": "Chassis_Weight", "where": [["alive", "==", True]]}
-    return len(transact(lab, [select], "SVC_Southbound")[0]["rows"])
-
-
 def wait_column(lab: Lab, table: str, column: str, value: str) -> None:
     """Returns once the column of the table's only row has that value."""
-    wait(lambda: get_column(lab, table, column) == value, f"{table}:{column} {value}")
-
-
-def wait(condition: Callable[[], bool], what: str) -> None:
-    """Returns once 'condition' holds; raises LabError if it never does."""
-    deadline = time.monotonic() + TIMEOUT_S
-    while not condition():
-        if time.monotonic() > deadline:
-            raise LabError(f"{what}: not within {TIMEOUT_S:g} s")
-        time.sleep(POLL_S)
+    gaps.wait(lambda: get_column(lab, table, column) == value, f"{table}:{column} {value}")
 
 
 PARTS: dict[str, Part] = {
     "commands": run_commands,
     "start": run_start,
-    "failover": run_failover,
     "deaths": run_deaths,
+    "gaps": gaps.measure,
     "recompute": run_recompute,
+    "scale": run_scale,
     "memory": run_memory,
 }
 
 
 @contextlib.contextmanager
 def a_lab(say: Callable[[str], None]) -> Iterator[Lab]:
-    """A lab of three chassis with the tenant and the remote site, for as long as it is used."""
+    """A lab of three chassis with two tenants and their sites, for as long as it is used."""
     lab = get_lab(DIRECTORY)
     try:
-        cloud.up(lab, 3, say, owner=OWNER)
-        tenant.build(lab, say)
-        site = peer.Site(
-            f"{SITE_ADDRESS}/24", (SITE_SUBNET,), EXTERNAL, (tenant.SUBNET,), PSK
-        )
-        cloud.add_peer(lab, "venus", site)
-        wait(lambda: count_alive(lab) == 3, "every chassis alive")
+        cloud.up(lab, 3, say, owner=OWNER, northds=2)
+        for each in (tenant.FIRST, gaps.OTHER):
+            tenant.build(lab, say, each)
+            tenant.add_site(lab, each, gaps.PSK)
+        gaps.wait(lambda: gaps.count_alive(lab) == 3, "every chassis alive")
         yield lab
     finally:
         process.ignore_interrupts()

@@ -143,6 +143,20 @@ def heal(lab: Lab, host: Host) -> None:
     fabric.heal(lab.get_host("fabric"), host)
 
 
+def make_whole(lab: Lab) -> None:
+    """Starts every host and process that is dead or stopped, and ends every partition."""
+    for host in lab.list_hosts():
+        if fabric.find_cut(host):
+            heal(lab, host)
+        if host.find_init() is None:
+            boot(lab, host)
+        for name in list_processes(host):
+            for found in host.find_processes(name):
+                found.kill(signal.SIGCONT)
+            if not host.find_processes(name):
+                start_process(host, name)
+
+
 def add_peer(lab: Lab, name: str, site: peer.Site) -> None:
     """Adds a remote site to the provider network and starts it."""
     lab.check_name(f"{name}-lan")
