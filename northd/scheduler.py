@@ -203,10 +203,9 @@ class _Round:
         if crowded and (resting or target is None):
             self._reasons[name] = f"{departure.reason}; it waits for its turn to move"
             return
-        if target is None:
-            if not self._choose(request, self._migrating.get(name)):
-                self._reasons[name] = f"{departure.reason}, but {self._snapshot.explain(request)}"
-                return
+        if target is None and not self._choose(request, self._migrating.get(name)):
+            self._reasons[name] = f"{departure.reason}, but {self._snapshot.explain(request)}"
+            return
         self._moving[origin] += 1
         if target is not None and target.ready:
             self._turn(request, target.chassis)

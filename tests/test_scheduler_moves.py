@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import pytest
 from hypothesis import given
 
 from ..northd.placement import ACTIVE, STANDBY, UNLIMITED, Avoidance, Place, Plan, Request, Settings
@@ -201,7 +200,7 @@ def _change(field: Field) -> None:
         lambda: _want(field, migrate_chassis=where),
         lambda: _want(field, standby=dice.randint(0, 2)),
         lambda: field.broken.add((dice.choice(CONTAINERS), where)),
-        lambda: field.broken.clear(),
+        field.broken.clear,
         lambda: _toggle(field, dice.choice(CONTAINERS)),
     ]
     dice.choice(changes)()
