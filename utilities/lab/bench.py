@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from . import cloud, database, gaps, process, recompute, tenant, traffic
+from . import cloud, database, gaps, process, recompute, scale, tenant, traffic
 from .errors import LabError
 from .figure import Figure
 from .host import VENV_BIN, Host
@@ -135,9 +135,9 @@ def count_lost(lab: Lab, host: Host) -> float:
 
 def run_recompute(_lab: Lab, runs: int) -> Iterator[Figure]:
     """svc-northd's full recompute, on databases of its own."""
-    for scale in SCALES:
-        samples = recompute.measure(scale, runs)
-        yield Figure(f"full recompute with {scale} VPN services", "ms", samples)
+    for number in SCALES:
+        samples = recompute.measure(number, runs)
+        yield Figure(f"full recompute with {number} VPN services", "ms", samples)
 
 
 def run_scale(_lab: Lab, runs: int) -> Iterator[Figure]:
