@@ -5,20 +5,26 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ..lib import sb
-from ..northd.liveness import PASS_INTERVAL_MS, Liveness
+from ..northd.en_options import Options
+from ..northd.liveness import PASS_INTERVAL_MS, Liveness, Verdict
 from .cloud import Cloud
 from .logs import Logs
 from .ovsdb import Databases, wait_until
 
 DEAD_AFTER_MS = 4000
+OPTIONS = Options(chassis_dead_after_ms=DEAD_AFTER_MS, load_threshold=80, load_hysteresis=10)
 
 
-def _beat(name: str, heartbeat: int, incarnation: str = "1") -> sb.ChassisPrivate:
+def _beat(
+    name: str, heartbeat: int, incarnation: str = "1", load: dict[str, str] | None = None
+) -> sb.ChassisPrivate:
     return sb.ChassisPrivate(
         uuid=uuid.uuid5(uuid.NAMESPACE_DNS, name),
         name=name,
@@ -27,10 +33,13 @@ def _beat(name: str, heartbeat: int, incarnation: str = "1") -> sb.ChassisPrivat
         heartbeat_timestamp=0,
         nb_cfg=0,
         nb_cfg_timestamp=0,
+        stopping=False,
+        ovn_problem="",
+        load=load or {},
     )
 
 
-def _verdict(name: str, alive: bool) -> sb.ChassisWeight:
+def _weight(name: str, alive: bool = True, overloaded: bool = False) -> sb.ChassisWeight:
     return sb.ChassisWeight(
         uuid=uuid.uuid5(uuid.NAMESPACE_DNS, name),
         chassis=name,
@@ -40,20 +49,24 @@ def _verdict(name: str, alive: bool) -> sb.ChassisWeight:
         scheduled=0,
         alive=alive,
         since=0,
+        overloaded=overloaded,
+        problem="",
     )
 
 
 class _Clock:
     """Steps a Liveness through time, a pass every PASS_INTERVAL_MS."""
 
-    def __init__(self, *verdicts: sb.ChassisWeight) -> None:
+    def __init__(self, *weights: sb.ChassisWeight) -> None:
         self.liveness = Liveness()
         self.now_ms = 1_000_000
-        self.verdicts = verdicts
+        self.weights = weights
+        self.verdicts: Mapping[str, Verdict] = {}
         self.alive: Mapping[str, bool] = {}
 
     def show(self, *beats: sb.ChassisPrivate) -> Mapping[str, bool]:
-        self.alive = self.liveness.update(self.now_ms, DEAD_AFTER_MS, beats, self.verdicts)
+        self.verdicts = self.liveness.update(self.now_ms, OPTIONS, beats, self.weights)
+        self.alive = {name: verdict.alive for name, verdict in self.verdicts.items()}
         return self.alive
 
     def run(self, duration_ms: int, *beats: sb.ChassisPrivate) -> Mapping[str, bool]:
@@ -92,7 +105,7 @@ def test_a_chassis_without_a_row_is_forgotten() -> None:
 
 
 def test_a_new_northd_keeps_the_verdicts_and_gives_the_full_time() -> None:
-    clock = _Clock(_verdict("hv1", alive=True), _verdict("hv2", alive=False))
+    clock = _Clock(_weight("hv1", alive=True), _weight("hv2", alive=False))
     beats = (_beat("hv1", 5), _beat("hv2", 5))
     assert clock.show(*beats) == {"hv1": True, "hv2": False}
     assert clock.run(DEAD_AFTER_MS, *beats) == {"hv1": True, "hv2": False}
@@ -140,6 +153,73 @@ def test_without_stalls_the_verdict_is_the_time_since_the_last_beat(gaps_ms: lis
         clock.now_ms += gap_ms
         alive = clock.show(_beat("hv1", 1))["hv1"]
         assert alive == (clock.now_ms - started_ms <= DEAD_AFTER_MS)
+
+
+# -- what else a chassis says ------------------------------------------------
+
+
+def test_what_a_chassis_says_of_itself_is_handed_on() -> None:
+    beat = replace(_beat("hv1", 1, "7"), stopping=True, ovn_problem="ovn-controller is dead")
+    clock = _Clock()
+    clock.show(beat)
+    before = clock.verdicts
+    assert before == {"hv1": Verdict(True, "7", True, "ovn-controller is dead")}
+    # What changes with each heartbeat is no part of a verdict.
+    clock.show(replace(beat, heartbeat=2, heartbeat_timestamp=5, load={"cpu": "3"}))
+    assert clock.verdicts == before
+
+
+@pytest.mark.parametrize(
+    ("overloaded", "cpu", "expected"),
+    [
+        (False, "79", False),
+        (False, "80", True),
+        (True, "80", True),
+        (True, "70", True),
+        (True, "69", False),
+        (True, "0", False),
+        (False, "2147483647", True),
+        (True, "-5", False),
+        (True, "many", False),
+        (True, "7" * 400, False),
+    ],
+)
+def test_overload_ends_well_below_where_it_begins(
+    overloaded: bool, cpu: str, expected: bool
+) -> None:
+    clock = _Clock(_weight("hv1", overloaded=overloaded))
+    clock.show(_beat("hv1", 1, load={"cpu": cpu}))
+    assert clock.verdicts["hv1"].overloaded == expected
+
+
+def test_a_chassis_that_reports_no_load_is_idle() -> None:
+    clock = _Clock(_weight("hv1", overloaded=True))
+    clock.show(_beat("hv1", 1))
+    assert not clock.verdicts["hv1"].overloaded
+
+
+@given(
+    st.integers(1, 100),
+    st.integers(0, 100),
+    st.lists(st.integers(0, 110), min_size=1, max_size=30),
+)
+def test_hysteresis_turns_at_its_two_ends_only(
+    threshold: int, hysteresis: int, loads: list[int]
+) -> None:
+    options = Options(load_threshold=threshold, load_hysteresis=hysteresis)
+    liveness, overloaded = Liveness(), False
+    for number, load in enumerate(loads):
+        beat = _beat("hv1", number, load={"cpu": str(load)})
+        before = overloaded
+        weight = _weight("hv1", overloaded=before)
+        overloaded = liveness.update(number, options, [beat], [weight])["hv1"].overloaded
+        if overloaded != before:
+            assert load >= threshold if overloaded else load < max(1, threshold - hysteresis)
+        assert overloaded or load < threshold
+        assert not overloaded or load > 0
+
+
+# -- with databases ------------------------------------------------------------
 
 
 def test_an_outage_of_the_southbound_kills_no_chassis(databases: Databases, logs: Logs) -> None:

@@ -1,0 +1,87 @@
+"""Node 'group': what a Container_Group asks of the chassis of its containers."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from ..lib import nb
+from ..northd import en_group
+from ..northd.en_group import Group
+from ..northd.policies import POLICIES
+
+GROUP, CHASSIS, PORTS = (uuid.uuid4() for _ in range(3))
+ALLOWED = {CHASSIS: nb.ChassisGroup(CHASSIS, "pair", ("hv1", "hv2"))}
+EMPTY = {CHASSIS: nb.ChassisGroup(CHASSIS, "empty", ())}
+HELD = {PORTS: nb.PortGroup(PORTS, "web", ("web-1", "web-2"))}
+
+
+def _make(
+    chassis_groups: dict[uuid.UUID, nb.ChassisGroup] | None = None,
+    port_chassis: dict[uuid.UUID, frozenset[str]] | None = None,
+    **columns: Any,
+) -> Group:
+    values: dict[str, Any] = {
+        "policy": None,
+        "chassis_group": None,
+        "port_group": None,
+        "spread": None,
+        "options": {},
+    }
+    row = nb.ContainerGroup(GROUP, "gold", **{**values, **columns})
+    found = en_group.run({GROUP: row}, chassis_groups or ALLOWED, HELD, port_chassis)
+    return found[GROUP]
+
+
+def test_a_group_that_asks_nothing() -> None:
+    assert _make() == Group("gold", policy="weighted")
+
+
+@pytest.mark.parametrize("policy", sorted(POLICIES))
+def test_every_policy_is_known(policy: str) -> None:
+    assert _make(policy=policy) == Group("gold", policy=policy)
+
+
+def test_a_policy_that_is_not_known_is_a_problem() -> None:
+    group = _make(policy="nearest")
+    assert group.problem == "policy nearest of group gold is not known"
+    assert group.policy == "weighted"
+
+
+def test_chassis_and_spread() -> None:
+    group = _make(chassis_group=CHASSIS, spread="rack")
+    assert group == Group("gold", chassis_group=frozenset({"hv1", "hv2"}), spread="rack")
+    assert _make(EMPTY, chassis_group=CHASSIS).chassis_group == frozenset()
+    assert _make(spread="") == Group("gold")
+
+
+@pytest.mark.parametrize(("text", "standby"), [("0", 0), ("1", 1), ("8", 8)])
+def test_standbys(text: str, standby: int) -> None:
+    assert _make(options={"standby": text}) == Group("gold", standby=standby)
+
+
+@pytest.mark.parametrize("text", ["9", "-1", "", "one", "1.5", "٣", "9" * 500])
+def test_standbys_that_cannot_be_are_a_problem(text: str) -> None:
+    group = _make(options={"standby": text})
+    assert group.standby == 0
+    assert group.problem == f"options:standby of group gold is {text[:40]!r}, not 0 to 8"
+
+
+def test_the_chassis_of_a_port_group() -> None:
+    holders = frozenset({"hv3"})
+    assert _make(port_group=PORTS, port_chassis={PORTS: holders}) == Group(
+        "gold", port_chassis=holders
+    )
+    nobody: frozenset[str] = frozenset()
+    assert _make(port_group=PORTS, port_chassis={PORTS: nobody}).port_chassis == nobody
+
+
+@pytest.mark.parametrize("known", [None, {}])
+def test_a_port_group_of_which_ovn_has_not_told_is_a_problem(known: Any) -> None:
+    group = _make(port_group=PORTS, port_chassis=known)
+    assert group.port_chassis is None
+    assert group.problem == (
+        "OVN_Southbound cannot be reached, so the chassis of port group web are not known"
+    )
