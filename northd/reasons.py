@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timezone
 
 from .placement import Avoidance
@@ -11,19 +11,18 @@ from .placement import Avoidance
 FIRST_PLACE = "its first place"
 
 
-def explain(refusals: Iterable[str], retries: Mapping[str, int]) -> str:
+def explain(refusals: Counter[str], retries: Mapping[str, int]) -> str:
     """Returns the sentence that says why no chassis takes a container.
 
-    'refusals' has one reason for each chassis; they stand with their number,
-    the most frequent first.  'retries' say when (ms since the epoch) a chassis
+    'refusals' are the reasons of all chassis; they stand with their number, the
+    most frequent first.  'retries' say when (ms since the epoch) a chassis
     on which it failed is tried again; the first to come is told.
     """
-    counts = Counter(refusals)
-    if not counts:
+    if not refusals:
         return "no chassis is registered"
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    ordered = sorted(refusals.items(), key=lambda item: (-item[1], item[0]))
     parts = "; ".join(f"{count} {reason}" for reason, count in ordered)
-    sentence = f"no chassis can run it, {counts.total()} refused: {parts}"
+    sentence = f"no chassis can run it, {refusals.total()} refused: {parts}"
     if retries:
         chassis, retry_at = min(retries.items(), key=lambda item: (item[1], item[0]))
         sentence += f"; {chassis} is tried again at {format_time(retry_at)}"

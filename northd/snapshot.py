@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from .departures import find_active
@@ -32,7 +33,10 @@ class Snapshot:
         }
         self.avoided = avoided
         self.load = Load()
-        self._suitable: dict[object, tuple[Candidate, ...]] = {}
+        self._avoided_by: defaultdict[str, set[str]] = defaultdict(set)
+        for container, chassis in avoided:
+            self._avoided_by[container].add(chassis)
+        self._sorted: dict[object, tuple[tuple[Candidate, ...], Counter[str]]] = {}
         for bound in self.places.values():
             for place in bound:
                 if self.takes_room(place):
@@ -80,38 +84,40 @@ class Snapshot:
         """Returns why 'request' must not serve from 'candidate', where it stands by."""
         return find_departure(request, candidate) or self._refuse_avoided(request, candidate)
 
-    def find_options(self, request: Request) -> list[Candidate]:
+    def find_options(self, request: Request) -> Sequence[Candidate]:
         """Returns the chassis that could take 'request' if they had room, but where it is."""
-        there = {place.chassis for place in self.places[request.name]}
-        return [
-            each
-            for each in self._find_suitable(request)
-            if each.name not in there and (request.name, each.name) not in self.avoided
-        ]
+        suitable, _ = self._sort_out(request)
+        closed = {place.chassis for place in self.places[request.name]}
+        closed |= self._avoided_by.get(request.name, set())
+        return [each for each in suitable if each.name not in closed] if closed else suitable
 
     def explain(self, request: Request) -> str:
         """Returns why no chassis takes 'request', in a sentence."""
         if request.problem is not None:
             return request.problem
         there = {place.chassis for place in self.places[request.name]}
-        refusals: list[str] = []
+        suitable, unsuitable = self._sort_out(request)
+        refusals = unsuitable.copy()
         retries: dict[str, int] = {}
-        for each in self.chassis.values():
+        for each in suitable:
             full = f"full (limit {each.limit})" if self.load.is_full(each) else None
             has_it = "where it is" if each.name in there else None
-            reason = self.refuse(request, each) or has_it or full or "given to another"
-            refusals.append(reason)
-            avoidance = self.avoided.get((request.name, each.name))
-            if avoidance is not None and find_refusal(request, each) is None:
-                retries[each.name] = avoidance.retry_at
+            avoided = self._refuse_avoided(request, each)
+            refusals[avoided or has_it or full or "given to another"] += 1
+            if avoided is not None:
+                retries[each.name] = self.avoided[request.name, each.name].retry_at
         return explain(refusals, retries)
 
     def _refuse_avoided(self, request: Request, candidate: Candidate) -> str | None:
-        avoidance = self.avoided.get((request.name, candidate.name))
-        return describe_avoided(avoidance) if avoidance is not None else None
+        if candidate.name not in self._avoided_by.get(request.name, ()):
+            return None
+        return describe_avoided(self.avoided[request.name, candidate.name])
 
-    def _find_suitable(self, request: Request) -> tuple[Candidate, ...]:
-        """Returns the chassis whose filters pass; found once for all requests that are alike."""
+    def _sort_out(self, request: Request) -> tuple[tuple[Candidate, ...], Counter[str]]:
+        """Returns the chassis whose filters pass, and how many do not and why.
+
+        Found once for all requests that are alike.
+        """
         alike = (
             request.service_type,
             request.chassis_group,
@@ -119,12 +125,12 @@ class Snapshot:
             request.requested_chassis,
             request.policy == "load",
         )
-        found = self._suitable.get(alike)
+        found = self._sorted.get(alike)
         if found is None:
-            found = tuple(
-                each for each in self.chassis.values() if find_refusal(request, each) is None
-            )
-            self._suitable[alike] = found
+            refusals = {name: find_refusal(request, each) for name, each in self.chassis.items()}
+            suitable = tuple(each for name, each in self.chassis.items() if refusals[name] is None)
+            found = suitable, Counter(reason for reason in refusals.values() if reason is not None)
+            self._sorted[alike] = found
         return found
 
 
