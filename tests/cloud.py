@@ -9,6 +9,7 @@ rows agree on it, nothing is left over, and nobody warned.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,6 +27,7 @@ from .ovsdb import Databases, wait_until
 # Long enough to be seen, too short to be a stall of svc-northd's (liveness.py).
 _TICK_MS = 1000
 _MOST_ROUNDS = 100
+_BEAT_S = 0.5
 # For thousands of containers.
 _PATIENCE_S = 60.0
 
@@ -109,8 +111,32 @@ class Cloud:
         return fakechassis.step(self.databases, self.chassis.values())
 
     def drain(self, *northds: Northd) -> bool:
-        """Runs svc-northds until they know and have done all; returns whether one wrote."""
-        return _drain(northds or (self.northd,))
+        """Runs svc-northds until they know and have done all; returns whether one wrote.
+
+        Chassis beat meanwhile, so that none dies of a slow test.
+        """
+        running = northds or (self.northd,)
+        sessions = [session for northd in running for session in northd.sessions.values()]
+        for session in sessions:
+            session.probe()
+        wrote, beaten = False, time.monotonic()
+
+        def quiet() -> bool:
+            nonlocal wrote, beaten
+            if time.monotonic() > beaten + _BEAT_S:
+                beaten = time.monotonic()
+                fakechassis.beat(self.databases, self.chassis.values())
+            for northd in running:
+                northd.run()
+            committing = any(session.committing for session in sessions)
+            wrote = wrote or committing
+            done = not committing and all(session.answered for session in sessions)
+            if not done:
+                _block(running)
+            return done and any(northd.settled for northd in running)
+
+        wait_until(quiet, "svc-northd to settle", _PATIENCE_S)
+        return wrote
 
     def warp(self, ms: int) -> None:
         """Settles 'ms' later; nobody dies of it, as after a stall of svc-northd."""
@@ -237,28 +263,6 @@ def _insert(table: str, row: dict[str, Any], uuid_name: str | None = None) -> di
     if uuid_name is not None:
         operation["uuid-name"] = uuid_name
     return operation
-
-
-def _drain(northds: tuple[Northd, ...]) -> bool:
-    """Runs svc-northds until they know and have done everything; returns whether one wrote."""
-    sessions = [session for northd in northds for session in northd.sessions.values()]
-    for session in sessions:
-        session.probe()
-    wrote = False
-
-    def quiet() -> bool:
-        nonlocal wrote
-        for northd in northds:
-            northd.run()
-        committing = any(session.committing for session in sessions)
-        wrote = wrote or committing
-        done = not committing and all(session.answered for session in sessions)
-        if not done:
-            _block(northds)
-        return done and any(northd.settled for northd in northds)
-
-    wait_until(quiet, "svc-northd to settle", _PATIENCE_S)
-    return wrote
 
 
 def _block(northds: tuple[Northd, ...]) -> None:

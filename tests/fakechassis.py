@@ -85,11 +85,11 @@ class FakeChassis:
         """Returns the containers bound here."""
         return self._databases.sb.rows("Container_Binding", [["chassis", "==", self.name]])
 
-    def beat(self, nb_cfg: int) -> Operation:
-        """Returns the next heartbeat, which acknowledges 'nb_cfg'."""
+    def beat(self, **columns: Any) -> Operation:
+        """Returns the next heartbeat, with other columns of its Chassis_Private."""
         self._beat += 1
         where = [["name", "==", self.name]]
-        row = {"heartbeat": self._beat, "nb_cfg": nb_cfg}
+        row = {"heartbeat": self._beat, **columns}
         return {"op": "update", "table": "Chassis_Private", "where": where, "row": row}
 
     def find_status(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -128,8 +128,13 @@ def step(databases: Databases, chassis: Iterable[FakeChassis]) -> bool:
         *_install_ports(obeying, ports, databases.ovn_nb),
     ]
     nb_cfg = root[0]["nb_cfg"] if root else 0
-    databases.sb.transact(*operations, *(each.beat(nb_cfg) for each in alive.values()))
+    databases.sb.transact(*operations, *(each.beat(nb_cfg=nb_cfg) for each in alive.values()))
     return bool(operations)
+
+
+def beat(databases: Databases, chassis: Iterable[FakeChassis]) -> None:
+    """One heartbeat of every chassis that is alive, and nothing else."""
+    databases.sb.transact(*(each.beat() for each in chassis if each.alive))
 
 
 def _run_containers(chassis: dict[str, FakeChassis], rows: list[Any]) -> list[Operation]:

@@ -35,6 +35,9 @@ def build(databases: Databases, logs: Logs, chassis: int, services: int) -> Scen
     cloud = Scenario(databases, logs)
     cloud.add_chassis(*(f"hv{number:03}" for number in range(chassis)))
     cloud.settle()
+    # The chassis wait for their turn in this process, which is no failure of theirs.
+    cloud.set_options(container_start_timeout="600000")
+    # One that begins with all of it does it in one go.
     cloud.northd.close()
     cloud.add_services(services)
     cloud.northd = cloud.start_northd()
