@@ -35,7 +35,7 @@ def test_laws_see_what_breaks_them(scene: Scene) -> None:
     host = operator.host("hv3")
     for make, unmake in (
         ("ip netns add vpn-12345678901", "ip netns delete vpn-12345678901"),
-        ("ip link add vpn-12345678901 type dummy", "ip link delete vpn-12345678901"),
+        ("ip link add vpn-1 type veth peer name vpn-2", "ip link delete vpn-1"),
         ("ovs-vsctl add-port br-int vpn-1", "ovs-vsctl del-port vpn-1"),
         ("ip netns add guest-of-nobody", "ip netns delete guest-of-nobody"),
     ):
