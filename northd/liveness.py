@@ -47,6 +47,7 @@ class _Pulse:
     mark: tuple[str, int]
     seen_ms: int
     alive: bool
+    death_ms: int | None
 
 
 class Liveness:
@@ -70,8 +71,9 @@ class Liveness:
         for name in self._pulses.keys() - rows.keys():
             del self._pulses[name]
         for name, row in rows.items():
-            known_dead = name in known and not known[name].alive
-            self._beat(name, (row.incarnation, row.heartbeat), now_ms, known_dead)
+            weight = known.get(name)
+            death_ms = weight.since if weight is not None and not weight.alive else None
+            self._beat(name, (row.incarnation, row.heartbeat), now_ms, death_ms)
         for pulse in self._pulses.values():
             if now_ms - pulse.seen_ms > options.chassis_dead_after_ms:
                 pulse.alive = False
@@ -86,12 +88,17 @@ class Liveness:
             for name, row in sorted(rows.items())
         }
 
-    def _beat(self, name: str, mark: tuple[str, int], now_ms: int, known_dead: bool) -> None:
+    def _beat(self, name: str, mark: tuple[str, int], now_ms: int, death_ms: int | None) -> None:
+        """Notes a look at a chassis; 'death_ms' is when Chassis_Weight says that it died."""
         pulse = self._pulses.get(name)
         if pulse is None:
-            self._pulses[name] = _Pulse(mark, now_ms, not known_dead)
+            self._pulses[name] = _Pulse(mark, now_ms, death_ms is None, death_ms)
         elif pulse.mark != mark:
-            self._pulses[name] = _Pulse(mark, now_ms, True)
+            self._pulses[name] = _Pulse(mark, now_ms, True, death_ms)
+        elif pulse.death_ms != death_ms:
+            # One that stands by takes over the verdict of the active one.
+            pulse.alive = pulse.alive and death_ms is None
+            pulse.death_ms = death_ms
 
     def _forgive_stall(self, now_ms: int) -> None:
         last, self._last_pass_ms = self._last_pass_ms, now_ms

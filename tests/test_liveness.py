@@ -113,6 +113,15 @@ def test_a_new_northd_keeps_the_verdicts_and_gives_the_full_time() -> None:
     assert clock.run(PASS_INTERVAL_MS, _beat("hv1", 5), _beat("hv2", 6))["hv2"]
 
 
+def test_one_that_stands_by_takes_over_a_verdict_of_death() -> None:
+    clock = _Clock(_weight("hv1"))
+    clock.show(_beat("hv1", 1))
+    clock.weights = (replace(_weight("hv1", alive=False), since=7),)
+    assert clock.run(PASS_INTERVAL_MS, _beat("hv1", 1)) == {"hv1": False}
+    assert clock.run(PASS_INTERVAL_MS, _beat("hv1", 2)) == {"hv1": True}
+    assert clock.run(PASS_INTERVAL_MS, _beat("hv1", 2)) == {"hv1": True}
+
+
 def test_a_stall_of_northd_is_not_held_against_a_chassis() -> None:
     clock = _Clock()
     clock.show(_beat("hv1", 1))
