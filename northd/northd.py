@@ -267,13 +267,15 @@ class Northd:
         ovn_changes = self._plan_ovn()
         sb_changes = self._plan_sb(now_ms)
         pending = self.ovn_writer.find_pending(ovn_changes)
-        nb_changes = self._plan_nb(now_ms, settled=not pending and not sb_changes)
         if not self.ovn.committing:
             comment = _format_comment(ovn_changes)
             self.ovn_writer.commit(ovn_changes, comment, loop.monotonic_ms())
-        for session, changes in ((self.sb, sb_changes), (self.nb, nb_changes)):
-            if not session.committing:
-                session.commit(changes, _format_comment(changes))
+        if not self.sb.committing:
+            self.sb.commit(sb_changes, _format_comment(sb_changes))
+        # Nobody's traffic waits for the way back north.
+        nb_changes = self._plan_nb(now_ms, settled=not pending and not sb_changes)
+        if not self.nb.committing:
+            self.nb.commit(nb_changes, _format_comment(nb_changes))
         self._stale = False
         behind = ((self.ovn, pending), (self.sb, sb_changes), (self.nb, nb_changes))
         self._behind = tuple(session for session, changes in behind if changes)
