@@ -253,6 +253,18 @@ def test_of_a_surplus_those_stay_that_may_go_nowhere_else() -> None:
     assert plan.standby == {free.name: ("hv2",)}
 
 
+def test_of_two_that_are_over_their_limit_none_gives_to_the_other() -> None:
+    plan = schedule(
+        burst(1, standby=1),
+        idle(1, 1, limit=0),
+        {"vpn-00000": on("hv1", "hv2")},
+        {},
+        Settings(enforce_limit=True),
+    )
+    assert plan.chassis == {"vpn-00000": "hv1"}
+    assert "over its limit of 0, but no chassis can run it" in plan.reasons["vpn-00000"]
+
+
 def test_of_standbys_only_the_surplus_goes() -> None:
     cloud = idle(1, 1)
     cloud[1] = replace(cloud[1], limit=1)

@@ -248,6 +248,14 @@ def test_who_could_go_anywhere_makes_room_for_who_could_not() -> None:
     assert plan.chassis == {"vpn-a": "hv2", "vpn-b": "hv1", "vpn-c": "hv3"}
 
 
+def test_who_has_a_standby_leaves_the_last_room_to_who_has_none() -> None:
+    cloud = idle(1, 1, 1, limit=1)
+    cloud[0] = replace(cloud[0], alive=False)
+    coming = Place("hv2", STANDBY, ready=False, serving=False)
+    plan = schedule(burst(2), cloud, {"vpn-00000": (Place("hv1"), coming)})
+    assert plan.chassis == {"vpn-00000": "hv2", "vpn-00001": "hv3"}
+
+
 def test_one_that_failed_and_stays_keeps_its_room() -> None:
     failed = Place("hv1", failure="no charon")
     wanted = burst(2)
