@@ -14,7 +14,7 @@ from functools import partial
 from . import central, cloud, database, tenant, traffic
 from .errors import LabError
 from .figure import Figure
-from .process import POLL_S
+from .process import POLL_S, ProcessId
 from .soak_actions import find_container
 from .state import Lab
 from .tenant import Tenant
@@ -26,6 +26,7 @@ GUEST = "vm1"
 GROUP = tenant.FIRST.site
 OTHER = Tenant(2, {"vm3": ASIDE}, (ASIDE,))
 SHORT_INTERVAL_S = 0.01  # for gaps that are shorter than the usual interval
+WATCHED_S = 1.5  # how long traffic must pass before a gap counts as over
 QUICK = {"heartbeat-interval": "500", "chassis-dead-after": "1500"}
 
 
@@ -33,12 +34,14 @@ QUICK = {"heartbeat-interval": "500", "chassis-dead-after": "1500"}
 class Failure:
     """What happens to the container on PLACE, given the lab and the container's name.
 
-    'moves' says that another chassis takes over, 'aim' is in s, 'options' are SVC_Global's.
+    'moves' says that another chassis takes over, 'restarts' that charon begins anew; 'aim' is in s,
+    and 'quick' sets the options QUICK.
     """
 
     name: str
     act: Callable[[Lab, str], None]
     moves: bool = True
+    restarts: bool = False
     aim: float | None = None
     interval_s: float = traffic.PING_INTERVAL_S
     standbys: int = 0
@@ -100,8 +103,8 @@ DEATHS = (
     Failure("chassis killed, with a standby", kill_chassis, aim=6.0, standbys=1),
 )
 FAILURES = (
-    Failure("charon killed", partial(kill, "charon"), moves=False, aim=2.0),
-    Failure("namespace deleted", delete_namespace, moves=False),
+    Failure("charon killed", partial(kill, "charon"), moves=False, restarts=True, aim=2.0),
+    Failure("namespace deleted", delete_namespace, moves=False, restarts=True),
     *DEATHS,
     Failure("southbound restarted", restart_southbound, moves=False, interval_s=SHORT_INTERVAL_S),
     *(
@@ -148,17 +151,25 @@ def run_once(lab: Lab, failure: Failure) -> tuple[float, int]:
     try:
         ping.wait_answers(5)
         other.wait_answers(5)
+        before = find_charon(lab, container)
         failure.act(lab, container)
         if failure.moves:
             wait(lambda: find_active(lab, container) not in ("", PLACE), "another place")
+        if failure.restarts:
+            wait(lambda: find_charon(lab, container) not in (before, []), "another charon")
         traffic.wait_reachable(lab, GUEST, tenant.FIRST.site_host, TIMEOUT_S)
-        ping.wait_answers(10)
+        ping.wait_answers(int(WATCHED_S / failure.interval_s))
         result = ping.stop().longest_gap_s, other.stop().lost
     finally:
         ping.kill()
         other.kill()
     mend(lab)
     return result
+
+
+def find_charon(lab: Lab, container: str) -> list[ProcessId]:
+    """Returns charon's process on PLACE."""
+    return lab.get_host(PLACE).find_processes(f"charon@{container}")
 
 
 def mend(lab: Lab) -> None:
