@@ -264,15 +264,15 @@ class Northd:
     def _sync(self) -> None:
         """Starts what transactions are needed and notes where one is."""
         now_ms = loop.now_ms()
-        ovn_changes = self._plan_ovn()
+        # A chassis has the most to do for a change, and nobody's traffic waits for the way north.
         sb_changes = self._plan_sb(now_ms)
+        if not self.sb.committing:
+            self.sb.commit(sb_changes, _format_comment(sb_changes))
+        ovn_changes = self._plan_ovn()
         pending = self.ovn_writer.find_pending(ovn_changes)
         if not self.ovn.committing:
             comment = _format_comment(ovn_changes)
             self.ovn_writer.commit(ovn_changes, comment, loop.monotonic_ms())
-        if not self.sb.committing:
-            self.sb.commit(sb_changes, _format_comment(sb_changes))
-        # Nobody's traffic waits for the way back north.
         nb_changes = self._plan_nb(now_ms, settled=not pending and not sb_changes)
         if not self.nb.committing:
             self.nb.commit(nb_changes, _format_comment(nb_changes))
