@@ -54,7 +54,10 @@ def plan_global(
     columns: dict[str, Any] = {
         "nb_cfg": nb_cfg,
         "ovn_nb_cfg": ovn_nb_cfg,
-        "options": {"heartbeat-interval": str(options.heartbeat_interval_ms)},
+        "options": {
+            "heartbeat-interval": str(options.heartbeat_interval_ms),
+            "chassis-dead-after": str(options.chassis_dead_after_ms),
+        },
     }
     rows = list(session.rows(sb.SBGlobal).values())
     if not rows or rows[0].nb_cfg != nb_cfg:
