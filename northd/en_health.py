@@ -20,7 +20,7 @@ from .liveness import Verdict
 from .placement import ACTIVE, UNLIMITED, Candidate, Place
 
 # A step that fails once is tried again by the chassis within this time.
-ERROR_PATIENCE_MS = 1000
+ERROR_PATIENCE_MS = 2000
 FIRST_PAUSE_MS = 15_000
 LONGEST_PAUSE_MS = 600_000
 # How long after its pause a chassis must have run the container to be forgiven.
