@@ -39,6 +39,7 @@ setup(
             "mypy>=1.13,<3",
             "pytest>=8,<10",
             "pytest-timeout>=2.3,<3",
+            "pytest-xdist>=3.6,<4",
             "ruff>=0.8,<1",
         ],
     },

@@ -318,4 +318,7 @@ def test_options_that_cannot_be_read_count_as_not_set(cloud: Scenario, value: st
     for option in options:
         assert any(f"options:{option} is '{value}'" in text for _, _, text in cloud.logs.messages)
     root = cloud.sb.rows("SB_Global")[0]
-    assert root["options"] == ["map", [["heartbeat-interval", "1000"]]]
+    assert root["options"] == [
+        "map",
+        [["chassis-dead-after", "4000"], ["heartbeat-interval", "1000"]],
+    ]
