@@ -3,8 +3,9 @@
 The changes of every container go together in one transaction.  When that is
 refused, its containers are suspects and go one by one; one that is refused by
 itself is tried again with a growing pause, and 'refusals' has a sentence for
-its row.  The drops of all containers, and the root row, belong to no container
-and go first: no refusal may hold up what fails closed.
+its row, with the time of the next try.  The drops of all containers, and the
+root row, belong to no container and go first: no refusal may hold up what fails
+closed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 
 from ..lib.delta import Change, Insert
 from ..lib.idl import Session
+from ..lib.loop import now_ms as wall_clock_ms
+from ..lib.moment import add_retry
 from . import ovn
 
 FIRST_PAUSE_MS = 1000
@@ -66,7 +69,8 @@ class Writer:
         elif len(owners) == 1:
             before = self._refused.get(owners[0])
             pause_ms = min(before.pause_ms * 2, LONGEST_PAUSE_MS) if before else FIRST_PAUSE_MS
-            refusal = _Refusal(format_refusal(outcome), pause_ms, now_ms + pause_ms)
+            sentence = add_retry(format_refusal(outcome), pause_ms, wall_clock_ms())
+            refusal = _Refusal(sentence, pause_ms, now_ms + pause_ms)
             self._refused[owners[0]] = refusal
             self._suspects.discard(owners[0])
         else:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime, timezone
 
+from ..lib.moment import format_time
 from .placement import Avoidance
 
 FIRST_PLACE = "its first place"
@@ -32,9 +32,3 @@ def explain(refusals: Counter[str], retries: Mapping[str, int]) -> str:
 def describe_avoided(avoidance: Avoidance) -> str:
     """Returns the reason that a chassis gives on which the container failed."""
     return f"avoided since it failed there ({avoidance.reason})"
-
-
-def format_time(wall_ms: int) -> str:
-    """Returns 'wall_ms' (since the epoch) as a time of day in UTC."""
-    moment = datetime.fromtimestamp(wall_ms / 1000, tz=timezone.utc)
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -183,6 +183,7 @@ def test_refusal_is_forgotten_with_its_cause(cloud: Cloud) -> None:
 
     cloud.wait_for(lambda: find_status().startswith("OVN_Northbound refused"), "the refusal")
     assert "UUID" not in find_status()
+    cloud.wait_for(lambda: "; tried again at 20" in find_status(), "the time of the next try")
     # What fails closed does not wait for what is refused, nor does anybody else.
     assert len(_find_policies(cloud, other, "drop")) == 3
     cloud.nb.update("SVC_Global", [], nb_cfg=5)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...lib.moment import add_retry, format_time
+
 STABLE_MS = 60_000
 ERROR_AFTER_DEATHS = 4
 _FIRST_DELAY_MS = 250
@@ -16,6 +18,7 @@ class Restarts:
 
     The first start after an end is at once; the next ones come after a delay
     that doubles from 0.5 s to 30 s until the program has run for a minute.
+    'problem' says what is wrong and what comes next, by the wall clock.
     """
 
     count: int = 0
@@ -23,10 +26,14 @@ class Restarts:
     problem: str | None = None
     _started_ms: int = 0
     _deaths: int = 0
+    _sentence: str = ""
 
-    def note_start(self, now_ms: int) -> None:
+    def note_start(self, now_ms: int, wall_ms: int) -> None:
         """Notes that the program was started, or taken over."""
         self._started_ms = now_ms
+        if self.problem is not None:
+            until = format_time(wall_ms + STABLE_MS)
+            self.problem = f"{self._sentence}; it runs, and is well if it does so until {until}"
 
     def note_running(self, now_ms: int) -> None:
         """Notes that the program runs: what was is forgotten once it has for long enough."""
@@ -34,7 +41,7 @@ class Restarts:
             self._deaths = 0
             self.problem = None
 
-    def note_end(self, sentence: str, now_ms: int) -> None:
+    def note_end(self, sentence: str, now_ms: int, wall_ms: int) -> None:
         """Notes that the program ended by itself; 'sentence' says how."""
         self.count += 1
         self._deaths = self._deaths + 1 if now_ms - self._started_ms <= STABLE_MS else 1
@@ -42,7 +49,8 @@ class Restarts:
         delay_ms = min(_FIRST_DELAY_MS << min(quick, 10), _MAX_DELAY_MS) if quick else 0
         self.start_at_ms = now_ms + delay_ms
         if self._deaths >= ERROR_AFTER_DEATHS:
-            self.problem = f"{sentence}, {self._deaths} times within a minute of its start"
+            self._sentence = f"{sentence}, {self._deaths} times within a minute of its start"
+            self.problem = add_retry(self._sentence, delay_ms, wall_ms)
 
     def find_age_ms(self, now_ms: int) -> int:
         """Returns for how long the program has run."""

@@ -249,7 +249,9 @@ class Gateway:
             self._replacing = False
             vlog.info(f"{self._place.container}: charon was not in the container's namespace")
             return
-        self._restarts.note_end(f"charon {how}", now_ms)
+        self._restarts.note_end(self._problem or f"charon {how}", now_ms, wall_clock_ms())
+        if self._restarts.problem is not None:
+            self._problem = None  # it says that, and what comes next
         self._message = f"charon {how}; restarted"
         vlog.warn(f"{self._place.container}: charon {how}")
 
@@ -266,7 +268,7 @@ class Gateway:
             self._daemon = charon.start(self._place, self._esp, self._inner_mtu)
             vlog.info(f"{self._place.container}: started charon, pid {self._daemon.pid}")
         if self._daemon is not None:
-            self._restarts.note_start(now_ms)
+            self._restarts.note_start(now_ms, wall_clock_ms())
 
     @property
     def _inner_mtu(self) -> int:

@@ -1,0 +1,38 @@
+"""Points in time as people read them, and when something is tried again."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ..lib.moment import TOLD_FROM_MS, add_retry, drop_retry, format_time
+
+WALL_MS = 1_767_225_600_000
+
+
+@pytest.mark.parametrize(
+    ("wall_ms", "text"),
+    [
+        (0, "1970-01-01T00:00:00Z"),
+        (WALL_MS + 999, "2026-01-01T00:00:00Z"),
+        (10**30, f"{10**30} ms"),
+    ],
+)
+def test_time(wall_ms: int, text: str) -> None:
+    assert format_time(wall_ms) == text
+
+
+def test_only_a_pause_worth_reading_of_is_told() -> None:
+    assert add_retry("no", TOLD_FROM_MS - 1, WALL_MS) == "no"
+    assert add_retry("no", TOLD_FROM_MS, WALL_MS) == "no; tried again at 2026-01-01T00:00:02Z"
+
+
+def test_what_stands_around_a_time_stays() -> None:
+    sentence = f"{add_retry('no', 5000, WALL_MS)}; and {add_retry('never', 9000, WALL_MS)}"
+    assert drop_retry(sentence) == "no; and never"
+
+
+@given(st.text(), st.integers(0, 10**6))
+def test_a_time_that_was_added_is_dropped(sentence: str, pause_ms: int) -> None:
+    assert drop_retry(add_retry(sentence, pause_ms, WALL_MS)) == drop_retry(sentence)
