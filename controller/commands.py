@@ -7,6 +7,7 @@ from typing import Any
 
 import ovs.unixctl
 
+from ..lib.loop import monotonic_ms
 from . import status
 from .controller import Controller
 
@@ -24,6 +25,7 @@ def register(program: Controller) -> None:
     offer("connection-status", connection_status)
     offer("container/list", list_containers)
     offer("cleanup-status", cleanup_status)
+    offer("isolation-status", isolation_status)
 
 
 def reconcile(program: Controller) -> str:
@@ -43,6 +45,11 @@ def cleanup_status(program: Controller) -> str:
     """Returns what 'exit --cleanup' waits for."""
     obstacle = program.find_obstacle()
     return "not asked for" if obstacle is None else obstacle or "leaves"
+
+
+def isolation_status(program: Controller) -> str:
+    """Returns whether this chassis is isolated and its containers fenced."""
+    return program.fence.describe(monotonic_ms())
 
 
 def list_containers(program: Controller) -> str:

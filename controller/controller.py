@@ -21,6 +21,7 @@ from ..lib.rows import Row
 from . import chassis, desired, leaving, southbound, status
 from .claim import Claim
 from .desired import Container, Wanted
+from .fence import Echoes, Fence
 from .host import Host
 from .identity import Identity, find_identity
 from .linux import ovs as vswitch
@@ -36,7 +37,7 @@ vlog = ovs.vlog.Vlog("controller")
 CHECK_INTERVAL_MS = 30_000
 
 
-class Events(Protocol):
+class Events(Echoes, Protocol):
     """Tells of what went on the host, and how it is (linux/events.py)."""
 
     def take_lost(self, containers: Collection[str]) -> set[str]:
@@ -76,6 +77,7 @@ class Controller:
         self.ports = vswitch.PortDriver(self.ovs)
         self.services = ServiceDriver(types, self._make_place, self._find_restarts)
         self.reconciler = Reconciler(make_host(self.ports, self.services))
+        self.fence = Fence(events)
         self._types = types
         self._private_key = private_key
         self._events = events
@@ -109,6 +111,7 @@ class Controller:
         self._obstacle = self.find_obstacle()
         if self.ready:
             self._beat(clock_ms)
+        self._guard(clock_ms)
         if self.ovs.synced:
             self.services.note_installed(self.ports.find_installed())
         self.services.run(clock_ms)
@@ -122,6 +125,7 @@ class Controller:
             self.sb.wait(poller)
         self.services.wait(poller, clock_ms)
         self._claim.wait(poller, clock_ms)
+        self.fence.wait(poller, clock_ms)
         if not self.ready:
             return
         self._events.wait(poller, clock_ms)
@@ -177,6 +181,7 @@ class Controller:
                 self.reconciler.find_problem(name) or self.services.find_problem(name),
                 service.status() if service is not None else None,
                 name in installed,
+                self.fence.on,
             )
         return reports
 
@@ -247,6 +252,7 @@ class Controller:
         interval_ms = chassis.find_heartbeat_interval_ms(options)
         beaten = self._registration.run(clock_ms, now_ms(), interval_ms)
         if beaten:
+            self.fence.note_beat(self._registration.heartbeat, clock_ms)
             self._registration.load = self._events.find_load(clock_ms)
         known = self._private is not None and self._private.ovn_problem != ""
         self._registration.ovn_problem = self._events.find_ovn_problem(clock_ms, beaten, known)
@@ -256,6 +262,24 @@ class Controller:
         changes = status.make_changes(self.sb, rows, {}, ())
         if self._beats.admit(changes, clock_ms):
             self.sb.commit(changes, f"svc-controller: heartbeat of {self.identity.chassis}")
+
+    def _guard(self, clock_ms: int) -> None:
+        """Fences the containers as soon as this chassis is isolated, in sync or not.
+
+        The fence is lifted with the next look at the rows, since there are none to trust before.
+        """
+        fenced = self.fence.on
+        if self.ovs.synced:
+            self.fence.set_peers(vswitch.find_peers(self.ovs.rows(vswitch.Interface).values()))
+        row = self._private if self.sb is not None and self.sb.synced else None
+        if row is not None and row.incarnation == self._registration.incarnation:
+            self.fence.note_acknowledged(row.heartbeat)
+        if self.sb is not None and self._global is not None:
+            self.fence.set_options(self._global.options)
+        if self.fence.run(clock_ms) and not fenced:
+            self.wanted = desired.set_up(self.wanted, up=False)
+            self.reconciler.fence(self.wanted)
+        self._stale = self._stale or self.fence.on != fenced
 
     def _pass(self, clock_ms: int) -> None:
         assert self.sb is not None
@@ -313,6 +337,7 @@ class Controller:
             self.sb.rows(sb.PortBinding).values(),
             self._types,
             self.identity,
+            self.fence.on,
         )
         names = before.keys() | self.wanted.keys()
         self.reconciler.mark(name for name in names if before.get(name) != self.wanted.get(name))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..lib import sb
 from ..lib.errors import ConfigError
@@ -29,14 +29,25 @@ class Container:
     generation: int
     resources: Mapping[Kind, Resource]
 
+    @property
+    def link(self) -> Link:
+        """The link among the resources."""
+        link = self.resources[Link]
+        assert isinstance(link, Link)
+        return link
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a binding cannot be made true, in a sentence for its row."""
+    """Why a binding cannot be made true, in a sentence for its row.
+
+    'up' is whether what is there of its link may be up.
+    """
 
     name: str
     generation: int
     sentence: str
+    up: bool = True
 
 
 Wanted = Container | Problem
@@ -47,8 +58,9 @@ def run(
     ports: Iterable[sb.PortBinding],
     types: Mapping[str, ServiceType],
     identity: Identity,
+    fenced: bool = False,
 ) -> dict[str, Wanted]:
-    """Returns what is wanted on this chassis by container."""
+    """Returns what is wanted on this chassis by container; no link is up while 'fenced'."""
     ports_by_container = {row.container: row for row in ports if row.chassis == identity.chassis}
     wanted: dict[str, Wanted] = {}
     for binding in bindings:
@@ -62,7 +74,18 @@ def run(
         except Exception as error:  # a mistake in one type must not reach the others
             sentence = f"the configuration cannot be understood: {error!r}"
             wanted[binding.container] = Problem(binding.container, binding.generation, sentence)
-    return wanted
+    return set_up(wanted, not fenced)
+
+
+def set_up(wanted: Mapping[str, Wanted], up: bool) -> dict[str, Wanted]:
+    """Returns 'wanted' with every link up, or down as in a container that is fenced."""
+    return {name: _set_up(each, up) for name, each in wanted.items()}
+
+
+def _set_up(wanted: Wanted, up: bool) -> Wanted:
+    if isinstance(wanted, Problem):
+        return replace(wanted, up=up)
+    return replace(wanted, resources={**wanted.resources, Link: replace(wanted.link, up=up)})
 
 
 def _make_container(

@@ -26,12 +26,14 @@ class Namespace:
 class Link:
     """The veth pair: the container's name outside, 'svc0' inside.
 
-    'offload' is whether checksums may be left to the other end.
+    'offload' is whether checksums may be left to the other end; 'up' whether
+    the end outside is administratively up, which it is not while fenced.
     """
 
     mac: str
     mtu: int
     offload: bool
+    up: bool = True
 
 
 @dataclass(frozen=True, slots=True)

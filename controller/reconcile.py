@@ -9,16 +9,16 @@ goes on in the next.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import ovs.vlog
 
 from ..lib.errors import ConfigError, HostError, TransientError
 from ..lib.loop import monotonic_ms
-from .desired import Container, Problem, Wanted
+from .desired import Container, Wanted
 from .host import Host, Unfinished
 from .name import is_name
-from .order import DEPENDENTS, ORDER, Kind
+from .order import DEPENDENTS, ORDER, Kind, Link
 
 vlog = ovs.vlog.Vlog("reconcile")
 
@@ -90,15 +90,20 @@ class Reconciler:
         failure = self.failures.get(name)
         return failure.sentence if failure else None
 
+    def fence(self, wanted: Mapping[str, Wanted]) -> None:
+        """Brings the links of all containers to what is wanted, whatever else they wait for."""
+        for name in filter(is_name, wanted):
+            try:
+                self._set_link(wanted[name])
+            except Exception as error:  # the others are to be fenced all the same
+                self._fail(name, str(error))
+        self.mark(wanted)
+
     # -- helpers -----------------------------------------------------------
 
     def _run_one(self, name: str, wanted: Wanted | None) -> str:
-        if isinstance(wanted, Problem):
-            # What runs goes on with what it was last given.
-            self.failures.pop(name, None)
-            return ""
         try:
-            outcome = self._remove(name) if wanted is None else self._apply(wanted)
+            outcome = self._remove(name) if wanted is None else self._bring(wanted)
         except Unfinished as error:
             self.waiting.add(name)
             self.failures.pop(name, None)
@@ -110,6 +115,25 @@ class Reconciler:
         if self.failures.pop(name, None) is not None:
             vlog.info(f"{name}: done after a failure")
         return outcome
+
+    def _bring(self, wanted: Wanted) -> str:
+        if isinstance(wanted, Container):
+            return self._apply(wanted)
+        # What runs goes on with what it was last given.
+        self.failures.pop(wanted.name, None)
+        self._set_link(wanted)
+        return ""
+
+    def _set_link(self, wanted: Wanted) -> None:
+        """Brings the link of a container that is there up or down, as wanted."""
+        driver = self.host[Link]
+        actual = driver.read(wanted.name)
+        if actual is None:
+            return
+        target = wanted.link if isinstance(wanted, Container) else replace(actual, up=wanted.up)
+        # One that is not as it should be has no MAC here; it can be set down, and no more.
+        if actual.up != target.up and (target.mac or not target.up):
+            driver.apply(wanted.name, target)
 
     def _apply(self, wanted: Container) -> str:
         name = wanted.name

@@ -15,6 +15,7 @@ from ..lib.delta import Actual, Change, Desired, plan
 from ..lib.idl import Session
 from ..lib.rows import Row
 from .desired import Container, Problem, Wanted
+from .fence import SENTENCE
 from .services import base
 
 Key = Callable[[Any], Hashable]
@@ -37,6 +38,7 @@ class Report:
     failure: str | None
     service: base.Status | None
     installed: bool
+    fenced: bool = False
 
 
 @dataclass(slots=True)
@@ -113,7 +115,8 @@ def make_container_row(report: Report, wall_ms: int) -> Desired:
     if sentence is not None:
         columns |= {"status_code": base.ERROR, "status_message": sentence}
     elif status is not None and status.code != base.UNKNOWN:
-        columns |= {"status_code": status.code, "status_message": status.message}
+        message = SENTENCE if report.fenced else status.message
+        columns |= {"status_code": status.code, "status_message": message}
     if status is not None and status.code != base.UNKNOWN:
         columns["reached_generation"] = min(status.reached_generation, generation)
         columns["restarts"] = status.restarts

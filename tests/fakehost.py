@@ -34,6 +34,7 @@ class FakeHost:
     """'things' is what is there by kind and container; 'programs' what runs.
 
     'raised' is what the service of a container raises at each run.
+    'answering' are the addresses that answer an echo; 'asked' those that were asked.
     'failures' maps (operation, kind, container) to the sentence that the host
     refuses with, where operation is "apply" or "remove".
     """
@@ -48,6 +49,9 @@ class FakeHost:
     ovn_problem: str = ""
     loads: int = 0
     raised: dict[str, Exception] = field(default_factory=dict)
+    answering: set[str] = field(default_factory=set)
+    asked: list[str] = field(default_factory=list)
+    answers: set[str] = field(default_factory=set)
 
     def make_host(self, ports: PortDriver, services: ServiceDriver) -> Host:
         """Returns the drivers; Controller calls it."""
@@ -84,6 +88,18 @@ class FakeHost:
     def find_load(self, now_ms: int) -> dict[str, str]:
         self.loads += 1
         return {"cpu": str(self.loads % 100)}
+
+    def send_echoes(self, addresses: Collection[str]) -> None:
+        self.asked.extend(addresses)
+        self.answers |= self.answering & set(addresses)
+
+    def take_answers(self) -> set[str]:
+        answers, self.answers = self.answers, set()
+        return answers
+
+    def wait_answers(self, poller: ovs.poller.Poller) -> None:
+        if self.answers:
+            poller.immediate_wake()
 
     def wait(self, poller: ovs.poller.Poller, now_ms: int) -> None:
         if self.lost:

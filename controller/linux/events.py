@@ -16,6 +16,7 @@ import ovs.poller
 
 from ...lib.loop import monotonic_ms
 from . import netns
+from .echo import Echo
 from .load import LoadMeter
 from .ovn import OvnController
 
@@ -40,6 +41,7 @@ class HostEvents:
         self._look_at_ms = 0
         self._ovn = OvnController()
         self._load = LoadMeter()
+        self._echo = Echo()
 
     def take_lost(self, containers: Collection[str]) -> set[str]:
         """Returns those of 'containers' whose link or namespace is gone since the last call."""
@@ -56,6 +58,18 @@ class HostEvents:
         """Returns the metrics of the host, as LoadMeter.read."""
         return self._load.read(now_ms)
 
+    def send_echoes(self, addresses: Collection[str]) -> None:
+        """Asks hosts for an echo, as Echo.send_echoes."""
+        self._echo.send_echoes(addresses)
+
+    def take_answers(self) -> set[str]:
+        """Returns who answered, as Echo.take_answers."""
+        return self._echo.take_answers()
+
+    def wait_answers(self, poller: ovs.poller.Poller) -> None:
+        """Arms 'poller' for answers."""
+        self._echo.wait_answers(poller)
+
     def wait(self, poller: ovs.poller.Poller, now_ms: int) -> None:
         """Arms 'poller' for changes of links and the end of ovn-controller."""
         poller.fd_wait(self._socket.fileno(), ovs.poller.POLLIN)
@@ -65,6 +79,7 @@ class HostEvents:
         """Stops watching."""
         self._socket.close()
         self._ovn.close()
+        self._echo.close()
 
     def _find_lost_namespaces(self, containers: Collection[str]) -> set[str]:
         """Returns the containers whose namespace is gone, or another one than before."""

@@ -15,6 +15,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 from pyroute2 import IPRoute
@@ -60,8 +61,9 @@ class LinkDriver:
             and int(outside.get_attr("IFLA_MTU")) == mtu
             and _read_offload(container) == offload
         )
-        up = is_up(outside) and is_up(inside)
-        return Link(mac, mtu, offload) if whole and up else _UNLIKE_ANY
+        up = is_up(outside)
+        found = Link(mac, mtu, offload, up) if whole and is_up(inside) else _UNLIKE_ANY
+        return replace(found, up=up)
 
     def apply(self, container: str, wanted: Link) -> None:
         try:
@@ -80,6 +82,9 @@ class LinkDriver:
     def _apply(self, container: str, wanted: Link) -> None:
         with opened() as route:
             outside = find_link(route, container)
+            if outside is not None and not wanted.up and _is_ours(outside, container):
+                # Before anything that can fail.
+                route.link("set", index=outside["index"], state="down")
             if outside is not None:
                 self._drop_broken(route, outside, container)
                 outside = find_link(route, container)
@@ -92,7 +97,7 @@ class LinkDriver:
                 index=outside["index"],
                 ifalias=ALIAS + container,
                 mtu=wanted.mtu,
-                state="up",
+                state="up" if wanted.up else "down",
             )
         _write_offload(container, wanted.offload)
         with netns.entered(container):

@@ -10,6 +10,8 @@ come in place of the one that it knew by the same name.
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -56,10 +58,13 @@ class Interface(Row):
     TABLE: ClassVar[str] = "Interface"
     name: str
     type: str
+    options: dict[str, str]
     external_ids: dict[str, str]
 
 
 ROW_CLASSES = (OpenvSwitch, Bridge, Port, Interface)
+
+TUNNELS = ("geneve", "stt", "vxlan")
 
 _LEAVE_TIMEOUT_MS = 500
 
@@ -197,6 +202,20 @@ class PortDriver:
 def find_bridge(bridges: Iterable[Bridge], name: str) -> Bridge | None:
     """Returns the bridge 'name', or None."""
     return next((row for row in bridges if row.name == name), None)
+
+
+def find_peers(interfaces: Iterable[Interface]) -> set[str]:
+    """Returns the addresses of the hosts at the other ends of the tunnels; text that is none
+    ("flow"), and what cannot be one host's, is left out."""
+    found = set()
+    for row in interfaces:
+        if row.type not in TUNNELS:
+            continue
+        with contextlib.suppress(ValueError):
+            address = ipaddress.ip_address(row.options.get("remote_ip", ""))
+            if not (address.is_multicast or address.is_unspecified or address.is_link_local):
+                found.add(str(address))
+    return found
 
 
 def _make_rows(
