@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ..utilities.lab.soak_actions import Actor
-from ..utilities.lab.soak_choice import RULES, choose_round, lead, plan_mending
+from ..utilities.lab.soak_choice import choose_round, lead, plan_mending
 from ..utilities.lab.soak_model import Operation, State
+from ..utilities.lab.soak_rules import RULES
 
 START = State(("hv1", "hv2", "hv3"), ("svc-northd", "svc-northd-2"), (1, 2, 3))
 SEEDS = st.integers(0, 1 << 32)
@@ -41,7 +42,12 @@ def test_every_state_leaves_each_vpn_a_place(seed: int) -> None:
         usable = state.list_usable()
         assert usable
         assert all(vpn.pin in ("", *usable) for vpn in state.vpns.values())
+        for vpn in state.vpns.values():
+            guests = state.near.get(vpn.group, state.tenants)
+            near = {state.chassis[number - 1] for number in guests}
+            assert near & ({vpn.pin} if vpn.pin else set(usable))
         assert all(vpn.group in ("", *state.groups) for vpn in state.vpns.values())
+        assert set(state.near) <= set(state.groups)
         assert state.list_unhurt()
 
 

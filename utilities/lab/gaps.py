@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from . import central, cloud, database, tenant, traffic
@@ -27,7 +27,12 @@ GROUP = tenant.FIRST.site
 OTHER = Tenant(2, {"vm3": ASIDE}, (ASIDE,))
 SHORT_INTERVAL_S = 0.01  # for gaps that are shorter than the usual interval
 WATCHED_S = 1.5  # how long traffic must pass before a gap counts as over
-QUICK = {"heartbeat-interval": "500", "chassis-dead-after": "1500"}
+# A chassis counts as dead after four heartbeats if nothing else is said.
+PACES = {
+    "": {},
+    "heartbeats of 500 ms": {"heartbeat-interval": "500"},
+    "quick": {"heartbeat-interval": "500", "chassis-dead-after": "1500"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,7 @@ class Failure:
     """What happens to the container on PLACE, given the lab and the container's name.
 
     'moves' says that another chassis takes over, 'restarts' that charon begins anew; 'aim' is in s,
-    and 'quick' sets the options QUICK.
+    and 'pace' names the options, of PACES.
     """
 
     name: str
@@ -45,7 +50,7 @@ class Failure:
     aim: float | None = None
     interval_s: float = traffic.PING_INTERVAL_S
     standbys: int = 0
-    quick: bool = False
+    pace: str = ""
 
 
 def kill(process: str, lab: Lab, _container: str) -> None:
@@ -117,9 +122,10 @@ FAILURES = (
         )
     ),
     *(
-        Failure(f"{each.name}, quick", each.act, aim=3.0, standbys=each.standbys, quick=True)
+        replace(each, name=f"{each.name}, {pace}", aim=3.0, pace=pace)
+        for pace in PACES
         for each in DEATHS
-        if each.aim
+        if pace and each.aim
     ),
 )
 
@@ -142,7 +148,7 @@ def measure(lab: Lab, runs: int) -> Iterator[Figure]:
 def run_once(lab: Lab, failure: Failure) -> tuple[float, int]:
     """Returns the gap in s that one failure makes, and what the other tenant lost."""
     container = find_container(lab, tenant.FIRST)
-    set_options(lab, QUICK if failure.quick else {})
+    set_options(lab, PACES[failure.pace])
     set_standbys(lab, container, 0)
     move(lab, container, PLACE, GUEST, tenant.FIRST)
     set_standbys(lab, container, failure.standbys)

@@ -20,7 +20,7 @@ from .errors import LabError
 from .soak_actions import Actor
 from .soak_choice import choose_round, lead, plan_mending
 from .soak_laws import Broken, Laws
-from .soak_model import Operation, State
+from .soak_model import Operation, State, place_guest
 from .state import Lab, get_lab
 from .tenant import Tenant
 
@@ -36,7 +36,7 @@ def make_tenants(chassis: Sequence[str]) -> dict[int, Tenant]:
     found = {}
     for number in range(1, TENANTS + 1):
         turned = [*chassis[number % len(chassis) :], *chassis[: number % len(chassis)]]
-        guests = {f"guest{number}": chassis[(number - 1) % len(chassis)]}
+        guests = {f"guest{number}": place_guest(chassis, number)}
         found[number] = Tenant(number, guests, tuple(turned))
     return found
 
@@ -102,11 +102,10 @@ class Soak:
         self.say("deleting every VPN and group")
         capture = traffic.Capture(self.lab, self.lab.make_file("soak.pcap"))
         try:
-            everything = ("--all", "destroy")
-            database.svcctl(
-                self.lab, *everything, "VPN_Service", "--", *everything, "Container_Group"
-            )
-            self._state = dataclasses.replace(self._state, vpns={}, groups={})
+            tables = ("VPN_Service", "Container_Group", "Port_Group")
+            words = [word for table in tables for word in ("--", "--all", "destroy", table)]
+            database.svcctl(self.lab, *words[1:])
+            self._state = dataclasses.replace(self._state, vpns={}, groups={}, near={})
             self._settle(capture)
         finally:
             capture.stop()
@@ -123,9 +122,7 @@ def run(soak: Soak, options: argparse.Namespace) -> None:
     """Builds the lab and does rounds until the time is over, at least one."""
     soak.build(options.chassis)
     deadline = time.monotonic() + options.minutes * 60
-    while not soak.rounds or (
-        time.monotonic() < deadline and soak.rounds != options.rounds
-    ):
+    while not soak.rounds or (time.monotonic() < deadline and soak.rounds != options.rounds):
         soak.run_round()
     soak.end()
     soak.print_summary()

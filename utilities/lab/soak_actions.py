@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
-from . import central, cloud, database
+from . import central, cloud, database, process
 from .errors import LabError
 from .host import Host
 from .soak_model import Operation
@@ -17,6 +17,7 @@ from .state import Lab
 from .tenant import Tenant
 
 ABSENT_PEER = "1.0.0.200"
+LEAVING_S = 15
 
 
 class Actor:
@@ -105,6 +106,24 @@ class Actor:
     def _do_group_standby(self, target: str, value: str) -> None:
         self._svcctl("set", "Container_Group", target, f"options:standby={value}")
 
+    def _do_group_spread(self, target: str, value: str) -> None:
+        row = ("Container_Group", target)
+        self._svcctl(*(("set", *row, f"spread={value}") if value else ("clear", *row, "spread")))
+
+    def _do_group_ports(self, target: str, value: str) -> None:
+        if not value:
+            self._svcctl("group-set-port-group", target)
+            return
+        tenants = [self.tenants[int(number)] for number in value.split(",")]
+        ports = [each.switch_port for tenant in tenants for each in tenant.make_guests(self.lab)]
+        name = f"near-{target}"
+        change: tuple[str, ...]
+        if database.find_row(self.lab, "Port_Group", name):
+            change = ("set", "Port_Group", name, f"ports={','.join(ports)}")
+        else:
+            change = ("port-group-add", name, *ports)
+        self._svcctl(*change, "--", "group-set-port-group", target, name)
+
     # -- places ------------------------------------------------------------
 
     def _do_pin(self, target: str, value: str) -> str:
@@ -116,29 +135,47 @@ class Actor:
     def _do_migrate(self, target: str, value: str) -> str:
         return self._place("container-migrate", target, value)
 
-    def _place(self, command: str, target: str, *chassis: str) -> str:
-        """Runs a command on a VPN's container, which svc-northd may not have made yet."""
+    def _do_migrate_badly(self, target: str, value: str) -> str:
+        """Writes the request itself, since svcctl would refuse some of them."""
         name = self.containers[int(target)]
-        with contextlib.suppress(LabError):
-            self._svcctl(
-                "--timeout=10", "wait-until", "Service_Container", name, f"name={name}"
-            )
-        if not database.find_row(self.lab, "Service_Container", name):
+        row = self._find_container_row(name)
+        if not row:
             return "there is no container"
-        self._svcctl(command, name, *chassis)
+        there = ("Service_Container", name)
+        chassis = ("set", *there, f"migrate_chassis={value}")
+        number = ("set", *there, f"migrate_cfg={row['migrate_cfg'] + 1}")
+        self._svcctl(*(chassis if value else ("clear", *there, "migrate_chassis")), "--", *number)
         return ""
 
+    def _place(self, command: str, target: str, *chassis: str) -> str:
+        name = self.containers[int(target)]
+        if not self._find_container_row(name):
+            return "there is no container"
+        self._svcctl("--no-check", command, name, *chassis)
+        return ""
+
+    def _find_container_row(self, name: str) -> database.Row:
+        """Returns the row of a VPN's container, for which svc-northd may need a moment; or {}."""
+        with contextlib.suppress(LabError):
+            self._svcctl("--timeout=10", "wait-until", "Service_Container", name, f"name={name}")
+        return database.find_row(self.lab, "Service_Container", name)
+
+    def _do_rack(self, target: str, value: str) -> None:
+        there = database.find_row(self.lab, "Chassis", target)
+        change = ("set", "Chassis", target) if there else ("create", "Chassis", f"name={target}")
+        self._svcctl(*change, f"external_ids:rack={value}")
+
     def _do_drain(self, target: str, _value: str) -> None:
-        self._svcctl("chassis-drain", target)
+        self._svcctl("--no-check", "chassis-drain", target)
 
     def _do_undrain(self, target: str, _value: str) -> None:
-        self._svcctl("chassis-undrain", target)
+        self._svcctl("--no-check", "chassis-undrain", target)
 
     def _do_weight(self, target: str, value: str) -> None:
-        self._svcctl("chassis-set-weight", target, value)
+        self._svcctl("--no-check", "chassis-set-weight", target, value)
 
     def _do_limit(self, target: str, value: str) -> None:
-        self._svcctl("chassis-set-limit", target, value)
+        self._svcctl("--no-check", "chassis-set-limit", target, value)
 
     def _do_enforce_limit(self, _target: str, value: str) -> None:
         self._svcctl("set", "SVC_Global", ".", f"options:enforce-container-limit={value}")
@@ -164,6 +201,28 @@ class Actor:
 
     def _do_continue(self, target: str, value: str) -> None:
         cloud.kill_process(self.lab.get_host(target), value, signal.SIGCONT)
+
+    def _do_pause(self, target: str, value: str) -> None:
+        name, length = value.split()
+        host = self.lab.get_host(target)
+        cloud.kill_process(host, name, signal.SIGSTOP)
+        time.sleep(float(length))
+        cloud.kill_process(host, name, signal.SIGCONT)
+
+    def _do_leave(self, target: str, _value: str) -> str:
+        """Ends svc-controller for good; by force if its containers have no other place to go to."""
+        host = self.lab.get_host(target)
+        name = "/run/ovnsvc/svc-controller"
+        ask = f'exec ovs-appctl -T {LEAVING_S} -t "{name}.$(cat {name}.pid).ctl"'
+        try:
+            host.run("sh", "-c", f"{ask} exit --cleanup")
+        except LabError:
+            words = host.run("sh", "-c", f"{ask} cleanup-status || true").strip()
+            if host.find_processes("svc-controller"):
+                cloud.kill_process(host, "svc-controller")
+            return f"killed since it has not left: {words}"
+        process.wait_until(lambda: not host.find_processes("svc-controller"), "its end")
+        return ""
 
     def _do_kill_charon(self, target: str, _value: str) -> str:
         return self._signal_charon(target, signal.SIGKILL)

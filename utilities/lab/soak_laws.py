@@ -57,6 +57,7 @@ class Laws:
         self._wait("every chassis is alive", lambda: self.find_unfit(state))
         database.svcctl(self.lab, "--wait=hv", "sync")
         self._wait("each container has its place", lambda: self.find_misplaced(state))
+        self._wait("no migration is pending", self.find_pending)
         self._wait("every VPN passes traffic", lambda: self.find_silent(state))
         self._wait("nothing is left over on a chassis", self.find_debris)
         self._wait("no row is left over", lambda: self.find_stale_rows(state))
@@ -111,12 +112,23 @@ class Laws:
                 return f"{name} on {bad[0]['chassis']}: {bad[0]['status_message']}"
             if vpn.pin not in ("", active[0]):
                 return f"{name}: pinned to {vpn.pin}, active on {active[0]}"
+            if active[0] not in state.list_near(vpn):
+                return f"{name}: active on {active[0]}, the ports of its group elsewhere"
+            if active[0] in state.drained | state.weightless:
+                return f"{name}: active on {active[0]}, which is to be empty"
             wanted = state.groups.get(vpn.group, 0)
-            places = len(state.list_usable())
-            if len(own) - 1 > wanted or len(own) - 1 < min(wanted, 0 if vpn.pin else places - 1):
+            fewest = min(wanted, len(state.list_places(vpn)) - 1)
+            if not fewest <= len(own) - 1 <= wanted:
                 return f"{name}: {len(own) - 1} standbys of {wanted}"
             if (place := self.find_ovn_place(name)) != active[0]:
                 return f"{name}: active on {active[0]}, in OVN on {place or 'no chassis'}"
+        return ""
+
+    def find_pending(self) -> str:
+        """Every request to migrate is over, also one for what cannot be."""
+        for row in database.select(self.lab, "SVC_Northbound", "Service_Container"):
+            if row["migrated_cfg"] < row["migrate_cfg"]:
+                return f"{row['name']}: migration to {row['migrate_chassis'] or 'no chassis'}"
         return ""
 
     def find_ovn_place(self, name: str) -> str:

@@ -7,7 +7,7 @@ what must be mended before the laws are looked at, and what they demand.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 CHASSIS_PROCESSES = ("ovsdb-server", "ovs-vswitchd", "ovn-controller", "svc-controller")
@@ -47,8 +47,8 @@ class Vpn:
 class State:
     """What was done to the lab and not undone.
 
-    'groups' has the number of standbys of each group, 'ended' and 'stopped' are processes as
-    (host, name).
+    'groups' has the number of standbys of each group, 'near' the tenants whose guests are the ports
+    of its Port_Group, if it has one; 'ended' and 'stopped' are processes as (host, name).
     """
 
     chassis: tuple[str, ...]
@@ -56,6 +56,7 @@ class State:
     tenants: tuple[int, ...]
     vpns: Mapping[int, Vpn] = field(default_factory=dict)
     groups: Mapping[str, int] = field(default_factory=dict)
+    near: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     drained: frozenset[str] = frozenset()
     weightless: frozenset[str] = frozenset()
     limited: frozenset[str] = frozenset()
@@ -69,6 +70,19 @@ class State:
         refused = self.drained | self.weightless | self.limited
         return [name for name in self.chassis if name not in refused]
 
+    def list_near(self, vpn: Vpn) -> list[str]:
+        """Returns the chassis on which a VPN's group lets it run."""
+        numbers = self.near.get(vpn.group)
+        if numbers is None:
+            return list(self.chassis)
+        hosts = {place_guest(self.chassis, number) for number in numbers}
+        return [name for name in self.chassis if name in hosts]
+
+    def list_places(self, vpn: Vpn) -> list[str]:
+        """Returns the chassis that take a VPN's container once everything is mended."""
+        usable = self.list_usable()
+        return [name for name in self.list_near(vpn) if name in usable and vpn.pin in ("", name)]
+
     def list_unhurt(self) -> list[str]:
         """Returns the chassis that are alive and not cut, with all of their processes."""
         hurt = self.dead | self.cut | {host for host, _ in self.ended | self.stopped}
@@ -80,11 +94,9 @@ class State:
 
     def is_sound(self) -> bool:
         """Says whether every VPN has a place once everything is mended, and the lab bears it."""
-        usable = self.list_usable()
-        pinned = [vpn.pin for vpn in self.vpns.values() if vpn.pin]
         return (
-            bool(usable)
-            and all(pin in usable for pin in pinned)
+            bool(self.list_usable())
+            and all(self.list_places(vpn) for vpn in self.vpns.values())
             and len(self.list_unhurt()) >= UNHURT
         )
 
@@ -97,3 +109,8 @@ class State:
     def list_demanded(self) -> list[int]:
         """Returns the VPNs through which traffic must pass."""
         return [number for number, vpn in self.vpns.items() if vpn.enabled]
+
+
+def place_guest(chassis: Sequence[str], number: int) -> str:
+    """Returns the chassis of a tenant's guest."""
+    return chassis[(number - 1) % len(chassis)]

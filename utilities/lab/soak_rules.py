@@ -1,0 +1,288 @@
+"""The kinds of operation that the soak has.  Pure.
+
+A 'Rule' is one kind: where it can be done, and the state that it leads to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from .soak_model import CHASSIS_PROCESSES, DATABASES, GROUPS, State, Vpn
+
+Words = tuple[str, str]
+POLICIES = ("weighted", "least", "random", "load")
+WAITS_S = ("0.3", "1", "3", "5", "8")
+# Shorter and longer than the time after which a silent chassis is dead.
+PAUSES_S = ("2", "6", "10")
+DOMAIN = "rack"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One kind of operation.
+
+    'list_words' gives target and value of each that can be done, 'lead' the state after it, and
+    'weight' how often it is chosen.  One with 'commands' needs svcctl.
+    """
+
+    weight: int
+    list_words: Callable[[State], Iterable[Words]]
+    lead: Callable[[State, str, str], State]
+    commands: bool = True
+
+
+def stay(state: State, _target: str, _value: str) -> State:
+    """Leads to the same state."""
+    return state
+
+
+# -- VPNs and groups -----------------------------------------------------------
+
+
+def list_new_vpns(state: State) -> Iterator[Words]:
+    for number in state.tenants:
+        if number not in state.vpns:
+            yield from ((str(number), group) for group in ("", *state.groups))
+
+
+def list_vpns(state: State) -> Iterator[Words]:
+    yield from ((str(number), "") for number in state.vpns)
+
+
+def list_regroupings(state: State) -> Iterator[Words]:
+    for number, vpn in state.vpns.items():
+        groups = (group for group in ("", *state.groups) if group != vpn.group)
+        yield from ((str(number), group) for group in groups)
+
+
+def change_vpn(state: State, target: str, **columns: str | bool) -> State:
+    """Returns the state with other words in a VPN."""
+    vpn = state.vpns[int(target)]
+    return state.set_vpn(int(target), replace(vpn, **columns))  # type: ignore[arg-type]
+
+
+def list_spares(state: State, there: bool) -> Iterator[Words]:
+    yield from ((str(number), "") for number, vpn in state.vpns.items() if vpn.spare is there)
+
+
+def list_switches(state: State) -> Iterator[Words]:
+    for number, vpn in state.vpns.items():
+        yield str(number), "false" if vpn.enabled else "true"
+
+
+def list_new_groups(state: State) -> Iterator[Words]:
+    for name in GROUPS:
+        if name not in state.groups:
+            yield from ((name, policy) for policy in POLICIES)
+
+
+def list_old_groups(state: State) -> Iterator[Words]:
+    used = {vpn.group for vpn in state.vpns.values()}
+    yield from ((name, "") for name in state.groups if name not in used)
+
+
+def list_group_words(state: State, values: Iterable[str]) -> Iterator[Words]:
+    yield from ((name, value) for value in values for name in state.groups)
+
+
+def set_group(state: State, name: str, standbys: int | None) -> State:
+    """Returns the state with that group, or without it."""
+    others = {each: number for each, number in state.groups.items() if each != name}
+    if standbys is None:
+        near = {each: numbers for each, numbers in state.near.items() if each != name}
+        return replace(state, groups=others, near=near)
+    return replace(state, groups=dict(sorted({**others, name: standbys}.items())))
+
+
+def list_port_groups(state: State) -> Iterator[Words]:
+    """Gives each group with none, one or two of the tenants whose guests are its ports."""
+    choices = [found for size in (0, 1, 2) for found in combinations(state.tenants, size)]
+    words = [",".join(map(str, found)) for found in choices]
+    yield from list_group_words(state, words)
+
+
+def set_ports(state: State, name: str, words: str) -> State:
+    """Returns the state in which the group is near those tenants' guests, or near none."""
+    others = {each: numbers for each, numbers in state.near.items() if each != name}
+    near = {name: tuple(map(int, words.split(",")))} if words else {}
+    return replace(state, near=dict(sorted({**others, **near}.items())))
+
+
+# -- places --------------------------------------------------------------------
+
+
+def list_targets(state: State) -> Iterator[Words]:
+    for number, vpn in state.vpns.items():
+        if not vpn.pin:
+            yield from ((str(number), chassis) for chassis in state.list_usable())
+
+
+def list_bad_targets(state: State) -> Iterator[Words]:
+    """Gives what a migration cannot be to: nothing, nowhere, a chassis that may not have it."""
+    hurt = state.drained | state.weightless | state.limited | state.dead | state.cut
+    for number, vpn in state.vpns.items():
+        bad = (name for name in state.chassis if name in hurt or vpn.pin not in ("", name))
+        yield from ((str(number), target) for target in ("", "nowhere", *bad))
+
+
+def list_unpinnings(state: State) -> Iterator[Words]:
+    yield from ((str(number), "") for number, vpn in state.vpns.items() if vpn.pin)
+
+
+def list_weights(state: State) -> Iterator[Words]:
+    yield from ((name, weight) for name in state.chassis for weight in ("0", "1", "4"))
+
+
+def list_limits(state: State) -> Iterator[Words]:
+    yield from ((name, limit) for name in state.chassis for limit in ("0", "1", "none"))
+
+
+def mark(there: frozenset[str], name: str, marked: bool) -> frozenset[str]:
+    """Returns the set with or without 'name'."""
+    return there | {name} if marked else there - {name}
+
+
+# -- failures ------------------------------------------------------------------
+
+
+def list_running(state: State, names: Iterable[str] | None = None) -> Iterator[Words]:
+    """Gives every process that runs, or those of 'names'."""
+    hosts = {"central": ("ovn-northd", *DATABASES, *state.northds)}
+    hosts |= {name: CHASSIS_PROCESSES for name in state.chassis if name not in state.dead}
+    for host, processes in hosts.items():
+        for process in processes:
+            is_touched = (host, process) in state.ended | state.stopped
+            if not is_touched and (names is None or process in names):
+                yield host, process
+
+
+def list_pauses(state: State) -> Iterator[Words]:
+    """Gives the processes that others wait for, each with how many s it stands still."""
+    for host, process in list_running(state, (*DATABASES, "ovn-controller")):
+        yield from ((host, f"{process} {length}") for length in PAUSES_S)
+
+
+def list_leaving(state: State) -> Iterator[Words]:
+    """Gives the chassis that can leave for good: svc-controller runs and reaches the others."""
+    if state.has_commands():
+        for host, _ in list_running(state, ("svc-controller",)):
+            if host not in state.cut:
+                yield host, ""
+
+
+def list_startable(state: State) -> Iterator[Words]:
+    """Gives the ended processes; a switch waits for its database, without which it has no ports."""
+    for host, process in sorted(state.ended):
+        if process != "ovs-vswitchd" or (host, "ovsdb-server") not in state.ended:
+            yield host, process
+
+
+def kill_chassis(state: State, name: str, _value: str) -> State:
+    def without(there: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        return frozenset(each for each in there if each[0] != name)
+
+    return replace(
+        state,
+        dead=state.dead | {name},
+        ended=without(state.ended),
+        stopped=without(state.stopped),
+    )
+
+
+RULES: dict[str, Rule] = {
+    "wait": Rule(20, lambda _: (("", each) for each in WAITS_S), stay, commands=False),
+    "vpn-add": Rule(20, list_new_vpns, lambda s, t, v: s.set_vpn(int(t), Vpn(group=v))),
+    "vpn-del": Rule(2, list_vpns, lambda s, t, _: s.set_vpn(int(t), None)),
+    "vpn-group": Rule(3, list_regroupings, lambda s, t, v: change_vpn(s, t, group=v)),
+    "conn-add": Rule(
+        2, lambda s: list_spares(s, False), lambda s, t, _: change_vpn(s, t, spare=True)
+    ),
+    "conn-del": Rule(
+        2, lambda s: list_spares(s, True), lambda s, t, _: change_vpn(s, t, spare=False)
+    ),
+    "conn-dpd": Rule(2, lambda s: ((t, v) for t, _ in list_vpns(s) for v in ("5", "30")), stay),
+    "conn-enable": Rule(2, list_switches, lambda s, t, v: change_vpn(s, t, enabled=v == "true")),
+    "group-add": Rule(4, list_new_groups, lambda s, t, _: set_group(s, t, 0)),
+    "group-del": Rule(1, list_old_groups, lambda s, t, _: set_group(s, t, None)),
+    "group-policy": Rule(1, lambda s: list_group_words(s, POLICIES), stay),
+    "group-standby": Rule(
+        3, lambda s: list_group_words(s, "012"), lambda s, t, v: set_group(s, t, int(v))
+    ),
+    "group-spread": Rule(2, lambda s: list_group_words(s, ("", DOMAIN)), stay),
+    "group-ports": Rule(3, list_port_groups, set_ports),
+    "rack": Rule(2, lambda s: ((name, rack) for name in s.chassis for rack in "ab"), stay),
+    "pin": Rule(3, list_targets, lambda s, t, v: change_vpn(s, t, pin=v)),
+    "unpin": Rule(3, list_unpinnings, lambda s, t, _: change_vpn(s, t, pin="")),
+    "migrate": Rule(5, list_targets, stay),
+    "migrate-badly": Rule(3, list_bad_targets, stay),
+    "drain": Rule(
+        3,
+        lambda s: ((name, "") for name in s.chassis if name not in s.drained),
+        lambda s, t, _: replace(s, drained=mark(s.drained, t, True)),
+    ),
+    "undrain": Rule(
+        3,
+        lambda s: ((name, "") for name in sorted(s.drained)),
+        lambda s, t, _: replace(s, drained=mark(s.drained, t, False)),
+    ),
+    "weight": Rule(
+        3, list_weights, lambda s, t, v: replace(s, weightless=mark(s.weightless, t, v == "0"))
+    ),
+    "limit": Rule(
+        3, list_limits, lambda s, t, v: replace(s, limited=mark(s.limited, t, v != "none"))
+    ),
+    "enforce-limit": Rule(1, lambda _: (("", "true"), ("", "false")), stay),
+    "recompute": Rule(1, lambda _: (("", ""),), stay, commands=False),
+    "kill": Rule(
+        8, list_running, lambda s, t, v: replace(s, ended=s.ended | {(t, v)}), commands=False
+    ),
+    "stop": Rule(
+        3,
+        lambda s: list_running(s, ("svc-controller", "ovn-controller", *s.northds)),
+        lambda s, t, v: replace(s, stopped=s.stopped | {(t, v)}),
+        commands=False,
+    ),
+    "pause": Rule(4, list_pauses, stay, commands=False),
+    "leave": Rule(
+        3, list_leaving, lambda s, t, _: replace(s, ended=s.ended | {(t, "svc-controller")})
+    ),
+    "kill-charon": Rule(4, list_vpns, stay),
+    "stop-charon": Rule(2, list_vpns, stay),
+    "delete-netns": Rule(3, list_vpns, stay),
+    "kill-site": Rule(1, lambda s: ((str(number), "") for number in s.tenants), stay),
+    "kill-chassis": Rule(
+        3, lambda s: ((name, "") for name in s.chassis if name not in s.dead), kill_chassis, False
+    ),
+    "start-chassis": Rule(
+        3,
+        lambda s: ((name, "") for name in sorted(s.dead)),
+        lambda s, t, _: replace(s, dead=s.dead - {t}),
+        commands=False,
+    ),
+    "partition": Rule(
+        3,
+        lambda s: ((name, "") for name in s.chassis if name not in s.cut),
+        lambda s, t, _: replace(s, cut=s.cut | {t}),
+        commands=False,
+    ),
+    "heal": Rule(
+        3,
+        lambda s: ((name, "") for name in sorted(s.cut)),
+        lambda s, t, _: replace(s, cut=s.cut - {t}),
+        commands=False,
+    ),
+    "start": Rule(
+        3,
+        list_startable,
+        lambda s, t, v: replace(s, ended=s.ended - {(t, v)}),
+        commands=False,
+    ),
+    "continue": Rule(
+        3,
+        lambda s: sorted(s.stopped),
+        lambda s, t, v: replace(s, stopped=s.stopped - {(t, v)}),
+        commands=False,
+    ),
+}
