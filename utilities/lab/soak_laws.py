@@ -18,7 +18,7 @@ from . import central, database, guest, traffic
 from .errors import LabError
 from .host import Host, read_namespace
 from .process import ProcessId
-from .soak_model import State
+from .soak_model import State, Vpn
 from .state import Lab
 from .tenant import Tenant
 
@@ -110,12 +110,8 @@ class Laws:
                 return f"{name}: active on {active or 'no chassis'}"
             if bad := [row for row in own if row["status_code"] != "running"]:
                 return f"{name} on {bad[0]['chassis']}: {bad[0]['status_message']}"
-            if vpn.pin not in ("", active[0]):
-                return f"{name}: pinned to {vpn.pin}, active on {active[0]}"
-            if active[0] not in state.list_near(vpn):
-                return f"{name}: active on {active[0]}, the ports of its group elsewhere"
-            if active[0] in state.drained | state.weightless:
-                return f"{name}: active on {active[0]}, which is to be empty"
+            if broken := find_forbidden(state, vpn, active[0]):
+                return f"{name}: active on {active[0]}, {broken}"
             wanted = state.groups.get(vpn.group, 0)
             fewest = min(wanted, len(state.list_places(vpn)) - 1)
             if not fewest <= len(own) - 1 <= wanted:
@@ -218,6 +214,17 @@ class Laws:
                 if UNEXPECTED.search(line):
                     return f"{path.parents[3].name}: {line}"
         return ""
+
+
+def find_forbidden(state: State, vpn: Vpn, active: str) -> str:
+    """Returns why a VPN's container is not to be active there, "" if it may be."""
+    if vpn.pin not in ("", active):
+        return f"pinned to {vpn.pin}"
+    if active not in state.list_near(vpn):
+        return "the ports of its group are elsewhere"
+    if active in state.drained | state.weightless:
+        return "which is to be empty"
+    return ""
 
 
 def look_at(host: Host) -> dict[str, list[str]]:
