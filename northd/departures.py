@@ -71,7 +71,8 @@ def _find_departure(
     if loss is not None:
         return Departure(f"chassis {name} is {loss}", lost=True)
     if place.failure is not None:
-        return Departure(f"it failed on {name}: {place.failure}", lost=True)
+        # With its port it may serve still, and goes once it is ready elsewhere.
+        return Departure(f"it failed on {name}: {place.failure}", lost=not place.serving)
     if wanted not in (None, name):
         return Departure(f"migration to {wanted} was asked for")
     reason = find_departure(request, candidate)

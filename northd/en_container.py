@@ -94,8 +94,9 @@ def _make_request(
         problem=group.problem,
         chassis_group=group.chassis_group,
         port_chassis=group.port_chassis,
+        bound_chassis=group.bound_chassis,
         requested_chassis=wish.requested_chassis if wish else None,
-        migrate_chassis=wish.migrate_chassis if wish and asked else None,
+        migrate_chassis=(wish.migrate_chassis or "") if wish and asked else None,
         spread=group.spread,
         standby=group.standby,
     )

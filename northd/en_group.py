@@ -8,6 +8,7 @@ from uuid import UUID
 
 from ..lib import nb
 from ..lib.numbers import parse_number
+from .en_port_group import Holders
 from .policies import POLICIES
 
 DEFAULT_POLICY = "weighted"
@@ -20,7 +21,8 @@ class Group:
     """A group as the scheduler sees it; without a row, what counts for a container of none.
 
     'chassis_group' are the chassis that it allows, 'port_chassis' those that
-    hold a port of its port group; None for any.  With a 'problem' its
+    hold a port of its port group that is up, 'bound_chassis' also those whose
+    port is not; None for any.  With a 'problem' its
     containers get no new place.
     """
 
@@ -28,6 +30,7 @@ class Group:
     policy: str = DEFAULT_POLICY
     chassis_group: frozenset[str] | None = None
     port_chassis: frozenset[str] | None = None
+    bound_chassis: frozenset[str] | None = None
     spread: str | None = None
     standby: int = 0
     problem: str | None = None
@@ -37,7 +40,7 @@ def run(
     rows: Mapping[UUID, nb.ContainerGroup],
     chassis_groups: Mapping[UUID, nb.ChassisGroup],
     port_groups: Mapping[UUID, nb.PortGroup],
-    port_chassis: Mapping[UUID, frozenset[str]] | None,
+    port_chassis: Mapping[UUID, Holders] | None,
 ) -> Mapping[UUID, Group]:
     """Returns the groups.
 
@@ -53,7 +56,7 @@ def _make(
     row: nb.ContainerGroup,
     chassis_groups: Mapping[UUID, nb.ChassisGroup],
     port_groups: Mapping[UUID, nb.PortGroup],
-    port_chassis: Mapping[UUID, frozenset[str]] | None,
+    port_chassis: Mapping[UUID, Holders] | None,
 ) -> Group:
     allowed = chassis_groups.get(row.chassis_group) if row.chassis_group else None
     ports = port_groups.get(row.port_group) if row.port_group else None
@@ -68,14 +71,15 @@ def _make(
         problem = f"options:standby of group {row.name} is {shown!r}, not 0 to {MOST_STANDBYS}"
     elif ports is not None and holders is None:
         problem = (
-            "OVN_Southbound cannot be reached, so the chassis of port group"
-            f" {ports.name} are not known"
+            "OVN_Southbound has not told yet on which chassis the ports of port group"
+            f" {ports.name} are"
         )
     return Group(
         name=row.name,
         policy=row.policy if row.policy and row.policy in POLICIES else DEFAULT_POLICY,
         chassis_group=frozenset(allowed.chassis) if allowed else None,
-        port_chassis=holders,
+        port_chassis=holders.up if holders else None,
+        bound_chassis=holders.bound if holders else None,
         spread=row.spread or None,
         standby=standby or 0,
         problem=problem,

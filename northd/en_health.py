@@ -17,6 +17,7 @@ from ..lib import nb, sb
 from .en_container import Containers
 from .en_options import Options
 from .liveness import Verdict
+from .patience import Spot
 from .placement import ACTIVE, UNLIMITED, Candidate, Place
 
 # A step that fails once is tried again by the chassis within this time.
@@ -25,10 +26,6 @@ FIRST_PAUSE_MS = 15_000
 LONGEST_PAUSE_MS = 600_000
 # How long after its pause a chassis must have run the container to be forgiven.
 _HEALED_AFTER_MS = 60_000
-
-Spot = tuple[str, str]
-"""A container and a chassis."""
-
 
 @dataclass(frozen=True, slots=True)
 class Avoided:
@@ -66,11 +63,14 @@ def run(
     avoided: Mapping[UUID, sb.AvoidedChassis],
     reported: Mapping[UUID, nb.ServiceContainer],
     options: Options,
+    patience: Mapping[Spot, int] | None,
     clock: int | None,
 ) -> Health:
-    """Returns how containers are at 'clock' (ms since the epoch)."""
-    now = clock or 0
-    judge = _Judge(chassis, verdicts, options, now)
+    """Returns how containers are at 'clock' (ms since the epoch).
+
+    'patience' says from when on the time of each counts (patience.py).
+    """
+    judge = _Judge(chassis, verdicts, options, patience or {}, clock or 0)
     up = {(row.container, row.chassis) for row in ports.values() if row.up}
     for row in avoided.values():
         if row.container in containers.by_name:
@@ -90,11 +90,13 @@ class _Judge:
         chassis: Iterable[Candidate],
         verdicts: Mapping[str, Verdict],
         options: Options,
+        patience: Mapping[Spot, int],
         now: int,
     ) -> None:
         self._chassis = {each.name: each for each in chassis}
         self._verdicts = verdicts
         self._timeout_ms = options.container_start_timeout_ms
+        self._patience = patience
         self._now = now
         self._places: dict[str, list[Place]] = {}
         self._unwell: dict[Spot, int] = {}
@@ -162,6 +164,7 @@ class _Judge:
             return None
         since = min(row.unwell_since or self._now, self._now)
         self._unwell[spot] = since
+        since = max(since, min(self._patience.get(spot, 0), self._now))
         patience_ms = ERROR_PATIENCE_MS if row.status_code == "error" else self._timeout_ms
         patience_ms = min(patience_ms, self._timeout_ms)
         if self._now < since + patience_ms:

@@ -21,6 +21,7 @@ vlog = ovs.vlog.Vlog("en_options")
 DEFAULT_CONTAINER_MTU = 1442
 # A chassis is dead, unless the operator says otherwise, when so many heartbeats are missing.
 HEARTBEATS_MISSED = 4
+_LARGEST_MTU = 65535
 _LONGEST_SHOWN = 40
 
 
@@ -55,7 +56,7 @@ def run(rows: Mapping[UUID, nb.SVCGlobal]) -> Options:
             enforce_container_limit=_read_flag(row, "enforce-container-limit"),
             load_threshold=_read(row, "load-threshold", 1, 80, 100),
             load_hysteresis=_read(row, "load-hysteresis", 0, 10, 100),
-            container_mtu=_read(row, "container-mtu", 1280, DEFAULT_CONTAINER_MTU),
+            container_mtu=_read(row, "container-mtu", 1280, DEFAULT_CONTAINER_MTU, _LARGEST_MTU),
             seal_seed=row.seal_seed if sealing.is_seed(row.seal_seed) else None,
         )
     return Options()

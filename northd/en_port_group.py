@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from ..lib import nb
 from . import ovn_sb
+
+
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """The chassis to which a port of a group is bound, and those on which one is up."""
+
+    bound: frozenset[str]
+    up: frozenset[str]
 
 
 def find_ports(
@@ -24,8 +33,8 @@ def run(
     known: frozenset[str] | None,
     ports: Mapping[UUID, ovn_sb.PortBinding] | None,
     chassis: Mapping[UUID, ovn_sb.Chassis] | None,
-) -> Mapping[UUID, frozenset[str]]:
-    """Returns the names of the chassis on which a port of each group is bound and up.
+) -> Mapping[UUID, Holders]:
+    """Returns on which chassis the ports of each group are, by name.
 
     A group whose ports are not all in 'known' is left out: where they are has
     yet to be read from OVN_Southbound.
@@ -33,13 +42,20 @@ def run(
     if known is None:
         return {}
     names = {row.uuid: row.name for row in (chassis or {}).values()}
-    where = {
-        row.logical_port: names[row.chassis]
+    bound = {
+        row.logical_port: (names[row.chassis], row.up is not False)
         for row in (ports or {}).values()
-        if row.chassis in names and row.up is not False
+        if row.chassis in names
     }
     return {
-        uuid: frozenset(where[port] for port in group.ports if port in where)
+        uuid: _find_holders([bound[port] for port in group.ports if port in bound])
         for uuid, group in sorted(groups.items())
         if known.issuperset(group.ports)
     }
+
+
+def _find_holders(places: Sequence[tuple[str, bool]]) -> Holders:
+    return Holders(
+        frozenset(chassis for chassis, _ in places),
+        frozenset(chassis for chassis, up in places if up),
+    )

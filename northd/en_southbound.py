@@ -11,11 +11,12 @@ from uuid import UUID
 from ..lib import sb, sealing
 from ..lib.delta import Desired
 from .en_container import Container, Containers
-from .en_health import Avoided, Health, Spot
+from .en_health import Avoided, Health
 from .en_options import Options
 from .en_redirect import Redirect
 from .en_transit import Transit
 from .filters import find_exclusion, find_loss
+from .patience import Spot
 from .placement import ACTIVE, STANDBY, Candidate, Plan
 
 

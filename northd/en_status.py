@@ -146,8 +146,8 @@ def _container_status(
     if lost:
         status["status_code"], status["status_message"] = "error", reason
     elif reason is not None:
-        said = f"{status['status_message']}; " if status["status_message"] else ""
-        status["status_message"] = f"{said}{reason}"
+        said = status["status_message"]
+        status["status_message"] = f"{said}; {reason}" if said and said not in reason else reason
     return status
 
 

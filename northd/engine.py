@@ -62,24 +62,18 @@ class Engine:
         state.datum, state.valid = datum, True
         self._changed.add(name)
 
-    @property
-    def changed(self) -> bool:
-        """Whether a source was set since the last run."""
-        return bool(self._changed)
-
     def recompute(self) -> None:
         """Makes the next run compute every node from its inputs."""
         for node in self.nodes:
             if node.run is not None:
                 self._states[node.name].valid = False
 
-    def run(self) -> bool:
-        """Brings each node up to date; returns whether any datum changed."""
+    def run(self) -> set[str]:
+        """Brings each node up to date; returns the nodes whose datum changed."""
         for node in self.nodes:
             if node.run is not None and self._is_stale(node):
                 self._compute(node)
-        changed = bool(self._changed)
-        self._changed.clear()
+        changed, self._changed = self._changed, set()
         return changed
 
     def get(self, name: str) -> Any:

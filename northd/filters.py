@@ -70,6 +70,13 @@ def _refuse_portless(request: Request, candidate: Candidate) -> str | None:
     return "without a port of the port group that is up"
 
 
+def _refuse_unbound(request: Request, candidate: Candidate) -> str | None:
+    holders = request.bound_chassis
+    if holders is None or candidate.name in holders:
+        return None
+    return "without a port of the port group"
+
+
 def _refuse_type(request: Request, candidate: Candidate) -> str | None:
     if request.service_type in candidate.service_types:
         return None
@@ -109,6 +116,6 @@ FILTERS: tuple[Filter, ...] = (
 LASTING: tuple[Filter, ...] = (
     _refuse_unrequested,
     _refuse_group,
-    _refuse_portless,
+    _refuse_unbound,
     _refuse_excluded,
 )

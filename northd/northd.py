@@ -12,7 +12,8 @@ does, so that it knows who is dead when it takes over.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import ovs.poller
@@ -24,16 +25,35 @@ from ..lib import sb as sb_rows
 from ..lib.delta import Change
 from ..lib.idl import Session
 from . import en_options, en_port_group, graph, hold, ovn, sync_nb, sync_ovn, sync_sb
-from .active import LOCK, Candidate
+from .active import Leadership
 from .engine import Engine
-from .liveness import PASS_INTERVAL_MS, Liveness, Verdict
+from .liveness import Liveness, Verdict
 from .ovn_sb import PortReplica
 from .ovn_writer import Writer
+from .patience import Patience
 
 vlog = ovs.vlog.Vlog("northd")
 
 # The engine is told of no other source.
 _READ = frozenset(name for node in graph.NODES for name in node.inputs)
+# What each database gets of what is computed.
+_OUTPUTS = {
+    "sb": {"southbound", "redirect_rows", "options"},
+    "ovn": {"ovn"},
+    "nb": {"container_status", "vpn_status"},
+}
+# Which rows are to be compared after a change of each database: its own, and what follows them.
+_READERS = {"sb": {"sb", "nb"}, "ovn": {"ovn", "sb"}, "nb": {"nb"}}
+_BINDINGS = f"sb.{sb_rows.ContainerBinding.TABLE}"
+# A change of these may begin or end a time that is counted.
+_TIMED = frozenset(
+    {
+        _BINDINGS,
+        f"sb.{sb_rows.PortBinding.TABLE}",
+        f"sb.{sb_rows.AvoidedChassis.TABLE}",
+        "nb.SVC_Global",
+    }
+)
 # What changes in these tables is no reason to compare rows.
 _SILENT = frozenset({sb_rows.ChassisPrivate.TABLE, sb_rows.Northd.TABLE})
 
@@ -61,7 +81,6 @@ class Northd:
             schema.SOUTHBOUND,
             (*graph.SB_CLASSES, sb_rows.Northd),
             schema=schema.load(schema.SOUTHBOUND),
-            lock=LOCK,
             leader_only=True,
         )
         own_rows = {
@@ -75,14 +94,18 @@ class Northd:
         self._hold = hold.Hold(self.nb, self.sb, self.ovn)
         self.sessions = {"nb": self.nb, "sb": self.sb, "ovn": self.ovn}
         self.ports = PortReplica(ovn_sb_remote)
-        self.candidate = Candidate(self.sb, (self.nb, self.ovn))
+        roots = {self.nb: nb_rows.SVCGlobal, self.ovn: ovn.NBGlobal}
+        self.leadership = Leadership(self.sb, roots)
         self.engine = Engine(graph.NODES)
         self.liveness = Liveness()
+        self.patience = Patience()
         self.paused = False
-        self._alive: dict[str, Verdict] = {}
-        self._stale = True
-        # Those whose rows were not as they should be when they were last compared.
-        self._behind: tuple[Session, ...] = ()
+        self._probe: int | None = None
+        self._alive: Mapping[str, Verdict] = {}
+        # The databases of which rows may not be as they should be, and those that were not when
+        # they were last compared.
+        self._stale: set[str] = set(self.sessions)
+        self._behind: set[str] = set()
         self._was_active = False
         self._told_options: dict[str, str] | None = None
         self._options = en_options.Options()
@@ -96,20 +119,20 @@ class Northd:
         for session in self.sessions.values():
             session.run()
         self._follow_ports()
-        self.candidate.run()
+        self.leadership.run(self.paused)
         self._note_activity(self.active)
         self._judge()
         if self.active:
             self._compile()
-            self.candidate.note_pass(loop.monotonic_ms() - started_ms)
+            self.leadership.note_pass(loop.monotonic_ms() - started_ms)
 
     def wait(self, poller: ovs.poller.Poller) -> None:
         """Arms 'poller': the sessions, the next look at heartbeats, the plan's next moment."""
         for session in self.sessions.values():
             session.wait(poller)
         self.ports.wait(poller)
-        self.candidate.wait(poller)
-        poller.timer_wait(PASS_INTERVAL_MS)
+        self.leadership.wait(poller)
+        poller.timer_wait(self.liveness.find_wait_ms(loop.monotonic_ms()))
         next_ms = self._find_next_ms()
         if next_ms is not None and self.active:
             poller.timer_wait(max(0, next_ms - loop.now_ms()))
@@ -117,7 +140,7 @@ class Northd:
     def recover(self) -> None:
         """Forgets what was computed."""
         self.engine.recompute()
-        self._stale = True
+        self._stale = set(self.sessions)
 
     def close(self) -> None:
         """Drops the connections, and the lock with them."""
@@ -136,12 +159,11 @@ class Northd:
             session.connected and session.synced and session.has_lock
             for session in self.sessions.values()
         )
-        return ready and self.candidate.leading and not self.paused
+        return ready and self.leadership.leading and not self.paused
 
     def set_paused(self, paused: bool) -> None:
         """Stands by, or takes part again."""
         self.paused = paused
-        self.sb.set_lock(None if paused else LOCK)
 
     @property
     def settled(self) -> bool:
@@ -155,11 +177,9 @@ class Northd:
         if self._is_held():
             return
         self._feed()
-        if self.engine.run():
-            self._stale = True
-        # While what was computed is under way there is nothing to compute.
-        if self._stale or not all(session.committing for session in self._behind):
-            self._sync()
+        changed = self.engine.run()
+        self._stale |= {name for name, outputs in _OUTPUTS.items() if changed & outputs}
+        self._sync()
 
     def _follow_ports(self) -> None:
         """Follows the ports of the Port_Groups in use in OVN_Southbound."""
@@ -185,6 +205,8 @@ class Northd:
         self._was_active = active
         if active:
             vlog.info("active: locks held and all databases in sync")
+            self.patience.begin(loop.now_ms())
+            self.engine.set_source("patience", None)
             self.recover()
         else:
             vlog.info("standby: no lock, or a database is not in sync")
@@ -196,18 +218,21 @@ class Northd:
         a northbound not how long one may take.
         """
         if not (self.sb.connected and self.sb.synced and self.nb.synced):
+            self.liveness.interrupt()
             return
         self._read_options()
-        alive = self.liveness.update(
-            loop.monotonic_ms(),
-            self._options,
-            self.sb.rows(sb_rows.ChassisPrivate).values(),
-            self.sb.rows(sb_rows.ChassisWeight).values(),
-        )
-        if alive != self._alive or self.engine.get("alive") is None:
+        # What is not this process' own work is waiting, or time in which it was stopped.
+        self.liveness.tick(loop.monotonic_ms(), time.process_time_ns() // 1_000_000)
+        beats = self.sb.take_rows(sb_rows.ChassisPrivate)
+        weights = self.sb.take_rows(sb_rows.ChassisWeight)
+        self.liveness.read(self._options, beats, weights)
+        if self.liveness.judge(self._probe is None or self.sb.has_answered(self._probe)):
+            self._probe = self.sb.probe()
+        alive = self.liveness.verdicts
+        if alive is not self._alive or self.engine.get("alive") is None:
             self._log_liveness(alive)
-            self._alive = dict(alive)
-            self.engine.set_source("alive", dict(alive))
+            self._alive = alive
+            self.engine.set_source("alive", alive)
 
     def _read_options(self) -> None:
         """Reads the operator's options, since the engine does only while it runs."""
@@ -223,21 +248,30 @@ class Northd:
         for prefix, session in self.sessions.items():
             tables = session.take_changes()
             sources.update({f"{prefix}.{table}": session.tables[table] for table in tables})
-            self._stale = self._stale or bool(tables - _SILENT)
+            if tables - _SILENT:
+                self._stale |= _READERS[prefix]
+            if nb_rows.SVCGlobal.TABLE in tables:
+                self._stale.add("ovn")
         self.ovn_writer.take_outcome(loop.monotonic_ms())
         if self.ovn_writer.refusals != self.engine.get("refused"):
             sources["refused"] = self.ovn_writer.refusals
         for name in sources.keys() & _READ:
             self.engine.set_source(name, sources[name])
-        self._set_clock(loop.now_ms())
-        due = self.ovn_writer.is_due(loop.monotonic_ms()) and not self.ovn.committing
-        self._stale = self._stale or due or (not self._behind and self._hv_cfg_moved())
+        self._set_clock(loop.now_ms(), sources.keys())
+        if self.ovn_writer.is_due(loop.monotonic_ms()) and not self.ovn.committing:
+            self._stale.add("ovn")
+        if not self._behind and self._hv_cfg_moved():
+            self._stale.add("nb")
 
-    def _set_clock(self, now_ms: int) -> None:
-        """Moves the engine's clock when something else changed, or when its plan asks for it."""
+    def _set_clock(self, now_ms: int, changed: Collection[str]) -> None:
+        """Moves the engine's clock when it matters: for what is unwell, or when the plan asks."""
+        if _BINDINGS in changed:
+            patience = self.patience.update(now_ms, self.sb.rows(sb_rows.ContainerBinding).values())
+            if patience != self.engine.get("patience"):
+                self.engine.set_source("patience", patience)
         next_ms = self._find_next_ms()
         due = next_ms is not None and next_ms <= now_ms
-        if due or self.engine.changed or self.engine.get("clock") is None:
+        if due or not _TIMED.isdisjoint(changed) or self.engine.get("clock") is None:
             self.engine.set_source("clock", now_ms)
 
     def _find_next_ms(self) -> int | None:
@@ -262,23 +296,42 @@ class Northd:
         return bool(rows) and rows[0].hv_cfg != sync_nb.find_hv_cfg(self.sb, self._alive)
 
     def _sync(self) -> None:
-        """Starts what transactions are needed and notes where one is."""
+        """Compares what may differ, and starts what transactions are needed.
+
+        While a transaction of a database is under way there is nothing to
+        compare there.  A chassis has the most to do for a change, and nobody's
+        traffic waits for the way north, so that it comes last.
+        """
         now_ms = loop.now_ms()
-        # A chassis has the most to do for a change, and nobody's traffic waits for the way north.
-        sb_changes = self._plan_sb(now_ms)
-        if not self.sb.committing:
-            self.sb.commit(sb_changes, _format_comment(sb_changes))
-        ovn_changes = self._plan_ovn()
-        pending = self.ovn_writer.find_pending(ovn_changes)
-        if not self.ovn.committing:
-            comment = _format_comment(ovn_changes)
-            self.ovn_writer.commit(ovn_changes, comment, loop.monotonic_ms())
-        nb_changes = self._plan_nb(now_ms, settled=not pending and not sb_changes)
-        if not self.nb.committing:
-            self.nb.commit(nb_changes, _format_comment(nb_changes))
-        self._stale = False
-        behind = ((self.ovn, pending), (self.sb, sb_changes), (self.nb, nb_changes))
-        self._behind = tuple(session for session, changes in behind if changes)
+        for name, sync in (
+            ("sb", self._sync_sb),
+            ("ovn", self._sync_ovn),
+            ("nb", self._sync_nb),
+        ):
+            committing = self.sessions[name].committing
+            if name not in self._stale and (committing or name not in self._behind):
+                continue
+            differs = committing or sync(now_ms)
+            self._stale.discard(name)
+            if differs != (name in self._behind):
+                self._behind ^= {name}
+                # 'hv_cfg' waits for the others.
+                self._stale |= {"nb"} - {name}
+
+    def _sync_sb(self, now_ms: int) -> bool:
+        changes = self._plan_sb(now_ms)
+        self.sb.commit(changes, _format_comment(changes))
+        return bool(changes)
+
+    def _sync_ovn(self, _now_ms: int) -> bool:
+        changes = self._plan_ovn()
+        self.ovn_writer.commit(changes, _format_comment(changes), loop.monotonic_ms())
+        return bool(self.ovn_writer.find_pending(changes))
+
+    def _sync_nb(self, now_ms: int) -> bool:
+        changes = self._plan_nb(now_ms, settled=not self._behind - {"nb"})
+        self.nb.commit(changes, _format_comment(changes))
+        return bool(changes)
 
     def _nb_cfg(self) -> int:
         return max((row.nb_cfg for row in self.nb.rows(nb_rows.SVCGlobal).values()), default=0)

@@ -39,8 +39,10 @@ class Request:
     """A container that wants a place.
 
     'chassis_group' holds the names of the chassis it may use, 'port_chassis'
-    those that hold a port of its port group; None for any.
-    'requested_chassis' pins it to one, 'migrate_chassis' asks for one move.
+    those that hold a port of its port group that is up, 'bound_chassis' also
+    those whose port is not, where it may stay; None for any.
+    'requested_chassis' pins it to one, 'migrate_chassis' asks for one move
+    ("" for a request that names no chassis).
     'spread' is a key of Candidate.labels, 'standby' the number of chassis that
     hold it ready beside the one that serves.  With a 'problem' it gets no new
     place.
@@ -53,6 +55,7 @@ class Request:
     problem: str | None = None
     chassis_group: frozenset[str] | None = None
     port_chassis: frozenset[str] | None = None
+    bound_chassis: frozenset[str] | None = None
     requested_chassis: str | None = None
     migrate_chassis: str | None = None
     spread: str | None = None

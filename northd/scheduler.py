@@ -127,7 +127,7 @@ class _Round:
 
     def _relocate(self, request: Request, standby: Place | None) -> bool:
         """Gives 'request' a place to serve from at once; returns whether there is one."""
-        if standby is None or not standby.ready:
+        if standby is None or not (standby.ready or self._may_serve(request, standby)):
             wanted = self._migrating.get(request.name)
             if (wanted and self._choose(request, wanted)) or self._choose(request):
                 return True
@@ -245,6 +245,9 @@ class _Round:
         for name, request in self._snapshot.requests.items():
             wanted = request.migrate_chassis
             if wanted is None:
+                continue
+            if not wanted:
+                ended[name] = "not migrated: no chassis is named"
                 continue
             if self._active.get(name) == wanted and name not in self._lost:
                 if is_settled(self._snapshot, request, wanted):

@@ -57,6 +57,7 @@ class Dice(Random):
     def draw_request(self, name: str) -> Request:
         """Returns a container's wishes; each second one is picky."""
         picky = self.one_in(2)
+        up = self._draw_names() if picky and self.one_in(3) else None
         return Request(
             name=name,
             service_type="bgp" if picky and self.one_in(6) else "ipsec",
@@ -64,7 +65,8 @@ class Dice(Random):
             policy=self.some("least", "load", "random", "weighted"),
             problem="policy x is not known" if picky and self.one_in(6) else None,
             chassis_group=self._draw_names() if picky and self.one_in(2) else None,
-            port_chassis=self._draw_names() if picky and self.one_in(3) else None,
+            port_chassis=up,
+            bound_chassis=None if up is None else up | self._draw_names(),
             requested_chassis=self._draw_name() if picky and self.one_in(3) else None,
             migrate_chassis=self._draw_name() if picky and self.one_in(3) else None,
             spread=self.some(None, "rack"),
@@ -109,6 +111,7 @@ def suits(request: Request, candidate: Candidate) -> bool:
     """Says whether 'candidate' may be a new place for 'request', room and failures aside."""
     return (
         may_stay(request, candidate)
+        and (request.port_chassis is None or candidate.name in request.port_chassis)
         and candidate.has_key
         and request.service_type in candidate.service_types
         and not (request.policy == "load" and candidate.overloaded)
@@ -124,7 +127,7 @@ def may_stay(request: Request, candidate: Candidate) -> bool:
         and candidate.weight > 0
         and request.requested_chassis in (None, candidate.name)
         and (request.chassis_group is None or candidate.name in request.chassis_group)
-        and (request.port_chassis is None or candidate.name in request.port_chassis)
+        and (request.bound_chassis is None or candidate.name in request.bound_chassis)
     )
 
 

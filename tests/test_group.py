@@ -10,6 +10,7 @@ import pytest
 from ..lib import nb
 from ..northd import en_group
 from ..northd.en_group import Group
+from ..northd.en_port_group import Holders
 from ..northd.policies import POLICIES
 
 GROUP, CHASSIS, PORTS = (uuid.uuid4() for _ in range(3))
@@ -20,7 +21,7 @@ HELD = {PORTS: nb.PortGroup(PORTS, "web", ("web-1", "web-2"))}
 
 def _make(
     chassis_groups: dict[uuid.UUID, nb.ChassisGroup] | None = None,
-    port_chassis: dict[uuid.UUID, frozenset[str]] | None = None,
+    port_chassis: dict[uuid.UUID, Holders] | None = None,
     **columns: Any,
 ) -> Group:
     values: dict[str, Any] = {
@@ -70,12 +71,13 @@ def test_standbys_that_cannot_be_are_a_problem(text: str) -> None:
 
 
 def test_the_chassis_of_a_port_group() -> None:
-    holders = frozenset({"hv3"})
-    assert _make(port_group=PORTS, port_chassis={PORTS: holders}) == Group(
-        "gold", port_chassis=holders
+    bound, up = frozenset({"hv2", "hv3"}), frozenset({"hv3"})
+    assert _make(port_group=PORTS, port_chassis={PORTS: Holders(bound, up)}) == Group(
+        "gold", port_chassis=up, bound_chassis=bound
     )
     nobody: frozenset[str] = frozenset()
-    assert _make(port_group=PORTS, port_chassis={PORTS: nobody}).port_chassis == nobody
+    group = _make(port_group=PORTS, port_chassis={PORTS: Holders(nobody, nobody)})
+    assert (group.port_chassis, group.bound_chassis) == (nobody, nobody)
 
 
 @pytest.mark.parametrize("known", [None, {}])
@@ -83,5 +85,5 @@ def test_a_port_group_of_which_ovn_has_not_told_is_a_problem(known: Any) -> None
     group = _make(port_group=PORTS, port_chassis=known)
     assert group.port_chassis is None
     assert group.problem == (
-        "OVN_Southbound cannot be reached, so the chassis of port group web are not known"
+        "OVN_Southbound has not told yet on which chassis the ports of port group web are"
     )

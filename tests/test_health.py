@@ -20,10 +20,10 @@ from ..northd.en_health import (
     LONGEST_PAUSE_MS,
     Avoided,
     Health,
-    Spot,
 )
 from ..northd.en_options import Options
 from ..northd.liveness import Verdict
+from ..northd.patience import Spot
 from ..northd.placement import ACTIVE, STANDBY, Place, Request
 from .placements import Dice, dice, idle, many
 
@@ -122,8 +122,10 @@ class World:
         self.chassis = tuple(idle(1, 1, 1))
         self.verdicts = {name: Verdict(alive=True, incarnation="1") for name in NAMES}
         self.wanted = {"vpn-1", "vpn-2"}
+        self.patience: dict[Spot, int] = {}
 
     def look(self, now_ms: int = NOW) -> Health:
+        """Returns what is found out at 'now_ms'."""
         containers = {
             name: Container(name, _uuid(name), Request(name, "ipsec"), None, (), "", ())
             for name in self.wanted
@@ -137,6 +139,7 @@ class World:
             _index(self.avoided),
             _index(self.reported),
             Options(container_start_timeout_ms=TIMEOUT_MS),
+            self.patience,
             now_ms,
         )
 
@@ -272,6 +275,14 @@ def test_on_a_chassis_that_is_dead_or_unfit_nothing_is_judged(verdict: Verdict |
     health = world.look(NOW + 5000)
     assert health.unwell == {HERE: NOW + 5000}
     assert health.next_ms == NOW + 5000 + ERROR_PATIENCE_MS
+
+
+def test_the_time_of_an_unwell_container_counts_from_when_it_is_watched() -> None:
+    world = World(_binding(status_code="error", unwell_since=NOW - TIMEOUT_MS))
+    world.patience = {("vpn-1", "hv1"): NOW}
+    health = world.look(NOW)
+    assert (health.avoided, health.next_ms) == ({}, NOW + ERROR_PATIENCE_MS)
+    assert world.look(NOW + ERROR_PATIENCE_MS).avoided
 
 
 def test_a_time_that_lies_ahead_counts_as_this_moment() -> None:

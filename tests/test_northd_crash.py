@@ -106,10 +106,14 @@ def test_failed_move_by_svc_northds_that_end_one_after_the_other(cloud: Scenario
     cloud.northd.close()
     cloud.northd = cloud.start_northd()
     cloud.settle()
+    # Each svc-northd gives the full time again.
     cloud.warp(13_000)
     _live_and_die(cloud, (1,), note)
     cloud.northd.close()
     cloud.northd = cloud.start_northd()
+    cloud.settle()
+    cloud.warp(13_000)
+    assert cloud.look(container).active == "hv2"
     cloud.warp(3000)
     assert all(view.redirected for view in views)
     assert cloud.look(container) == View("hv3", ready=("hv3",), up=("hv3",), requested="hv3")

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from ..lib import nb
 from ..northd import en_port_group, ovn_sb
+from ..northd.en_port_group import Holders
 from ..northd.northd import Northd
 from .cloud import Cloud
 from .logs import Logs
@@ -31,6 +32,10 @@ def _bind(**places: tuple[UUID | None, bool | None]) -> Mapping[UUID, ovn_sb.Por
     return {row.uuid: row for row in rows}
 
 
+def _held(*chassis: str) -> Holders:
+    return Holders(frozenset(chassis), frozenset(chassis))
+
+
 def _make_container_group(port_group: UUID | None) -> nb.ContainerGroup:
     return nb.ContainerGroup(UUID(int=21), "vpns", None, None, port_group, None, {})
 
@@ -41,20 +46,20 @@ def test_ports_count_where_they_are_bound_and_up() -> None:
     known = frozenset("abcde") | {"unheard-of"}
     found = en_port_group.run(groups, known, ports, CHASSIS)
     # A chassis that does not say "up" is one of an OVN before 21.03.
-    assert found == {WEB: {"hv1", "hv2"}, DB: frozenset()}
+    assert found == {WEB: _held("hv1", "hv2"), DB: Holders(frozenset({"hv2"}), frozenset())}
 
 
 def test_a_group_whose_ports_were_not_all_read_is_not_known() -> None:
     groups = _make_groups(web=("a", "b"), db=("a",))
     ports = _bind(a=(HV1, True))
-    assert en_port_group.run(groups, frozenset("a"), ports, CHASSIS) == {DB: {"hv1"}}
+    assert en_port_group.run(groups, frozenset("a"), ports, CHASSIS) == {DB: _held("hv1")}
     assert en_port_group.run(groups, None, None, None) == {}
 
 
 def test_a_port_on_a_chassis_that_is_gone_counts_nowhere() -> None:
     groups = _make_groups(web=("a",))
     ports = _bind(a=(GONE, True))
-    assert en_port_group.run(groups, frozenset("a"), ports, CHASSIS) == {WEB: frozenset()}
+    assert en_port_group.run(groups, frozenset("a"), ports, CHASSIS) == {WEB: _held()}
 
 
 def test_ports_are_wanted_of_groups_that_a_container_group_names() -> None:
@@ -87,7 +92,8 @@ def test_ports_of_a_group_are_followed_while_a_group_is_used(
     uuid = UUID(group)
 
     def find() -> Any:
-        return cloud.northd.engine.get("port_group").get(uuid)
+        holders = cloud.northd.engine.get("port_group").get(uuid)
+        return holders and holders.up
 
     cloud.wait_for(lambda: find() == {"hv1"}, "the chassis of the port")
     assert [cloud.northd.ports.connected] == [True]

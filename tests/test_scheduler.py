@@ -79,7 +79,9 @@ class Case:
     def is_lost(self, request: Request) -> bool:
         """Whether it serves from nowhere."""
         place = find_active(self.places, request.name)
-        return place is None or bool(place.failure) or not is_fit(self.chassis.get(place.chassis))
+        if place is None or not is_fit(self.chassis.get(place.chassis)):
+            return True
+        return place.failure is not None and not place.serving
 
     def find_where(self, request: Request) -> set[str]:
         return {place.chassis for place in self.places.get(request.name, ())}
@@ -157,10 +159,11 @@ def test_who_stays_is_able_or_has_nowhere_else_to_go(case: Case) -> None:
             continue
         assert where in case.chassis
         place = next((p for p in case.places.get(request.name, ()) if p.chassis == where), None)
-        bad = not is_fit(case.chassis[where]) or (place is not None and place.failure is not None)
-        assert bad == (request.name in plan.lost)
-        assert not bad or place == find_active(case.places, request.name)
-        assert not bad or plan.reasons[request.name]
+        failed = place is not None and place.failure is not None
+        lost = not is_fit(case.chassis[where]) or (failed and not (place and place.serving))
+        assert lost == (request.name in plan.lost)
+        assert not (lost or failed) or place == find_active(case.places, request.name)
+        assert not (lost or failed) or plan.reasons[request.name]
 
 
 @many
@@ -257,7 +260,7 @@ def test_who_has_a_standby_leaves_the_last_room_to_who_has_none() -> None:
 
 
 def test_one_that_failed_and_stays_keeps_its_room() -> None:
-    failed = Place("hv1", failure="no charon")
+    failed = Place("hv1", serving=False, failure="no charon")
     wanted = burst(2)
     avoided = {("vpn-00000", "hv1"): Avoidance("no charon", 60_000)}
     plan = schedule(wanted, idle(1, limit=1), {"vpn-00000": (failed,)}, avoided)
