@@ -15,7 +15,7 @@ from .en_container import Containers
 from .en_health import Health
 from .en_options import Options
 from .en_redirect import find_reroutes
-from .placement import Avoidance, Candidate, Plan, Settings
+from .placement import Candidate, Plan, Settings
 from .scheduler import schedule
 
 
@@ -28,11 +28,7 @@ def run(
 ) -> Plan:
     """Returns where each container is from here on."""
     requests = [container.request for container in containers.by_name.values()]
-    avoided = {
-        spot: Avoidance(each.reason, each.retry_at)
-        for spot, each in health.avoided.items()
-        if (clock or 0) < each.retry_at
-    }
+    avoided = {spot: each for spot, each in health.avoided.items() if (clock or 0) < each.retry_at}
     settings = Settings(options.enforce_container_limit, options.drain_moves)
     plan = schedule(requests, chassis, health.places, avoided, settings)
     return replace(plan, next_ms=health.next_ms)

@@ -18,7 +18,7 @@ from .en_container import Containers
 from .en_options import Options
 from .liveness import Verdict
 from .patience import Spot
-from .placement import ACTIVE, UNLIMITED, Candidate, Place
+from .placement import ACTIVE, UNLIMITED, Avoidance, Candidate, Place
 
 # A step that fails once is tried again by the chassis within this time.
 ERROR_PATIENCE_MS = 2000
@@ -26,17 +26,6 @@ FIRST_PAUSE_MS = 15_000
 LONGEST_PAUSE_MS = 600_000
 # How long after its pause a chassis must have run the container to be forgiven.
 _HEALED_AFTER_MS = 60_000
-
-@dataclass(frozen=True, slots=True)
-class Avoided:
-    """The columns of an Avoided_Chassis row beside its key."""
-
-    reason: str
-    failures: int
-    since: int
-    retry_at: int
-    incarnation: str
-    weight: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +39,7 @@ class Health:
 
     places: Mapping[str, tuple[Place, ...]]
     unwell: Mapping[Spot, int]
-    avoided: Mapping[Spot, Avoided]
+    avoided: Mapping[Spot, Avoidance]
     next_ms: int | None
 
 
@@ -100,7 +89,7 @@ class _Judge:
         self._now = now
         self._places: dict[str, list[Place]] = {}
         self._unwell: dict[Spot, int] = {}
-        self._avoided: dict[Spot, Avoided] = {}
+        self._avoided: dict[Spot, Avoidance] = {}
         self._well: set[Spot] = set()
         self._moments: set[int] = set()
 
@@ -113,8 +102,8 @@ class _Judge:
         if restarted or reweighed:
             return
         retry_at = min(row.retry_at, self._now + LONGEST_PAUSE_MS)
-        self._avoided[row.container, row.chassis] = Avoided(
-            row.reason, row.failures, row.since, retry_at, row.incarnation, row.weight
+        self._avoided[row.container, row.chassis] = Avoidance(
+            row.reason, retry_at, row.failures, row.since, row.incarnation, row.weight
         )
 
     def look(self, row: sb.ContainerBinding, port_up: bool) -> None:
@@ -181,7 +170,7 @@ class _Judge:
         failures = before.failures + 1 if before is not None else 1
         pause_ms = min(FIRST_PAUSE_MS << min(failures - 1, 10), LONGEST_PAUSE_MS)
         candidate = self._chassis.get(spot[1])
-        self._avoided[spot] = Avoided(
+        self._avoided[spot] = Avoidance(
             reason=reason,
             failures=failures,
             since=self._now,
@@ -190,7 +179,7 @@ class _Judge:
             weight=candidate.weight if candidate is not None else UNLIMITED,
         )
 
-    def _remember(self) -> Iterator[tuple[Spot, Avoided]]:
+    def _remember(self) -> Iterator[tuple[Spot, Avoidance]]:
         for spot, each in sorted(self._avoided.items()):
             kept_ms = _HEALED_AFTER_MS if spot in self._well else LONGEST_PAUSE_MS
             if self._now < each.retry_at + kept_ms:

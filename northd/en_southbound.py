@@ -11,13 +11,13 @@ from uuid import UUID
 from ..lib import sb, sealing
 from ..lib.delta import Desired
 from .en_container import Container, Containers
-from .en_health import Avoided, Health
+from .en_health import Health
 from .en_options import Options
 from .en_redirect import Redirect
 from .en_transit import Transit
 from .filters import find_exclusion, find_loss
 from .patience import Spot
-from .placement import ACTIVE, STANDBY, Candidate, Plan
+from .placement import ACTIVE, STANDBY, Avoidance, Candidate, Plan
 
 
 def run(
@@ -112,7 +112,7 @@ def _with_health(row: Desired, unwell_since: int | None) -> Desired:
     return replace(row, columns={**row.columns, "unwell_since": unwell_since})
 
 
-def _make_avoided(spot: Spot, each: Avoided) -> Desired:
+def _make_avoided(spot: Spot, each: Avoidance) -> Desired:
     columns = {"container": spot[0], "chassis": spot[1], **asdict(each)}
     return Desired(sb.AvoidedChassis.TABLE, spot, columns)
 

@@ -1,15 +1,14 @@
 """Every node and every input of svc-northd; no logic.
 
-    nb.*, ovn.* ──> router ──> vpn ──> container ──> transit
-    nb.*, ovn_sb.* ──> port_group ──> group ─┘           │
-    nb.*, sb.*, alive ──> chassis ──> health ──> binding ──> ready ──> redirect
-                                                  │                │
-         southbound, redirect_rows  <──────┴─────────────────────┤
-         ovn  <───────────────────────────────────────────────── ┤
-         container_status, vpn_status  <─────────────────────────┘
+    nb.*, ovn.* ──> router ──> vpn ──> container ──────────────┐
+    nb.*, ovn_sb.* ──> port_group ──> group ─┘    │            │
+    nb.*, sb.*, alive ──> chassis ──> health ─> binding        │
+    clock, patience ────────────────────┘         │            │
+                                                  └─> ready    └─> transit
+                                                        └─> redirect <─┘
 
-The last four rows of the drawing are the outputs: rows that should be there,
-which the sync_* modules hold against the rows that are.
+The outputs are rows that should be there, which the sync_* modules hold against
+the rows that are: southbound, redirect_rows, ovn, container_status, vpn_status.
 """
 
 from __future__ import annotations

@@ -80,10 +80,17 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Avoidance:
-    """A container failed on a chassis; 'retry_at' in ms of svc-northd's wall clock."""
+    """A container failed on a chassis: the columns of an Avoided_Chassis row beside its key.
+
+    Times in ms of svc-northd's wall clock.
+    """
 
     reason: str
     retry_at: int = 0
+    failures: int = 1
+    since: int = 0
+    incarnation: str = ""
+    weight: int = 1
 
 
 @dataclass(frozen=True, slots=True)

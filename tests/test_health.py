@@ -18,13 +18,12 @@ from ..northd.en_health import (
     ERROR_PATIENCE_MS,
     FIRST_PAUSE_MS,
     LONGEST_PAUSE_MS,
-    Avoided,
     Health,
 )
 from ..northd.en_options import Options
 from ..northd.liveness import Verdict
 from ..northd.patience import Spot
-from ..northd.placement import ACTIVE, STANDBY, Place, Request
+from ..northd.placement import ACTIVE, STANDBY, Avoidance, Place, Request
 from .placements import Dice, dice, idle, many
 
 NOW = 1_700_000_000_000
@@ -237,7 +236,7 @@ def test_one_that_had_its_time_failed(columns: dict[str, Any], reason: str) -> N
     assert after.unwell == {HERE: NOW}
     moment = NOW + patience
     assert after.avoided == {
-        HERE: Avoided(reason, 1, moment, moment + FIRST_PAUSE_MS, incarnation="1", weight=1)
+        HERE: Avoidance(reason, moment + FIRST_PAUSE_MS, 1, moment, incarnation="1", weight=1)
     }
     assert after.next_ms == moment + FIRST_PAUSE_MS
 
