@@ -26,6 +26,7 @@ from .host import Host
 from .identity import Identity, find_identity
 from .linux import ovs as vswitch
 from .linux.directory import find_directory, find_log
+from .linux.records import Records
 from .name import is_name
 from .order import SwitchPort
 from .reconcile import Reconciler
@@ -43,7 +44,7 @@ class Events(Echoes, Protocol):
     def take_lost(self, containers: Collection[str]) -> set[str]:
         """Returns those of 'containers' of which something is gone."""
 
-    def find_ovn_problem(self, now_ms: int, look: bool, known: bool) -> str:
+    def find_ovn_problem(self, now_ms: int, look: bool, known: bool, expected: bool) -> str:
         """Returns Chassis_Private:ovn_problem; see linux/ovn.py."""
 
     def find_load(self, now_ms: int) -> Mapping[str, str]:
@@ -78,6 +79,7 @@ class Controller:
         self.services = ServiceDriver(types, self._make_place, self._find_restarts)
         self.reconciler = Reconciler(make_host(self.ports, self.services))
         self.fence = Fence(events)
+        self._records = Records()
         self._types = types
         self._private_key = private_key
         self._events = events
@@ -255,7 +257,9 @@ class Controller:
             self.fence.note_beat(self._registration.heartbeat, clock_ms)
             self._registration.load = self._events.find_load(clock_ms)
         known = self._private is not None and self._private.ovn_problem != ""
-        self._registration.ovn_problem = self._events.find_ovn_problem(clock_ms, beaten, known)
+        self._registration.ovn_problem = self._events.find_ovn_problem(
+            clock_ms, beaten, known, self.identity.has_ovn
+        )
         if not beaten or self._obstacle == "" or self.sb.committing or not self.sb.connected:
             return
         rows = self._registration.rows(self.identity, self._find_last_nb_cfg())
@@ -338,7 +342,12 @@ class Controller:
             self._types,
             self.identity,
             self.fence.on,
+            self._records.by_name,
         )
+        self._records.forget_others(self.wanted)
+        for name, each in self.wanted.items():
+            if isinstance(each, Container):
+                self._records.propose(name, each.record)
         names = before.keys() | self.wanted.keys()
         self.reconciler.mark(name for name in names if before.get(name) != self.wanted.get(name))
 
@@ -367,6 +376,9 @@ class Controller:
             return
         reports = self.make_reports() if self._compiled else {}
         bindings = {row.container: row for row in self.sb.rows(sb.ContainerBinding).values()}
+        for name, each in reports.items():
+            if isinstance(each.wanted, Container) and status.runs_as_wanted(each):
+                self._records.keep(name, each.wanted.record)
         told = [each for name, each in reports.items() if status.is_known(each, bindings.get(name))]
         rows = self._registration.rows(self.identity, self._find_nb_cfg(reports))
         rows.extend(self._make_port_rows(reports) if self._compiled else ())

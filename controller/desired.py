@@ -1,11 +1,12 @@
 """This chassis' southbound rows -> desired state of this host. Pure.
 
-A row that makes no sense yields a problem in place of its container; the
-others are not concerned.
+A row that makes no sense yields the container as it was before, or a problem
+in its place if it was none; the others are not concerned.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,7 @@ from ..lib.errors import ConfigError
 from .identity import Identity
 from .name import is_name
 from .order import Daemon, Kind, Link, Namespace, Resource, StateDirectory, SwitchPort
+from .record import Record, make_record
 from .services.base import ServiceType, Site
 
 _MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
@@ -23,11 +25,16 @@ _MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What a container consists of, by kind."""
+    """What a container consists of, by kind, made from 'record'.
+
+    'problem' says why it is not made from what its rows are at 'generation'.
+    """
 
     name: str
     generation: int
     resources: Mapping[Kind, Resource]
+    record: Record
+    problem: str | None = None
 
     @property
     def link(self) -> Link:
@@ -59,8 +66,13 @@ def run(
     types: Mapping[str, ServiceType],
     identity: Identity,
     fenced: bool = False,
+    records: Mapping[str, Record] | None = None,
 ) -> dict[str, Wanted]:
-    """Returns what is wanted on this chassis by container; no link is up while 'fenced'."""
+    """Returns what is wanted on this chassis by container; no link is up while 'fenced'.
+
+    'records' are what containers are made from while their rows make no sense.
+    """
+    records = records or {}
     ports_by_container = {row.container: row for row in ports if row.chassis == identity.chassis}
     wanted: dict[str, Wanted] = {}
     for binding in bindings:
@@ -69,11 +81,9 @@ def run(
         port = ports_by_container.get(binding.container)
         try:
             wanted[binding.container] = _make_container(binding, port, types, identity)
-        except ConfigError as error:
-            wanted[binding.container] = Problem(binding.container, binding.generation, str(error))
         except Exception as error:  # a mistake in one type must not reach the others
-            sentence = f"the configuration cannot be understood: {error!r}"
-            wanted[binding.container] = Problem(binding.container, binding.generation, sentence)
+            record = records.get(binding.container)
+            wanted[binding.container] = _fall_back(binding, record, error, types, identity)
     return set_up(wanted, not fenced)
 
 
@@ -88,6 +98,26 @@ def _set_up(wanted: Wanted, up: bool) -> Wanted:
     return replace(wanted, resources={**wanted.resources, Link: replace(wanted.link, up=up)})
 
 
+def _fall_back(
+    binding: sb.ContainerBinding,
+    record: Record | None,
+    error: Exception,
+    types: Mapping[str, ServiceType],
+    identity: Identity,
+) -> Wanted:
+    """Returns the container made from 'record', in its role of now; a problem without one."""
+    sentence = str(error)
+    if not isinstance(error, ConfigError):
+        sentence = f"the configuration cannot be understood: {error!r}"
+    if record is not None:
+        with contextlib.suppress(Exception):  # as above
+            resources = _make_resources(record, binding.role, types, identity)
+            return Container(
+                binding.container, binding.generation, resources, record, problem=sentence
+            )
+    return Problem(binding.container, binding.generation, sentence)
+
+
 def _make_container(
     binding: sb.ContainerBinding,
     port: sb.PortBinding | None,
@@ -99,30 +129,38 @@ def _make_container(
         raise ConfigError(f"container name {name!r} cannot be an interface name")
     if port is None:
         raise ConfigError(f"container {name} has no port on this chassis")
-    service_type = types.get(binding.service_type)
+    record = make_record(binding, port)
+    resources = _make_resources(record, binding.role, types, identity)
+    return Container(name, binding.generation, resources, record)
+
+
+def _make_resources(
+    record: Record, role: str, types: Mapping[str, ServiceType], identity: Identity
+) -> dict[Kind, Resource]:
+    service_type = types.get(record.service_type)
     if service_type is None:
-        raise ConfigError(f"service type {binding.service_type} is not installed on this chassis")
-    site = _make_site(port)
-    plan = service_type.plan(binding.configuration, site)
+        raise ConfigError(f"service type {record.service_type} is not installed on this chassis")
+    site = _make_site(record)
+    plan = service_type.plan(record.configuration, site)
     daemon = Daemon(
-        service_type=binding.service_type,
+        service_type=record.service_type,
         settings=plan.settings,
-        secrets=tuple(sorted(binding.secrets.items())),
-        active=binding.role == "active",
-        generation=binding.generation,
+        secrets=record.secrets,
+        active=role == "active",
+        generation=record.generation,
     )
     resources = (
         StateDirectory(),
         Namespace(),
-        Link(port.mac, port.mtu, identity.offload),
-        SwitchPort(identity.bridge, port.iface_id, port.mac),
+        Link(record.mac, record.mtu, identity.offload),
+        SwitchPort(identity.bridge, record.iface_id, record.mac),
         plan.network,
         daemon,
     )
-    return Container(name, binding.generation, {type(each): each for each in resources})
+    return {type(each): each for each in resources}
 
 
-def _make_site(port: sb.PortBinding) -> Site:
+def _make_site(port: Record) -> Site:
     if _MAC.fullmatch(port.mac) is None:
         raise ConfigError(f"port {port.logical_port}: {port.mac!r} is not a MAC in lower case")
     if not 576 <= port.mtu <= 65535:

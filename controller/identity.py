@@ -20,8 +20,9 @@ class Identity:
     """What an operator wrote into Open_vSwitch:external_ids.
 
     'offload' is whether the bridge's datapath completes the checksums that a
-    veth leaves out: the one in the kernel does.  'labels' are sorted;
-    'label_problems' are sentences about those that are passed over.
+    veth leaves out: the one in the kernel does.  'has_ovn' is whether this host
+    is told to have an ovn-controller.  'labels' are sorted; 'label_problems'
+    are sentences about those that are passed over.
     """
 
     chassis: str
@@ -29,6 +30,7 @@ class Identity:
     bridge: str
     bridge_mappings: tuple[str, ...]
     offload: bool
+    has_ovn: bool = False
     labels: tuple[tuple[str, str], ...] = ()
     label_problems: tuple[str, ...] = ()
 
@@ -52,6 +54,7 @@ def find_identity(rows: Iterable[OpenvSwitch], bridges: Iterable[Bridge]) -> Ide
         bridge=bridge,
         bridge_mappings=tuple(sorted(each.strip() for each in mappings if each.strip())),
         offload=row is None or row.datapath_type != USERSPACE_DATAPATH,
+        has_ovn=bool(ids.get("ovn-remote")),
         labels=tuple(sorted(labels.items())),
         label_problems=tuple(problems),
     )

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 import ovs.vlog
 
 from ..lib.errors import ConfigError, HostError, TransientError
-from ..lib.loop import monotonic_ms
+from ..lib.loop import monotonic_ms, now_ms
+from ..lib.moment import add_retry
 from .desired import Container, Wanted
 from .host import Host, Unfinished
 from .name import is_name
@@ -31,6 +32,7 @@ _MAX_RETRY_MS = 30_000
 @dataclass(slots=True)
 class _Failure:
     sentence: str
+    told: str
     attempts: int
     retry_at_ms: int
 
@@ -86,9 +88,9 @@ class Reconciler:
             self.mark(driver.owned())
 
     def find_problem(self, name: str) -> str | None:
-        """Returns why the last attempt on a container failed."""
+        """Returns why the last attempt on a container failed, and when the next one is."""
         failure = self.failures.get(name)
-        return failure.sentence if failure else None
+        return failure.told if failure else None
 
     def fence(self, wanted: Mapping[str, Wanted]) -> None:
         """Brings the links of all containers to what is wanted, whatever else they wait for."""
@@ -170,9 +172,13 @@ class Reconciler:
 
     def _fail(self, name: str, sentence: str, unexpected: bool = False) -> str:
         before = self.failures.get(name)
+        early = before is not None and self.clock_ms() < before.retry_at_ms
+        if before is not None and early and before.sentence == sentence:
+            return ""  # what is told of the next try stays, however often it is looked at
         attempts = before.attempts + 1 if before else 1
         delay_ms = min(_FIRST_RETRY_MS << min(attempts - 1, 10), _MAX_RETRY_MS)
-        self.failures[name] = _Failure(sentence, attempts, self.clock_ms() + delay_ms)
+        told = add_retry(sentence, delay_ms, now_ms())
+        self.failures[name] = _Failure(sentence, told, attempts, self.clock_ms() + delay_ms)
         if before is None or before.sentence != sentence:
             vlog.warn(f"{name}: {sentence}")
             if unexpected:

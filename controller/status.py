@@ -117,6 +117,7 @@ def make_container_row(report: Report, wall_ms: int) -> Desired:
     elif status is not None and status.code != base.UNKNOWN:
         message = SENTENCE if report.fenced else status.message
         columns |= {"status_code": status.code, "status_message": message}
+    columns["status_message"] = _add_problem(report, columns["status_message"])
     if status is not None and status.code != base.UNKNOWN:
         columns["reached_generation"] = min(status.reached_generation, generation)
         columns["restarts"] = status.restarts
@@ -141,10 +142,25 @@ def is_settled(report: Report) -> bool:
         return True
     if report.service is None or not isinstance(report.wanted, Container):
         return False
-    if report.service.code == base.ERROR:
-        return True
-    reached = report.service.reached_generation >= report.wanted.generation
-    return reached and report.service.code == base.RUNNING
+    return report.service.code == base.ERROR or runs_as_wanted(report)
+
+
+def runs_as_wanted(report: Report) -> bool:
+    """Returns whether the container runs with what it is made from, be it of before."""
+    status = report.service
+    if report.failure is not None or status is None or not isinstance(report.wanted, Container):
+        return False
+    reached = status.reached_generation >= report.wanted.record.generation
+    return reached and status.code == base.RUNNING
+
+
+def _add_problem(report: Report, message: str) -> str:
+    """Returns 'message', and why the container is not as its rows are, if so."""
+    if isinstance(report.wanted, Problem) or report.wanted.problem is None:
+        return message
+    sentence = f"still as configured before: {report.wanted.problem}"
+    well = runs_as_wanted(report) and not report.fenced
+    return sentence if well else f"{message}; {sentence}"
 
 
 def _keep_since(desired: Desired, row: Row | None) -> Desired:

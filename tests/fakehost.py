@@ -47,6 +47,7 @@ class FakeHost:
     probe: base.Probe = field(default_factory=base.Probe)
     slow: bool = False
     ovn_problem: str = ""
+    ovn_expected: bool = False
     loads: int = 0
     raised: dict[str, Exception] = field(default_factory=dict)
     answering: set[str] = field(default_factory=set)
@@ -82,7 +83,8 @@ class FakeHost:
         lost, self.lost = self.lost & set(containers), set()
         return lost
 
-    def find_ovn_problem(self, now_ms: int, look: bool, known: bool) -> str:
+    def find_ovn_problem(self, now_ms: int, look: bool, known: bool, expected: bool) -> str:
+        self.ovn_expected = expected
         return self.ovn_problem
 
     def find_load(self, now_ms: int) -> dict[str, str]:

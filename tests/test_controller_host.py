@@ -18,7 +18,14 @@ from hypothesis import strategies as st
 from ..controller.chassis import Registration
 from ..controller.identity import parse_labels
 from ..controller.linux.load import LoadMeter, Times, find_percent, parse_times
-from ..controller.linux.ovn import PATIENCE_MS, PROBLEM, OvnController, read_lock
+from ..controller.linux.ovn import (
+    NEVER_SEEN,
+    PATIENCE_MS,
+    PROBLEM,
+    START_PATIENCE_MS,
+    OvnController,
+    read_lock,
+)
 from ..lib.loop import monotonic_ms
 from .bench import Bench
 from .ovsdb import wait_until
@@ -99,8 +106,10 @@ class Beside:
         self.process.send_signal(number)
         self.process.wait()
 
-    def find(self, now_ms: int, look: bool = False, known: bool = False) -> str:
-        return self.watch.find_problem(now_ms, look, known)
+    def find(
+        self, now_ms: int, look: bool = False, known: bool = False, expected: bool = False
+    ) -> str:
+        return self.watch.find_problem(now_ms, look, known, expected)
 
     def _is_locked(self) -> bool:
         lock = read_lock(str(self.path))
@@ -160,6 +169,42 @@ def test_a_restart_of_ovn_controller_is_no_problem(beside: Beside) -> None:
 
 def test_without_a_pid_file_nothing_is_judged(beside: Beside) -> None:
     assert [beside.find(now_ms, look=True) for now_ms in (0, 10_000, 20_000)] == [""] * 3
+
+
+def test_an_ovn_controller_that_is_expected_and_never_came(beside: Beside) -> None:
+    never_seen = NEVER_SEEN.format(path=beside.path)
+    assert beside.find(0, expected=True) == ""
+    assert beside.find(START_PATIENCE_MS - 1, expected=True) == ""
+    assert beside.find(START_PATIENCE_MS, expected=True) == never_seen
+    # Not expected any more, and again.
+    assert beside.find(50_000) == ""
+    assert beside.find(60_000, expected=True) == ""
+    assert beside.find(60_000 + START_PATIENCE_MS, expected=True) == never_seen
+    beside.start()
+    assert beside.find(99_000, look=True, expected=True) == ""
+    beside.end(signal.SIGTERM)
+    assert beside.find(100_000, expected=True) == ""
+    assert beside.find(100_000 + PATIENCE_MS, expected=True) == PROBLEM
+
+
+def test_the_end_of_the_patience_wakes(beside: Beside) -> None:
+    now_ms = monotonic_ms()
+    beside.find(now_ms, expected=True)
+    poller = ovs.poller.Poller()
+    beside.watch.wait(poller, now_ms + START_PATIENCE_MS - 1)
+    poller.timer_wait(60_000)
+    poller.block()
+    assert monotonic_ms() < now_ms + 60_000
+
+
+def test_ovn_controller_is_expected_where_it_has_a_southbound(bench: Bench) -> None:
+    bench.open_switch()
+    bench.until(lambda: bench.sb.rows("Chassis_Private"), "the chassis to register")
+    assert not bench.host.ovn_expected
+    ids = bench.ids | {"ovn-remote": "tcp:127.0.0.1:6642"}
+    bench.ovs.update("Open_vSwitch", [], external_ids=to_map(ids))
+    bench.until(lambda: bench.host.ovn_expected, "the word of it")
+    bench.check_laws()
 
 
 def test_a_pid_file_that_was_left_behind(beside: Beside) -> None:

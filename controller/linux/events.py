@@ -50,9 +50,9 @@ class HostEvents:
             lost |= {name for name in containers if not _has_link(name)}
         return lost | self._find_lost_namespaces(containers)
 
-    def find_ovn_problem(self, now_ms: int, look: bool, known: bool) -> str:
+    def find_ovn_problem(self, now_ms: int, look: bool, known: bool, expected: bool) -> str:
         """Returns why OVN's part of this chassis does not work, as OvnController.find_problem."""
-        return self._ovn.find_problem(now_ms, look, known)
+        return self._ovn.find_problem(now_ms, look, known, expected)
 
     def find_load(self, now_ms: int) -> dict[str, str]:
         """Returns the metrics of the host, as LoadMeter.read."""

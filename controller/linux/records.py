@@ -1,0 +1,67 @@
+"""The records of containers: a file in each state directory, which goes with the container."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Collection
+
+import ovs.vlog
+
+from ..record import Record, format_record, parse_record
+from .directory import DirectoryDriver, find_directory
+
+vlog = ovs.vlog.Vlog("records")
+
+_FILE = "record.json"
+
+
+class Records:
+    """'by_name' has what each container is to be while its rows cannot be made true."""
+
+    def __init__(self) -> None:
+        self._kept = {name: _read(name) for name in DirectoryDriver().owned()}
+        self.by_name = {name: each for name, each in self._kept.items() if each is not None}
+
+    def propose(self, container: str, record: Record) -> None:
+        """Takes 'record', unless the container has run with another."""
+        if self._kept.get(container) is None:
+            self.by_name[container] = record
+
+    def keep(self, container: str, record: Record) -> None:
+        """Takes 'record', which the container runs with, and writes it if it is another."""
+        self.by_name[container] = record
+        if self._kept.get(container) == record:
+            return
+        self._kept[container] = record
+        try:
+            _write(container, record)
+        except OSError as error:
+            vlog.warn(f"{container}: what it runs with is not kept over a restart: {error}")
+
+    def forget_others(self, containers: Collection[str]) -> None:
+        """Forgets all but 'containers': one that is bound again is another one."""
+        for name in (self.by_name.keys() | self._kept.keys()) - set(containers):
+            self.by_name.pop(name, None)
+            self._kept.pop(name, None)
+            with contextlib.suppress(OSError):
+                os.unlink(_find_path(name))
+
+
+def _find_path(container: str) -> str:
+    return os.path.join(find_directory(container), _FILE)
+
+
+def _read(container: str) -> Record | None:
+    try:
+        with open(_find_path(container), encoding="utf-8") as file:
+            return parse_record(file.read())
+    except (OSError, ValueError):
+        return None
+
+
+def _write(container: str, record: Record) -> None:
+    path = _find_path(container)
+    with open(f"{path}.new", "w", encoding="utf-8") as file:
+        file.write(format_record(record))
+    os.replace(f"{path}.new", path)
