@@ -43,7 +43,19 @@ class _NotifyingIdl(ovs.db.idl.Idl):  # type: ignore[misc]
     """Hands each change of a row to its session."""
 
     session: Session
+    probes: set[int]
     _stole = False
+
+    def restart_fsm(self) -> None:
+        self.probes.clear()
+        super().restart_fsm()
+
+    def _Idl__txn_process_reply(self, message: Any) -> Any:
+        """Takes the answer to a probe, which would pass for that on a condition."""
+        if message.id in self.probes:
+            self.probes.remove(message.id)
+            return True
+        return super()._Idl__txn_process_reply(message)
 
     def notify(self, event: str, row: Any, updates: Any = None) -> None:
         self.session._note(row._table.name, row.uuid)
@@ -145,6 +157,8 @@ class Session:
         self._rows: dict[str, dict[UUID, Any]] = {table: {} for table in self._classes}
         self._dirty: dict[str, set[UUID]] = {}
         self._changed: set[str] = set()
+        # Of tables whose rows are taken one by one: what each was when they were last taken.
+        self._followed: dict[str, dict[UUID, Any]] = {}
         self._idl: _NotifyingIdl | None = None
         self._seqno: int | None = None
         self._rebuild = True
@@ -242,19 +256,27 @@ class Session:
             if self._idl.lock_name == self._lock:
                 self._idl.steal_lock()
 
-    def probe(self) -> None:
-        """Asks the server for a sign of life; 'answered' tells when it came.
+    def probe(self) -> int | None:
+        """Asks the server for a sign of life; has_answered() tells when it came.
 
+        Returns the number of the question, None without a connection in sync.
         All that the server had to tell when it was asked is in the replica by then.
         """
-        if self.synced and self.connected and self.answered:
-            assert self._idl is not None
-            self._idl.send_request(ovs.jsonrpc.Message.create_request("list_dbs", []))
+        if self._idl is None or not (self.synced and self.connected):
+            return None
+        message = ovs.jsonrpc.Message.create_request("list_dbs", [])
+        self._idl.probes.add(message.id)
+        self._idl._session.send(message)
+        return int(message.id)
+
+    def has_answered(self, question: int) -> bool:
+        """Returns whether the server owes no answer to that probe(), also since it lost us."""
+        return self._idl is None or question not in self._idl.probes
 
     @property
     def answered(self) -> bool:
-        """Whether the server owes no answer, be it to probe() or on a condition."""
-        return self._idl is not None and self._idl._request_id is None
+        """Whether the server owes no answer, be it to a probe() or on a condition."""
+        return self._idl is not None and self._idl._request_id is None and not self._idl.probes
 
     def set_condition(self, table: str, condition: Sequence[Any]) -> None:
         """Replaces the condition of 'table'; a row that meets any clause of it is monitored.
@@ -286,6 +308,16 @@ class Session:
         """Returns the tables that changed since the last call."""
         changed, self._changed = self._changed, set()
         return changed
+
+    def take_rows(self, row_class: type[RowT]) -> list[tuple[RowT | None, RowT | None]]:
+        """Returns each row that changed since the last call, as it was then and as it is.
+
+        None is for a row that was not there, or is not.  The first call returns all rows.
+        """
+        rows = self._rows[row_class.TABLE]
+        before = self._followed.get(row_class.TABLE, dict.fromkeys(rows))
+        self._followed[row_class.TABLE] = {}
+        return [(row, rows.get(row_uuid)) for row_uuid, row in before.items()]
 
     # -- writing -----------------------------------------------------------
 
@@ -350,7 +382,7 @@ class Session:
         self._idl = _NotifyingIdl(
             self.remote, registered, self._probe_interval_ms, self._leader_only
         )
-        self._idl.session = self
+        self._idl.session, self._idl.probes = self, set()
         self._idl._session.reconnect.set_backoff(MIN_BACKOFF_MS, self._max_backoff_ms)
         for table, condition in self._conditions.items():
             self._idl.cond_change(table, list(condition))
@@ -384,6 +416,8 @@ class Session:
     def _read(self, table: str, row_uuid: UUID) -> None:
         assert self._idl is not None
         row = self._idl.tables[table].rows.get(row_uuid)
+        if table in self._followed:
+            self._followed[table].setdefault(row_uuid, self._rows[table].get(row_uuid))
         if row is None:
             self._rows[table].pop(row_uuid, None)
             return

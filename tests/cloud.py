@@ -18,14 +18,15 @@ import ovs.poller
 
 from ..lib import loop
 from ..northd import history
+from ..northd.liveness import PASS_INTERVAL_MS
 from ..northd.northd import Northd
 from . import fakechassis
 from .fakechassis import FakeChassis
 from .logs import Logs
 from .ovsdb import Databases, wait_until
 
-# Long enough to be seen, too short to be a stall of svc-northd's (liveness.py).
-_TICK_MS = 1000
+# As long as svc-northd waits: more of it would be a stall of its own (liveness.py).
+_TICK_MS = PASS_INTERVAL_MS
 _MOST_ROUNDS = 100
 _BEAT_S = 0.5
 # For thousands of containers.

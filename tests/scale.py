@@ -12,11 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from ..lib import loop
+from ..northd.liveness import PASS_INTERVAL_MS
 from .logs import Logs
 from .ovsdb import Databases, wait_until
 from .scenario import Scenario
 
-_TICK_MS = 900
+_TICK_MS = PASS_INTERVAL_MS
 _PATIENCE_S = 120.0
 
 
@@ -64,11 +65,15 @@ def kill(cloud: Scenario, names: list[str]) -> float:
 
 
 def _run(cloud: Scenario, names: list[str]) -> float:
-    """Runs svc-northd once; returns when, if it found the chassis dead then."""
-    started = time.perf_counter()
-    cloud.northd.run()
-    verdicts = cloud.northd.engine.get("alive")
-    return 0.0 if any(verdicts[name].alive for name in names) else started
+    """Runs svc-northd while the server owes it answers; returns when it found the chassis dead."""
+    while True:
+        started = time.perf_counter()
+        cloud.northd.run()
+        verdicts = cloud.northd.engine.get("alive")
+        if not any(verdicts[name].alive for name in names):
+            return started
+        if cloud.northd.sb.answered:
+            return 0.0
 
 
 def _wait_unbound(cloud: Scenario, names: list[str]) -> float:

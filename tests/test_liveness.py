@@ -1,14 +1,15 @@
-"""Which chassis are alive: by a clock that the test holds, and through an outage."""
+"""Which chassis are alive: by a clock that the test holds, and by real servers that pause."""
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ..lib import sb
@@ -18,6 +19,8 @@ from .cloud import Cloud
 from .logs import Logs
 from .ovsdb import Databases, wait_until
 
+_RowT = TypeVar("_RowT")
+_Change = tuple[_RowT | None, _RowT | None]
 DEAD_AFTER_MS = 4000
 OPTIONS = Options(chassis_dead_after_ms=DEAD_AFTER_MS, load_threshold=80, load_hysteresis=10)
 
@@ -55,18 +58,27 @@ def _weight(name: str, alive: bool = True, overloaded: bool = False) -> sb.Chass
 
 
 class _Clock:
-    """Steps a Liveness through time, a pass every PASS_INTERVAL_MS."""
+    """Steps a Liveness through time, a pass every PASS_INTERVAL_MS; the server answers at once."""
 
-    def __init__(self, *weights: sb.ChassisWeight) -> None:
+    def __init__(self, *weights: sb.ChassisWeight, options: Options = OPTIONS) -> None:
         self.liveness = Liveness()
+        self.options = options
         self.now_ms = 1_000_000
+        self.busy_ms = 0
         self.weights = weights
-        self.verdicts: Mapping[str, Verdict] = {}
-        self.alive: Mapping[str, bool] = {}
+        self._known: tuple[dict[str, sb.ChassisPrivate], dict[str, sb.ChassisWeight]] = ({}, {})
 
-    def show(self, *beats: sb.ChassisPrivate) -> Mapping[str, bool]:
-        self.verdicts = self.liveness.update(self.now_ms, OPTIONS, beats, self.weights)
-        self.alive = {name: verdict.alive for name, verdict in self.verdicts.items()}
+    def show(self, *beats: sb.ChassisPrivate, answers: bool = True) -> Mapping[str, bool]:
+        """One pass with these rows, and others at once while the server answers."""
+        rows = {row.name: row for row in beats}
+        weights = {row.chassis: row for row in self.weights}
+        self.liveness.tick(self.now_ms, self.busy_ms)
+        before, self._known = self._known, (rows, weights)
+        self.liveness.read(self.options, _pair(before[0], rows), _pair(before[1], weights))
+        asked = self.liveness.judge(answers)
+        while asked and answers:
+            self.liveness.tick(self.now_ms, self.busy_ms)
+            asked = self.liveness.judge(answered=True)
         return self.alive
 
     def run(self, duration_ms: int, *beats: sb.ChassisPrivate) -> Mapping[str, bool]:
@@ -74,6 +86,21 @@ class _Clock:
             self.now_ms += PASS_INTERVAL_MS
             self.show(*beats)
         return self.alive
+
+    @property
+    def verdicts(self) -> Mapping[str, Verdict]:
+        return self.liveness.verdicts
+
+    @property
+    def alive(self) -> Mapping[str, bool]:
+        return {name: verdict.alive for name, verdict in self.verdicts.items()}
+
+
+def _pair(before: Mapping[str, _RowT], after: Mapping[str, _RowT]) -> list[_Change[_RowT]]:
+    """Returns the rows that differ, as Session.take_rows() does."""
+    names = before.keys() | after.keys()
+    pairs = [(before.get(name), after.get(name)) for name in sorted(names)]
+    return [(old, new) for old, new in pairs if old != new]
 
 
 def test_a_heartbeat_that_stops_is_a_death_after_its_time() -> None:
@@ -133,13 +160,70 @@ def test_a_stall_of_northd_is_not_held_against_a_chassis() -> None:
     assert clock.run(PASS_INTERVAL_MS, _beat("hv1", 1)) == {"hv1": False}
 
 
-def test_a_northd_that_is_always_slow_finds_the_dead_too() -> None:
+def test_a_northd_that_is_always_busy_finds_the_dead_too() -> None:
+    clock, pass_ms = _Clock(), 2400
+    clock.show(_beat("hv1", 1))
+    started_ms = clock.now_ms
+    while clock.alive["hv1"]:
+        clock.now_ms += pass_ms
+        clock.busy_ms += pass_ms
+        clock.liveness.tick(clock.now_ms, clock.busy_ms)
+        clock.liveness.judge(answered=True)
+    assert DEAD_AFTER_MS < clock.now_ms - started_ms <= DEAD_AFTER_MS + 3 * pass_ms
+
+
+def test_nobody_dies_before_the_server_has_answered_twice() -> None:
     clock = _Clock()
     clock.show(_beat("hv1", 1))
-    for _ in range(2 * DEAD_AFTER_MS // PASS_INTERVAL_MS):
-        clock.now_ms += 10 * PASS_INTERVAL_MS
-        clock.show(_beat("hv1", 1))
-    assert clock.alive == {"hv1": False}
+    clock.run(DEAD_AFTER_MS, _beat("hv1", 1))
+    liveness = clock.liveness
+    for answered, asks, alive in (
+        (False, True, True),
+        (False, False, True),
+        (True, True, True),
+        (False, False, True),
+        (True, False, False),
+    ):
+        clock.now_ms += PASS_INTERVAL_MS if asks and not answered else 1
+        liveness.tick(clock.now_ms, clock.busy_ms)
+        assert liveness.judge(answered) == asks
+        assert clock.alive == {"hv1": alive}
+
+
+def test_a_late_answer_is_forgiven_and_computing_is_not() -> None:
+    clock, beat = _Clock(), _beat("hv1", 1)
+    clock.show(beat)
+    clock.now_ms += PASS_INTERVAL_MS
+    clock.show(beat, answers=False)
+    clock.now_ms += 60_000
+    clock.busy_ms += 1000
+    clock.show(beat)
+    left_ms = DEAD_AFTER_MS - PASS_INTERVAL_MS - 1000
+    # An answer that is late by less than a pass is none that was late.
+    assert clock.run(left_ms - PASS_INTERVAL_MS, beat) == {"hv1": True}
+    assert clock.run(PASS_INTERVAL_MS, beat) == {"hv1": False}
+
+
+def test_after_a_reconnection_each_has_the_full_time() -> None:
+    clock, beats = _Clock(), (_beat("hv1", 1), _beat("hv2", 1))
+    clock.show(*beats)
+    clock.run(DEAD_AFTER_MS, _beat("hv1", 2), _beat("hv2", 1))
+    clock.show(_beat("hv1", 2), _beat("hv2", 1), answers=False)
+    clock.liveness.interrupt()
+    assert clock.liveness.find_wait_ms(clock.now_ms) == PASS_INTERVAL_MS
+    clock.now_ms += 100 * DEAD_AFTER_MS
+    beats = (_beat("hv1", 2), _beat("hv2", 1))
+    assert clock.show(*beats) == {"hv1": True, "hv2": True}
+    assert clock.run(DEAD_AFTER_MS, *beats) == {"hv1": True, "hv2": True}
+    assert clock.run(PASS_INTERVAL_MS, *beats) == {"hv1": False, "hv2": False}
+
+
+def test_nothing_is_told_while_nothing_changes() -> None:
+    clock = _Clock()
+    clock.show(_beat("hv1", 1))
+    verdicts = clock.verdicts
+    clock.run(2000, _beat("hv1", 2))
+    assert clock.verdicts is verdicts, "or svc-northd compares them with each heartbeat"
 
 
 @given(st.lists(st.tuples(st.integers(1, 5_000), st.booleans()), max_size=60))
@@ -153,7 +237,7 @@ def test_a_chassis_that_beats_at_every_pass_is_alive_whatever_the_gaps(
         assert clock.show(beat) == {"hv1": True}
 
 
-@given(st.lists(st.integers(1, 2 * PASS_INTERVAL_MS), min_size=1, max_size=60))
+@given(st.lists(st.integers(1, PASS_INTERVAL_MS), min_size=1, max_size=60))
 def test_without_stalls_the_verdict_is_the_time_since_the_last_beat(gaps_ms: list[int]) -> None:
     clock = _Clock()
     clock.show(_beat("hv1", 1))
@@ -161,7 +245,153 @@ def test_without_stalls_the_verdict_is_the_time_since_the_last_beat(gaps_ms: lis
     for gap_ms in gaps_ms:
         clock.now_ms += gap_ms
         alive = clock.show(_beat("hv1", 1))["hv1"]
-        assert alive == (clock.now_ms - started_ms <= DEAD_AFTER_MS)
+        if clock.now_ms - started_ms <= DEAD_AFTER_MS:
+            assert alive
+        if clock.now_ms - started_ms > DEAD_AFTER_MS + PASS_INTERVAL_MS:
+            assert not alive
+
+
+# -- with a server that is paused, and a svc-northd that is busy ---------------
+
+_BEAT_MS = 1000
+# As late as a heartbeat may be: what a stall may cost is a wait and a punctual answer.
+_MOST_GAP_MS = DEAD_AFTER_MS - 2 * PASS_INTERVAL_MS - 100
+_END_MS = 30_000
+
+
+@dataclass
+class _World:
+    """A chassis, the server and svc-northd, in steps of a ms.
+
+    'pauses' are the server's, 'stops' those of svc-northd, 'halts' those of all
+    three, each as (beginning, length).  The server reads svc-northd's
+    connection first, then that of the chassis.  'work_ms' is what passes take
+    in turn, 'batch' how many messages a pass reads.
+    """
+
+    pauses: list[tuple[int, int]] = field(default_factory=list)
+    stops: list[tuple[int, int]] = field(default_factory=list)
+    halts: list[tuple[int, int]] = field(default_factory=list)
+    gaps_ms: list[int] = field(default_factory=lambda: [_BEAT_MS])
+    work_ms: list[int] = field(default_factory=lambda: [0])
+    batch: int = 50
+    silent_ms: int = _END_MS
+
+    def __post_init__(self) -> None:
+        self.liveness = Liveness()
+        self.beats, self.passes = 0, 0
+        self.probed, self.answered = False, True
+        self.arrived: list[str] = []
+        self.inbox: list[int] = [0]
+        self.busy_ms = self.left_ms = 0
+        self.wake_ms = 0
+        self.row: sb.ChassisPrivate | None = None
+
+    def find_death(self) -> int | None:
+        """Returns when svc-northd held the chassis dead."""
+        next_beat_ms = 0
+        halted_ms = 0
+        for now_ms in range(_END_MS):
+            if _falls(now_ms, self.halts):
+                halted_ms += 1
+                continue
+            if now_ms - halted_ms >= next_beat_ms and now_ms < self.silent_ms:
+                next_beat_ms += self.gaps_ms[self.beats % len(self.gaps_ms)]
+                self.beats += 1
+                self.arrived.append("beat")
+            if not _falls(now_ms, self.pauses):
+                self._serve()
+            if not _falls(now_ms, self.stops):
+                self._step_northd(now_ms)
+            verdict = self.liveness.verdicts.get("hv1")
+            if verdict is not None and not verdict.alive:
+                return now_ms
+        return None
+
+    def _serve(self) -> None:
+        """One round of the server: a message of each connection."""
+        if self.probed:
+            self.probed = False
+            self.inbox.append(-1)
+        if self.arrived:
+            self.arrived.pop(0)
+            self.inbox.append(self.beats - len(self.arrived))
+
+    def _step_northd(self, now_ms: int) -> None:
+        if self.left_ms:
+            self.left_ms -= 1
+            self.busy_ms += 1
+        elif self.inbox or now_ms >= self.wake_ms:
+            self._pass(now_ms)
+
+    def _pass(self, now_ms: int) -> None:
+        read, self.inbox = self.inbox[: self.batch], self.inbox[self.batch :]
+        before = self.row
+        for message in read:
+            if message < 0:
+                self.answered = True
+            else:
+                self.row = _beat("hv1", message)
+        self.liveness.tick(now_ms, self.busy_ms)
+        self.liveness.read(OPTIONS, [(before, self.row)] if before != self.row else [], [])
+        if self.liveness.judge(self.answered):
+            self.probed, self.answered = True, False
+        self.left_ms = self.work_ms[self.passes % len(self.work_ms)]
+        self.passes += 1
+        self.wake_ms = now_ms + self.left_ms + self.liveness.find_wait_ms(now_ms + self.left_ms)
+
+
+def _falls(now_ms: int, spans: Iterable[tuple[int, int]]) -> bool:
+    return any(start_ms <= now_ms < start_ms + length_ms for start_ms, length_ms in spans)
+
+
+_spans = st.lists(st.tuples(st.integers(100, _END_MS // 2), st.integers(1, 6000)), max_size=3)
+_works = st.lists(st.integers(0, 3000), min_size=1, max_size=5)
+_slow = settings(max_examples=25, deadline=None)
+
+
+@_slow
+@given(
+    _spans,
+    _spans,
+    st.lists(st.integers(100, DEAD_AFTER_MS - 100), min_size=1, max_size=5),
+    _works,
+    st.integers(1, 5),
+)
+def test_a_chassis_that_beats_in_time_lives_whatever_server_and_northd_do(
+    pauses: list[tuple[int, int]],
+    stops: list[tuple[int, int]],
+    gaps_ms: list[int],
+    work_ms: list[int],
+    batch: int,
+) -> None:
+    world = _World(pauses, stops, gaps_ms=gaps_ms, work_ms=work_ms, batch=batch)
+    assert world.find_death() is None
+    assert world.passes
+
+
+@_slow
+@given(_spans, st.lists(st.integers(100, _MOST_GAP_MS), min_size=1, max_size=5), _works)
+def test_a_chassis_lives_through_a_halt_of_everything(
+    halts: list[tuple[int, int]], gaps_ms: list[int], work_ms: list[int]
+) -> None:
+    assert _World(halts=halts, gaps_ms=gaps_ms, work_ms=work_ms).find_death() is None
+
+
+@_slow
+@given(_spans, _spans, _works, st.integers(1, 10_000))
+def test_a_chassis_that_stopped_is_found_dead(
+    pauses: list[tuple[int, int]],
+    stops: list[tuple[int, int]],
+    work_ms: list[int],
+    silent_ms: int,
+) -> None:
+    world = _World(pauses, stops, work_ms=work_ms, silent_ms=silent_ms)
+    death_ms = world.find_death()
+    lost_ms = sum(length_ms for _, length_ms in (*pauses, *stops))
+    latest_ms = silent_ms + DEAD_AFTER_MS + lost_ms + 4 * (max(work_ms) + PASS_INTERVAL_MS)
+    assert latest_ms > _END_MS or (death_ms is not None and death_ms <= latest_ms)
+    assert death_ms is None or death_ms > silent_ms - _BEAT_MS + DEAD_AFTER_MS
 
 
 # -- what else a chassis says ------------------------------------------------
@@ -216,12 +446,12 @@ def test_hysteresis_turns_at_its_two_ends_only(
     threshold: int, hysteresis: int, loads: list[int]
 ) -> None:
     options = Options(load_threshold=threshold, load_hysteresis=hysteresis)
-    liveness, overloaded = Liveness(), False
+    clock, overloaded = _Clock(options=options), False
     for number, load in enumerate(loads):
-        beat = _beat("hv1", number, load={"cpu": str(load)})
         before = overloaded
-        weight = _weight("hv1", overloaded=before)
-        overloaded = liveness.update(number, options, [beat], [weight])["hv1"].overloaded
+        clock.weights = (_weight("hv1", overloaded=before),)
+        clock.show(_beat("hv1", number, load={"cpu": str(load)}))
+        overloaded = clock.verdicts["hv1"].overloaded
         if overloaded != before:
             assert load >= threshold if overloaded else load < max(1, threshold - hysteresis)
         assert overloaded or load < threshold
