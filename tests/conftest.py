@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from ..lib import dirs
 from .bench import Bench
@@ -16,6 +17,9 @@ from .sessions import Sessions
 from .svcctl import Svcctl
 
 LOGS.install()
+# How long an example takes is up to what else the machine does.
+settings.register_profile("ovnsvc", deadline=None)
+settings.load_profile("ovnsvc")
 
 
 @pytest.fixture
