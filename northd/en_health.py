@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ..lib import nb, sb
+from ..lib.moment import drop_retry
 from .en_container import Containers
 from .en_options import Options
 from .liveness import Verdict
@@ -171,7 +172,7 @@ class _Judge:
         pause_ms = min(FIRST_PAUSE_MS << min(failures - 1, 10), LONGEST_PAUSE_MS)
         candidate = self._chassis.get(spot[1])
         self._avoided[spot] = Avoidance(
-            reason=reason,
+            reason=drop_retry(reason),
             failures=failures,
             since=self._now,
             retry_at=self._now + pause_ms,

@@ -26,7 +26,8 @@ class FakeChassis:
     """A chassis that says through its southbound rows that it did what it was told.
 
     'failing' has what goes wrong with a container, by its name, or "" for
-    all; 'slow' says in the same way which stay as they are being started.
+    all; 'slow' says in the same way which stay as they are being started, and
+    'refusing' which go on as they were.
     'containers' is what runs there, with its role.
     """
 
@@ -38,6 +39,7 @@ class FakeChassis:
         self.installs = True
         self.failing: dict[str, str] = {}
         self.slow: set[str] = set()
+        self.refusing: set[str] = set()
         self.containers: dict[str, str] = {}
         self.private_key = sealing.make_private_key()
         self._incarnation = 1
@@ -100,6 +102,8 @@ class FakeChassis:
             return {"status_code": "error", "status_message": problem}
         if self.slow & {container, ""}:
             return {"status_code": "starting", "status_message": "charon is being started"}
+        if row["reached_generation"] and self.refusing & {container, ""}:
+            return {"status_code": "running", "status_message": "still as configured before: no"}
         return {
             "status_code": "running",
             "status_message": "as told",

@@ -57,7 +57,7 @@ def test_controller_restarted(tunnel: Rig, number: signal.Signals) -> None:
     assert tunnel.tunnel(A)["since"] == row["since"]
     assert tunnel.tunnel(A)["state"] == "up"
     assert " 0% packet loss" in ping(tunnel)
-    log = (tunnel.directory / "log" / f"{A.name}.log").read_text()
+    log = (tunnel.directory / "log/containers" / f"{A.name}.log").read_text()
     assert len(re.findall(r"IKE_SA \S+ established", log)) == 1
     assert len(re.findall("loaded IKE shared key", log)) == 1
     assert len(re.findall("added vici connection", log)) == 1
@@ -108,6 +108,43 @@ def test_charon_that_ends_again_and_again(rig: Rig) -> None:
     wait_until(lambda: set(rig.find_charons().values()) - killed, "another charon")
     runs = f"{sentence}; it runs, and is well if it does so until "
     wait_until(lambda: rig.binding(A)["status_message"].startswith(runs), "the word of it")
+
+
+def test_a_row_that_makes_no_sense_disturbs_nothing(tunnel: Rig) -> None:
+    charons, row = tunnel.find_charons(), tunnel.tunnel(A)
+    where = [["container", "==", A.name]]
+    served = tunnel.binding(A)["reached_generation"]
+    tunnel.sb.update("Container_Binding", where, configuration="{", generation=served + 100)
+    kept = "still as configured before: the configuration is not JSON"
+
+    def is_kept() -> bool:
+        found = tunnel.binding(A)
+        return bool(found["status_code"] == "running" and kept in found["status_message"])
+
+    wait_until(is_kept, "the reason")
+    tunnel.end_controller()
+    before = tunnel.sb.rows("Chassis_Private")[0]["incarnation"]
+    tunnel.start_controller()
+    wait_until(lambda: tunnel.sb.rows("Chassis_Private")[0]["incarnation"] != before, "the new one")
+    third = Side(12)
+    tunnel.bind(third, connect(third, NOWHERE))
+    tunnel.wait_running(third)
+    assert is_kept()
+    assert tunnel.binding(A)["reached_generation"] == served
+    assert tunnel.find_charons() == charons | {third.name: tunnel.find_charons()[third.name]}
+    assert tunnel.tunnel(A)["since"] == row["since"]
+    assert " 0% packet loss" in ping(tunnel)
+    # What was lost is made as it was.
+    tunnel.run("kill", "-9", str(charons[A.name]))
+    wait_until(lambda: tunnel.binding(A)["restarts"] == 1, "the restart")
+    wait_until(is_kept, "the reason again")
+    tunnel.wait_tunnel(A, "up")
+    tunnel.run("ip", "netns", "del", A.name)
+    wait_until(lambda: tunnel.tunnel(A)["state"] != "up", "the loss")
+    tunnel.plug(A)
+    tunnel.wait_tunnel(A, "up")
+    assert is_kept()
+    assert " 0% packet loss" in ping(tunnel)
 
 
 def test_namespace_deleted_by_hand(tunnel: Rig) -> None:
@@ -204,7 +241,7 @@ def test_change_touches_only_what_changed(tunnel: Rig) -> None:
     )
     assert tunnel.find_charons() == charons
     assert tunnel.tunnel(A)["since"] == since
-    log = (tunnel.directory / "log" / f"{A.name}.log").read_text()
+    log = (tunnel.directory / "log/containers" / f"{A.name}.log").read_text()
     assert len(re.findall(r"IKE_SA \S+ established", log)) == 1
 
 
@@ -223,7 +260,7 @@ def test_change_of_who_initiates_keeps_the_tunnel(tunnel: Rig) -> None:
     tunnel.wait_running(A)
     assert " 0% packet loss" in ping(tunnel)
     assert tunnel.tunnel(A)["since"] == since
-    log = (tunnel.directory / "log" / f"{A.name}.log").read_text()
+    log = (tunnel.directory / "log/containers" / f"{A.name}.log").read_text()
     assert len(re.findall(r"IKE_SA \S+ established", log)) == 1
 
 
@@ -249,7 +286,7 @@ def test_a_secret_sealed_anew_keeps_the_tunnel(tunnel: Rig) -> None:
         tunnel.wait_running(side)
         tunnel.wait_tunnel(side, "up")
     assert tunnel.find_charons() == charons
-    log = (tunnel.directory / "log" / f"{A.name}.log").read_text()
+    log = (tunnel.directory / "log/containers" / f"{A.name}.log").read_text()
     assert len(re.findall(r"IKE_SA \S+ established", log)) == 1
 
 
