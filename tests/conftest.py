@@ -61,7 +61,7 @@ def bench(
     """A svc-controller on a host in memory; the local Open_vSwitch is still empty."""
     directory: Path = tmp_path_factory.mktemp("b")
     monkeypatch.setattr(dirs, "RUNDIR", str(directory))
-    monkeypatch.setattr(dirs, "LOGDIR", str(directory))
+    monkeypatch.setattr(dirs, "LOGDIR", str(directory / "logs"))
     made = Bench(directory, logs)
     yield made
     made.stop()

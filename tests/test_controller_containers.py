@@ -270,10 +270,12 @@ def test_what_nobody_marked_is_not_removed(chassis: Bench) -> None:
     """A binding comes and goes before anything was made of it."""
     chassis.bind("c1", service_type="none")
     chassis.until_status("c1", "error")
-    (chassis.directory / "c1.log").write_text("")
+    log = chassis.directory / "logs/c1.log"
+    log.parent.mkdir()
+    log.write_text("")
     chassis.unbind("c1")
     chassis.settle()
-    assert (chassis.directory / "c1.log").exists()
+    assert log.exists()
 
 
 @pytest.mark.parametrize("name", ["", "..", "../../tmp/x", "a/b"])
@@ -281,6 +283,42 @@ def test_no_path_is_made_of_what_is_no_name(name: str) -> None:
     for make in (netns.find_path, netns.remove, find_directory, find_log):
         with pytest.raises(HostError, match="cannot be the name of a container"):
             make(name)
+
+
+def test_log_of_a_host_that_died_is_removed(chassis: Bench) -> None:
+    """The state directory went with /run."""
+    logs = chassis.directory / "logs/containers"
+    chassis.bind("c1")
+    chassis.settle()
+    logs.mkdir(parents=True)
+    for name in ("c1.log", "c2.log", "c2.log.1", "c3.text", ".log", "a b.log"):
+        (logs / name).write_text("")
+    (logs / "c4.log").mkdir()
+    (logs / "c5.log").symlink_to(logs / "c3.text")
+    chassis.controller.check_all()
+    chassis.until(lambda: not (logs / "c2.log").exists(), "the log to go")
+    left = {"c1.log", "c2.log.1", "c3.text", ".log", "a b.log", "c4.log", "c5.log"}
+    assert {each.name for each in logs.iterdir()} == left
+    chassis.check_laws()
+
+
+def test_log_comes_along_to_its_own_directory(chassis: Bench) -> None:
+    chassis.bind("c1")
+    chassis.settle()
+    former, log = chassis.directory / "logs/c1.log", chassis.directory / "logs/containers/c1.log"
+    others = chassis.directory / "logs/svc-controller.log"
+    former.parent.mkdir()
+    for each in (former, others):
+        each.write_text(each.name)
+    with former.open("a") as held:
+        chassis.controller.check_all()
+        chassis.until(lambda: not former.exists(), "the log to move")
+        held.write(" goes on")
+    assert log.read_text() == "c1.log goes on"
+    chassis.unbind("c1")
+    chassis.until(lambda: not log.exists(), "the log to go")
+    assert others.exists()
+    chassis.check_laws()
 
 
 def test_only_directories_of_ours_are_marks(chassis: Bench) -> None:

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(90)]
 
 
 def read_charon_log(rig: Rig, name: str = A.name) -> str:
-    return (rig.directory / "log" / f"{name}.log").read_text()
+    return (rig.directory / "log/containers" / f"{name}.log").read_text()
 
 
 def count_sas(rig: Rig, name: str = A.name) -> int:

@@ -1,16 +1,23 @@
-"""Drivers of the two things of a container that are files: state directory and namespace."""
+"""Drivers of the two things of a container that are files: state directory and namespace.
+
+The state directory goes with the host, as /run does; the log file outlives it, in a directory in
+which everything is ours, so that it is a mark as well.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import shutil
+from collections.abc import Callable
 
 from ...lib import dirs
 from ...lib.errors import HostError
 from ..name import check_name, is_name
 from ..order import Namespace, StateDirectory
 from . import netns
+
+_LOG = ".log"
 
 
 def find_root() -> str:
@@ -23,29 +30,39 @@ def find_directory(container: str) -> str:
     return os.path.join(find_root(), check_name(container))
 
 
+def find_log_root() -> str:
+    """Returns the directory that holds the log files."""
+    return os.path.join(dirs.LOGDIR, "containers")
+
+
 def find_log(container: str) -> str:
     """Returns the log file of the programs of 'container'; raises HostError as above."""
-    return os.path.join(dirs.LOGDIR, f"{check_name(container)}.log")
+    return os.path.join(find_log_root(), f"{check_name(container)}{_LOG}")
 
 
 class DirectoryDriver:
-    """The mark that everything else of a container hangs on; removes the log file too."""
+    """The mark that everything else of a container hangs on, and the log file."""
 
     def owned(self) -> set[str]:
-        """Returns the names of the directories; what else lies there is not ours."""
-        try:
-            with os.scandir(find_root()) as entries:
-                return {each.name for each in entries if is_name(each.name) and _is_ours(each)}
-        except FileNotFoundError:
-            return set()
+        """Returns the names of the directories and of the log files, of our user."""
+        logs = _list_ours(find_log_root(), os.DirEntry.is_file)
+        named = {each.removesuffix(_LOG) for each in logs if each.endswith(_LOG)}
+        return find_directories() | {each for each in named if is_name(each)}
 
     def read(self, container: str) -> StateDirectory | None:
-        return StateDirectory() if os.path.isdir(find_directory(container)) else None
+        """Returns None also where the log file is not where it should be."""
+        there = os.path.isdir(find_directory(container))
+        whole = there and not os.path.isfile(_find_former_log(container))
+        return StateDirectory() if whole else None
 
     def apply(self, container: str, wanted: StateDirectory) -> None:
         try:
             os.makedirs(find_root(), mode=0o755, exist_ok=True)
             os.makedirs(find_directory(container), mode=0o700, exist_ok=True)
+            if os.path.isfile(_find_former_log(container)):
+                # A program that has it open goes on writing to it.
+                os.makedirs(find_log_root(), mode=0o755, exist_ok=True)
+                os.replace(_find_former_log(container), find_log(container))
         except OSError as error:
             raise HostError(f"the state directory cannot be made: {error}") from error
 
@@ -53,12 +70,15 @@ class DirectoryDriver:
         try:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(find_log(container))
-            with contextlib.suppress(FileNotFoundError):
+            if os.path.isdir(find_directory(container)):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(_find_former_log(container))
                 shutil.rmtree(find_directory(container))
         except OSError as error:
             raise HostError(f"the state directory cannot be removed: {error}") from error
-        with contextlib.suppress(OSError):  # while another container has its own there
-            os.rmdir(find_root())
+        for root in (find_root(), find_log_root()):
+            with contextlib.suppress(OSError):  # while another container has its own there
+                os.rmdir(root)
         return True
 
 
@@ -66,7 +86,7 @@ class NamespaceDriver:
     """The namespaces of containers that have a state directory; no other is ours."""
 
     def owned(self) -> set[str]:
-        return netns.find_names() & DirectoryDriver().owned()
+        return netns.find_names() & find_directories()
 
     def read(self, container: str) -> Namespace | None:
         return Namespace() if netns.find_inode(container) is not None else None
@@ -79,9 +99,23 @@ class NamespaceDriver:
         return True
 
 
-def _is_ours(entry: os.DirEntry[str]) -> bool:
-    """Returns whether 'entry' is a directory, no link to one, of the user that we are."""
-    with contextlib.suppress(FileNotFoundError):
-        is_directory = entry.is_dir(follow_symlinks=False)
-        return is_directory and entry.stat(follow_symlinks=False).st_uid == os.geteuid()
-    return False
+def find_directories() -> set[str]:
+    """Returns the containers that have a state directory; what else lies there is not ours."""
+    return {each for each in _list_ours(find_root(), os.DirEntry.is_dir) if is_name(each)}
+
+
+def _find_former_log(container: str) -> str:
+    """Returns where the log file was before logs had a directory of their own."""
+    return os.path.join(dirs.LOGDIR, f"{check_name(container)}{_LOG}")
+
+
+def _list_ours(root: str, is_kind: Callable[..., bool]) -> set[str]:
+    """Returns what is of a kind in 'root', no link to such, of the user that we are."""
+    found = set()
+    with contextlib.suppress(FileNotFoundError), os.scandir(root) as entries:
+        for each in entries:
+            with contextlib.suppress(FileNotFoundError):
+                owner = each.stat(follow_symlinks=False).st_uid
+                if is_kind(each, follow_symlinks=False) and owner == os.geteuid():
+                    found.add(each.name)
+    return found

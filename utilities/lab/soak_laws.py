@@ -239,6 +239,7 @@ def look_at(host: Host) -> dict[str, list[str]]:
     links = json.loads(host.run("ip", "-json", "link"))
     ports = host.run("ovs-vsctl", "--bare", "--columns=name", "list", "Interface").split()
     folder = "ls /run/ovnsvc/containers 2>/dev/null || true"
+    logs = "ls /var/log/ovnsvc/containers 2>/dev/null || true"
     names = keep([each["name"] for each in json.loads(namespaces or "[]")])
     charons = host.find_processes("charon")
     return {
@@ -246,6 +247,7 @@ def look_at(host: Host) -> dict[str, list[str]]:
         "links": keep([link["ifname"] for link in links]),
         "ports": keep(ports),
         "directories": keep(host.run("sh", "-c", folder).split()),
+        "logs": keep([name.removesuffix(".log") for name in host.run("sh", "-c", logs).split()]),
         "charons": find_owners(host, names, charons),
     }
 
