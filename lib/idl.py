@@ -51,7 +51,7 @@ class _NotifyingIdl(ovs.db.idl.Idl):  # type: ignore[misc]
         super().restart_fsm()
 
     def _Idl__txn_process_reply(self, message: Any) -> Any:
-        """Takes the answer to a probe, which would pass for that on a condition."""
+        """Takes the answer to a probe, which would be taken for that on a condition."""
         if message.id in self.probes:
             self.probes.remove(message.id)
             return True
@@ -270,7 +270,7 @@ class Session:
         return int(message.id)
 
     def has_answered(self, question: int) -> bool:
-        """Returns whether the server owes no answer to that probe(), also since it lost us."""
+        """Returns whether that probe() was answered, or the connection is another one."""
         return self._idl is None or question not in self._idl.probes
 
     @property
@@ -317,7 +317,8 @@ class Session:
         rows = self._rows[row_class.TABLE]
         before = self._followed.get(row_class.TABLE, dict.fromkeys(rows))
         self._followed[row_class.TABLE] = {}
-        return [(row, rows.get(row_uuid)) for row_uuid, row in before.items()]
+        pairs = [(row, rows.get(row_uuid)) for row_uuid, row in before.items()]
+        return [pair for pair in pairs if pair != (None, None)]
 
     # -- writing -----------------------------------------------------------
 

@@ -70,6 +70,16 @@ class Database:
             self._process = None
             self.socket.unlink(missing_ok=True)
 
+    def pause(self) -> None:
+        """Stops the server, connections stay."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Lets the server go on after pause()."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def transact(self, *operations: Mapping[str, Any]) -> list[Any]:
         """Returns the results of one transaction (RFC 7047, 4.1.3); fails if it failed."""
         results = request(self.socket, "transact", [self.name, *operations])
@@ -157,9 +167,14 @@ def request(path: Path, method: str, params: Sequence[Any]) -> Any:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(10)
         connection.connect(str(path))
-        message = {"method": method, "params": list(params), "id": 0}
-        connection.sendall(json.dumps(message).encode())
-        reply = _receive(connection)
+        return exchange(connection, method, params)
+
+
+def exchange(connection: socket.socket, method: str, params: Sequence[Any]) -> Any:
+    """Returns the result of a JSON-RPC request on a connection on which nothing else is told."""
+    message = {"method": method, "params": list(params), "id": 0}
+    connection.sendall(json.dumps(message).encode())
+    reply = _receive(connection)
     assert reply["error"] is None, reply["error"]
     return reply["result"]
 

@@ -70,9 +70,7 @@ def test_a_stolen_lock_is_the_thiefs_until_it_goes(
     sessions.wait_for(lambda: first.has_lock, "the lock to come back to its victim")
 
 
-def test_a_thief_that_is_robbed_waits_as_anybody(
-    databases: Databases, sessions: Sessions
-) -> None:
+def test_a_thief_that_is_robbed_waits_as_anybody(databases: Databases, sessions: Sessions) -> None:
     first = sessions.open(databases.sb, sb.Chassis, lock="svc_northd")
     sessions.wait_for(lambda: first.has_lock, "the lock")
     second = sessions.open(databases.sb, sb.Chassis, lock="svc_northd")
@@ -142,6 +140,73 @@ def test_an_answer_comes_after_what_happened_before_the_question(
     assert (session.answered, session.synced) == (False, True)
     sessions.wait_for(lambda: session.answered, "the answer")
     assert len(session.rows(sb.Chassis)) == 200
+
+
+def test_each_probe_has_an_answer_of_its_own(databases: Databases, sessions: Sessions) -> None:
+    session = sessions.open(databases.sb, sb.Chassis)
+    first = session.probe()
+    assert first is not None
+    assert not session.has_answered(first)
+    sessions.wait_for(lambda: session.has_answered(first), "the first answer")
+    second = session.probe()
+    assert second is not None
+    assert (session.has_answered(first), session.has_answered(second)) == (True, False)
+    sessions.wait_for(lambda: session.has_answered(second), "the second answer")
+
+
+def test_the_answer_to_a_probe_is_none_on_a_condition(
+    databases: Databases, sessions: Sessions
+) -> None:
+    databases.sb.insert("Chassis", name="hv1")
+    session = sessions.open(databases.sb, sb.Chassis, conditions={"Chassis": [False]})
+    session.probe()
+    # It is sent before the probe is answered, and answered after it.
+    session.set_condition("Chassis", [["name", "==", "hv1"]])
+    sessions.wait_for(lambda: session.conditioned, "the other rows")
+    assert _names(session, sb.Chassis) == ["hv1"]
+
+
+def test_a_probe_that_was_lost_with_the_connection_is_no_longer_waited_for(
+    databases: Databases, sessions: Sessions, logs: Logs
+) -> None:
+    logs.allow(OUTAGE)
+    session = sessions.open(databases.sb, sb.Chassis)
+    databases.sb.pause()
+    question = session.probe()
+    databases.sb.stop()
+    sessions.wait_for(lambda: not session.connected, "the end of the connection")
+    assert question is not None
+    assert session.probe() is None
+    databases.sb.start()
+    sessions.wait_for(lambda: session.connected and session.synced, "another connection")
+    assert session.has_answered(question)
+    assert session.answered
+
+
+def test_rows_are_taken_as_they_were_and_as_they_are(
+    databases: Databases, sessions: Sessions
+) -> None:
+    databases.sb.insert("Chassis", name="hv1")
+    session = sessions.open(databases.sb, sb.Chassis)
+
+    def take() -> list[tuple[str | None, str | None]]:
+        session.probe()
+        sessions.wait_for(lambda: session.answered, "the answer")
+        return sorted(
+            (old.name if old else "", new.name if new else "")
+            for old, new in session.take_rows(sb.Chassis)
+        )
+
+    assert take() == [("", "hv1")]
+    assert take() == []
+    databases.sb.insert("Chassis", name="hv2")
+    assert take() == [("", "hv2")]
+    databases.sb.update("Chassis", [["name", "==", "hv1"]], hostname="a")
+    databases.sb.update("Chassis", [["name", "==", "hv1"]], hostname="b")
+    databases.sb.delete("Chassis", [["name", "==", "hv2"]])
+    databases.sb.insert("Chassis", name="hv3")
+    databases.sb.delete("Chassis", [["name", "==", "hv3"]])
+    assert take() == [("hv1", "hv1"), ("hv2", "")], "and of one that came and went, nothing"
 
 
 def test_a_condition_can_be_changed_later(databases: Databases, sessions: Sessions) -> None:

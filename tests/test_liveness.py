@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 import time
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+import ovs.poller
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,9 +19,11 @@ from hypothesis import strategies as st
 from ..lib import sb
 from ..northd.en_options import Options
 from ..northd.liveness import PASS_INTERVAL_MS, Liveness, Verdict
+from ..northd.northd import Northd
 from .cloud import Cloud
 from .logs import Logs
-from .ovsdb import Databases, wait_until
+from .ovsdb import Database, Databases, exchange, wait_until
+from .scenario import Scenario
 
 _RowT = TypeVar("_RowT")
 _Change = tuple[_RowT | None, _RowT | None]
@@ -486,6 +492,99 @@ def test_an_outage_of_the_southbound_kills_no_chassis(databases: Databases, logs
     assert (cloud.nb.dump(), cloud.ovn.dump(), _find_verdicts(cloud)) == before
     cloud.laws()
     cloud.northd.close()
+
+
+class _Beaters:
+    """Chassis that beat through connections of their own, each when its last beat is done."""
+
+    def __init__(self, database: Database, names: Iterable[str]) -> None:
+        self._stopped: set[str] = set()
+        self._ended = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._beat, args=(database, name), daemon=True)
+            for name in names
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, *names: str) -> None:
+        """Ends the beats of some chassis."""
+        self._stopped.update(names)
+
+    def end(self) -> None:
+        """Ends all."""
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _beat(self, database: Database, name: str) -> None:
+        operation = {
+            "op": "mutate",
+            "table": "Chassis_Private",
+            "where": [["name", "==", name]],
+            "mutations": [["heartbeat", "+=", 1]],
+        }
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as connection:
+            connection.connect(str(database.socket))
+            while name not in self._stopped and not self._ended.wait(_QUICK_BEAT_S):
+                exchange(connection, "transact", [database.name, operation])
+
+
+_QUICK_BEAT_S = 0.15
+_QUICK_DEAD_AFTER_MS = 800
+_PAUSE_S = 1.5
+
+
+def test_a_pause_of_the_southbound_kills_no_chassis(databases: Databases, logs: Logs) -> None:
+    cloud = Scenario(databases, logs)
+    names = [f"hv{number}" for number in range(10)]
+    cloud.add_chassis(*names)
+    options = ["map", [["chassis-dead-after", str(_QUICK_DEAD_AFTER_MS)]]]
+    cloud.nb.insert("SVC_Global", options=options)
+    cloud.add_services(20)
+    cloud.settle()
+    places = cloud.list_places()
+    second = cloud.start_northd()
+    beaters = _Beaters(cloud.sb, names)
+    try:
+        cloud.drain(cloud.northd, second)
+        cloud.sb.pause()
+        _run_for(_PAUSE_S, cloud.northd, second)
+        cloud.sb.resume()
+        _run_for(_PAUSE_S, cloud.northd, second)
+        assert cloud.list_places() == places
+        assert logs.find_warnings() == []
+        for northd in (cloud.northd, second):
+            assert all(verdict.alive for verdict in northd.engine.get("alive").values())
+        logs.allow("chassis hv0 is dead: its heartbeat stopped")
+        beaters.stop("hv0")
+        for each in (cloud.northd, second):
+
+            def died(northd: Northd = each) -> bool:
+                _run_for(0.0, cloud.northd, second)
+                return not northd.engine.get("alive")["hv0"].alive
+
+            wait_until(died, "the death of one that stopped")
+    finally:
+        cloud.sb.resume()
+        beaters.end()
+    second.close()
+    cloud.northd.close()
+
+
+def _run_for(duration_s: float, *northds: Northd) -> None:
+    """Runs svc-northds as their loop does."""
+    end = time.monotonic() + duration_s
+    while True:
+        for northd in northds:
+            northd.run()
+        if time.monotonic() >= end:
+            return
+        poller = ovs.poller.Poller()
+        for northd in northds:
+            northd.wait(poller)
+        poller.timer_wait(50)
+        poller.block()
 
 
 def _find_verdicts(cloud: Cloud) -> list[str]:
