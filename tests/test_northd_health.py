@@ -363,6 +363,39 @@ def test_standbys_follow_their_number(cloud: Scenario, pair: str) -> None:
     )
 
 
+# -- chassis that refuse a configuration ---------------------------------------
+
+
+def test_a_refused_configuration_moves_nothing(cloud: Scenario, pair: str) -> None:
+    """Those that have the container go on as they were; nothing failed."""
+    before = cloud.look(pair)
+    for chassis in cloud.chassis.values():
+        chassis.refusing.add("")
+    cloud.nb.update("IPsec_Connection", [], dpd_interval=7)
+    cloud.settle()
+    for _ in range(2):
+        cloud.warp(20_000)
+        assert cloud.list_places() == {pair: before.active}
+        assert cloud.list_avoided(pair) == {}
+        row = cloud.find(cloud.sb, "Container_Binding", chassis=before.active)
+        assert row["reached_generation"] < row["generation"]
+        assert row["unwell_since"] == ["set", []]
+    assert cloud.message(pair) == "still as configured before: no"
+    for chassis in cloud.chassis.values():
+        chassis.refusing.clear()
+    cloud.settle()
+    assert cloud.look(pair) == before
+
+
+def test_what_is_avoided_tells_no_time_of_a_try(cloud: Scenario, container: str) -> None:
+    problem = "no memory; tried again at 2026-01-01T00:00:02Z"
+    cloud.chassis["hv1"].failing = {"": problem}
+    cloud.settle()
+    cloud.warp(2100)
+    assert cloud.look(container).active != "hv1"
+    assert cloud.list_avoided(container)["hv1"]["reason"] == "no memory"
+
+
 # -- history ----------------------------------------------------------------
 
 

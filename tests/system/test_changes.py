@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ...utilities.lab import tenant, traffic
+from ...utilities.lab import cloud, tenant, traffic
+from ...utilities.lab.central import list_northds
 from ...utilities.lab.state import Lab
+from .scene import Scene
 from .site import SITE_SUBNET, Operator
 
 WATCHED_PINGS = 40
@@ -71,6 +74,40 @@ def test_nothing_leaves_in_clear(
         restore_router(operator)
 
 
+def test_what_a_chassis_refuses_disturbs_nothing(scene: Scene) -> None:
+    """What svc-northd lets through, a chassis may refuse; it is written in place of svc-northd."""
+    scene.begin("hv2", "vm1")
+    operator, central = scene.operator, scene.operator.host("central")
+    charon = operator.find_charon("hv2")
+    for name in list_northds(central):
+        cloud.kill_process(central, name)
+    update(operator, "Port_Binding", {"mtu": 70000}, "SVC_Southbound", scene.container)
+    (row,) = find_bindings(scene)
+    broken = {"configuration": "{", "generation": row["generation"] + 1}
+    update(operator, "Container_Binding", broken, "SVC_Southbound", scene.container)
+    kept = f"still as configured before: port {scene.container}: MTU 70000 is not in 576..65535"
+    operator.wait(lambda: find_bindings(scene)[0]["status_message"] == kept, "the reason")
+    cloud.kill_process(operator.host("hv2"), "svc-controller")
+    cloud.start_process(operator.host("hv2"), "svc-controller")
+    scene.ping.wait_answers(WATCHED_PINGS)
+    (row,) = find_bindings(scene)
+    assert (row["status_code"], row["status_message"]) == ("running", kept)
+    assert row["reached_generation"] == broken["generation"] - 1
+    for name in list_northds(central):
+        cloud.start_process(central, name)
+    operator.wait(lambda: find_bindings(scene)[0]["status_message"] != kept, "the row mended")
+    operator.svcctl("--wait=hv", "sync")
+    assert scene.end().lost == 0
+    assert operator.find_charon("hv2") == charon
+    assert scene.list_places() == ["hv2"]
+
+
+def find_bindings(scene: Scene) -> list[dict[str, Any]]:
+    """Returns the bindings of the first VPN's container."""
+    where = ["container", "==", scene.container]
+    return scene.operator.rows("SVC_Southbound", "Container_Binding", where)
+
+
 def test_law_sees_what_leaves_in_clear(lab: Lab, tmp_path: Path) -> None:
     capture = traffic.Capture(lab, tmp_path / "provider.pcap")
     try:
@@ -103,7 +140,14 @@ def set_connection(operator: Operator, **columns: object) -> None:
     update(operator, "IPsec_Connection", columns)
 
 
-def update(operator: Operator, table: str, columns: dict[str, object]) -> None:
-    """Writes past svcctl, which would refuse a part of this."""
-    operation = {"op": "update", "table": table, "where": [], "row": columns}
-    operator.transact("SVC_Northbound", operation)
+def update(
+    operator: Operator,
+    table: str,
+    columns: dict[str, object],
+    database: str = "SVC_Northbound",
+    container: str = "",
+) -> None:
+    """Writes past svcctl, which would refuse a part of this; to the rows of 'container', if any."""
+    where = [["container", "==", container]] if container else []
+    operation = {"op": "update", "table": table, "where": where, "row": columns}
+    operator.transact(database, operation)
