@@ -24,6 +24,7 @@ class SVCGlobal(Row):
     hv_cfg_timestamp: int
     seal_seed: str | None
     options: dict[str, str]
+    external_ids: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,19 @@
 """Which svc-northd is the active one: the locks, its beats, and relieving one that hangs.
 
-The active one holds the lock of that name on all three databases, so that each
-of its transactions asserts it, whatever it had in mind when it was stopped.
+The active one holds a lock on each of the three databases, so that each of its
+transactions asserts it, whatever it had in mind when it was stopped.
 First comes the southbound's, then a beat that stands in table Northd: the
 server had told everything that its predecessor did by then.  After that it asks
 for the locks of the two northbounds, so two never wait for each other.
 
 Another one's lock of the southbound is stolen when its beat is overdue
 (beat.py), a lock of a northbound when a beat of ours stands that was written
-after the lock was seen missing.  Without a predecessor in table Northd none of
-a northbound is stolen: a svc-northd that was given a wrong southbound relieves
-nobody.
+after the lock was seen missing and its holder worked for the same southbound
+(claim.py).
+
+Only one that reaches both northbounds asks for the southbound's lock, and one
+that cannot lead a northbound for some seconds gives it back: there may be
+another that can.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import os
 import random
 import socket
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import ovs.poller
 import ovs.vlog
@@ -27,27 +30,33 @@ import ovs.vlog
 from ..lib import loop, sb
 from ..lib.delta import Actual, Desired, plan
 from ..lib.idl import Session
+from ..lib.rows import Row
 from .beat import BEAT_INTERVAL_MS, MOST_LOT_MS, Pace, Step, Watch
+from .claim import Claim
 
 vlog = ovs.vlog.Vlog("active")
 
 LOCK = "svc_northd"
-_FIRST_PAUSE_MS = 2000
-_LONGEST_PAUSE_MS = 60_000
 
 
-class Candidate:
-    """This svc-northd among those of which one is active."""
+class Leadership:
+    """This svc-northd among those of which one is active.
 
-    def __init__(self, southbound: Session, northbounds: Sequence[Session]) -> None:
+    'northbounds' are the sessions with the class of the root row of each.
+    """
+
+    def __init__(self, southbound: Session, northbounds: Mapping[Session, type[Row]]) -> None:
         self.incarnation = uuid.uuid4().hex
         self._sb = southbound
-        self._northbounds = {session: _Claim(session) for session in northbounds}
+        self._claims = [Claim(session, root) for session, root in northbounds.items()]
         self._pace = Pace()
         self._watch = Watch(random.randrange(MOST_LOT_MS + 1))
-        self._since_ms: int | None = None
+        self._asks = False
+        self._stole = False
+        self._told = ""
+        self._leads = False
+        self._since_ms = 0
         self._heartbeat = 0
-        self._relieves = False
         self._due_ms = 0
         self._sent_ms = 0
         self._confirmed_ms: int | None = None
@@ -57,13 +66,25 @@ class Candidate:
         """Whether the southbound's lock is ours and a beat of this term stands."""
         return self._has_southbound() and self._confirmed_ms is not None
 
-    def run(self) -> None:
-        """Beats, takes or gives up locks, relieves one that hangs; after the sessions ran."""
+    @property
+    def trouble(self) -> str:
+        """Why no northbound can be led from here, in words; "" if they can."""
+        troubles = ((claim.database, claim.trouble) for claim in self._claims)
+        return ", ".join(f"{database} {trouble}" for database, trouble in troubles if trouble)
+
+    def run(self, paused: bool) -> None:
+        """Beats, takes or gives up locks, relieves one that hangs; after the sessions ran.
+
+        One that is 'paused' takes no part.
+        """
         now_ms = loop.monotonic_ms()
+        for claim in self._claims:
+            claim.look(now_ms)
+        self._take_part(paused)
         if not self._has_southbound():
             self._stand_by(now_ms)
             return
-        if self._since_ms is None:
+        if not self._leads:
             self._begin(now_ms)
         self._take_outcome(now_ms)
         if self._confirmed_ms is not None:
@@ -73,7 +94,7 @@ class Candidate:
 
     def wait(self, poller: ovs.poller.Poller) -> None:
         """Arms 'poller' for the next beat, or for when another's is overdue."""
-        if self._since_ms is None:
+        if not self._leads:
             deadline_ms = self._watch.find_deadline_ms()
         else:
             deadline_ms = None if self._sb.committing_beside else self._due_ms
@@ -87,10 +108,32 @@ class Candidate:
         if self._pace.end_first_pass():
             self._due_ms = now_ms
 
-    def find_active(self) -> sb.Northd | None:
-        """Returns the row of the svc-northd that was last active."""
+    def find_leader(self) -> sb.Northd | None:
+        """Returns the row of the svc-northd that has the southbound's lock, or had it last."""
         rows = sorted(self._sb.rows(sb.Northd).values(), key=lambda row: row.uuid)
         return rows[0] if rows else None
+
+    # -- taking part -------------------------------------------------------
+
+    def _take_part(self, paused: bool) -> None:
+        """Asks for the southbound's lock, or gives it back."""
+        if self._asks:
+            lost = any(claim.lost for claim in self._claims)
+            if lost:
+                self._tell(self.trouble)
+            if lost or paused:
+                self._asks = False
+                self._sb.set_lock(None)
+        # Until its transactions are done the session keeps the lock that it is to give back.
+        elif not (paused or self.trouble or self._sb.committing or self._sb.committing_beside):
+            self._asks = True
+            self._sb.set_lock(LOCK)
+
+    def _tell(self, trouble: str) -> None:
+        """Says that a northbound cannot be led, once until all three locks were ours again."""
+        if trouble != self._told:
+            self._told = trouble
+            vlog.warn(f"{trouble}: leaving the lock of the southbound to another svc-northd")
 
     # -- leading -----------------------------------------------------------
 
@@ -98,11 +141,12 @@ class Candidate:
         return self._sb.connected and self._sb.synced and self._sb.has_lock
 
     def _begin(self, now_ms: int) -> None:
-        before = self.find_active()
-        self._since_ms = loop.now_ms()
+        before = self.find_leader()
+        self._leads = True
         self._heartbeat = before.heartbeat if before else 0
-        self._relieves = before is not None and before.incarnation != self.incarnation
-        self._pace.begin(before.patience if before else 0)
+        # One that ended was not too slow.
+        self._pace.begin(before.patience if before and self._stole else 0)
+        self._stole = False
         self._due_ms = now_ms
         self._sb.take_beside()
         self._watch.begin()
@@ -132,25 +176,28 @@ class Candidate:
         self._sb.commit_beside(changes, "svc-northd: beat")
 
     def _claim_northbounds(self, now_ms: int, confirmed_ms: int) -> None:
-        for claim in self._northbounds.values():
-            claim.run(now_ms)
-            if self._relieves and claim.wants_theft(now_ms):
-                if confirmed_ms > claim.missing_ms:
-                    claim.steal(now_ms)
-                else:
-                    self._due_ms = now_ms
+        row = self.find_leader()
+        if row is None:
+            return
+        for claim in self._claims:
+            if claim.run(now_ms, str(row.uuid), confirmed_ms):
+                self._due_ms = now_ms
+        if not self._since_ms and all(claim.held for claim in self._claims):
+            self._since_ms = loop.now_ms()
+            self._due_ms = now_ms
+            self._told = ""
 
     # -- standing by -------------------------------------------------------
 
     def _stand_by(self, now_ms: int) -> None:
-        self._since_ms = self._confirmed_ms = None
-        self._sent_ms = 0
-        for claim in self._northbounds.values():
+        self._leads, self._confirmed_ms = False, None
+        self._since_ms = self._sent_ms = 0
+        for claim in self._claims:
             claim.give_up()
         if not (self._sb.connected and self._sb.synced and self._sb.contended):
             self._watch.begin()
             return
-        row = self.find_active()
+        row = self.find_leader()
         mark = (row.incarnation, row.heartbeat) if row else None
         step = self._watch.look(now_ms, mark, row.patience if row else 0, self._sb.answered)
         if step is Step.PROBE:
@@ -158,43 +205,5 @@ class Candidate:
         elif step is Step.STEAL:
             who = f"that of {row.hostname}, pid {row.pid}," if row else "one"
             vlog.warn(f"the active svc-northd, {who} does nothing any more; relieving it")
+            self._stole = True
             self._sb.steal_lock()
-
-
-class _Claim:
-    """The lock of one northbound, while the southbound's is held."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._asked = False
-        self.missing_ms = 0
-        self._pause_ms = 0
-        self._not_before_ms = 0
-
-    def run(self, now_ms: int) -> None:
-        """Asks for the lock once, and notes since when it is missing."""
-        if not self._asked:
-            self._asked = True
-            self._pause_ms = self._not_before_ms = self.missing_ms = 0
-            self._session.set_lock(LOCK)
-        if self._session.has_lock or not self._session.connected:
-            self.missing_ms = 0
-        elif not self.missing_ms:
-            self.missing_ms = now_ms
-
-    def give_up(self) -> None:
-        """Gives the lock back."""
-        if self._asked:
-            self._asked = False
-            self._session.set_lock(None)
-
-    def wants_theft(self, now_ms: int) -> bool:
-        """Returns whether another one holds the lock and it is not too early to steal again."""
-        return bool(self.missing_ms) and self._session.contended and now_ms >= self._not_before_ms
-
-    def steal(self, now_ms: int) -> None:
-        """Takes the lock from the one that was relieved; less and less often."""
-        self._pause_ms = min(max(_FIRST_PAUSE_MS, 2 * self._pause_ms), _LONGEST_PAUSE_MS)
-        self._not_before_ms = now_ms + self._pause_ms
-        vlog.info(f"{self._session.database}: taking the lock of the svc-northd that was relieved")
-        self._session.steal_lock()

@@ -9,7 +9,9 @@ the server without a word.
 No process may be relieved for being busy, and no two may relieve each other in
 turns: the patience is a multiple of what passes took of late, it starts long
 enough for a first pass, and one that relieves another asks for twice the
-patience of its predecessor until its own first pass is over.
+patience of its predecessor until its own first pass is over.  The longest
+patience is only there to be one: were it shorter than a pass can take, two
+would relieve each other for ever.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from enum import Enum, auto
 BEAT_INTERVAL_MS = 500
 LEAST_PATIENCE_MS = 2000
 FIRST_PATIENCE_MS = 8000
-LONGEST_PATIENCE_MS = 60_000
+LONGEST_PATIENCE_MS = 3_600_000
+# For so long a northbound may be away until the southbound is left to another.
+MOST_ABSENCE_MS = 8000
 # A part of the patience that differs, so that two that wait do not steal at once.
 MOST_LOT_MS = 250
 _RECENT_MS = 60_000
@@ -35,7 +39,7 @@ class Pace:
         self._spans: deque[tuple[int, int]] = deque()
 
     def begin(self, inherited_ms: int) -> None:
-        """Begins a term as the active one after one with the patience 'inherited_ms', or 0."""
+        """Begins a term; 'inherited_ms' is the patience of the one that was relieved, or 0."""
         self._first_ms = max(FIRST_PATIENCE_MS, 2 * inherited_ms)
         self._spans.clear()
 
@@ -126,3 +130,23 @@ class Watch:
         gap_ms, self._looked_ms = now_ms - self._looked_ms, now_ms
         if self._seen_ms is not None and gap_ms > _STALL_MS:
             self._seen_ms += gap_ms - BEAT_INTERVAL_MS
+
+
+class Absence:
+    """For how long something was missing, by what each look found.
+
+    Time in which this process did not run counts as one interval.
+    """
+
+    def __init__(self) -> None:
+        self._looked_ms: int | None = None
+        self._missing_ms = 0
+
+    def note(self, now_ms: int, missing: bool) -> bool:
+        """Notes a look at 'now_ms' (monotonic); returns whether it was missing for too long."""
+        before_ms, self._looked_ms = self._looked_ms, now_ms if missing else None
+        if before_ms is None:
+            self._missing_ms = 0
+        else:
+            self._missing_ms += min(now_ms - before_ms, BEAT_INTERVAL_MS)
+        return missing and self._missing_ms > MOST_ABSENCE_MS

@@ -61,9 +61,12 @@ def register_commands(northd: Northd) -> None:
 
 
 def _format_active(northd: Northd) -> str:
-    """Returns a line on the svc-northd that was last seen active, "" if none was."""
-    row = northd.candidate.find_active()
-    if row is None:
-        return ""
+    """Returns lines on the svc-northd that was last seen active, and on what is in our way."""
+    trouble = northd.leadership.trouble
+    told = f"Trouble: {trouble}\n" if trouble else ""
+    row = northd.leadership.find_leader()
+    if row is None or not row.since:
+        return told
     since = datetime.fromtimestamp(row.since / 1000, timezone.utc).isoformat(timespec="seconds")
-    return f"Active: {row.hostname}, pid {row.pid}, incarnation {row.incarnation}, since {since}\n"
+    who = f"{row.hostname}, pid {row.pid}, incarnation {row.incarnation}"
+    return f"Active: {who}, since {since}\n{told}"

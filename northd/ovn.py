@@ -4,7 +4,7 @@ Only columns that svc-northd reads or writes are listed.  Every row that it
 makes carries external_ids:ovnsvc=svc-northd, so that a monitor can be
 restricted to them, and external_ids:ovnsvc-key, which says what the row is
 for.  No row without the mark is ever changed, but for the set of a
-Logical_Router that holds ours and the two keys on NB_Global.
+Logical_Router that holds ours and the three keys on NB_Global.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Process:
         ]
         environment = {**os.environ, "SVC_RUNDIR": str(directory), "SVC_LOGDIR": str(directory)}
         self._process = subprocess.Popen(command, cwd=ROOT.parent, env=environment)
-        wait_until(self._control.exists, f"{name} to start")
+        wait_until(self._listens, f"{name} to start")
 
     @property
     def pid(self) -> int:
@@ -61,6 +61,13 @@ class Process:
     @property
     def status(self) -> str:
         return self.ask("status").splitlines()[0].removeprefix("Status: ")
+
+    def _listens(self) -> bool:
+        """Whether it takes commands; the socket is there a little earlier."""
+        error, client = ovs.unixctl.client.UnixctlClient.create(str(self._control))
+        if not error:
+            client.close()
+        return not error
 
     def read_log(self) -> str:
         return self._log.read_text(encoding="utf-8")
