@@ -330,6 +330,7 @@ class Controller:
         self.reconciler.mark(self._events.take_lost(names))
         if clock_ms >= self._check_at_ms:
             self._check_at_ms = clock_ms + CHECK_INTERVAL_MS
+            self._records.check()
             self.reconciler.mark_all(self.wanted)
 
     def _compute(self) -> None:

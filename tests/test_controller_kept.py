@@ -177,6 +177,16 @@ def test_the_record_has_no_secret_but_sealed(chassis: Bench) -> None:
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
+def test_a_record_that_was_removed_is_written_again(chassis: Bench) -> None:
+    chassis.bind("c1", GOOD)
+    chassis.until_status("c1", "running")
+    chassis.settle()
+    find_record(chassis).unlink()
+    chassis.controller.check_all()
+    chassis.until(find_record(chassis).exists, "the record")
+    chassis.check_laws()
+
+
 def find_record(bench: Bench) -> Path:
     return bench.directory / "containers" / "c1" / "record.json"
 

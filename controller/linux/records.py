@@ -39,6 +39,12 @@ class Records:
         except OSError as error:
             vlog.warn(f"{container}: what it runs with is not kept over a restart: {error}")
 
+    def check(self) -> None:
+        """Makes the next keep() write what somebody removed."""
+        gone = [name for name in self._kept if not os.path.exists(_find_path(name))]
+        for name in gone:
+            del self._kept[name]
+
     def forget_others(self, containers: Collection[str]) -> None:
         """Forgets all but 'containers': one that is bound again is another one."""
         for name in (self.by_name.keys() | self._kept.keys()) - set(containers):
