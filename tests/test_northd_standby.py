@@ -217,10 +217,11 @@ def test_a_beat_computes_and_compares_nothing(
     assert clock
     beats = cloud.find(cloud.sb, "Northd")["heartbeat"] + 2
 
-    def forbid() -> None:
+    def forbid(*_args: object, **_kwargs: object) -> None:
         raise AssertionError("nothing changed")
 
-    monkeypatch.setattr(cloud.northd, "_sync", forbid)
+    for name in ("_plan_sb", "_plan_ovn", "_plan_nb"):
+        monkeypatch.setattr(cloud.northd, name, forbid)
 
     def beat_twice() -> bool:
         cloud.northd.run()
