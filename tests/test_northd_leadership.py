@@ -236,7 +236,9 @@ def test_nobody_leads_without_a_northbound_and_one_does_at_once_when_it_is_back(
 ) -> None:
     logs.allow(LEFT)
     _add_service(cloud)
+    cloud.settle()
     first, second = cloud.northd, cloud.start_northd()
+    _run_until(cloud, lambda: second.sb.contended, "the second to stand by", first, second)
     cloud.settle(first, second)
     before = cloud.dump()
     # Connections stay, and nobody answers.

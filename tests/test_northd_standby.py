@@ -58,6 +58,15 @@ def _receive(each: Session | Northd, condition: Callable[[], Any], what: str) ->
     wait_until(received, what)
 
 
+def _start_two(cloud: Cloud) -> tuple[Northd, Northd]:
+    """Returns the active svc-northd and one that stands by."""
+    cloud.settle()
+    second = cloud.start_northd()
+    _run_until(cloud, lambda: second.sb.contended, "it to stand by", cloud.northd, second)
+    cloud.settle(cloud.northd, second)
+    return cloud.northd, second
+
+
 def _close(cloud: Cloud, *northds: Northd) -> None:
     """Closes all but 'cloud.northd', which must find everything as it should be."""
     for northd in northds:
@@ -68,8 +77,7 @@ def _close(cloud: Cloud, *northds: Northd) -> None:
 @pytest.mark.usefixtures("quick")
 def test_one_that_takes_over_changes_nothing(cloud: Cloud, logs: Logs) -> None:
     logs.allow(RELIEVED)
-    first, second = cloud.northd, cloud.start_northd()
-    cloud.settle(first, second)
+    first, second = _start_two(cloud)
     before = cloud.dump()
     _run_until(cloud, lambda: second.active, "the second to take over", second)
     assert first.active, "it has not looked yet"
@@ -89,8 +97,7 @@ def test_one_that_was_stopped_in_the_middle_of_a_pass_writes_nothing(
     cloud: Cloud, logs: Logs
 ) -> None:
     logs.allow(RELIEVED)
-    first, second = cloud.northd, cloud.start_northd()
-    cloud.settle(first, second)
+    first, second = _start_two(cloud)
     vpn = cloud.find(cloud.nb, "VPN_Service")["_uuid"][1]
     cloud.add_connection(vpn, "to-mars", peer_address="1.0.0.4", peer_subnets="192.168.3.0/24")
     _receive(first.nb, lambda: len(first.nb.rows(IPsecConnection)) == 2, "the connection")
@@ -109,7 +116,7 @@ def test_one_that_was_stopped_in_the_middle_of_a_pass_writes_nothing(
 @pytest.mark.usefixtures("quick")
 def test_of_two_that_wait_one_takes_over_and_keeps_it(cloud: Cloud, logs: Logs) -> None:
     logs.allow(RELIEVED)
-    first, *waiting = cloud.northd, cloud.start_northd(), cloud.start_northd()
+    first, *waiting = (*_start_two(cloud), cloud.start_northd())
     cloud.settle(first, *waiting)
     before = cloud.dump()
     _run_until(cloud, lambda: _find_active(waiting), "one of two to take over", *waiting)
@@ -155,8 +162,7 @@ def test_one_that_hangs_before_its_first_beat_is_relieved(cloud: Cloud, logs: Lo
 
 @pytest.mark.usefixtures("quick")
 def test_one_that_is_paused_gives_way_and_relieves_nobody(cloud: Cloud, logs: Logs) -> None:
-    first, second = cloud.northd, cloud.start_northd()
-    cloud.settle(first, second)
+    first, second = _start_two(cloud)
     place = cloud.find(cloud.sb, "Container_Binding")["chassis"]
     vpn = cloud.find(cloud.nb, "VPN_Service")["_uuid"][1]
     cloud.add_connection(vpn, "to-mars", peer_subnets="192.168.3.0/24")
@@ -186,8 +192,7 @@ def test_one_that_takes_over_during_a_failover_knows_who_is_dead(
     logs.allow(RELIEVED)
     logs.allow("chassis hv. is dead: its heartbeat stopped")
     cloud.nb.insert("SVC_Global", options=["map", [["chassis-dead-after", "500"]]])
-    first, second = cloud.northd, cloud.start_northd()
-    cloud.settle(first, second)
+    first, second = _start_two(cloud)
     place = cloud.find(cloud.sb, "Container_Binding", role="active")["chassis"]
     cloud.chassis[place].alive = False
 
