@@ -30,7 +30,7 @@ WATCHED_S = 1.5  # how long traffic must pass before a gap counts as over
 # A chassis counts as dead after four heartbeats if nothing else is said.
 PACES = {
     "": {},
-    "heartbeats of 500 ms": {"heartbeat-interval": "500"},
+    "500 ms": {"heartbeat-interval": "500"},
     "quick": {"heartbeat-interval": "500", "chassis-dead-after": "1500"},
 }
 
