@@ -10,6 +10,7 @@ itself: its own row says that.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from uuid import UUID
 
@@ -41,6 +42,8 @@ MIN_MTU = 68  # RFC 791
 MAX_MTU = 65535
 
 _LONGEST_TEXT = 255
+# What charon takes for an identity in each of its forms.
+_IDENTITY = re.compile(r"[\x21-\x7e]+")
 
 # Keywords of strongSwan's proposals, docs.strongswan.org/docs/latest/config/proposals.html.
 _ENCRYPTION = {
@@ -233,6 +236,8 @@ def _authentication_problem(connection: nb.IPsecConnection) -> str | None:
         problem = f"the {what} is empty" if not identity else _text_problem(what, identity)
         if problem is not None:
             return problem
+        if _IDENTITY.fullmatch(identity) is None:
+            return f"{what} {quote(identity)} has a space, or a character that is not ASCII"
         if "%any" in identity:
             return f"{what} {quote(identity)} stands for anybody; a pre-shared key needs one peer"
     return None

@@ -65,7 +65,8 @@ def run(
     for row in avoided.values():
         if row.container in containers.by_name:
             judge.recall(row)
-    for binding in sorted(bindings.values(), key=lambda row: (row.container, row.chassis)):
+    # The active ones first, since standbys are held against them.
+    for binding in sorted(bindings.values(), key=lambda row: (row.role, row.container, row.chassis)):
         if binding.container in containers.by_name:
             judge.look(binding, (binding.container, binding.chassis) in up)
     judge.assume(reported.values())
@@ -93,6 +94,8 @@ class _Judge:
         self._avoided: dict[Spot, Avoidance] = {}
         self._well: set[Spot] = set()
         self._moments: set[int] = set()
+        # Containers whose active binding is not as it should be: a chassis refused that.
+        self._outdated: set[str] = set()
 
     def recall(self, row: sb.AvoidedChassis) -> None:
         """Takes over a failure of before, unless its chassis has changed since."""
@@ -113,6 +116,8 @@ class _Judge:
         built = row.reached_generation > 0
         running = built and row.status_code == "running"
         failure = None
+        if row.role == ACTIVE and running and row.reached_generation < row.generation:
+            self._outdated.add(row.container)
         if running and (row.role != ACTIVE or port_up):
             self._well.add(spot)
         else:
@@ -120,11 +125,17 @@ class _Judge:
         place = Place(
             chassis=row.chassis,
             role=row.role,
-            ready=running and row.reached_generation == row.generation,
+            ready=running and self._is_current(row),
             serving=row.role == ACTIVE and built and port_up,
             failure=failure,
         )
         self._places.setdefault(row.container, []).append(place)
+
+    def _is_current(self, row: sb.ContainerBinding) -> bool:
+        """Whether a container is as it should be, or no older than the active one is."""
+        if row.reached_generation == row.generation:
+            return True
+        return row.role != ACTIVE and row.container in self._outdated
 
     def assume(self, reported: Iterable[nb.ServiceContainer]) -> None:
         """Takes the northbound's last word on a container of which the southbound knows nothing.

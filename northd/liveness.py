@@ -18,7 +18,8 @@ with long passes finds the dead a few passes late, and nobody else.
 What delays the server may delay the chassis as well: a host that is stopped, a
 network that stalls.  So a late answer is forgiven: every chassis gets as much
 longer; and so is time in which this process was stopped.  Time in which it
-computed is not.  After a reconnection each chassis gets the full time again.
+computed is not.  After a reconnection each chassis gets the full time again,
+and when the first is heard after all of them were silent.
 
 What else a chassis says of its fitness is handed on, without what changes with
 each heartbeat, so that a verdict changes only when it matters.
@@ -160,8 +161,21 @@ class Liveness:
             return
         before, pulse.row = pulse.row, row
         if (before.incarnation, before.heartbeat) != (row.incarnation, row.heartbeat):
+            if not any(each.alive for each in self._pulses.values()):
+                self._revive()
             pulse.seen_ms, pulse.alive = self._now_ms, True
             pulse.death_ms = self._find_death(row.name)
+
+    def _revive(self) -> None:
+        """Gives each chassis the full time again.
+
+        That of all chassis nothing was heard says that this side was cut off,
+        and the first that is heard again must not get all containers.
+        """
+        assert self._now_ms is not None
+        for pulse in self._pulses.values():
+            pulse.seen_ms, pulse.alive = self._now_ms, True
+        self._tell(self._pulses)
 
     def _take_over(self, name: str) -> None:
         """Takes over a verdict of death of the active one, as one that stands by."""

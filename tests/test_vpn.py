@@ -152,6 +152,10 @@ def test_bad_services(change: dict[str, Any], problem: str) -> None:
         ({"psk": ""}, "the pre-shared key is empty"),
         ({"peer_id": ""}, "the peer id is empty"),
         ({"local_id": "a\0"}, 'local id "a\\x00" has a character that cannot be printed'),
+        (
+            {"peer_id": "CN=venus, O=x"},
+            "peer id CN=venus, O=x has a space, or a character that is not ASCII",
+        ),
         ({"peer_id": "%any"}, "peer id %any stands for anybody; a pre-shared key needs one peer"),
         (
             {"dpd_interval": 30, "dpd_timeout": 30},
