@@ -8,11 +8,13 @@ with ovsdb-client could.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -40,8 +42,7 @@ class Database:
         self.remote = f"unix:{self.socket}"
         self._file = directory / f"{name}.db"
         self._process: subprocess.Popen[bytes] | None = None
-        path = schema_path or find_schema(name)
-        subprocess.run(["ovsdb-tool", "create", self._file, path], check=True)
+        self._file.write_bytes(make_empty(str(schema_path or find_schema(name))))
         self.start()
 
     def start(self) -> None:
@@ -155,6 +156,15 @@ class Databases:
             "SVC_RUNDIR": str(self.directory),
             "SVC_LOGDIR": str(self.directory),
         }
+
+
+@functools.cache
+def make_empty(schema_path: str) -> bytes:
+    """Returns the file of an empty database; made once, since ovsdb-tool takes its time."""
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "empty.db"
+        subprocess.run(["ovsdb-tool", "create", file, schema_path], check=True)
+        return file.read_bytes()
 
 
 def find_schema(database: str) -> str:
