@@ -65,12 +65,16 @@ def run(
     for row in avoided.values():
         if row.container in containers.by_name:
             judge.recall(row)
-    # The active ones first, since standbys are held against them.
-    for binding in sorted(bindings.values(), key=lambda row: (row.role, row.container, row.chassis)):
+    for binding in sorted(bindings.values(), key=_rank_active_first):
         if binding.container in containers.by_name:
             judge.look(binding, (binding.container, binding.chassis) in up)
     judge.assume(reported.values())
     return judge.conclude()
+
+
+def _rank_active_first(row: sb.ContainerBinding) -> tuple[bool, str, str]:
+    """Returns the order in which bindings are looked at: standbys are held against active ones."""
+    return row.role != ACTIVE, row.container, row.chassis
 
 
 class _Judge:

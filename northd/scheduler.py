@@ -19,15 +19,14 @@ same snapshot gives the same plan.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 
+from .allotment import Allotment
 from .departures import Departure, find_departures
 from .filters import find_loss
 from .placement import Candidate, Place, Plan, Request, Settings
-from .policies import rank
 from .reasons import FIRST_PLACE
-from .room import find_shifts
 from .snapshot import Avoided, Places, Snapshot
 from .standbys import choose_standbys, is_settled, keep_standbys
 
@@ -53,28 +52,22 @@ class _Round:
 
     def __init__(self, snapshot: Snapshot, settings: Settings) -> None:
         self._snapshot = snapshot
-        self._load = snapshot.load
         self._settings = settings
-        self._active: dict[str, str] = {}
-        self._targets: dict[str, str] = {}
-        # What this plan gives newly, which it can still give otherwise (room.py).
-        self._new: dict[str, str] = {}
-        self._newcomers: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        self._stuck: set[str] = set()
+        self._migrating: dict[str, str] = {}
+        self._given = Allotment(snapshot, self._migrating)
         self._moving: Counter[str] = Counter()
         self._reasons: dict[str, str] = {}
         self._causes: dict[str, str] = {}
         self._departures: dict[str, Departure] = {}
-        self._migrating: dict[str, str] = {}
         self._lost: set[str] = set()
 
     def run(self) -> Plan:
         """Returns the plan."""
-        self._migrating = {
-            name: request.migrate_chassis
+        self._migrating.update(
+            (name, request.migrate_chassis)
             for name, request in self._snapshot.requests.items()
             if request.migrate_chassis and self._refuse_migration(request) is None
-        }
+        )
         self._departures = find_departures(
             self._snapshot.requests.values(),
             self._snapshot.chassis,
@@ -86,10 +79,11 @@ class _Round:
         self._rescue()
         self._count_moving()
         self._move()
-        self._adopt_new()
-        standby = {name: self._find_standbys(name) for name in sorted(self._active)}
+        self._given.adopt()
+        self._tell_moves()
+        standby = {name: self._find_standbys(name) for name in sorted(self._given.active)}
         return Plan(
-            chassis=dict(sorted(self._active.items())),
+            chassis=dict(sorted(self._given.active.items())),
             standby={name: tuple(sorted(found)) for name, found in standby.items() if found},
             reasons=self._reasons,
             causes=self._causes,
@@ -105,8 +99,7 @@ class _Round:
             departure = self._departures.get(name)
             if place is None or (departure is not None and departure.lost):
                 continue
-            self._active[name] = place.chassis
-            self._load.add_share(request, self._snapshot.chassis[place.chassis])
+            self._given.keep(request, place.chassis)
 
     # -- what has to go elsewhere at once ----------------------------------
 
@@ -115,7 +108,7 @@ class _Round:
         lost = [
             (self._find_rescuer(request), request)
             for name, request in self._snapshot.requests.items()
-            if name not in self._active
+            if name not in self._given.active
         ]
         for standby, request in sorted(lost, key=lambda each: each[0] is not None):
             departure = self._departures.get(request.name)
@@ -129,10 +122,10 @@ class _Round:
         """Gives 'request' a place to serve from at once; returns whether there is one."""
         if standby is None or not (standby.ready or self._may_serve(request, standby)):
             wanted = self._migrating.get(request.name)
-            if (wanted and self._choose(request, wanted)) or self._choose(request):
+            if (wanted and self._given.choose(request, wanted)) or self._given.choose(request):
                 return True
         if standby is not None:
-            self._turn(request, standby.chassis)
+            self._given.turn(request, standby.chassis)
         return standby is not None
 
     def _find_rescuer(self, request: Request) -> Place | None:
@@ -166,14 +159,14 @@ class _Round:
         if departure is not None and place is not None:
             self._reasons[request.name] = f"{departure.reason}, and {sentence}"
             if place.chassis in self._snapshot.chassis:
-                self._active[request.name] = place.chassis
+                self._given.active[request.name] = place.chassis
                 self._lost.add(request.name)
 
     # -- what is to go elsewhere once it is ready there --------------------
 
     def _count_moving(self) -> None:
         """Counts those that have just come: their move off those that they left is under way."""
-        serving = {**self._active, **self._new}
+        serving = self._given.find_serving()
         for name in serving.keys() - self._lost:
             request, active = self._snapshot.requests[name], serving[name]
             if not is_settled(self._snapshot, request, active):
@@ -183,7 +176,7 @@ class _Round:
     def _move(self) -> None:
         """Begins planned moves, and goes on with those under way, which come first."""
         planned = []
-        for name in self._active:
+        for name in self._given.active:
             if name in self._departures and not self._departures[name].lost:
                 request = self._snapshot.requests[name]
                 target = self._find_target(request)
@@ -197,21 +190,21 @@ class _Round:
 
     def _advance(self, request: Request, target: Place | None, resting: bool) -> None:
         """Goes on with a planned move to 'target', or begins one unless too many are under way."""
-        name, origin = request.name, self._active[request.name]
+        name, origin = request.name, self._given.active[request.name]
         departure = self._departures[name]
         crowded = departure.drained and self._moving[origin] >= self._settings.drain_moves
         if crowded and (resting or target is None):
             self._reasons[name] = f"{departure.reason}; it waits for its turn to move"
             return
-        if target is None and not self._choose(request, self._migrating.get(name)):
+        if target is None and not self._given.choose(request, self._migrating.get(name)):
             self._reasons[name] = f"{departure.reason}, but {self._snapshot.explain(request)}"
             return
         self._moving[origin] += 1
         if target is not None and target.ready:
-            self._turn(request, target.chassis)
+            self._given.turn(request, target.chassis)
             self._causes[name] = departure.reason
         elif target is not None:
-            self._aim(request, target.chassis)
+            self._given.aim(request, target.chassis)
 
     def _find_target(self, request: Request) -> Place | None:
         """Returns the standby that a planned move goes to, one that is ready before others.
@@ -220,7 +213,7 @@ class _Round:
         """
         wanted = self._migrating.get(request.name)
         for place, candidate in self._snapshot.find_standbys(request):
-            surplus = self._settings.enforce_limit and self._load.is_over(candidate)
+            surplus = self._settings.enforce_limit and self._snapshot.load.is_over(candidate)
             if wanted in (None, place.chassis) and not surplus and self._may_serve(request, place):
                 return place
         return None
@@ -235,8 +228,12 @@ class _Round:
         if candidate.name in bound:
             return find_loss(candidate) or self._snapshot.refuse_standby(request, candidate)
         refusal = self._snapshot.refuse(request, candidate)
-        if refusal is None and self._new.get(request.name) != candidate.name:
-            return f"full (limit {candidate.limit})" if self._load.is_full(candidate) else None
+        if refusal is None and self._given.find_new(request) != candidate.name:
+            return (
+                f"full (limit {candidate.limit})"
+                if self._snapshot.load.is_full(candidate)
+                else None
+            )
         return refusal
 
     def _find_migrations(self) -> dict[str, str]:
@@ -249,101 +246,24 @@ class _Round:
             if not wanted:
                 ended[name] = "not migrated: no chassis is named"
                 continue
-            if self._active.get(name) == wanted and name not in self._lost:
+            if self._given.active.get(name) == wanted and name not in self._lost:
                 if is_settled(self._snapshot, request, wanted):
                     ended[name] = f"migrated to {wanted}"
             elif (refusal := self._refuse_migration(request)) is not None:
                 ended[name] = f"not migrated to {wanted}: it is {refusal}"
         return ended
 
-    # -- giving ------------------------------------------------------------
+    # -- the end ----------------------------------------------------------
 
-    def _turn(self, request: Request, chassis: str) -> None:
-        """Makes a standby the one that serves."""
-        self._shift_share(request, self._active.get(request.name), chassis)
-        self._active[request.name] = chassis
-
-    def _aim(self, request: Request, chassis: str) -> None:
-        """Makes a standby the one that a planned move goes to."""
-        self._shift_share(request, self._active[request.name], chassis)
-        self._targets[request.name] = chassis
-
-    def _choose(self, request: Request, wanted: str | None = None) -> bool:
-        """Gives 'request' a new chassis by its policy; returns whether there is one.
-
-        With 'wanted' no other one will do.
-        """
-        if request.problem is not None:
-            return False
-        open_to = [
-            each
-            for each in self._snapshot.find_options(request)
-            if wanted in (None, each.name) and not self._load.is_full(each)
-        ]
-        if open_to:
-            self._give(request, self._find_best(request, open_to))
-        return bool(open_to) or (wanted is None and self._make_room(request))
-
-    def _find_best(self, request: Request, open_to: list[Candidate]) -> str:
-        """Returns the chassis that the policy prefers; what 'request' leaves does not count."""
-        origin = self._snapshot.chassis.get(self._active.get(request.name, ""))
-        if origin is not None:
-            self._load.add_share(request, origin, -1)
-        best = min(open_to, key=lambda each: rank(request, each, self._load))
-        if origin is not None:
-            self._load.add_share(request, origin)
-        return best.name
-
-    def _make_room(self, request: Request) -> bool:
-        """Gives 'request' a chassis by giving others of this plan another one, if that can be."""
-        chassis = self._snapshot.chassis
-        shifts = find_shifts(
-            request.name,
-            self._find_options,
-            lambda name: not self._load.is_full(chassis[name]),
-            self._newcomers,
-            self._stuck,
-        )
-        for name, target in shifts or ():
-            self._give(self._snapshot.requests[name], target)
-        return shifts is not None
-
-    def _find_options(self, name: str) -> list[str]:
-        if name in self._migrating and name in self._active:
-            return []
-        options = self._snapshot.find_options(self._snapshot.requests[name])
-        return [each.name for each in options]
-
-    def _give(self, request: Request, chassis: str) -> None:
-        before = self._new.get(request.name)
-        if before is not None:
-            del self._newcomers[before][request.name]
-            self._load.total[before] -= 1
-        self._shift_share(request, before or self._active.get(request.name), chassis)
-        self._new[request.name] = chassis
-        self._newcomers[chassis][request.name] = None
-        self._load.total[chassis] += 1
-
-    def _shift_share(self, request: Request, before: str | None, after: str) -> None:
-        if before is not None:
-            self._load.add_share(request, self._snapshot.chassis[before], -1)
-        self._load.add_share(request, self._snapshot.chassis[after])
-
-    def _adopt_new(self) -> None:
-        """Makes the new places what they are for: to serve from at once, or to move to."""
-        for name, chassis in self._new.items():
-            if name in self._active:
-                self._targets[name] = chassis
-            else:
-                self._active[name] = chassis
-        for name, chassis in self._targets.items():
+    def _tell_moves(self) -> None:
+        for name, chassis in self._given.targets.items():
             self._reasons[name] = f"{self._departures[name].reason}; it moves to {chassis}"
 
     def _find_standbys(self, name: str) -> set[str]:
         request, active, target = (
             self._snapshot.requests[name],
-            self._active[name],
-            self._targets.get(name),
+            self._given.active[name],
+            self._given.targets.get(name),
         )
         kept = keep_standbys(self._snapshot, request, active, target, self._settings.enforce_limit)
         missing = request.standby - len(kept)
