@@ -231,15 +231,22 @@ def _authentication_problem(connection: nb.IPsecConnection) -> str | None:
     if not connection.psk:
         return "the pre-shared key is empty"
     for what, identity in (("peer id", connection.peer_id), ("local id", connection.local_id)):
-        if identity is None:
-            continue
-        problem = f"the {what} is empty" if not identity else _text_problem(what, identity)
+        problem = None if identity is None else _identity_problem(what, identity)
         if problem is not None:
             return problem
-        if _IDENTITY.fullmatch(identity) is None:
-            return f"{what} {quote(identity)} has a space, or a character that is not ASCII"
-        if "%any" in identity:
-            return f"{what} {quote(identity)} stands for anybody; a pre-shared key needs one peer"
+    return None
+
+
+def _identity_problem(what: str, identity: str) -> str | None:
+    if not identity:
+        return f"the {what} is empty"
+    problem = _text_problem(what, identity)
+    if problem is not None:
+        return problem
+    if _IDENTITY.fullmatch(identity) is None:
+        return f"{what} {quote(identity)} has a space, or a character that is not ASCII"
+    if "%any" in identity:
+        return f"{what} {quote(identity)} stands for anybody; a pre-shared key needs one peer"
     return None
 
 
