@@ -9,10 +9,12 @@ from ..lib.moment import format_time
 from .placement import Avoidance
 
 FIRST_PLACE = "its first place"
+NONE = "no chassis can run it"
+NO_OTHER = "no other chassis can hold it"
 
 
-def explain(refusals: Counter[str], retries: Mapping[str, int]) -> str:
-    """Returns the sentence that says why no chassis takes a container.
+def explain(refusals: Counter[str], retries: Mapping[str, int], verdict: str) -> str:
+    """Returns 'verdict', which is that no chassis takes a container, and why.
 
     'refusals' are the reasons of all chassis; they stand with their number, the
     most frequent first.  'retries' say when (ms since the epoch) a chassis
@@ -22,7 +24,7 @@ def explain(refusals: Counter[str], retries: Mapping[str, int]) -> str:
         return "no chassis is registered"
     ordered = sorted(refusals.items(), key=lambda item: (-item[1], item[0]))
     parts = "; ".join(f"{count} {reason}" for reason, count in ordered)
-    sentence = f"no chassis can run it, {refusals.total()} refused: {parts}"
+    sentence = f"{verdict}, {refusals.total()} refused: {parts}"
     if retries:
         chassis, retry_at = min(retries.items(), key=lambda item: (item[1], item[0]))
         sentence += f"; {chassis} is tried again at {format_time(retry_at)}"

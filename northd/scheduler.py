@@ -271,6 +271,6 @@ class _Round:
             return kept
         chosen = choose_standbys(self._snapshot, request, active, missing)
         if len(chosen) < missing:
-            why = self._snapshot.explain(request)
+            why = self._snapshot.explain(request, standby=True)
             self._reasons.setdefault(name, f"it has too few standbys: {why}")
         return kept | chosen

@@ -9,7 +9,7 @@ from .departures import find_active
 from .filters import find_departure, find_loss, find_refusal
 from .placement import ACTIVE, Avoidance, Candidate, Place, Request
 from .policies import Load
-from .reasons import describe_avoided, explain
+from .reasons import NO_OTHER, NONE, describe_avoided, explain
 
 Places = Mapping[str, Sequence[Place]]
 Avoided = Mapping[tuple[str, str], Avoidance]
@@ -91,22 +91,29 @@ class Snapshot:
         closed |= self._avoided_by.get(request.name, set())
         return [each for each in suitable if each.name not in closed] if closed else suitable
 
-    def explain(self, request: Request) -> str:
-        """Returns why no chassis takes 'request', in a sentence."""
+    def explain(self, request: Request, standby: bool = False) -> str:
+        """Returns why no chassis takes 'request', or a further standby of it, in a sentence."""
         if request.problem is not None:
             return request.problem
+        wanted = request.requested_chassis
+        if wanted is not None and wanted not in self.chassis:
+            return f"the requested chassis {wanted} is not registered"
         there = {place.chassis for place in self.places[request.name]}
         suitable, unsuitable = self._sort_out(request)
         refusals = unsuitable.copy()
         retries: dict[str, int] = {}
         for each in suitable:
+            if standby and each.name in there:
+                continue
             full = f"full (limit {each.limit})" if self.load.is_full(each) else None
             has_it = "where it is" if each.name in there else None
             avoided = self._refuse_avoided(request, each)
             refusals[avoided or has_it or full or "given to another"] += 1
             if avoided is not None:
                 retries[each.name] = self.avoided[request.name, each.name].retry_at
-        return explain(refusals, retries)
+        if standby and not refusals:
+            return "there is no other chassis"
+        return explain(refusals, retries, NO_OTHER if standby else NONE)
 
     def _refuse_avoided(self, request: Request, candidate: Candidate) -> str | None:
         if candidate.name not in self._avoided_by.get(request.name, ()):

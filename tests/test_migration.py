@@ -140,8 +140,8 @@ def test_wrong_pin_does_not_end_what_runs() -> None:
     plan = schedule([_request(requested_chassis="hv9")], idle(3), {VPN: on("hv1")})
     assert plan.chassis == {VPN: "hv1"}
     assert plan.reasons[VPN] == (
-        "chassis hv1 is not the requested chassis hv9, but no chassis can run it,"
-        " 1 refused: 1 not the requested chassis hv9"
+        "chassis hv1 is not the requested chassis hv9,"
+        " but the requested chassis hv9 is not registered"
     )
 
 
@@ -213,10 +213,14 @@ def test_a_migration_to_where_it_died_is_not_done() -> None:
 # -- sentences --------------------------------------------------------------------------
 
 
+def test_a_pin_to_a_chassis_that_is_not_there_has_its_words() -> None:
+    plan = schedule([_request(requested_chassis="hv9")], idle(1, 1), {})
+    assert plan.reasons == {VPN: "the requested chassis hv9 is not registered"}
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"name": "hv9"}, "not the requested chassis hv1"),
         ({"service_types": frozenset()}, "without service type ipsec"),
         (
             {"service_types": frozenset(), "service_problems": {"ipsec": "no charon-systemd"}},

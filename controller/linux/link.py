@@ -91,7 +91,8 @@ class LinkDriver:
             if outside is None:
                 _create_pair(route, container, wanted)
                 outside = find_link(route, container)
-            assert outside is not None
+            if outside is None:
+                raise HostError(f"the link of {container} went while it was made")
             route.link(
                 "set",
                 index=outside["index"],

@@ -91,8 +91,8 @@ class NetworkDriver:
             with opened() as route:
                 svc0 = find_link(route, INSIDE)
                 lo = find_link(route, "lo")
-                assert svc0 is not None
-                assert lo is not None
+                if svc0 is None or lo is None:
+                    raise HostError(f"{INSIDE} is missing in namespace {container}")
                 if not lo["flags"] & 1:
                     route.link("set", index=lo["index"], state="up")
                 _sync_addresses(route, lo["index"], wanted.loopback)
