@@ -27,16 +27,21 @@ def run_containers(
     plan: Plan,
     refused: Mapping[str, str],
     bindings: Mapping[UUID, sb.ContainerBinding],
+    placements: Mapping[UUID, sb.Placement],
     rows: Mapping[UUID, nb.ServiceContainer],
 ) -> tuple[Desired, ...]:
     """Returns the Service_Container rows: ours whole, the operator's status columns."""
     asked = {row.name: row for row in rows.values()}
+    placed = _find_last(placements)
     by_place = {(row.container, row.chassis): row for row in bindings.values()}
     desired = []
     for name, container in sorted(containers.by_name.items()):
         where = plan.chassis.get(name)
         binding = by_place.get((name, where or ""))
         status = _container_status(where, binding, plan.reasons.get(name), name in plan.lost)
+        if status["since"] is not None and name in placed:
+            # A standby may be ready for long before it serves.
+            status["since"] = max(status["since"], placed[name])
         if name not in transits:
             status = _error("no free /30 of 169.254.0.0/16 is left on the router")
         elif name in refused:
@@ -109,6 +114,12 @@ def _error(message: str) -> dict[str, Any]:
         "interface_name": None,
         "since": None,
     }
+
+
+def _find_last(placements: Mapping[UUID, sb.Placement]) -> dict[str, int]:
+    """Returns when each container was placed where it is."""
+    rows = sorted(placements.values(), key=lambda row: row.number)
+    return {row.container: row.since for row in rows}
 
 
 def _end_migration(

@@ -158,6 +158,7 @@ NODES = (
             "binding",
             "refused",
             "sb.Container_Binding",
+            "sb.Placement",
             "nb.Service_Container",
         ),
         en_status.run_containers,
