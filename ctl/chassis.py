@@ -132,6 +132,9 @@ def _find_wish(row: Row | None) -> tuple[int, str, str]:
 
 
 def _describe_load(cpu: str, weight: Json | None) -> str:
+    """Returns the load of a chassis that is alive: that of a dead one is of another time."""
+    if weight is not None and not weight["alive"]:
+        return ""
     text = f"{cpu}%" if cpu else ""
     return f"{text} (too high)" if text and weight and weight["overloaded"] else text
 

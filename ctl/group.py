@@ -72,7 +72,7 @@ def list_all(context: Context) -> None:
             row.text("spread"),
             count_standbys(row),
             _find_users(context, row, "VPN_Service"),
-            _find_users(context, row, "Service_Container"),
+            len(_find_users(context, row, "Service_Container")),
         )
 
 

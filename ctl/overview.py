@@ -5,10 +5,13 @@ from __future__ import annotations
 from ..lib.addresses import quote
 from ..lib.errors import UsageError
 from .command import Context
-from .lookup import Json, read_southbound, select
+from .lookup import Json, open_southbound, read, select
 from .moment import format_time
 from .records import ROOT, find_row, get_root
 from .replica import Row
+
+# northd/active.py
+_NORTHD_LOCK = "svc_northd"
 
 
 def init(context: Context) -> None:
@@ -51,7 +54,12 @@ def status(context: Context) -> None:
         select("Chassis_Weight", (), ["chassis", "alive"]),
         select("Northd"),
     ]
-    chassis, weights, northds = read_southbound(context, selects)
+    client = open_southbound(context)
+    try:
+        chassis, weights, northds = read(client, selects)
+        led = client.is_locked(_NORTHD_LOCK)
+    finally:
+        client.close()
     known = {row["name"] for row in chassis}
     alive = {row["chassis"] for row in weights if row["alive"]} & known
     context.lines += [
@@ -59,7 +67,7 @@ def status(context: Context) -> None:
         f"connections: {_count(context, 'IPsec_Connection', 'status', 'up')}",
         f"containers: {_count(context, 'Service_Container', 'status_code', 'running')}",
         f"chassis: {len(alive)} of {len(known)} alive",
-        _describe_northd(northds),
+        _describe_northd(northds, led),
     ]
     root = next(iter(replica.rows(ROOT).values()), None)
     if root is None:
@@ -74,11 +82,15 @@ def status(context: Context) -> None:
                 context.lines.append(f"error: {_name(row)}: {row.text('status_message')}")
 
 
-def _describe_northd(rows: list[Json]) -> str:
-    """Returns which svc-northd is active, as it has said itself."""
-    if not rows:
-        return "svc-northd: none is active"
+def _describe_northd(rows: list[Json], led: bool) -> str:
+    """Returns which svc-northd is active, as it has said itself; 'led': one holds the lock."""
+    if not rows or not led:
+        last = "".join(f"; the last was on {quote(row['hostname'])}" for row in rows)
+        stale = ", and nothing that is told here is of this moment" if rows else ""
+        return f"svc-northd: none is active{last}{stale}"
     [row] = rows
+    if not row["since"]:
+        return f"svc-northd: not active yet on {quote(row['hostname'])}, pid {row['pid']}"
     since = format_time(row["since"])
     return f"svc-northd: active on {quote(row['hostname'])}, pid {row['pid']}, since {since}"
 

@@ -99,6 +99,12 @@ class Client:
         results = self.transact({"op": "select", "table": name, "where": []} for name in names)
         return {name: each["rows"] for name, each in zip(names, results, strict=True)}
 
+    def is_locked(self, lock: str) -> bool:
+        """Returns whether another client holds 'lock' (RFC 7047, 4.1.8); it is let go at once."""
+        taken = bool(self._receive_result(self._send("lock", [lock])).get("locked"))
+        self._receive_result(self._send("unlock", [lock]))
+        return not taken
+
     def monitor(self, table: str) -> None:
         """Asks for a notification of each change of 'table', for wait_for_change()."""
         requests = {table: [{"select": {"initial": False}}]}

@@ -67,7 +67,7 @@ def test_lists_show_state_and_reason(vpn: Svcctl, databases: Databases) -> None:
         "to-venus,1.0.0.3,192.168.2.0/24,,,down,no answer\n"
     )
     assert vpn.good("-f", "json", "group-list") == (
-        '{"data":[["vpns","least","","","",0,["set",["mercury"]],["set",[]]]],'
+        '{"data":[["vpns","least","","","",0,["set",["mercury"]],0]],'
         '"headings":["name","policy","chassis-group","port-group","spread","standby",'
         '"vpns","containers"]}\n'
     )
@@ -302,7 +302,7 @@ def test_groups(vpn: Svcctl, databases: Databases) -> None:
     vpn.good("chassis-group-add", "fast", "hv2", "hv1")
     vpn.good("group-set-chassis-group", "vpns", "fast")
     assert vpn.good("--bare", "chassis-group-list") == "fast\nhv1, hv2\n"
-    assert vpn.good("--bare", "group-list") == "vpns\nleast\nfast\n\n\n0\nmercury\n\n"
+    assert vpn.good("--bare", "group-list") == "vpns\nleast\nfast\n\n\n0\nmercury\n0\n"
     assert vpn.bad("chassis-group-del", "fast") == "fast: used by group vpns"
     vpn.good("group-set-chassis-group", "vpns")
     vpn.good("chassis-group-del", "fast")

@@ -6,7 +6,9 @@ import re
 
 import pytest
 
-from .ovsdb import Databases
+from ..lib import sb, schema
+from ..lib.idl import Session
+from .ovsdb import Databases, wait_until
 from .svcctl import WHEN, WHEN_MS, Svcctl, add_container, add_router, bind, find_container, update
 
 DISTANT_MS = 4_000_000_000_000
@@ -29,7 +31,7 @@ def test_a_group_with_everything(cloud: Svcctl, databases: Databases) -> None:
     cloud.good("group-add", "h", "load", "--spread=rack", "--standby=2")
     cloud.good("group-set-port-group", "h", "pg", "--", "group-set-chassis-group", "h", "cg")
     assert cloud.good("-f", "csv", "--no-headings", "group-list") == (
-        "g,weighted,,,,0,,vpn-1\nh,load,cg,pg,rack,2,,\n"
+        "g,weighted,,,,0,,1\nh,load,cg,pg,rack,2,,0\n"
     )
     assert cloud.good("-f", "csv", "port-group-list") == 'name,ports\npg,"p1, p2"\n'
     assert cloud.bad("port-group-del", "pg") == "pg: used by group h"
@@ -132,7 +134,8 @@ def test_the_list_of_chassis(cloud: Svcctl, databases: Databases) -> None:
     databases.sb.update(
         "Chassis_Weight", [["chassis", "==", "hv2"]], alive=False, problem="dead", overloaded=True
     )
-    for name, cpu in (("hv1", "7"), ("hv2", "93")):
+    databases.sb.update("Chassis_Weight", [["chassis", "==", "hv1"]], overloaded=True)
+    for name, cpu in (("hv1", "93"), ("hv2", "7")):
         databases.sb.insert("Chassis_Private", name=name, load=["map", [["cpu", cpu]]])
     bind(databases, "vpn-1", "hv2", "standby")
     bind(databases, "vpn-2", "hv2", "standby")
@@ -142,12 +145,12 @@ def test_the_list_of_chassis(cloud: Svcctl, databases: Databases) -> None:
         "name,hostname,state,since,weight,limit,drain,active,standby,load,types,problem,"
         "service-problems",
         "hv0,,not yet judged,,1,none,no,0,0,,,,",
-        f"hv1,hv1.cloud,alive,{WHEN},5,7,no,1,0,7%,ipsec,,",
-        f"hv2,hv2.cloud,dead,{WHEN},1,none,yes,0,2,93% (too high),ipsec,dead,",
+        f"hv1,hv1.cloud,alive,{WHEN},5,7,no,1,0,93% (too high),ipsec,,",
+        f"hv2,hv2.cloud,dead,{WHEN},1,none,yes,0,2,,ipsec,dead,",
         f"hv3,hv3.cloud,alive,{WHEN},1,none,no,0,0,,,,ipsec: charon-systemd is not installed",
     ]
     databases.sb.delete("Chassis", [["name", "==", "hv2"]])
-    gone = "hv2,,unknown,,1,none,yes,0,2,93% (too high),,not registered in the southbound,"
+    gone = "hv2,,unknown,,1,none,yes,0,2,,,not registered in the southbound,"
     assert gone in cloud.good("-f", "csv", "chassis-list").splitlines()
 
 
@@ -162,11 +165,32 @@ def test_weight_and_limit(cloud: Svcctl, databases: Databases) -> None:
     ]
 
 
+def _has_lock(session: Session) -> bool:
+    session.run()
+    return session.has_lock
+
+
 def test_who_is_active(cloud: Svcctl, databases: Databases) -> None:
     assert "\nsvc-northd: none is active\n" in cloud.good("status")
     databases.sb.insert("Northd", hostname="c1", pid=7, since=WHEN_MS)
-    said = f"\nsvc-northd: active on c1, pid 7, since {WHEN}\n"
-    assert said in cloud.good("status")
+    gone = "none is active; the last was on c1, and nothing that is told here is of this moment"
+    assert f"\nsvc-northd: {gone}\n" in cloud.good("status")
+    holder = Session(
+        databases.sb.remote,
+        schema.SOUTHBOUND,
+        (sb.Northd,),
+        schema=schema.load(schema.SOUTHBOUND),
+        lock="svc_northd",
+    )
+    try:
+        wait_until(lambda: _has_lock(holder), "the lock")
+        said = f"\nsvc-northd: active on c1, pid 7, since {WHEN}\n"
+        assert said in cloud.good("status")
+        assert said in cloud.good("status"), "to ask takes nothing away"
+        databases.sb.update("Northd", [], since=0)
+        assert "\nsvc-northd: not active yet on c1, pid 7\n" in cloud.good("status")
+    finally:
+        holder.close()
 
 
 # -- containers ------------------------------------------------------------
