@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..lib.addresses import quote
 from ..lib.errors import UsageError
+from ..lib.options import find_problems
 from .command import Context
 from .lookup import Json, open_southbound, read, select
 from .moment import format_time
@@ -76,6 +77,10 @@ def status(context: Context) -> None:
     numbers = (f"{name} {root.find(name)}" for name in ("nb_cfg", "sb_cfg", "hv_cfg"))
     context.lines.append(", ".join(numbers))
     context.lines += _find_delays(context, root)
+    options = root.datum("options")
+    assert isinstance(options, dict)
+    problems = find_problems({str(key): str(value) for key, value in options.items()})
+    context.lines += [f"error: SVC_Global: {each}" for each in problems]
     for table, column in (("VPN_Service", "status"), ("Service_Container", "status_code")):
         for row in _sorted(context, table):
             if row.text(column) == "error":

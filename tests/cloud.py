@@ -181,7 +181,7 @@ class Cloud:
         assert self.dump() == before, "a recompute changed something"
         self._hold_places(before["sb"])
         self._hold_history(before["sb"])
-        assert self.logs.find_warnings() == []
+        assert not self.logs.find_warnings(), self.logs.find_warnings()
 
     def _hold_places(self, sb: Mapping[str, list[dict[str, Any]]]) -> None:
         """Each container serves from one chassis, which OVN gives its port; hosts are as told."""
