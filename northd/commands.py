@@ -38,6 +38,7 @@ def register_commands(northd: Northd) -> None:
             f"- last:      {each.last_ms:.1f} ms\n- longest:   {each.longest_ms:.1f} ms"
             for name, each in northd.engine.stats().items()
         ]
+        lines += [f"Rows compared: {name} {count}" for name, count in northd.compared.items()]
         connection.reply("\n".join(lines) + "\n")
 
     def show_graph(connection: Any, _argv: Sequence[str], _aux: Any) -> None:

@@ -1,4 +1,4 @@
-"""Node 'options': what the operator set in SVC_Global:options, with defaults.
+"""Source 'options': what the operator set in SVC_Global:options, with defaults.
 
 A value that cannot be read counts as not set; the problem is told once in the
 log, since the root row has no status column.

@@ -13,6 +13,8 @@ the rows that are: southbound, redirect_rows, ovn, container_status, vpn_status.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..lib import nb, sb
 from ..lib.rows import Row
 from . import (
@@ -21,7 +23,6 @@ from . import (
     en_container,
     en_group,
     en_health,
-    en_options,
     en_ovn,
     en_port_group,
     en_redirect,
@@ -78,7 +79,7 @@ NODES = (
     Node("patience"),
     Node("known_ports"),
     Node("refused"),
-    Node("options", ("nb.SVC_Global",), en_options.run),
+    Node("options"),
     Node("chassis", ("sb.Chassis", "nb.Chassis", "alive"), en_chassis.run),
     Node(
         "router",
@@ -177,4 +178,9 @@ NODES = (
     ),
 )
 
-OUTPUTS = ("southbound", "redirect_rows", "ovn", "container_status", "vpn_status")
+# What each database gets of what is computed.
+OUTPUTS: Mapping[str, frozenset[str]] = {
+    "sb": frozenset({"southbound", "redirect_rows", "options"}),
+    "ovn": frozenset({"ovn"}),
+    "nb": frozenset({"container_status", "vpn_status"}),
+}

@@ -13,6 +13,7 @@ does, so that it knows who is dead when it takes over.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -36,12 +37,6 @@ vlog = ovs.vlog.Vlog("northd")
 
 # The engine is told of no other source.
 _READ = frozenset(name for node in graph.NODES for name in node.inputs)
-# What each database gets of what is computed.
-_OUTPUTS = {
-    "sb": {"southbound", "redirect_rows", "options"},
-    "ovn": {"ovn"},
-    "nb": {"container_status", "vpn_status"},
-}
 # Which rows are to be compared after a change of each database: its own, and what follows them.
 _READERS = {"sb": {"sb", "nb"}, "ovn": {"ovn", "sb"}, "nb": {"nb"}}
 _BINDINGS = f"sb.{sb_rows.ContainerBinding.TABLE}"
@@ -102,12 +97,12 @@ class Northd:
         self.paused = False
         self._probe: int | None = None
         self._alive: Mapping[str, Verdict] = {}
-        # The databases of which rows may not be as they should be, and those that were not when
-        # they were last compared.
+        # Whose rows may differ from what they should be, whose did, and how often that was asked.
         self._stale: set[str] = set(self.sessions)
         self._behind: set[str] = set()
+        self.compared = Counter(dict.fromkeys(self.sessions, 0))
         self._was_active = False
-        self._told_options: dict[str, str] | None = None
+        self._told_options: list[tuple[dict[str, str], str | None]] | None = None
         self._options = en_options.Options()
         self._held_for: str | None = None
 
@@ -178,7 +173,7 @@ class Northd:
             return
         self._feed()
         changed = self.engine.run()
-        self._stale |= {name for name, outputs in _OUTPUTS.items() if changed & outputs}
+        self._stale |= {name for name, outputs in graph.OUTPUTS.items() if changed & outputs}
         self._sync()
 
     def _follow_ports(self) -> None:
@@ -235,12 +230,13 @@ class Northd:
             self.engine.set_source("alive", alive)
 
     def _read_options(self) -> None:
-        """Reads the operator's options, since the engine does only while it runs."""
+        """Reads the operator's options, once for the engine and for one that stands by."""
         rows = self.nb.rows(nb_rows.SVCGlobal)
-        told = next((row.options for row in rows.values()), {})
+        told = [(row.options, row.seal_seed) for row in rows.values()]
         if told != self._told_options:
             self._told_options = told
             self._options = en_options.run(rows)
+            self.engine.set_source("options", self._options)
 
     def _feed(self) -> None:
         """Hands what changed to the engine."""
@@ -300,8 +296,11 @@ class Northd:
 
         While a transaction of a database is under way there is nothing to
         compare there.  A chassis has the most to do for a change, and nobody's
-        traffic waits for the way north, so that it comes last.
+        traffic waits for the way north, so that it comes last; but before there
+        is a root row in the northbound nothing else is written, since without
+        one it looks lost (hold.py).
         """
+        begun = bool(self.nb.rows(nb_rows.SVCGlobal))
         now_ms = loop.now_ms()
         for name, sync in (
             ("sb", self._sync_sb),
@@ -309,8 +308,11 @@ class Northd:
             ("nb", self._sync_nb),
         ):
             committing = self.sessions[name].committing
+            if not begun and name != "nb":
+                continue
             if name not in self._stale and (committing or name not in self._behind):
                 continue
+            self.compared[name] += not committing
             differs = committing or sync(now_ms)
             self._stale.discard(name)
             if differs != (name in self._behind):

@@ -259,6 +259,16 @@ def make_router(name: str, *, gateway: str = "1.0.0.2/24", inside: str = "") -> 
     ]
 
 
+def make_vpn_cloud(databases: Databases, logs: Logs) -> Cloud:
+    """Returns a cloud of three chassis with one VPN that has one connection."""
+    made = Cloud(databases, logs)
+    made.add_chassis("hv1", "hv2", "hv3")
+    made.add_router("tenant-router")
+    vpn = made.add_vpn("mercury", "tenant-router")
+    made.add_connection(vpn, "to-venus")
+    return made
+
+
 def _insert(table: str, row: dict[str, Any], uuid_name: str | None = None) -> dict[str, Any]:
     operation: dict[str, Any] = {"op": "insert", "table": table, "row": row}
     if uuid_name is not None:

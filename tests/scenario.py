@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -11,6 +11,8 @@ from uuid import UUID
 from ..lib.router import make_container_name
 from . import fakechassis
 from .cloud import Cloud, make_router
+from .logs import Logs
+from .ovsdb import Databases
 
 _MOST_STEPS = 200
 # Rows of OVN_Northbound, and of the northbound, in one transaction.
@@ -220,3 +222,13 @@ def _make_service(number: int, columns: dict[str, Any]) -> list[dict[str, Any]]:
         },
         {"op": "insert", "table": "VPN_Service", "row": service},
     ]
+
+
+def run_scenario(databases: Databases, logs: Logs) -> Iterator[Scenario]:
+    """Yields a cloud of three chassis, and holds it to the laws at the end: a fixture's body."""
+    made = Scenario(databases, logs)
+    made.add_chassis("hv1", "hv2", "hv3")
+    made.settle()
+    yield made
+    made.laws()
+    made.northd.close()

@@ -136,7 +136,7 @@ def test_names_of_nodes_differ_and_inputs_are_taken() -> None:
 
 def test_each_node_is_needed_by_an_output() -> None:
     inputs = {node.name: node.inputs for node in graph.NODES}
-    needed = list(graph.OUTPUTS)
+    needed = [name for names in graph.OUTPUTS.values() for name in names]
     for name in needed:
         needed.extend(each for each in inputs[name] if each not in needed)
     unused = inputs.keys() - set(needed)

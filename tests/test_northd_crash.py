@@ -12,7 +12,7 @@ from ..lib.delta import Change
 from ..northd.northd import Northd
 from .logs import Logs
 from .ovsdb import Databases
-from .scenario import Scenario, View
+from .scenario import Scenario, View, run_scenario
 
 _MOST_LIVES = 200
 
@@ -24,12 +24,7 @@ class Crash(Exception):
 @pytest.fixture
 def cloud(databases: Databases, logs: Logs) -> Iterator[Scenario]:
     """A cloud of three chassis, held to the laws at the end."""
-    made = Scenario(databases, logs)
-    made.add_chassis("hv1", "hv2", "hv3")
-    made.settle()
-    yield made
-    made.laws()
-    made.northd.close()
+    yield from run_scenario(databases, logs)
 
 
 def _end_after(northd: Northd, commits: int) -> None:
@@ -149,3 +144,15 @@ def test_another_svc_northd_goes_on_with_a_move(cloud: Scenario, turned: bool) -
     assert all(view.redirected for view in views)
     assert views[-1] == View("hv2", ready=("hv2",), up=("hv2",), requested="hv2")
     assert len(cloud.list_history(container)) == 2
+
+
+@pytest.mark.parametrize("commits", [1, 2, 3])
+def test_northbound_without_a_root_row_gets_it_before_anything_is_built(
+    databases: Databases, logs: Logs, commits: int
+) -> None:
+    cloud = Scenario(databases, logs)
+    cloud.add_chassis("hv1")
+    cloud.add_services(1)
+    _live_and_die(cloud, (commits,), lambda: None)
+    cloud.laws()
+    cloud.northd.close()

@@ -10,7 +10,7 @@ import pytest
 from ..northd import history
 from .logs import Logs
 from .ovsdb import Databases
-from .scenario import Scenario, View, count
+from .scenario import Scenario, View, count, run_scenario
 
 DEAD = "is dead: its heartbeat stopped"
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
@@ -19,12 +19,7 @@ TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 @pytest.fixture
 def cloud(databases: Databases, logs: Logs) -> Iterator[Scenario]:
     """A cloud of three chassis, held to the laws at the end."""
-    made = Scenario(databases, logs)
-    made.add_chassis("hv1", "hv2", "hv3")
-    made.settle()
-    yield made
-    made.laws()
-    made.northd.close()
+    yield from run_scenario(databases, logs)
 
 
 @pytest.fixture

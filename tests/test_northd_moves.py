@@ -9,7 +9,7 @@ import pytest
 from .fakechassis import FakeChassis
 from .logs import Logs
 from .ovsdb import Databases
-from .scenario import Scenario, View, count
+from .scenario import Scenario, View, count, run_scenario
 
 Cause = Callable[[Scenario, str], None]
 
@@ -17,12 +17,7 @@ Cause = Callable[[Scenario, str], None]
 @pytest.fixture
 def cloud(databases: Databases, logs: Logs) -> Iterator[Scenario]:
     """A cloud of three chassis, held to the laws at the end."""
-    made = Scenario(databases, logs)
-    made.add_chassis("hv1", "hv2", "hv3")
-    made.settle()
-    yield made
-    made.laws()
-    made.northd.close()
+    yield from run_scenario(databases, logs)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from .logs import Logs
 from .ovsdb import Database, Databases
-from .scenario import Scenario, count
+from .scenario import Scenario, count, run_scenario
 
 OVN_SOUTHBOUND = "OVN_Southbound"
 OVN_SOUTHBOUND_SCHEMA = "/usr/share/ovn/ovn-sb.ovsschema"
@@ -19,12 +19,7 @@ OVN_SOUTHBOUND_SCHEMA = "/usr/share/ovn/ovn-sb.ovsschema"
 @pytest.fixture
 def cloud(databases: Databases, logs: Logs) -> Iterator[Scenario]:
     """A cloud of three chassis, held to the laws at the end."""
-    made = Scenario(databases, logs)
-    made.add_chassis("hv1", "hv2", "hv3")
-    made.settle()
-    yield made
-    made.laws()
-    made.northd.close()
+    yield from run_scenario(databases, logs)
 
 
 # -- policies and spread ----------------------------------------------------

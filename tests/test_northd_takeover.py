@@ -14,7 +14,7 @@ from typing import Any
 import ovs.unixctl.client
 import pytest
 
-from .cloud import Cloud
+from .cloud import Cloud, make_vpn_cloud
 from .logs import Logs
 from .ovsdb import Database, Databases, wait_until
 
@@ -141,11 +141,7 @@ def _open_port(database: Database) -> str:
 
 @pytest.fixture
 def cloud(databases: Databases, logs: Logs) -> Iterator[Cloud]:
-    made = Cloud(databases, logs)
-    made.add_chassis("hv1", "hv2", "hv3")
-    made.add_router("tenant-router")
-    vpn = made.add_vpn("mercury", "tenant-router")
-    made.add_connection(vpn, "to-venus")
+    made = make_vpn_cloud(databases, logs)
     yield made
     made.northd.close()
 
