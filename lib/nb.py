@@ -1,7 +1,7 @@
 """Row classes of SVC_Northbound; schemas/svc-nb.rst documents each column.
 
-Two rows that differ in what svc-northd itself wrote as their status are equal:
-its compile step depends on what the operator wrote.
+The tables of a service type are in its own folder.  What is secret is not part
+of a row's repr, so that no log and no traceback can have it.
 """
 
 from __future__ import annotations
@@ -22,71 +22,9 @@ class SVCGlobal(Row):
     sb_cfg_timestamp: int
     hv_cfg: int
     hv_cfg_timestamp: int
-    seal_seed: str | None
+    seal_seed: str | None = field(repr=False)
     options: dict[str, str]
     external_ids: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class VPNService(Row):
-    TABLE: ClassVar[str] = "VPN_Service"
-    name: str
-    router: str
-    address_mode: str | None
-    external_ips: tuple[str, ...]
-    local_subnets: tuple[str, ...]
-    connections: tuple[UUID, ...]
-    group: UUID | None
-    enabled: bool | None
-    status: str | None = field(compare=False)
-    status_message: str = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class IPsecConnection(Row):
-    TABLE: ClassVar[str] = "IPsec_Connection"
-    name: str
-    peer_address: str
-    peer_id: str | None
-    local_id: str | None
-    peer_subnets: tuple[str, ...]
-    auth: str | None
-    psk: str | None
-    certificate: str | None
-    ike_policy: UUID | None
-    ipsec_policy: UUID | None
-    initiator: str | None
-    dpd_action: str | None
-    dpd_interval: int | None
-    dpd_timeout: int | None
-    mtu: int | None
-    enabled: bool | None
-    status: str | None = field(compare=False)
-    status_message: str = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class IKEPolicy(Row):
-    TABLE: ClassVar[str] = "IKE_Policy"
-    name: str
-    ike_version: str | None
-    encryption_algorithm: str | None
-    auth_algorithm: str | None
-    pfs: str | None
-    lifetime: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class IPsecPolicy(Row):
-    TABLE: ClassVar[str] = "IPsec_Policy"
-    name: str
-    transform_protocol: str | None
-    encapsulation_mode: str | None
-    encryption_algorithm: str | None
-    auth_algorithm: str | None
-    pfs: str | None
-    esn: bool | None
-    lifetime: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +68,10 @@ class ServiceContainer(Row):
     name: str
     service_type: str
     group: UUID | None
-    port: str | None
     configuration: dict[str, str]
-    requested_chassis: str | None
-    migrate_chassis: str | None
-    migrate_cfg: int
-    migrated_cfg: int
-    migrate_status: str
+    secret: dict[str, str] = field(repr=False)
+    serves: tuple[str, ...]
+    ports: tuple[str, ...]
     status_code: str | None
     status_message: str
     chassis: str | None
@@ -144,3 +79,14 @@ class ServiceContainer(Row):
     interface_name: str | None
     since: int | None
     external_ids: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerWish(Row):
+    TABLE: ClassVar[str] = "Container_Wish"
+    name: str
+    requested_chassis: str | None
+    migrate_chassis: str | None
+    migrate_cfg: int
+    migrated_cfg: int
+    migrate_status: str

@@ -36,6 +36,7 @@ class ChassisPrivate(Row):
     incarnation: str
     heartbeat: int
     heartbeat_timestamp: int
+    heartbeat_interval: int
     nb_cfg: int
     nb_cfg_timestamp: int
     stopping: bool
@@ -63,10 +64,14 @@ class PortBinding(Row):
     logical_port: str
     container: str
     chassis: str
+    interface: str
+    kind: str
     mac: str
     addresses: tuple[str, ...]
     gateways: tuple[str, ...]
     mtu: int
+    parent_port: str | None
+    tag: int | None
     iface_id: str
     up: bool | None
 
@@ -88,6 +93,7 @@ class ContainerBinding(Row):
     interface_name: str | None
     restarts: int
     since: int | None
+    incarnation: str
     unwell_since: int | None
 
 
@@ -96,28 +102,33 @@ class RedirectFlow(Row):
     TABLE: ClassVar[str] = "Redirect_Flow"
     name: str
     container: str
-    datapath: str
+    subject: str
+    router: str | None
+    network: str | None
     priority: int
-    match: str
+    ip_version: int
+    sources: tuple[str, ...]
+    destinations: tuple[str, ...]
+    protocol: int | None
+    ports: tuple[int, ...]
+    in_ports: tuple[str, ...]
     action: str
     next_hop: str | None
     state: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class IPsecTunnel(Row):
-    TABLE: ClassVar[str] = "IPsec_Tunnel"
+class ContainerItem(Row):
+    TABLE: ClassVar[str] = "Container_Item"
     container: str
     chassis: str
-    connection: str
+    kind: str
     name: str
-    local_subnets: tuple[str, ...]
-    peer_subnets: tuple[str, ...]
+    subject: str
     state: str
+    message: str
     since: int | None
-    ike_algorithms: str
-    esp_algorithms: str
-    last_error: str
+    detail: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +163,5 @@ class Northd(Row):
     heartbeat: int
     patience: int
     since: int
+    worked_at: int
+    problem: str
