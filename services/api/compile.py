@@ -1,0 +1,264 @@
+"""The compile half of a service type: northbound rows to containers, and their status back.
+
+Pure: everything is a function of what is read.  A type never writes a row of
+OVN; it says what its container needs (ports, addresses, redirects, routes) and
+the core makes the rows, so that the fence, the mark, the order and the
+make-before-break are the same for every type.
+
+A row that cannot be served harms only itself: compile() leaves it out, or keeps
+what its container was last given for it (LAST), and says why in
+Compiled.problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from uuid import UUID
+
+from ...lib import nb
+from ...lib.router import Router
+from ...lib.rows import Row
+from .node import AnyNode, Datum, Index, Read
+
+Unit = Hashable
+"""What makes one container, such as the UUID of a router or the name of a row."""
+
+
+# -- what a container needs ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Transit:
+    """A port on a link of its own with a router (northd/attach/transit.py)."""
+
+    router: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A port on a logical switch; 'addresses' beside the one that OVN chooses."""
+
+    switch: UUID
+    addresses: tuple[str, ...] = ()
+
+
+Attachment = Transit | Switch
+
+
+@dataclass(frozen=True, slots=True)
+class PortSpec:
+    """A port of a container, 'interface' inside its namespace; the first is svc0."""
+
+    attachment: Attachment
+    interface: str = "svc0"
+
+
+@dataclass(frozen=True, slots=True)
+class AddressSpec:
+    """An address outside by which the container is reached, in an address mode (routed)."""
+
+    router: UUID
+    address: str
+    mode: str = "routed"
+
+
+@dataclass(frozen=True, slots=True)
+class RouteSpec:
+    """A prefix that the router must send to the container where it has no route of its own."""
+
+    router: UUID
+    prefix: str
+
+
+# The places of redirects among each other, from the one that is looked at first.
+FIRST = 0
+REROUTE = 1
+LAST_RESORT = 2
+
+REROUTES = "reroute"
+DROPS = "drop"
+
+# Where traffic came from: through a gateway port of the router, or out of the container.
+OUTSIDE = "outside"
+CONTAINER = "container"
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectSpec:
+    """Traffic on 'router' that the container must get (REROUTES), or that is dropped (DROPS).
+
+    'subject' is the UUID of the row that it is for, 'kind' tells apart those of
+    one subject.  'sources' and 'destinations' are subnets of one IP version;
+    'protocol' is a number of IANA, 'ports' are destination ports.  With 'origins'
+    only traffic that came from there.  Traffic is rerouted once the container is
+    ready; drops are there from the moment that they are said.
+    """
+
+    subject: str
+    kind: str
+    router: UUID
+    action: str
+    ip_version: int
+    sources: tuple[str, ...]
+    destinations: tuple[str, ...]
+    level: int = REROUTE
+    origins: tuple[str, ...] = ()
+    protocol: int | None = None
+    ports: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret that the chassis of the container needs; never printed."""
+
+    name: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """A container, before it has a place.
+
+    'configuration' is what the host half gets, text of the type's own format.
+    'serves' are the northbound rows that it works for.  'needs' are facts that a
+    chassis must tell in Chassis:other_config.
+    """
+
+    ports: tuple[PortSpec, ...]
+    configuration: str
+    secrets: tuple[Secret, ...] = ()
+    group: UUID | None = None
+    serves: tuple[UUID, ...] = ()
+    addresses: tuple[AddressSpec, ...] = ()
+    routes: tuple[RouteSpec, ...] = ()
+    needs: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What a unit comes to; without a 'container' none is to run.
+
+    'problems' are sentences by the UUID of the row that has them; 'held' are
+    subjects whose drops stay as they are, since what they should be is not known.
+    """
+
+    container: ContainerSpec | None = None
+    redirects: tuple[RedirectSpec, ...] = ()
+    problems: Mapping[UUID, str] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()
+
+
+# -- what a type may read beside its own tables -----------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """What a container was last given: the last good configuration."""
+
+    service_type: str
+    configuration: str
+
+
+ROUTER: Datum[UUID, Router] = Datum("router")
+ROUTERS_BY_NAME: Datum[str, frozenset[UUID]] = Datum("routers_by_name")
+# Routers that have an address of their own, or of a NAT rule, on a gateway port's network.
+ROUTERS_BY_ADDRESS: Datum[str, frozenset[UUID]] = Datum("routers_by_address")
+# By the name of a logical switch.
+SWITCHES_BY_NAME: Datum[str, frozenset[UUID]] = Datum("switches_by_name")
+# Rows of Service_Container that the operator made, of the type's own name, by name.
+OPERATOR_CONTAINER: Datum[str, nb.ServiceContainer] = Datum("operator_container")
+# By the name of a container.
+LAST: Datum[str, Last] = Datum("last")
+# Names of containers by a northbound row that they serve.
+CONTAINERS_BY_SERVED: Datum[UUID, frozenset[str]] = Datum("containers_by_served")
+
+CORE_DATA: tuple[Datum[Any, Any], ...] = (
+    ROUTER,
+    ROUTERS_BY_NAME,
+    ROUTERS_BY_ADDRESS,
+    SWITCHES_BY_NAME,
+    OPERATOR_CONTAINER,
+    LAST,
+    CONTAINERS_BY_SERVED,
+)
+
+
+# -- the way back ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How the container of a unit is: the status of its row, and what it reported by subject.
+
+    'status_code' is "" when there is no container.
+    """
+
+    status_code: str = ""
+    status_message: str = ""
+    chassis: str | None = None
+    group: UUID | None = None
+    items: Mapping[str, tuple[Item, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing of a container as its chassis sees it (Container_Item)."""
+
+    kind: str
+    name: str
+    state: str
+    message: str = ""
+    since: int | None = None
+    detail: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RowStatus:
+    """Status columns of one row of the type's own tables."""
+
+    row_class: type[Row]
+    uuid: UUID
+    columns: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationKey:
+    """A key of Service_Container:configuration, or of 'secret', and what it may hold."""
+
+    name: str
+    description: str
+    required: bool = False
+    secret: bool = False
+
+
+class CompileHalf(Protocol):
+    """What svc-northd asks of a service type; one object, without state."""
+
+    tables: Mapping[type[Row], Datum[UUID, Any]]
+    """The northbound tables that it reads, and the datum that each is."""
+
+    nodes: Sequence[AnyNode]
+    """Its own steps, in order; they read its tables and CORE_DATA."""
+
+    units: Index[Any, Any, Any]
+    """The rows of each unit; a unit is there while it has one."""
+
+    inputs: Sequence[Datum[Any, Any]]
+    """What compile(), find_secrets() and tell() read, CORE_DATA aside."""
+
+    def name_container(self, unit: Any) -> str:
+        """Returns the name of the container of 'unit', an interface's name: 15 characters."""
+
+    def compile(self, read: Read, unit: Any) -> Compiled:
+        """Returns what 'unit' comes to."""
+
+    def find_secrets(self, read: Read, names: Iterable[str]) -> Mapping[str, str]:
+        """Returns the secrets of these names, for a container that goes on as it was."""
+
+    def tell(self, read: Read, unit: Any, compiled: Compiled, seen: Seen) -> Sequence[RowStatus]:
+        """Returns the status columns of the rows of 'unit'."""
+
+    def describe(self) -> Sequence[ConfigurationKey]:
+        """Returns the keys of Service_Container:configuration that it takes."""

@@ -1,0 +1,68 @@
+"""What a service type is, and how the installed ones are found.
+
+An entry point of the group 'ovnsvc.service_types' names a type and leads to a
+ServiceType, an object that is cheap to import: its halves are imported when
+somebody asks for them, so that svc-northd never has a host half nor svcctl
+either half.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol, cast
+
+from . import API
+
+if TYPE_CHECKING:
+    from .commands import Commands
+    from .compile import CompileHalf
+    from .host import HostHalf
+
+ENTRY_POINTS = "ovnsvc.service_types"
+
+
+class ServiceType(Protocol):
+    """A kind of service; 'api' is the API that it was written for."""
+
+    api: int
+
+    def compile_half(self) -> CompileHalf:
+        """Returns the part for svc-northd."""
+
+    def host_half(self) -> HostHalf:
+        """Returns the part for svc-controller."""
+
+    def commands(self) -> Commands:
+        """Returns the part for svcctl."""
+
+
+def load_service_types(
+    names: Iterable[str] | None = None,
+) -> tuple[dict[str, ServiceType], list[str]]:
+    """Returns the installed types by name, and a sentence on each that cannot be loaded.
+
+    With 'names' only those.  A type of somebody else must not end a daemon, so
+    whatever its loading raises is told and no more.
+    """
+    types: dict[str, ServiceType] = {}
+    problems: list[str] = []
+    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        if names is not None and entry.name not in names:
+            continue
+        try:
+            loaded = cast("ServiceType", entry.load())
+            api = loaded.api
+        except Exception as error:  # as above
+            problems.append(f"service type {entry.name} cannot be loaded: {error!r}")
+            continue
+        if api != API:
+            problems.append(
+                f"service type {entry.name} was written for version {api} of services/api;"
+                f" this is version {API}"
+            )
+        elif entry.name in types:
+            problems.append(f"service type {entry.name} is installed twice; the first is used")
+        else:
+            types[entry.name] = loaded
+    return types, problems
