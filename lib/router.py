@@ -1,9 +1,8 @@
-"""What matters of a logical router of OVN to a VPN on it: problems as sentences.
+"""What matters of a logical router of OVN to a service on it.
 
-Pure.  svcctl asks before it writes a row and svc-northd asks of every row that
-it finds, as with 'vpn'.  Rows that svc-northd itself has put on a router are
-not part of a Router, so that it looks the same before and after.  A function
-named ..._problem returns None if all is well.
+Pure.  Rows that svc-northd itself has put on a router are not part of a Router,
+so that it looks the same before and after.  A function named ..._problem
+returns None if all is well.
 """
 
 from __future__ import annotations
@@ -14,8 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from . import nb, vpn
-from .addresses import Subnet, find_overlap, quote
+from .addresses import Subnet, quote
 
 OWNER_KEY = "ovnsvc"
 OWNER = "svc-northd"
@@ -47,16 +45,6 @@ class Router:
     gateway_ports: tuple[GatewayPort, ...]
     is_gateway: bool
 
-    @property
-    def container(self) -> str:
-        """The name of the container that serves this router."""
-        return make_container_name(self.uuid)
-
-
-def make_container_name(router: UUID) -> str:
-    """Returns the name of the container of a router: it is an interface name too."""
-    return f"vpn-{router.hex[:11]}"
-
 
 def is_ours(external_ids: Mapping[str, str]) -> bool:
     """Returns whether svc-northd has made the row of OVN_Northbound that has 'external_ids'."""
@@ -70,45 +58,6 @@ def name_problem(name: str, count: int) -> str | None:
     if count > 1:
         return f"{count} routers of OVN_Northbound are named {quote(name)}; give the UUID of one"
     return None
-
-
-def service_problem(service: nb.VPNService, router: Router) -> str | None:
-    """Returns what keeps 'router' from serving 'service' in address mode routed."""
-    name = quote(router.name)
-    if router.is_gateway:
-        return f"router {name} is a gateway router, which is not served yet"
-    if not router.gateway_ports:
-        return f"router {name} has no distributed gateway port"
-    for address in service.external_ips:
-        if address in router.addresses:
-            return (
-                f"external address {address} is an address of router {name};"
-                " mode routed needs one of its own"
-            )
-        if address in router.nat_addresses:
-            return f"external address {address} is used by a NAT rule of router {name}"
-        if find_gateway_port(router, address) is None:
-            return (
-                f"external address {address} is in no network of the"
-                f" {len(router.gateway_ports)} gateway ports of router {name}"
-            )
-    return None
-
-
-def connection_problem(connection: nb.IPsecConnection, router: Router) -> str | None:
-    """Returns what keeps 'router' from sending the traffic of 'connection' to the tunnel."""
-    peer = connection.peer_address
-    if peer in router.addresses:
-        return f"peer address {peer} is an address of router {quote(router.name)} itself"
-    return network_problem(connection, router)
-
-
-def network_problem(connection: nb.IPsecConnection, router: Router) -> str | None:
-    """Returns a sentence if a peer subnet is also a network of the router itself."""
-    found = find_overlap(vpn.parse_subnets(connection.peer_subnets), router.networks)
-    if found is None:
-        return None
-    return f"peer subnet {found[0]} overlaps network {found[1]} of router {quote(router.name)}"
 
 
 def find_gateway_port(router: Router, address: str) -> GatewayPort | None:

@@ -14,8 +14,7 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from uuid import UUID
 
-from . import nb
-from .addresses import (
+from ...lib.addresses import (
     Address,
     Subnet,
     find_inner_overlap,
@@ -24,7 +23,8 @@ from .addresses import (
     parse_subnet,
     quote,
 )
-from .errors import ConfigError
+from ...lib.errors import ConfigError
+from .rows import IKEPolicy, IPsecConnection, IPsecPolicy, VPNService
 
 DEFAULT_ADDRESS_MODE = "routed"
 DEFAULT_INITIATOR = "bi-directional"
@@ -83,7 +83,7 @@ _GROUPS = {
 # -- proposals -------------------------------------------------------------
 
 
-def ike_proposal(policy: nb.IKEPolicy | None) -> str:
+def ike_proposal(policy: IKEPolicy | None) -> str:
     """Returns the IKE proposal of 'policy', or the default one.
 
     An AEAD cipher brings its own integrity, and then the authentication
@@ -96,7 +96,7 @@ def ike_proposal(policy: nb.IKEPolicy | None) -> str:
     return f"{_ENCRYPTION[encryption]}-{prefix}{_INTEGRITY[integrity]}-{_GROUPS[group]}"
 
 
-def esp_proposal(policy: nb.IPsecPolicy | None) -> str:
+def esp_proposal(policy: IPsecPolicy | None) -> str:
     """Returns the ESP proposal of 'policy', or the default one."""
     encryption = (policy and policy.encryption_algorithm) or DEFAULT_ENCRYPTION
     parts = [_ENCRYPTION[encryption]]
@@ -115,11 +115,11 @@ def is_aead(encryption: str) -> bool:
     return encryption in _AEAD
 
 
-def policy_problem(policy: nb.IKEPolicy | nb.IPsecPolicy) -> str | None:
+def policy_problem(policy: IKEPolicy | IPsecPolicy) -> str | None:
     """Returns what cannot work in a policy."""
     encryption = policy.encryption_algorithm or DEFAULT_ENCRYPTION
     integrity = policy.auth_algorithm
-    if isinstance(policy, nb.IPsecPolicy):
+    if isinstance(policy, IPsecPolicy):
         if encryption in _AEAD and integrity is not None:
             return f"{encryption} authenticates by itself; auth_algorithm must be empty"
     elif policy.ike_version == "v1" and encryption in _AEAD:
@@ -139,7 +139,7 @@ def name_problem(name: str) -> str | None:
     return _text_problem("name", name)
 
 
-def service_problem(service: nb.VPNService) -> str | None:
+def service_problem(service: VPNService) -> str | None:
     """Returns what is wrong with a VPN service by itself, without its connections."""
     mode = service.address_mode or DEFAULT_ADDRESS_MODE
     if mode != "routed":
@@ -159,7 +159,7 @@ def service_problem(service: nb.VPNService) -> str | None:
 
 
 def service_sibling_problems(
-    services: Iterable[nb.VPNService], find_router: Callable[[str], Hashable] = str
+    services: Iterable[VPNService], find_router: Callable[[str], Hashable] = str
 ) -> dict[UUID, str]:
     """Returns, by the service that has it, what is wrong between services.
 
@@ -190,7 +190,7 @@ def service_sibling_problems(
 # -- one connection --------------------------------------------------------
 
 
-def connection_problem(connection: nb.IPsecConnection, service: nb.VPNService) -> str | None:
+def connection_problem(connection: IPsecConnection, service: VPNService) -> str | None:
     """Returns what is wrong with a connection of 'service', without its siblings."""
     try:
         peer = parse_served_address("peer address", connection.peer_address)
@@ -206,7 +206,7 @@ def connection_problem(connection: nb.IPsecConnection, service: nb.VPNService) -
 
 
 def _traffic_problem(
-    peer: Address, subnets: Sequence[Subnet], service: nb.VPNService
+    peer: Address, subnets: Sequence[Subnet], service: VPNService
 ) -> str | None:
     if str(peer) in {_canonical_address(text) for text in service.external_ips}:
         return f"peer address {peer} is the VPN service's own external address"
@@ -223,7 +223,7 @@ def _traffic_problem(
     return None
 
 
-def _authentication_problem(connection: nb.IPsecConnection) -> str | None:
+def _authentication_problem(connection: IPsecConnection) -> str | None:
     if connection.auth == "certificate":
         return "authentication by certificate is not yet served; use a pre-shared key"
     if connection.psk is None:
@@ -250,7 +250,7 @@ def _identity_problem(what: str, identity: str) -> str | None:
     return None
 
 
-def _timing_problem(connection: nb.IPsecConnection) -> str | None:
+def _timing_problem(connection: IPsecConnection) -> str | None:
     interval_s = connection.dpd_interval or DEFAULT_DPD_INTERVAL_S
     timeout_s = connection.dpd_timeout or DEFAULT_DPD_TIMEOUT_S
     if timeout_s <= interval_s:
@@ -262,7 +262,7 @@ def _timing_problem(connection: nb.IPsecConnection) -> str | None:
 
 
 def sibling_problems(
-    members: Iterable[tuple[nb.VPNService, nb.IPsecConnection]],
+    members: Iterable[tuple[VPNService, IPsecConnection]],
 ) -> dict[UUID, str]:
     """Returns, by the connection that has it, what is wrong between connections.
 
@@ -272,7 +272,7 @@ def sibling_problems(
     its name only.
     """
     problems: dict[UUID, str] = {}
-    good: list[tuple[nb.VPNService, nb.IPsecConnection]] = []
+    good: list[tuple[VPNService, IPsecConnection]] = []
     for member in sorted(members, key=lambda each: (each[1].name, each[1].uuid)):
         problem = next(filter(None, (_pair_problem(member, other) for other in good)), None)
         if problem is None:
@@ -283,8 +283,8 @@ def sibling_problems(
 
 
 def _pair_problem(
-    member: tuple[nb.VPNService, nb.IPsecConnection],
-    other: tuple[nb.VPNService, nb.IPsecConnection],
+    member: tuple[VPNService, IPsecConnection],
+    other: tuple[VPNService, IPsecConnection],
 ) -> str | None:
     service, connection = member
     other_service, other_connection = other
@@ -306,7 +306,7 @@ def _pair_problem(
 
 
 def _identities(
-    service: nb.VPNService, connection: nb.IPsecConnection
+    service: VPNService, connection: IPsecConnection
 ) -> tuple[str | None, str]:
     """Returns what tells charon which pre-shared key is meant."""
     external = service.external_ips[0] if service.external_ips else None
@@ -329,7 +329,7 @@ def parse_served_address(what: str, text: str) -> Address:
     return address
 
 
-def _parse_external_addresses(service: nb.VPNService) -> list[Address]:
+def _parse_external_addresses(service: VPNService) -> list[Address]:
     if not service.external_ips:
         raise ConfigError("no external address is given")
     found = [parse_served_address("external address", text) for text in service.external_ips]

@@ -1,0 +1,59 @@
+"""What a logical router of OVN must be like for a VPN on it: problems as sentences.
+
+Pure.  svcctl asks before it writes a row and svc-northd asks of every row that
+it finds, as with 'rules'.  A function named ..._problem returns None if all is
+well.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from ...lib.addresses import find_overlap, quote
+from ...lib.router import Router, find_gateway_port
+from . import rules
+from .rows import IPsecConnection, VPNService
+
+
+def make_container_name(router: UUID) -> str:
+    """Returns the name of the container of a router: it is an interface name too."""
+    return f"vpn-{router.hex[:11]}"
+
+
+def service_problem(service: VPNService, router: Router) -> str | None:
+    """Returns what keeps 'router' from serving 'service' in address mode routed."""
+    name = quote(router.name)
+    if router.is_gateway:
+        return f"router {name} is a gateway router, which is not served yet"
+    if not router.gateway_ports:
+        return f"router {name} has no distributed gateway port"
+    for address in service.external_ips:
+        if address in router.addresses:
+            return (
+                f"external address {address} is an address of router {name};"
+                " mode routed needs one of its own"
+            )
+        if address in router.nat_addresses:
+            return f"external address {address} is used by a NAT rule of router {name}"
+        if find_gateway_port(router, address) is None:
+            return (
+                f"external address {address} is in no network of the"
+                f" {len(router.gateway_ports)} gateway ports of router {name}"
+            )
+    return None
+
+
+def connection_problem(connection: IPsecConnection, router: Router) -> str | None:
+    """Returns what keeps 'router' from sending the traffic of 'connection' to the tunnel."""
+    peer = connection.peer_address
+    if peer in router.addresses:
+        return f"peer address {peer} is an address of router {quote(router.name)} itself"
+    return network_problem(connection, router)
+
+
+def network_problem(connection: IPsecConnection, router: Router) -> str | None:
+    """Returns a sentence if a peer subnet is also a network of the router itself."""
+    found = find_overlap(rules.parse_subnets(connection.peer_subnets), router.networks)
+    if found is None:
+        return None
+    return f"peer subnet {found[0]} overlaps network {found[1]} of router {quote(router.name)}"
