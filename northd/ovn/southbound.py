@@ -14,8 +14,8 @@ from uuid import UUID
 
 import ovs.poller
 
-from ..lib.idl import Session
-from ..lib.rows import Row
+from ...lib.idl import Session
+from ...lib.rows import Row
 
 DATABASE = "OVN_Southbound"
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
-from ..lib.router import OWNER, OWNER_KEY
-from ..lib.rows import Row
+from ...lib.router import OWNER, OWNER_KEY
+from ...lib.rows import Row
 
 DATABASE = "OVN_Northbound"
 MARKED_COLUMN = "external_ids"
