@@ -8,7 +8,7 @@ from uuid import UUID
 
 from ..lib import nb, sb, sealing
 from .liveness import Verdict
-from .placement import UNLIMITED, Candidate
+from .scheduler.model import UNLIMITED, Candidate
 
 DEFAULT_WEIGHT = 1
 

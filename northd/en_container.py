@@ -17,7 +17,7 @@ from ..lib import nb, vpn
 from ..lib.router import make_container_name
 from .en_group import Group
 from .en_vpn import VPN, Connection, Service
-from .placement import Request
+from .scheduler.model import Request
 
 IPSEC = "ipsec"
 

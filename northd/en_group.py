@@ -9,7 +9,7 @@ from uuid import UUID
 from ..lib import nb
 from ..lib.numbers import parse_number
 from .en_port_group import Holders
-from .policies import POLICIES
+from .scheduler.policies import POLICIES
 
 DEFAULT_POLICY = "weighted"
 MOST_STANDBYS = 8

@@ -1,4 +1,4 @@
-"""What the scheduler is asked, what it knows, and what it answers; see scheduler.py."""
+"""What the scheduler is asked, what it knows, and what it answers; see schedule.py."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Avoidance:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class MoveRules:
     """What the operator says of all moves."""
 
     enforce_limit: bool = False
@@ -102,7 +102,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Schedule:
     """Where each container is from here on.
 
     'chassis' is the one that serves it, 'standby' are those that hold it ready

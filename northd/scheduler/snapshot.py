@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from .departures import find_active
 from .filters import find_departure, find_loss, find_refusal
-from .placement import ACTIVE, Avoidance, Candidate, Place, Request
+from .model import ACTIVE, Avoidance, Candidate, Place, Request
 from .policies import Load
 from .reasons import NO_OTHER, NONE, describe_avoided, explain
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .placement import Candidate, Request
+from .model import Candidate, Request
 from .policies import find_domain, rank
 from .snapshot import Snapshot
 

@@ -12,7 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from .placement import Candidate, Request
+from .model import Candidate, Request
 
 
 class Load:

@@ -22,10 +22,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from .allotment import Allotment
+from .decisions import Decisions
 from .departures import Departure, find_departures
 from .filters import find_loss
-from .placement import Candidate, Place, Plan, Request, Settings
+from .model import Candidate, Place, Schedule, Request, MoveRules
 from .reasons import FIRST_PLACE
 from .snapshot import Avoided, Places, Snapshot
 from .standbys import choose_standbys, is_settled, keep_standbys
@@ -36,32 +36,32 @@ def schedule(
     candidates: Iterable[Candidate],
     places: Places,
     avoided: Avoided | None = None,
-    settings: Settings | None = None,
-) -> Plan:
+    settings: MoveRules | None = None,
+) -> Schedule:
     """Returns the plan.
 
     'places' are the bindings that are there, by container; 'avoided' says for
     a container and a chassis why it is not to be tried there.
     """
     snapshot = Snapshot(requests, candidates, places, avoided or {})
-    return _Round(snapshot, settings or Settings()).run()
+    return _Round(snapshot, settings or MoveRules()).run()
 
 
 class _Round:
     """One plan in the making."""
 
-    def __init__(self, snapshot: Snapshot, settings: Settings) -> None:
+    def __init__(self, snapshot: Snapshot, settings: MoveRules) -> None:
         self._snapshot = snapshot
         self._settings = settings
         self._migrating: dict[str, str] = {}
-        self._given = Allotment(snapshot, self._migrating)
+        self._given = Decisions(snapshot, self._migrating)
         self._moving: Counter[str] = Counter()
         self._reasons: dict[str, str] = {}
         self._causes: dict[str, str] = {}
         self._departures: dict[str, Departure] = {}
         self._lost: set[str] = set()
 
-    def run(self) -> Plan:
+    def run(self) -> Schedule:
         """Returns the plan."""
         self._migrating.update(
             (name, request.migrate_chassis)
@@ -82,7 +82,7 @@ class _Round:
         self._given.adopt()
         self._tell_moves()
         standby = {name: self._find_standbys(name) for name in sorted(self._given.active)}
-        return Plan(
+        return Schedule(
             chassis=dict(sorted(self._given.active.items())),
             standby={name: tuple(sorted(found)) for name, found in standby.items() if found},
             reasons=self._reasons,
