@@ -31,7 +31,7 @@ def run(
     avoided = {spot: each for spot, each in health.avoided.items() if (clock or 0) < each.retry_at}
     settings = MoveRules(options.enforce_container_limit, options.drain_moves)
     plan = schedule(requests, chassis, health.places, avoided, settings)
-    return replace(plan, next_ms=health.next_ms)
+    return replace(plan)
 
 
 def find_ready(

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from hypothesis import given
+from hypothesis import example, given
 
 from ..northd.scheduler.model import ACTIVE, STANDBY, UNLIMITED, Avoidance, Place, Schedule, Request, MoveRules
 from ..northd.scheduler.schedule import schedule
@@ -226,6 +226,7 @@ def _toggle(field: Field, name: str) -> None:
 
 @many
 @given(dice)
+@example(Dice(833833)).via("a migration under way when the programs of the active place end")
 def test_whatever_happens_no_move_loses_anything(dice: Dice) -> None:
     field = Field(dice, MoveRules(enforce_limit=dice.one_in(2), drain_moves=dice.randint(1, 2)))
     for name in CONTAINERS[: dice.randint(1, 5)]:

@@ -112,11 +112,11 @@ class Decisions:
         before = self._new.get(request.name)
         if before is not None:
             del self._newcomers[before][request.name]
-            self.snapshot.load.total[before] -= 1
+            self.snapshot.load.add(before, -1)
         self._shift_share(request, before or self.active.get(request.name), chassis)
         self._new[request.name] = chassis
         self._newcomers[chassis][request.name] = None
-        self.snapshot.load.total[chassis] += 1
+        self.snapshot.load.add(chassis)
 
     def _shift_share(self, request: Request, before: str | None, after: str) -> None:
         if before is not None:
