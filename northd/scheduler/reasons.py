@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from ..lib.moment import format_time
-from .placement import Avoidance
+from ...lib.moment import format_time
+from .model import Avoidance
 
 FIRST_PLACE = "its first place"
 NONE = "no chassis can run it"

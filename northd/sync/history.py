@@ -10,10 +10,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from uuid import UUID
 
-from ..lib import sb
-from ..lib.delta import Change, Delete, Insert, Update
-from .placement import ACTIVE
-from .reasons import FIRST_PLACE
+from ...lib import sb
+from ...lib.delta import Change, Delete, Insert, Update
+from ..scheduler.model import ACTIVE
+from ..scheduler.reasons import FIRST_PLACE
 
 KEPT = 10
 _PUT_BACK = "its binding was gone"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .placement import Candidate, Request
-from .policies import find_domain, rank
+from .load import find_domain
+from .model import Candidate, Request
+from .policies import rank
 from .snapshot import Snapshot
 
 
@@ -32,7 +33,7 @@ def keep_standbys(
         if (wanted and not surplus) or not settled:
             warm.add(place.chassis)
         else:
-            snapshot.load.total[place.chassis] -= 1
+            snapshot.load.add(place.chassis, -1)
     return warm | {target} if target is not None else warm
 
 
@@ -44,11 +45,11 @@ def is_settled(snapshot: Snapshot, request: Request, active: str) -> bool:
 
 def choose_standbys(snapshot: Snapshot, request: Request, active: str, count: int) -> set[str]:
     """Returns up to 'count' chassis for new standbys, in another failure domain if there is one."""
-    here = find_domain(request, snapshot.chassis[active])
+    here = find_domain(request.spread, snapshot.chassis[active])
     chosen: set[str] = set()
 
     def rank_near(candidate: Candidate) -> tuple[bool, tuple[int, float, str]]:
-        near = request.spread is not None and find_domain(request, candidate) == here
+        near = request.spread is not None and find_domain(request.spread, candidate) == here
         return near, rank(request, candidate, snapshot.load)
 
     for _ in range(count if request.problem is None else 0):
@@ -59,6 +60,6 @@ def choose_standbys(snapshot: Snapshot, request: Request, active: str, count: in
         ]
         if open_to:
             best = min(open_to, key=rank_near).name
-            snapshot.load.total[best] += 1
+            snapshot.load.add(best)
             chosen.add(best)
     return chosen

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..lib import sb
+from ...lib import sb
 
 Spot = tuple[str, str]
 """A container and a chassis."""

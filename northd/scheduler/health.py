@@ -13,13 +13,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from ..lib import nb, sb
-from ..lib.moment import drop_retry
+from ...lib import nb, sb
+from ...lib.moment import drop_retry
 from .en_container import Containers
 from .en_options import Options
 from .liveness import Verdict
 from .patience import Spot
-from .placement import ACTIVE, UNLIMITED, Avoidance, Candidate, Place
+from .model import ACTIVE, UNLIMITED, Avoidance, Candidate, Place
 
 # A step that fails once is tried again by the chassis within this time.
 ERROR_PATIENCE_MS = 2000

@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from ..lib import sb
-from ..northd.patience import Patience
+from ..northd.scheduler.build_queue import Patience
 
 NOW = 1_000_000
 

@@ -7,16 +7,20 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from .departures import find_active
 from .filters import find_departure, find_loss, find_refusal
-from .placement import ACTIVE, Avoidance, Candidate, Place, Request
-from .policies import Load
+from .load import Base, Load
+from .model import Avoidance, Candidate, Place, Request
 from .reasons import NO_OTHER, NONE, describe_avoided, explain
+from .settled import count_places
 
 Places = Mapping[str, Sequence[Place]]
 Avoided = Mapping[tuple[str, str], Avoidance]
 
 
 class Snapshot:
-    """The input of a plan by name, in an order that does not depend on that of the rows."""
+    """The input of a plan by name, in an order that does not depend on that of the rows.
+
+    'base' is the load of containers that are not in it.
+    """
 
     def __init__(
         self,
@@ -24,6 +28,7 @@ class Snapshot:
         candidates: Iterable[Candidate],
         places: Places,
         avoided: Avoided,
+        base: Base | None = None,
     ) -> None:
         self.chassis = {each.name: each for each in sorted(candidates, key=lambda c: c.name)}
         self.requests = {each.name: each for each in sorted(requests, key=_rank_need)}
@@ -32,15 +37,14 @@ class Snapshot:
             for name in self.requests
         }
         self.avoided = avoided
-        self.load = Load()
+        self.load = Load(base)
         self._avoided_by: defaultdict[str, set[str]] = defaultdict(set)
         for container, chassis in avoided:
             self._avoided_by[container].add(chassis)
         self._sorted: dict[object, tuple[tuple[Candidate, ...], Counter[str]]] = {}
         for bound in self.places.values():
-            for place in bound:
-                if self.takes_room(place):
-                    self.load.total[place.chassis] += 1
+            for chassis, count in count_places(bound, self.chassis.get):
+                self.load.add(chassis, count)
 
     def find_active(self, request: Request) -> Place | None:
         """Returns the place that 'request' serves from."""
@@ -62,19 +66,6 @@ class Snapshot:
         if candidate is None or find_loss(candidate) is not None or place.failure is not None:
             return None
         return candidate
-
-    def takes_room(self, place: Place) -> bool:
-        """Whether 'place' counts against the limit of its chassis.
-
-        One to serve from does, though it failed there, until its binding is
-        gone; a standby that failed goes in any case.
-        """
-        candidate = self.chassis.get(place.chassis)
-        return (
-            candidate is not None
-            and find_loss(candidate) is None
-            and (place.failure is None or place.role == ACTIVE)
-        )
 
     def refuse(self, request: Request, candidate: Candidate) -> str | None:
         """Returns why 'candidate' is no new place for 'request', room aside."""

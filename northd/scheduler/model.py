@@ -1,4 +1,4 @@
-"""What the scheduler is asked, what it knows, and what it answers; see scheduler.py."""
+"""What the scheduler is asked, what it knows, and what it answers; see schedule.py."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Avoidance:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class MoveRules:
     """What the operator says of all moves."""
 
     enforce_limit: bool = False
@@ -102,15 +102,15 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """Where each container is from here on.
+class Schedule:
+    """Where each container of a plan is from here on.
 
     'chassis' is the one that serves it, 'standby' are those that hold it ready
     beside; both by container.  'reasons' are sentences on those that have no
     place or are not where they should be, 'causes' on those that serve from
     another chassis than before, 'migrations' on requests to migrate that are
     over.  'lost' are those that stay where nothing serves, since they have
-    nowhere else to go.  At 'next_ms' of the wall clock the plan may change though no row did.
+    nowhere else to go.
     """
 
     chassis: Mapping[str, str]
@@ -119,4 +119,3 @@ class Plan:
     causes: Mapping[str, str] = field(default_factory=dict)
     migrations: Mapping[str, str] = field(default_factory=dict)
     lost: frozenset[str] = frozenset()
-    next_ms: int | None = None

@@ -22,10 +22,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from .allotment import Allotment
+from .decisions import Decisions
 from .departures import Departure, find_departures
 from .filters import find_loss
-from .placement import Candidate, Place, Plan, Request, Settings
+from .load import Base
+from .model import Candidate, Place, Schedule, Request, MoveRules
 from .reasons import FIRST_PLACE
 from .snapshot import Avoided, Places, Snapshot
 from .standbys import choose_standbys, is_settled, keep_standbys
@@ -36,32 +37,35 @@ def schedule(
     candidates: Iterable[Candidate],
     places: Places,
     avoided: Avoided | None = None,
-    settings: Settings | None = None,
-) -> Plan:
-    """Returns the plan.
+    rules: MoveRules | None = None,
+    base: Base | None = None,
+) -> Schedule:
+    """Returns the plan for 'requests'.
 
     'places' are the bindings that are there, by container; 'avoided' says for
-    a container and a chassis why it is not to be tried there.
+    a container and a chassis why it is not to be tried there.  'base' is the
+    load of all containers that are not among 'requests': those that are
+    settled (settled.py), which stay as they are.
     """
-    snapshot = Snapshot(requests, candidates, places, avoided or {})
-    return _Round(snapshot, settings or Settings()).run()
+    snapshot = Snapshot(requests, candidates, places, avoided or {}, base)
+    return _Round(snapshot, rules or MoveRules()).run()
 
 
 class _Round:
     """One plan in the making."""
 
-    def __init__(self, snapshot: Snapshot, settings: Settings) -> None:
+    def __init__(self, snapshot: Snapshot, rules: MoveRules) -> None:
         self._snapshot = snapshot
-        self._settings = settings
+        self._rules = rules
         self._migrating: dict[str, str] = {}
-        self._given = Allotment(snapshot, self._migrating)
+        self._given = Decisions(snapshot, self._migrating)
         self._moving: Counter[str] = Counter()
         self._reasons: dict[str, str] = {}
         self._causes: dict[str, str] = {}
         self._departures: dict[str, Departure] = {}
         self._lost: set[str] = set()
 
-    def run(self) -> Plan:
+    def run(self) -> Schedule:
         """Returns the plan."""
         self._migrating.update(
             (name, request.migrate_chassis)
@@ -73,7 +77,7 @@ class _Round:
             self._snapshot.chassis,
             self._snapshot.places,
             self._migrating,
-            self._settings.enforce_limit,
+            self._rules.enforce_limit,
         )
         self._keep()
         self._rescue()
@@ -82,7 +86,7 @@ class _Round:
         self._given.adopt()
         self._tell_moves()
         standby = {name: self._find_standbys(name) for name in sorted(self._given.active)}
-        return Plan(
+        return Schedule(
             chassis=dict(sorted(self._given.active.items())),
             standby={name: tuple(sorted(found)) for name, found in standby.items() if found},
             reasons=self._reasons,
@@ -192,7 +196,7 @@ class _Round:
         """Goes on with a planned move to 'target', or begins one unless too many are under way."""
         name, origin = request.name, self._given.active[request.name]
         departure = self._departures[name]
-        crowded = departure.drained and self._moving[origin] >= self._settings.drain_moves
+        crowded = departure.drained and self._moving[origin] >= self._rules.drain_moves
         if crowded and (resting or target is None):
             self._reasons[name] = f"{departure.reason}; it waits for its turn to move"
             return
@@ -207,16 +211,32 @@ class _Round:
             self._given.aim(request, target.chassis)
 
     def _find_target(self, request: Request) -> Place | None:
-        """Returns the standby that a planned move goes to, one that is ready before others.
+        """Returns the standby that a planned move goes to, one that is ready before others."""
+        target = self._find_fit_target(request)
+        if target is not None and target.ready:
+            return target
+        return self._find_stand_in(request) or target
 
-        None from where the next plan would have it leave.
-        """
+    def _find_fit_target(self, request: Request) -> Place | None:
+        """Returns a target where the container can stay; None from where it would have to leave."""
         wanted = self._migrating.get(request.name)
         for place, candidate in self._snapshot.find_standbys(request):
-            surplus = self._settings.enforce_limit and self._snapshot.load.is_over(candidate)
+            surplus = self._rules.enforce_limit and self._snapshot.load.is_over(candidate)
             if wanted in (None, place.chassis) and not surplus and self._may_serve(request, place):
                 return place
         return None
+
+    def _find_stand_in(self, request: Request) -> Place | None:
+        """Returns a standby that is ready, for one whose programs do not run where it serves from.
+
+        A migration to another chassis goes on from there: to wait for that
+        would only make it longer that nothing serves.
+        """
+        here = self._snapshot.find_active(request)
+        if here is None or here.failure is None or here.ready:
+            return None
+        rescuer = self._find_rescuer(request)
+        return rescuer if rescuer is not None and rescuer.ready else None
 
     # -- migration ---------------------------------------------------------
 
@@ -265,7 +285,7 @@ class _Round:
             self._given.active[name],
             self._given.targets.get(name),
         )
-        kept = keep_standbys(self._snapshot, request, active, target, self._settings.enforce_limit)
+        kept = keep_standbys(self._snapshot, request, active, target, self._rules.enforce_limit)
         missing = request.standby - len(kept)
         if missing <= 0 or target is not None or not is_settled(self._snapshot, request, active):
             return kept

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .placement import Candidate, Request
+from .model import Candidate, Request
 
 Filter = Callable[[Request, Candidate], str | None]
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ..northd.room import find_shifts
+from ..northd.scheduler.shifts import find_shifts
 from .placements import count_most, many
 
 CHASSIS = ["hv1", "hv2", "hv3", "hv4"]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .filters import DRAINED, find_departure, find_loss
-from .placement import ACTIVE, Candidate, Place, Request
+from .model import ACTIVE, Candidate, Place, Request
 
 
 @dataclass(frozen=True, slots=True)

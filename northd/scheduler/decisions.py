@@ -1,7 +1,7 @@
 """What a plan gives to containers: the chassis to serve from, and those to move to.
 
 What was newly given can be given otherwise in the same plan, if that makes room
-for another (room.py).  The load follows each decision.
+for another (shifts.py).  The load follows each decision.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 
-from .placement import Candidate, Request
+from .model import Candidate, Request
 from .policies import rank
-from .room import find_shifts
+from .shifts import find_shifts
 from .snapshot import Snapshot
 
 
-class Allotment:
+class Decisions:
     """'active' is the chassis that each container serves from, 'targets' where planned moves go.
 
     A planned move of one of 'bound' goes to the chassis that was asked for, and
@@ -112,11 +112,11 @@ class Allotment:
         before = self._new.get(request.name)
         if before is not None:
             del self._newcomers[before][request.name]
-            self.snapshot.load.total[before] -= 1
+            self.snapshot.load.add(before, -1)
         self._shift_share(request, before or self.active.get(request.name), chassis)
         self._new[request.name] = chassis
         self._newcomers[chassis][request.name] = None
-        self.snapshot.load.total[chassis] += 1
+        self.snapshot.load.add(chassis)
 
     def _shift_share(self, request: Request, before: str | None, after: str) -> None:
         if before is not None:
