@@ -5,8 +5,9 @@ it, so one sweep from the first dirty node to the last is enough.  'recompute'
 makes every key dirty and is the same code.  OVN's lib/inc-proc-eng.h is the
 model, with a key in place of a whole node.
 
-An exception in a node is a problem of its key (a Fault, told once), and of the
-keys that read it; every other key goes on.
+An exception in a node is a problem of its key, and of the keys that read it;
+every other key goes on.  A ConfigError is the mistake of a row; anything else is
+ours, or a type's: a Fault, which is told once.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from ...lib.errors import ConfigError
 from ...services.api.node import AnyNode, Datum, Index, Node, Tally
 from .index import IndexStore, TallyStore
 from .store import EVERYTHING, Reader, Store
@@ -308,7 +310,7 @@ def _run(node: Node[Any, Any], read: _Reading, key: Any) -> tuple[Any, str | Non
     """Returns the value, or why there is none and whose mistake that is."""
     try:
         value = node.run(read, key)
-    except _BrokenError as error:
+    except (_BrokenError, ConfigError) as error:
         return _ABSENT, str(error), None
     except Exception as error:  # ours, or a type's: it stays with this key
         sentence = f"svc-northd cannot compute {node.datum.name} of it: {error!r}"

@@ -35,11 +35,15 @@ class Owned:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Whose row it is, its key, and the subject by which it can be kept ("" for none)."""
+    """Whose row it is, its key, and the subject by which it can be kept ("" for none).
+
+    A 'foreign' one is somebody else's: columns of it are kept true, and it stays.
+    """
 
     owner: Owner
     key: Key
     subject: str = ""
+    foreign: bool = False
 
 
 class Ledger:
@@ -93,6 +97,11 @@ class Ledger:
             if child in self._owners:
                 self._touch(self._owners[child])
 
+    def forget(self, owner: Owner) -> None:
+        """Notes that nothing is known of an owner any more, without making it dirty."""
+        self._owned.pop(owner, None)
+        self._frozen.discard(owner)
+
     def find_rows(self, owner: Owner) -> Iterable[Row]:
         """Yields the rows that an owner has."""
         return (row for row, _ in self._actual.get(owner, {}).values())
@@ -136,4 +145,5 @@ class Ledger:
 
 
 def _is_kept(owned: Owned, mark: Mark) -> bool:
-    return owned.keeps_all or (bool(mark.subject) and mark.subject in owned.kept)
+    by_subject = bool(mark.subject) and mark.subject in owned.kept
+    return mark.foreign or owned.keeps_all or by_subject

@@ -30,7 +30,7 @@ from ...services.api.compile import (
     make_container_name,
 )
 from ...services.api.node import AnyNode, Datum, Index, Node, Read
-from ..scheduler.placement import ACTIVE
+from ..scheduler.model import ACTIVE
 from .tables import (
     BINDINGS_BY_CONTAINER,
     CONTAINER_BINDING,
