@@ -324,7 +324,8 @@ def test_a_failure_is_forgotten_after_its_time(well: bool, kept_ms: int) -> None
     row = _avoided(failures=3)
     world.avoided = [row]
     before = world.look()
-    assert (before.next_ms, before.pending) == (row.retry_at, {HERE})
+    assert before.next_ms == row.retry_at
+    assert before.pending == {HERE}
     health = world.look(row.retry_at)
     assert health.avoided[HERE].failures == 3
     assert health.next_ms == row.retry_at + kept_ms
@@ -468,16 +469,17 @@ def test_time_in_which_it_is_unwell_adds_up(code: str, patience_ms: int) -> None
         assert world.turn(now, status_code="running").unwell == {}
         now += 1500
     seen = world.turn(now, status_code=code)
-    assert (_find_failure(seen), seen.next_ms) == (None, now + patience_ms - spent_ms)
-    failed = world.look(seen.next_ms)
+    end = now + patience_ms - spent_ms
+    assert (_find_failure(seen), seen.next_ms) == (None, end)
+    failed = world.look(end)
     assert _find_failure(failed) is not None
     # While it runs for a moment it is no place to stay, but it serves.
     world.write(failed)
-    well = world.turn(seen.next_ms + 100, status_code="running")
+    well = world.turn(end + 100, status_code="running")
     assert _find_place(well) == Place("hv1", failure=_find_failure(failed))
-    steady = world.look(seen.next_ms + 100 + STEADY_MS)
+    steady = world.look(end + 100 + STEADY_MS)
     assert _find_place(steady) == Place("hv1")
-    assert _find_failure(world.turn(seen.next_ms + 101 + STEADY_MS, status_code=code)) is None
+    assert _find_failure(world.turn(end + 101 + STEADY_MS, status_code=code)) is None
 
 
 def test_one_that_turns_between_kinds_of_unwell_is_given_up() -> None:
