@@ -10,7 +10,7 @@ from uuid import UUID
 from ..lib import sb
 from ..lib.delta import Actual, Change, Delete, Desired, Insert, Update, plan
 from ..lib.idl import Session
-from . import history, ovn
+from . import ovn
 from .en_container import Containers
 from .en_options import Options
 from .scheduler.model import Schedule
