@@ -14,6 +14,7 @@ reply comes that nobody else asked for; the requests on locks.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -30,6 +31,8 @@ vlog = ovs.vlog.Vlog("connection")
 
 MIN_BACKOFF_MS = 1000
 _NO_ID = str(UUID(int=0))
+# glibc's; another C library gives memory back by itself, or does not.
+_trim_heap = getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
 class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
@@ -202,7 +205,8 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
             return
         if self._is_wrong:
             return
-        if not self.synced:
+        whole = not self.synced
+        if whole:
             # The content of a new connection.  3.1 keeps the number of an older state, from which
             # the next connection would apply differences twice; 4.0 sets the right one after this.
             self.last_id = _NO_ID
@@ -212,6 +216,9 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
             kind = type(error).__name__
             vlog.err(f"{self._db.name}: an update does not fit the replica ({kind}: {error})")
             self._start_over()
+        if whole and _trim_heap is not None:
+            # The parser of JSON had all of it at once, which is more than what is kept.
+            _trim_heap(0)
 
     def _start_over(self) -> None:
         """Fetches everything again, since the replica is not what the server thinks it is."""

@@ -15,7 +15,7 @@ from uuid import UUID
 from .columns import Column, Shared
 from .rows import Row, find_columns
 
-Pair = tuple[Any | None, Any | None]
+Pair = tuple[Any, Any]
 
 
 class ChangedRows:
