@@ -15,8 +15,8 @@ from .en_container import Containers
 from .en_health import Health
 from .en_options import Options
 from .en_redirect import find_reroutes
-from .placement import Candidate, Plan, Settings
-from .scheduler import schedule
+from .scheduler.model import Candidate, Schedule, MoveRules
+from .scheduler.schedule import schedule
 
 
 def run(
@@ -25,17 +25,17 @@ def run(
     health: Health,
     options: Options,
     clock: int | None,
-) -> Plan:
+) -> Schedule:
     """Returns where each container is from here on."""
     requests = [container.request for container in containers.by_name.values()]
     avoided = {spot: each for spot, each in health.avoided.items() if (clock or 0) < each.retry_at}
-    settings = Settings(options.enforce_container_limit, options.drain_moves)
+    settings = MoveRules(options.enforce_container_limit, options.drain_moves)
     plan = schedule(requests, chassis, health.places, avoided, settings)
-    return replace(plan, next_ms=health.next_ms)
+    return replace(plan)
 
 
 def find_ready(
-    plan: Plan,
+    plan: Schedule,
     bindings: Mapping[UUID, sb.ContainerBinding],
     ports: Mapping[UUID, sb.PortBinding],
     policies: Mapping[UUID, ovn.RouterPolicy],

@@ -26,7 +26,7 @@ from .en_container import Container, Containers
 from .en_redirect import Redirect
 from .en_transit import Transit, make_port_name
 from .en_vpn import VPN
-from .placement import Plan
+from .scheduler.model import Schedule
 
 # No chassis has this name, so none claims the port of a container without a place.
 NO_CHASSIS = "none"
@@ -35,7 +35,7 @@ NO_CHASSIS = "none"
 def run(
     containers: Containers,
     transits: Mapping[str, Transit],
-    plan: Plan,
+    plan: Schedule,
     redirects: tuple[Redirect, ...],
     verdict: VPN,
     routers: Mapping[UUID, Router],

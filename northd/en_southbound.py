@@ -15,15 +15,15 @@ from .en_health import Health
 from .en_options import Options
 from .en_redirect import Redirect
 from .en_transit import Transit
-from .filters import find_exclusion, find_loss
+from .scheduler.filters import find_exclusion, find_loss
 from .patience import Spot
-from .placement import ACTIVE, STANDBY, Avoidance, Candidate, Plan
+from .scheduler.model import ACTIVE, STANDBY, Avoidance, Candidate, Schedule
 
 
 def run(
     containers: Containers,
     transits: Mapping[str, Transit],
-    plan: Plan,
+    plan: Schedule,
     health: Health,
     chassis: tuple[Candidate, ...],
     registered: Mapping[UUID, sb.Chassis],
@@ -47,7 +47,7 @@ def run(
     return tuple(rows)
 
 
-def find_places(plan: Plan, container: str) -> list[tuple[str, str]]:
+def find_places(plan: Schedule, container: str) -> list[tuple[str, str]]:
     """Returns the chassis of 'container' with their roles."""
     active = plan.chassis.get(container)
     if active is None:

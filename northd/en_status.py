@@ -18,13 +18,13 @@ from .en_container import Containers
 from .en_transit import Transit
 from .en_vpn import VPN, Service
 from .ovn import make_mark
-from .placement import Plan
+from .scheduler.model import Schedule
 
 
 def run_containers(
     containers: Containers,
     transits: Mapping[str, Transit],
-    plan: Plan,
+    plan: Schedule,
     refused: Mapping[str, str],
     bindings: Mapping[UUID, sb.ContainerBinding],
     placements: Mapping[UUID, sb.Placement],
@@ -66,7 +66,7 @@ def run_services(
     services: Mapping[UUID, nb.VPNService],
     connections: Mapping[UUID, nb.IPsecConnection],
     tunnels: Mapping[UUID, sb.IPsecTunnel],
-    plan: Plan,
+    plan: Schedule,
     container_rows: tuple[Desired, ...],
 ) -> tuple[Desired, ...]:
     """Returns status and message of each VPN_Service and IPsec_Connection."""
@@ -123,7 +123,7 @@ def _find_last(placements: Mapping[UUID, sb.Placement]) -> dict[str, int]:
 
 
 def _end_migration(
-    plan: Plan, name: str, rows: Mapping[str, nb.ServiceContainer]
+    plan: Schedule, name: str, rows: Mapping[str, nb.ServiceContainer]
 ) -> dict[str, Any]:
     """Returns what is written of a request to migrate that is over."""
     if name not in plan.migrations or name not in rows:

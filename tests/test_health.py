@@ -22,8 +22,8 @@ from ..northd.en_health import (
 )
 from ..northd.en_options import Options
 from ..northd.liveness import Verdict
-from ..northd.patience import Spot
-from ..northd.placement import ACTIVE, STANDBY, Avoidance, Place, Request
+from ..northd.scheduler.build_queue import Spot
+from ..northd.scheduler.model import ACTIVE, STANDBY, Avoidance, Place, Request
 from .placements import Dice, dice, idle, many
 
 NOW = 1_700_000_000_000
