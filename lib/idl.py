@@ -59,6 +59,7 @@ class Session:
         leader_only: bool = False,
         probe_interval_ms: int = PROBE_INTERVAL_MS,
         max_backoff_ms: int = MAX_BACKOFF_MS,
+        refused_backoff_ms: int = REFUSED_BACKOFF_MS,
     ) -> None:
         self.remote = remote
         self.database = database
@@ -67,6 +68,7 @@ class Session:
         self._leader_only = leader_only
         self._probe_interval_ms = probe_interval_ms
         self._max_backoff_ms = max_backoff_ms
+        self._refused_backoff_ms = refused_backoff_ms
         self._replica = Replica(row_classes)
         self._changed_rows: ChangedRows | None = None
         self._followed: dict[str, ChangedRows] = {}
@@ -330,7 +332,7 @@ class Session:
         self._replica.changed.update(self._replica.rows)
         if transaction.status is Status.REFUSED:
             self._outcome = transaction.reason
-            self._retry_ms = ovs.timeval.msec() + REFUSED_BACKOFF_MS
+            self._retry_ms = ovs.timeval.msec() + self._refused_backoff_ms
             vlog.warn(f"{self.database}: transaction refused: {transaction.reason}")
         elif transaction.status is Status.LOST_RACE:
             vlog.dbg(f"{self.database}: transaction lost a race, computing again")
