@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import ovs.unixctl
-
 from ..lib.loop import monotonic_ms
+from ..lib.unixctl import register_command
 from . import status
 from .controller import Controller
 
@@ -19,7 +18,7 @@ def register(program: Controller) -> None:
         def run(connection: Any, _argv: Sequence[str], _aux: Any) -> None:
             connection.reply(answer(program))
 
-        ovs.unixctl.command_register(name, "", 0, 0, run, None)
+        register_command(name, run)
 
     offer("reconcile", reconcile)
     offer("connection-status", connection_status)

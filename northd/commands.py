@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timezone
 from typing import Any
 
-import ovs.unixctl
-
+from ..lib import sb
 from ..lib.idl import Session
+from ..lib.moment import format_time
+from ..lib.unixctl import register_command
 from .engine import format_graph
 from .northd import Northd
 from .ovn_sb import PortReplica
@@ -49,25 +49,32 @@ def register_commands(northd: Northd) -> None:
     ) -> None:
         connection.reply("connected\n" if session.connected else "not connected\n")
 
-    register = ovs.unixctl.command_register
-    register("status", "", 0, 0, status, None)
-    register("pause", "", 0, 0, set_paused, True)
-    register("resume", "", 0, 0, set_paused, False)
-    register("is-paused", "", 0, 0, is_paused, None)
-    register("inc-engine/recompute", "", 0, 0, recompute, None)
-    register("inc-engine/show-stats", "", 0, 0, show_stats, None)
-    register("inc-engine/show-graph", "", 0, 0, show_graph, None)
+    register_command("status", status)
+    register_command("pause", set_paused, True)
+    register_command("resume", set_paused, False)
+    register_command("is-paused", is_paused)
+    register_command("inc-engine/recompute", recompute)
+    register_command("inc-engine/show-stats", show_stats)
+    register_command("inc-engine/show-graph", show_graph)
     for name, session in {**northd.sessions, "ovnsb": northd.ports}.items():
-        register(f"{name}-connection-status", "", 0, 0, connection_status, session)
+        register_command(f"{name}-connection-status", connection_status, session)
 
 
 def _format_active(northd: Northd) -> str:
     """Returns lines on the svc-northd that was last seen active, and on what is in our way."""
-    trouble = northd.leadership.trouble
-    told = f"Trouble: {trouble}\n" if trouble else ""
+    problem = northd.leadership.problem
+    own = [f"Problem: {problem}"] if problem else []
     row = northd.leadership.find_leader()
-    if row is None or not row.since:
-        return told
-    since = datetime.fromtimestamp(row.since / 1000, timezone.utc).isoformat(timespec="seconds")
-    who = f"{row.hostname}, pid {row.pid}, incarnation {row.incarnation}"
-    return f"Active: {who}, since {since}\n{told}"
+    return "".join(f"{line}\n" for line in [*(_format_row(row) if row else []), *own])
+
+
+def _format_row(row: sb.Northd) -> list[str]:
+    lines = []
+    if row.since:
+        who = f"{row.hostname}, pid {row.pid}, incarnation {row.incarnation}"
+        lines.append(f"Active: {who}, since {format_time(row.since)}")
+    worked = format_time(row.worked_at) if row.worked_at else "never"
+    lines.append(f"Last whole pass: {worked}")
+    if row.problem:
+        lines.append(f"Problem of the active one: {row.problem}")
+    return lines

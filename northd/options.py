@@ -1,26 +1,17 @@
-"""Source 'options': what the operator set in SVC_Global:options, with defaults.
+"""Node 'options': what the operator set in SVC_Global:options, with defaults.  Pure.
 
-A value that cannot be read counts as not set; the problem is told once in the
-log, since the root row has no status column.
+A value that is not used is told by lib/options.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from uuid import UUID
+from dataclasses import dataclass, field
 
-import ovs.vlog
+from ..lib import sealing
+from ..lib.options import NUMBERS, find_numbers, read_flag
 
-from ..lib import nb, sealing
-from ..lib.options import find_problems, read_flag, read_number
-
-vlog = ovs.vlog.Vlog("en_options")
-
-# Geneve costs 58 bytes of a 1500-byte underlay (IPv4 + UDP + Geneve + Ethernet).
-DEFAULT_CONTAINER_MTU = 1442
-# A chassis is dead, unless the operator says otherwise, when so many heartbeats are missing.
-HEARTBEATS_MISSED = 4
+DEFAULT_CONTAINER_MTU = NUMBERS["container-mtu"].default
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,33 +29,20 @@ class Options:
     load_threshold: int = 80
     load_hysteresis: int = 10
     container_mtu: int = DEFAULT_CONTAINER_MTU
-    seal_seed: str | None = None
+    seal_seed: str | None = field(default=None, repr=False)
 
 
-def run(rows: Mapping[UUID, nb.SVCGlobal]) -> Options:
-    """Returns the options of the root row, defaults where there is none."""
-    for row in rows.values():
-        for problem in find_problems(row.options):
-            vlog.warn(f"{problem}; it counts as not set")
-        return _make(row)
-    return Options()
-
-
-def _make(row: nb.SVCGlobal) -> Options:
-    def read(key: str, default: int) -> int:
-        number = read_number(row.options, key)
-        return default if number is None else number
-
-    interval_ms = read("heartbeat-interval", 1000)
-    patience_ms = max(500, HEARTBEATS_MISSED * interval_ms)
+def make_options(options: Mapping[str, str], seal_seed: str | None) -> Options:
+    """Returns the options that count, of the columns of the root row."""
+    numbers = find_numbers(options)
     return Options(
-        heartbeat_interval_ms=interval_ms,
-        chassis_dead_after_ms=read("chassis-dead-after", patience_ms),
-        container_start_timeout_ms=read("container-start-timeout", 15_000),
-        drain_moves=read("drain-moves", 2),
-        enforce_container_limit=read_flag(row.options, "enforce-container-limit"),
-        load_threshold=read("load-threshold", 80),
-        load_hysteresis=read("load-hysteresis", 10),
-        container_mtu=read("container-mtu", DEFAULT_CONTAINER_MTU),
-        seal_seed=row.seal_seed if sealing.is_seed(row.seal_seed) else None,
+        heartbeat_interval_ms=numbers["heartbeat-interval"],
+        chassis_dead_after_ms=numbers["chassis-dead-after"],
+        container_start_timeout_ms=numbers["container-start-timeout"],
+        drain_moves=numbers["drain-moves"],
+        enforce_container_limit=read_flag(options, "enforce-container-limit"),
+        load_threshold=numbers["load-threshold"],
+        load_hysteresis=numbers["load-hysteresis"],
+        container_mtu=numbers["container-mtu"],
+        seal_seed=seal_seed if sealing.is_seed(seal_seed) else None,
     )
