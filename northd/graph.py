@@ -61,6 +61,9 @@ OUTPUTS: Mapping[str, Mapping[Datum[Any, Any], str]] = {
     },
 }
 
+# What else tells that something is to be written.
+WATCHED: tuple[Datum[Any, Any], ...] = (en_hv_cfg.HV_CFG, tables.OPTIONS)
+
 
 def make_nodes(halves: Mapping[str, CompileHalf], memory: Memory) -> tuple[AnyNode, ...]:
     """Returns the nodes, those of the service types among them."""

@@ -36,7 +36,7 @@ from dataclasses import dataclass
 
 from ..lib import sb
 from .deadlines import Deadlines
-from .en_options import Options
+from .options import Options
 from .pulse import Pulse, is_overloaded, read_interval
 
 # The least time between two passes: heartbeats are collected for so long.

@@ -60,18 +60,22 @@ class Replicas:
         return changed
 
     def follow_ports(self, ports: PortReplica) -> None:
-        """Takes what changed of OVN_Southbound."""
+        """Takes what changed of OVN_Southbound; without a connection nothing is known of it."""
+        if ports.known is None:
+            for datum in self._data["ovn_sb"].values():
+                for uuid in list(self._engine.get_all(datum)):
+                    self._engine.put(datum, uuid, None)
         for table, pairs in ports.take_changed_rows().items():
             datum = self._data["ovn_sb"][table]
             for uuid, (_, new) in pairs.items():
-                self._engine.set(datum, uuid, new)
-        self._engine.set(KNOWN_PORTS, ONLY, ports.known)
+                self._engine.put(datum, uuid, new)
+        self._engine.put(KNOWN_PORTS, ONLY, ports.known)
 
     def restart_queue(self, now_ms: int) -> None:
         """Gives every container that is yet to be built its whole time again."""
         self.queue.begin()
         for spot in list(self._engine.get_all(QUEUE_START)):
-            self._engine.set(QUEUE_START, spot, None)
+            self._engine.put(QUEUE_START, spot, None)
         rows = self._sessions["sb"].rows(sb.ContainerBinding).values()
         self.queue.update(now_ms, [(None, row) for row in rows])
 
@@ -81,11 +85,11 @@ class Replicas:
         holder = _CHILDREN.get(table) if prefix == "ovn" else None
         for uuid, (old, new) in pairs.items():
             if datum is not None:
-                self._engine.set(datum, uuid, new)
+                self._engine.put(datum, uuid, new)
             if holder is not None:
                 for column in holder[1]:
                     ledger.note_children(holder[0], column, old, new)
             ledger.note_row(old, new)
         if table == sb.ContainerBinding.TABLE:
             for spot in self.queue.update(now_ms, pairs.values()):
-                self._engine.set(QUEUE_START, spot, self.queue.find_start(spot) or None)
+                self._engine.put(QUEUE_START, spot, self.queue.find_start(spot) or None)

@@ -181,7 +181,7 @@ class Writers:
     def _tell_refusal(self, container: str) -> None:
         """Tells the engine the first sentence on the rows of a container in OVN."""
         sentences = (self._refused.get(("ovn", (kind, container))) for kind in ovn.ORDER)
-        self._engine.set(REFUSED, container, next(filter(None, sentences), None))
+        self._engine.put(REFUSED, container, next(filter(None, sentences), None))
 
 
 _ROOTS: Mapping[str, tuple[str, ...]] = {

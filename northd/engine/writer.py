@@ -206,7 +206,7 @@ class Writer:
         return bool(changes)
 
     def _plan(self, owner: Owner, now_ms: int) -> list[Change] | None:
-        """Returns the changes of one owner, None if a mistake of ours keeps them from being known."""
+        """Returns the changes of one owner, None if a mistake of ours hides them."""
         try:
             return self.ledger.finish(owner, self.ledger.plan(owner))
         except Exception as error:  # it stays with this owner

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -30,11 +30,10 @@ def find_mark(row: Row) -> Mark | None:
         case sb.ContainerBinding() | sb.AvoidedChassis():
             return Mark((CONTAINER, row.container), (row.container, row.chassis))
         case sb.Placement():
-            key = (row.container, row.number)
-            return Mark((CONTAINER, row.container), key, foreign=True)
+            return Mark((CONTAINER, row.container), (row.container, row.number), foreign=True)
         case sb.ContainerItem():
-            key = (row.container, row.chassis, row.kind, row.name)
-            return Mark((CONTAINER, row.container), key, foreign=True)
+            item = (row.container, row.chassis, row.kind, row.name)
+            return Mark((CONTAINER, row.container), item, foreign=True)
         case sb.RedirectFlow():
             return Mark((REDIRECT, row.container), row.name, row.subject)
         case sb.ChassisWeight():
@@ -65,7 +64,7 @@ class SouthboundLedger(Ledger):
         rows = list(self.find_rows(owner))
         bindings = {row.uuid: row for row in rows if isinstance(row, sb.ContainerBinding)}
         now_ms = self._now_ms()
-        finished = [_finish(change, bindings, now_ms) for change in changes]
+        finished: list[Change] = [_finish(change, bindings, now_ms) for change in changes]
         if owner[0] != CONTAINER:
             return finished
         placements = [row for row in rows if isinstance(row, sb.Placement)]
@@ -112,7 +111,7 @@ def _finish(change: Change, bindings: Any, now_ms: int) -> Change:
     return replace(change, columns=columns)
 
 
-def _drop_items(rows: Iterable[Row], bound: set[Any]) -> Sequence[Change]:
+def _drop_items(rows: Iterable[Row], bound: set[Any]) -> list[Change]:
     """Returns deletions of items whose container is not bound there any more.
 
     The chassis makes and removes its items; this is for one that is gone.
