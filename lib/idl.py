@@ -26,6 +26,7 @@ import ovs.timeval
 import ovs.vlog
 
 from . import transaction
+from .call import Call, Calls, Operation
 from .delta import Change
 from .rows import Row, find_columns, from_datum
 
@@ -44,16 +45,20 @@ class _NotifyingIdl(ovs.db.idl.Idl):  # type: ignore[misc]
 
     session: Session
     probes: set[int]
+    calls: Calls
     _stole = False
 
     def restart_fsm(self) -> None:
         self.probes.clear()
+        self.calls.drop()
         super().restart_fsm()
 
     def _Idl__txn_process_reply(self, message: Any) -> Any:
         """Takes the answer to a probe, which would be taken for that on a condition."""
         if message.id in self.probes:
             self.probes.remove(message.id)
+            return True
+        if self.calls.take(message):
             return True
         return super()._Idl__txn_process_reply(message)
 
@@ -227,6 +232,11 @@ class Session:
         return self._idl is not None and bool(self._idl._session.is_connected())
 
     @property
+    def connection(self) -> int | None:
+        """The number of the connection, another one after each reconnection; None without."""
+        return int(self._idl._session.get_seqno()) if self._idl and self.connected else None
+
+    @property
     def has_lock(self) -> bool:
         """Whether this session holds the lock it asked for."""
         return self._lock is not None and self._idl is not None and bool(self._idl.has_lock)
@@ -364,6 +374,18 @@ class Session:
         outcome, self._beside_outcome = self._beside_outcome, None
         return outcome
 
+    def call(self, operations: Sequence[Operation]) -> Call | None:
+        """Sends a transaction of operations of RFC 7047, beside the replica and its transactions.
+
+        Returns None without a connection.
+        """
+        if self._idl is None or not self.connected:
+            return None
+        request = ovs.jsonrpc.Message.create_request("transact", [self.database, *operations])
+        call = self._idl.calls.add(request.id)
+        self._idl._session.send(request)
+        return call
+
     def take_outcome(self) -> str | None:
         """Returns "" if the last transaction succeeded, the server's words if it was refused.
 
@@ -383,7 +405,7 @@ class Session:
         self._idl = _NotifyingIdl(
             self.remote, registered, self._probe_interval_ms, self._leader_only
         )
-        self._idl.session, self._idl.probes = self, set()
+        self._idl.session, self._idl.probes, self._idl.calls = self, set(), Calls()
         self._idl._session.reconnect.set_backoff(MIN_BACKOFF_MS, self._max_backoff_ms)
         for table, condition in self._conditions.items():
             self._idl.cond_change(table, list(condition))
