@@ -18,8 +18,8 @@ import ovs.vlog
 from ..lib import dirs, sb, sealing
 from ..lib.delta import Desired
 from ..lib.errors import HostError
+from ..services.api.host import HostHalf, Probe
 from .identity import Identity
-from .services.base import Probe, ServiceType
 
 vlog = ovs.vlog.Vlog("chassis")
 
@@ -82,7 +82,7 @@ class Registration:
     with the heartbeat and with nothing else.
     """
 
-    types: Mapping[str, ServiceType]
+    types: Mapping[str, HostHalf]
     public_key: str
     incarnation: str = field(default_factory=lambda: uuid.uuid4().hex)
     heartbeat: int = 0
@@ -156,7 +156,7 @@ class Registration:
         ]
 
 
-def _probe(service_type: ServiceType) -> Probe:
+def _probe(service_type: HostHalf) -> Probe:
     try:
         return service_type.probe()
     except Exception as error:  # somebody else's plug-in must not end the heartbeat

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 
 from ..lib import sb
 from ..lib.errors import ConfigError
+from ..services.api.host import HostHalf, Port, Site, Workload
 from .identity import Identity
 from .name import is_name
-from .order import Daemon, Kind, Link, Namespace, Resource, StateDirectory, SwitchPort
+from .order import Kind, Link, Namespace, Resource, StateDirectory, SwitchPort
 from .record import Record, make_record
-from .services.base import ServiceType, Site
 
 _MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 
@@ -63,7 +63,7 @@ Wanted = Container | Problem
 def run(
     bindings: Iterable[sb.ContainerBinding],
     ports: Iterable[sb.PortBinding],
-    types: Mapping[str, ServiceType],
+    types: Mapping[str, HostHalf],
     identity: Identity,
     fenced: bool = False,
     records: Mapping[str, Record] | None = None,
@@ -102,7 +102,7 @@ def _fall_back(
     binding: sb.ContainerBinding,
     record: Record | None,
     error: Exception,
-    types: Mapping[str, ServiceType],
+    types: Mapping[str, HostHalf],
     identity: Identity,
 ) -> Wanted:
     """Returns the container made from 'record', in its role of now; a problem without one."""
@@ -121,7 +121,7 @@ def _fall_back(
 def _make_container(
     binding: sb.ContainerBinding,
     port: sb.PortBinding | None,
-    types: Mapping[str, ServiceType],
+    types: Mapping[str, HostHalf],
     identity: Identity,
 ) -> Container:
     name = binding.container
@@ -135,19 +135,20 @@ def _make_container(
 
 
 def _make_resources(
-    record: Record, role: str, types: Mapping[str, ServiceType], identity: Identity
+    record: Record, role: str, types: Mapping[str, HostHalf], identity: Identity
 ) -> dict[Kind, Resource]:
     service_type = types.get(record.service_type)
     if service_type is None:
         raise ConfigError(f"service type {record.service_type} is not installed on this chassis")
     site = _make_site(record)
     plan = service_type.plan(record.configuration, site)
-    daemon = Daemon(
+    workload = Workload(
         service_type=record.service_type,
         settings=plan.settings,
         secrets=record.secrets,
         active=role == "active",
         generation=record.generation,
+        programs=plan.programs,
     )
     resources = (
         StateDirectory(),
@@ -155,7 +156,7 @@ def _make_resources(
         Link(record.mac, record.mtu, identity.offload),
         SwitchPort(identity.bridge, record.iface_id, record.mac),
         plan.network,
-        daemon,
+        workload,
     )
     return {type(each): each for each in resources}
 
@@ -172,4 +173,4 @@ def _make_site(port: Record) -> Site:
         gateways = tuple(sorted(str(ipaddress.ip_address(each)) for each in port.gateways))
     except ValueError as error:
         raise ConfigError(f"port {port.logical_port}: {error}") from error
-    return Site(addresses, gateways, port.mtu)
+    return Site((Port(addresses, gateways, port.mtu),))

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..services.api.host import Network, Workload
+
 
 @dataclass(frozen=True, slots=True)
 class StateDirectory:
@@ -45,48 +47,10 @@ class SwitchPort:
     mac: str
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A route of the main table: through 'gateway', or unreachable without one."""
-
-    destination: str
-    gateway: str | None = None
-    source: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """What is inside the namespace: addresses ("A/N"), routes, filter, forwarding.
-
-    'loopback' are the addresses on lo beside 127.0.0.1 and ::1; 'ruleset' is
-    the body of the nft table that is ours.  Each tuple is sorted.
-    """
-
-    addresses: tuple[str, ...]
-    loopback: tuple[str, ...]
-    routes: tuple[Route, ...]
-    ruleset: str
-
-
-@dataclass(frozen=True, slots=True)
-class Daemon:
-    """The service's programs, with what they are to do.
-
-    'settings' is what the service type made of the configuration; 'secrets'
-    are still sealed, sorted by name.
-    """
-
-    service_type: str
-    settings: object
-    secrets: tuple[tuple[str, str], ...]
-    active: bool
-    generation: int
-
-
-Resource = StateDirectory | Namespace | Link | SwitchPort | Network | Daemon
+Resource = StateDirectory | Namespace | Link | SwitchPort | Network | Workload
 Kind = type[Resource]
 
-ORDER: tuple[Kind, ...] = (StateDirectory, Namespace, Link, SwitchPort, Network, Daemon)
+ORDER: tuple[Kind, ...] = (StateDirectory, Namespace, Link, SwitchPort, Network, Workload)
 
 # What has to go before a thing that is not there (any more) can be made: Open
 # vSwitch would go on with the link that it knew by the same name.
