@@ -18,6 +18,7 @@ from ..lib.errors import HostError
 from ..lib.idl import Session
 from ..lib.loop import monotonic_ms, now_ms
 from ..lib.rows import Row
+from ..services.api.host import HostHalf
 from . import chassis, desired, leaving, southbound, status
 from .claim import Claim
 from .desired import Container, Wanted
@@ -26,12 +27,13 @@ from .host import Host
 from .identity import Identity, find_identity
 from .linux import ovs as vswitch
 from .linux.directory import find_directory, find_log
+from .linux.process import Strays
 from .linux.records import Records
+from .linux.sandbox import LinuxSandbox
 from .name import is_name
 from .order import SwitchPort
+from .programs.driver import ServiceDriver
 from .reconcile import Reconciler
-from .services.base import Place, ServiceType
-from .services.driver import ServiceDriver
 
 vlog = ovs.vlog.Vlog("controller")
 
@@ -66,7 +68,7 @@ class Controller:
     def __init__(
         self,
         database: str,
-        types: Mapping[str, ServiceType],
+        types: Mapping[str, HostHalf],
         private_key: bytes,
         make_host: MakeHost,
         events: Events,
@@ -76,12 +78,13 @@ class Controller:
         self.identity: Identity | None = None
         self.wanted: dict[str, Wanted] = {}
         self.ports = vswitch.PortDriver(self.ovs)
-        self.services = ServiceDriver(types, self._make_place, self._find_restarts)
+        self.services = ServiceDriver(types, self._make_sandbox, self._find_restarts)
         self.reconciler = Reconciler(make_host(self.ports, self.services))
         self.fence = Fence(events)
         self._records = Records()
         self._types = types
         self._private_key = private_key
+        self._strays = Strays()
         self._events = events
         public_key = sealing.format_public_key(private_key)
         self._registration = chassis.Registration(types, public_key)
@@ -243,8 +246,7 @@ class Controller:
 
     @property
     def _owned(self) -> dict[type[Row], status.Key]:
-        tables = [table for each in self._types.values() for table in each.tables()]
-        return {table.row_class: table.key for table in tables}
+        return status.OWNED
 
     def _beat(self, clock_ms: int) -> None:
         """Writes that this chassis lives, before anything that can fail."""
@@ -386,7 +388,11 @@ class Controller:
         for each in told:
             rows.append(status.make_container_row(each, now_ms()))
             service = self.services.find_service(each.wanted.name)
-            rows.extend(service.rows() if service is not None else ())
+            items = service.items() if service is not None else ()
+            rows.extend(
+                status.make_item_row(name, self.identity.chassis, item, now_ms())
+                for name, item in ((each.wanted.name, item) for item in items)
+            )
         unknown = reports.keys() - {each.wanted.name for each in told}
         owned = self._owned if self._global is not None and self._compiled else {}
         changes = status.make_changes(self.sb, rows, owned, unknown)
@@ -441,14 +447,9 @@ class Controller:
         asked = self._global.ovn_nb_cfg if self._global else 0
         return not asked or not reached.isdecimal() or int(reached) >= asked
 
-    def _make_place(self, container: str) -> Place:
-        return Place(
-            container=container,
-            chassis=self.identity.chassis if self.identity else "",
-            directory=find_directory(container),
-            log_path=find_log(container),
-            unseal=lambda sealed: sealing.unseal(sealed, self._private_key),
-        )
+    def _make_sandbox(self, container: str) -> LinuxSandbox:
+        directory, log_path = find_directory(container), find_log(container)
+        return LinuxSandbox(container, directory, log_path, self._private_key, self._strays)
 
     def _find_restarts(self, container: str) -> int:
         """Returns how often the programs had been restarted before this process began."""

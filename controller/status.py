@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from ..lib import sb
 from ..lib.delta import Actual, Change, Desired, plan
 from ..lib.idl import Session
 from ..lib.rows import Row
+from ..services.api import host
 from .desired import Container, Problem, Wanted
 from .fence import SENTENCE
-from .services import base
 
 Key = Callable[[Any], Hashable]
 
@@ -31,12 +31,24 @@ KEYS: dict[type[Row], Key] = {
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerItem(sb.ContainerItem):
+    """The row with its counters, which only the chassis reads."""
+
+    TABLE: ClassVar[str] = sb.ContainerItem.TABLE
+    counters: dict[str, int]
+
+
+# Tables of which this chassis makes and deletes rows.
+OWNED: dict[type[Row], Key] = {ContainerItem: lambda row: (row.container, row.kind, row.name)}
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """How one container is."""
 
     wanted: Wanted
     failure: str | None
-    service: base.Status | None
+    service: host.Status | None
     installed: bool
     fenced: bool = False
 
@@ -97,7 +109,7 @@ def is_known(report: Report, row: sb.ContainerBinding | None) -> bool:
     """
     if find_error(report) is not None or row is None or row.status_code is None:
         return True
-    return report.service is not None and report.service.code != base.UNKNOWN
+    return report.service is not None and report.service.code != host.UNKNOWN
 
 
 def make_container_row(report: Report, wall_ms: int) -> Desired:
@@ -105,7 +117,7 @@ def make_container_row(report: Report, wall_ms: int) -> Desired:
     name, generation = report.wanted.name, report.wanted.generation
     status = report.service
     columns: dict[str, Any] = {
-        "status_code": base.STARTING,
+        "status_code": host.STARTING,
         "status_message": "being set up",
         "namespace_name": name,
         "interface_name": name,
@@ -113,15 +125,32 @@ def make_container_row(report: Report, wall_ms: int) -> Desired:
     }
     sentence = find_error(report)
     if sentence is not None:
-        columns |= {"status_code": base.ERROR, "status_message": sentence}
-    elif status is not None and status.code != base.UNKNOWN:
+        columns |= {"status_code": host.ERROR, "status_message": sentence}
+    elif status is not None and status.code != host.UNKNOWN:
         message = SENTENCE if report.fenced else status.message
         columns |= {"status_code": status.code, "status_message": message}
     columns["status_message"] = _add_problem(report, columns["status_message"])
-    if status is not None and status.code != base.UNKNOWN:
+    if status is not None and status.code != host.UNKNOWN:
         columns["reached_generation"] = min(status.reached_generation, generation)
         columns["restarts"] = status.restarts
     return Desired(sb.ContainerBinding.TABLE, name, columns)
+
+
+def make_item_row(container: str, chassis: str, item: host.Item, wall_ms: int) -> Desired:
+    """Returns a Container_Item."""
+    columns: dict[str, Any] = {
+        "container": container,
+        "chassis": chassis,
+        "kind": item.kind,
+        "name": item.name,
+        "subject": item.subject,
+        "state": item.state,
+        "message": item.message,
+        "since": item.since if item.since is not None else wall_ms,
+        "detail": dict(item.detail),
+        "counters": dict(item.counters),
+    }
+    return Desired(ContainerItem.TABLE, (container, item.kind, item.name), columns)
 
 
 def make_port_row(logical_port: str, installed: bool) -> Desired:
@@ -142,7 +171,7 @@ def is_settled(report: Report) -> bool:
         return True
     if report.service is None or not isinstance(report.wanted, Container):
         return False
-    return report.service.code == base.ERROR or runs_as_wanted(report)
+    return report.service.code == host.ERROR or runs_as_wanted(report)
 
 
 def runs_as_wanted(report: Report) -> bool:
@@ -151,7 +180,7 @@ def runs_as_wanted(report: Report) -> bool:
     if report.failure is not None or status is None or not isinstance(report.wanted, Container):
         return False
     reached = status.reached_generation >= report.wanted.record.generation
-    return reached and status.code == base.RUNNING
+    return reached and status.code == host.RUNNING
 
 
 def _add_problem(report: Report, message: str) -> str:

@@ -2,13 +2,13 @@
 
 FakeHost outlives the svc-controller under test, as a kernel does: a test makes
 a second Controller on the same one.  The state directories are real, in the
-test's directory; ports are rows of a real Open_vSwitch database.
+test's directory; ports are rows of a real Open_vSwitch dataapi.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,15 +18,13 @@ from ..controller.host import Host
 from ..controller.linux.directory import DirectoryDriver
 from ..controller.linux.ovs import PortDriver
 from ..controller.name import check_name
-from ..controller.order import Daemon, Kind, Link, Namespace, Network, StateDirectory, SwitchPort
-from ..controller.services import base
-from ..controller.services.driver import ServiceDriver
-from ..lib import sb
-from ..lib.delta import Desired
+from ..controller.order import Kind, Link, Namespace, StateDirectory, SwitchPort
+from ..controller.programs.driver import ServiceDriver
 from ..lib.errors import ConfigError, HostError
+from ..services.api import host as api
+from ..services.api.host import Address, Network, Workload
 
 MEMORY_KINDS: tuple[Kind, ...] = (Namespace, Link, Network)
-TUNNEL_ROWS = base.Table(sb.IPsecTunnel, lambda row: (row.container, row.connection))
 
 
 @dataclass
@@ -44,7 +42,7 @@ class FakeHost:
     failures: dict[tuple[str, Kind, str], str] = field(default_factory=dict)
     operations: list[tuple[str, str, str]] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
-    probe: base.Probe = field(default_factory=base.Probe)
+    probe: api.Probe = field(default_factory=api.Probe)
     slow: bool = False
     ovn_problem: str = ""
     ovn_expected: bool = False
@@ -60,7 +58,7 @@ class FakeHost:
         return {
             StateDirectory: DirectoryDriver(),
             SwitchPort: ports,
-            Daemon: services,
+            Workload: services,
             **memory,
         }
 
@@ -150,7 +148,7 @@ class FakeProgram:
     'serving' is whether it may open something to a peer.
     """
 
-    given: Daemon | None = None
+    given: Workload | None = None
     secrets: dict[str, str] = field(default_factory=dict)
     starts: int = 0
     serving: bool = False
@@ -163,10 +161,10 @@ class FakeType:
     def __init__(self, host: FakeHost) -> None:
         self._host = host
 
-    def probe(self) -> base.Probe:
+    def probe(self) -> api.Probe:
         return self._host.probe
 
-    def plan(self, configuration: str, site: base.Site) -> base.Plan:
+    def plan(self, configuration: str, site: api.Site) -> api.Plan:
         try:
             document = json.loads(configuration)
             addresses = tuple(document["addresses"])
@@ -174,44 +172,44 @@ class FakeType:
                 raise RecursionError("a mistake")
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError("the configuration makes no sense") from error
-        return base.Plan(Network(site.addresses, addresses, (), ""), document.get("tunnels", {}))
+        return api.Plan(
+            Network(tuple(map(Address, site.ports[0].addresses)), addresses),
+            settings=document.get("tunnels", {}),
+        )
 
-    def create(self, place: base.Place, restarts: int) -> base.Service:
-        return FakeService(self._host, place, restarts)
-
-    def tables(self) -> Sequence[base.Table]:
-        return (TUNNEL_ROWS,)
+    def create(self, sandbox: api.Sandbox, restarts: int) -> api.Service:
+        return FakeService(self._host, sandbox, restarts)
 
 
 class FakeService:
     """Runs at the second run() after it was told to, or never on a slow host."""
 
-    def __init__(self, host: FakeHost, place: base.Place, restarts: int) -> None:
+    def __init__(self, host: FakeHost, sandbox: api.Sandbox, restarts: int) -> None:
         self._host = host
-        self._place = place
+        self._sandbox = sandbox
         self._restarts = restarts
-        self._wanted: Daemon | None = None
+        self._wanted: Workload | None = None
         self._installed = False
         self._reached = 0
 
-    def apply(self, wanted: Daemon) -> None:
+    def apply(self, wanted: Workload) -> None:
         self._wanted = wanted
 
     def set_installed(self, installed: bool) -> None:
         self._installed = installed
 
     def run(self, now_ms: int) -> None:
-        if self._place.container in self._host.raised:
-            raise self._host.raised[self._place.container]
+        if self._sandbox.container in self._host.raised:
+            raise self._host.raised[self._sandbox.container]
         if self._wanted is None or self._host.slow:
             return
-        program = self._host.programs.get(self._place.container)
+        program = self._host.programs.get(self._sandbox.container)
         if program is None:
-            program = self._host.programs[self._place.container] = FakeProgram()
+            program = self._host.programs[self._sandbox.container] = FakeProgram()
             program.starts += 1
         if program.given != self._wanted:
             program.given = self._wanted
-            unseal: Callable[[str], str] = self._place.unseal
+            unseal: Callable[[str], str] = self._sandbox.unseal
             program.secrets = {name: unseal(each) for name, each in self._wanted.secrets}
         program.serving = self._wanted.active and self._installed
         self._reached = self._wanted.generation
@@ -220,31 +218,21 @@ class FakeService:
         if self._wanted is not None and self._wanted.generation != self._reached:
             poller.timer_wait(1)
 
-    def status(self) -> base.Status:
-        program = self._host.programs.get(self._place.container)
+    def status(self) -> api.Status:
+        program = self._host.programs.get(self._sandbox.container)
         if program is None:
-            return base.Status(base.STARTING, "on its way", self._reached, self._restarts)
+            return api.Status(api.STARTING, "on its way", self._reached, self._restarts)
         stands_by = self._wanted is not None and not self._wanted.active
         message = "ready; stands by" if stands_by else ""
-        return base.Status(base.RUNNING, message, self._reached, self._restarts)
+        return api.Status(api.RUNNING, message, self._reached, self._restarts)
 
-    def rows(self) -> Sequence[Desired]:
+    def items(self) -> Sequence[api.Item]:
         tunnels = self._wanted.settings if self._wanted else {}
         assert isinstance(tunnels, dict)
-        return [
-            Desired(
-                sb.IPsecTunnel.TABLE,
-                (self._place.container, name),
-                {
-                    "container": self._place.container,
-                    "chassis": self._place.chassis,
-                    "connection": name,
-                    "name": name,
-                    "state": state,
-                },
-            )
-            for name, state in tunnels.items()
-        ]
+        return [api.Item("tunnel", name, state, subject=name) for name, state in tunnels.items()]
+
+    def metrics(self) -> Mapping[str, float]:
+        return {}
 
     def check(self) -> None:
         """Has nothing to look at."""
@@ -252,7 +240,7 @@ class FakeService:
     def stop(self) -> bool:
         if self._host.slow:
             return False
-        self._host.programs.pop(self._place.container, None)
+        self._host.programs.pop(self._sandbox.container, None)
         return True
 
     def release(self) -> None:

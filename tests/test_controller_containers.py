@@ -11,10 +11,10 @@ import pytest
 from ..controller import commands
 from ..controller.linux import netns
 from ..controller.linux.directory import DirectoryDriver, find_directory, find_log
-from ..controller.order import Link, Namespace, Network
-from ..controller.services.base import Probe
+from ..controller.order import Link, Namespace
 from ..lib import sealing
 from ..lib.errors import HostError
+from ..services.api.host import Network, Probe
 from .bench import ME, PUBLIC_KEY, Bench
 from .rig import SEED, to_map
 

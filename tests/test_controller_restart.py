@@ -7,11 +7,12 @@ from uuid import UUID
 
 import pytest
 
-from ..controller.order import Link, Namespace, Network
+from ..controller.order import Link, Namespace
 from ..controller.status import Gate
 from ..lib import sealing
 from ..lib.delta import Change, Verify
 from ..lib.sb import ContainerBinding
+from ..services.api.host import Network
 from .bench import Bench
 from .rig import to_map
 

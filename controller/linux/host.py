@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ...services.api.host import Network, Workload
 from ..host import Host
-from ..order import Daemon, Link, Namespace, Network, StateDirectory, SwitchPort
-from ..services.driver import ServiceDriver
+from ..order import Link, Namespace, StateDirectory, SwitchPort
+from ..programs.driver import ServiceDriver
 from .directory import DirectoryDriver, NamespaceDriver
 from .link import LinkDriver
 from .network import NetworkDriver
@@ -19,5 +20,5 @@ def make_host(ports: PortDriver, services: ServiceDriver) -> Host:
         Link: LinkDriver(),
         SwitchPort: ports,
         Network: NetworkDriver(),
-        Daemon: services,
+        Workload: services,
     }

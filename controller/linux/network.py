@@ -21,7 +21,7 @@ from typing import Any
 from pyroute2.netlink.exceptions import NetlinkError
 
 from ...lib.errors import HostError
-from ..order import Network, Route
+from ...services.api.host import UNREACHABLE, Address, Network, Route
 from . import netns
 from .directory import find_directory
 from .link import INSIDE, find_link, opened
@@ -72,7 +72,8 @@ class NetworkDriver:
                 routes = _read_routes(route)
             sysctls = all(_read_sysctl(name) in (value, None) for name, value in _SYSCTLS.items())
             ruleset = _read_ruleset(container)
-        return Network(addresses, loopback, routes, ruleset) if sysctls else None
+        svc = tuple(Address(each) for each in addresses)
+        return Network(svc, loopback, routes, ruleset) if sysctls else None
 
     def apply(self, container: str, wanted: Network) -> None:
         try:
@@ -96,7 +97,8 @@ class NetworkDriver:
                 if not lo["flags"] & 1:
                     route.link("set", index=lo["index"], state="up")
                 _sync_addresses(route, lo["index"], wanted.loopback)
-                _sync_addresses(route, svc0["index"], wanted.addresses)
+                addresses = [each.address for each in wanted.addresses]
+                _sync_addresses(route, svc0["index"], addresses)
                 _sync_routes(route, svc0["index"], wanted.routes)
             for name, value in _SYSCTLS.items():
                 _write_sysctl(name, value)
@@ -153,6 +155,8 @@ def sort_routes(routes: Iterable[Route]) -> tuple[Route, ...]:
 def _format_route(message: Any, family: int) -> Route:
     anywhere = "0.0.0.0" if family == socket.AF_INET else "::"
     destination = f"{message.get_attr('RTA_DST') or anywhere}/{message['dst_len']}"
+    if message["type"] == _TYPE_UNREACHABLE:
+        return Route(destination, kind=UNREACHABLE)
     return Route(destination, message.get_attr("RTA_GATEWAY"), message.get_attr("RTA_PREFSRC"))
 
 

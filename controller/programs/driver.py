@@ -11,9 +11,9 @@ import ovs.poller
 import ovs.vlog
 
 from ...lib.errors import HostError
+from ...services.api.host import HostHalf, Sandbox, Service, ServiceMaker, Workload
 from ..host import Unfinished
-from ..order import Daemon
-from .base import Place, Service, ServiceType
+from .supervisor import Supervisor
 
 vlog = ovs.vlog.Vlog("services")
 
@@ -25,17 +25,17 @@ _RETRY_MS = 1000
 class _Running:
     service_type: str
     service: Service
-    wanted: Daemon | None = None
+    wanted: Workload | None = None
     problem: str | None = None
     run_at_ms: int = 0
 
 
 @dataclass(slots=True)
 class ServiceDriver:
-    """The services of this host; 'make_place' says where a container's programs run."""
+    """The services of this host; 'make_sandbox' says where a container's programs run."""
 
-    types: Mapping[str, ServiceType]
-    make_place: Callable[[str], Place]
+    types: Mapping[str, HostHalf]
+    make_sandbox: Callable[[str], Sandbox]
     find_restarts: Callable[[str], int]
     _running: dict[str, _Running] = field(default_factory=dict)
     _failed: set[str] = field(default_factory=set)
@@ -45,14 +45,14 @@ class ServiceDriver:
     def owned(self) -> set[str]:
         return set(self._running) | set(self._stopping)
 
-    def read(self, container: str) -> Daemon | None:
+    def read(self, container: str) -> Workload | None:
         running = self._running.get(container)
         if running is None:
             return None
         running.service.check()
         return running.wanted if self._read_type(container) == running.service_type else None
 
-    def apply(self, container: str, wanted: Daemon) -> None:
+    def apply(self, container: str, wanted: Workload) -> None:
         running = self._running.get(container)
         if running is not None and running.service_type != wanted.service_type:
             self.remove(container)
@@ -75,7 +75,7 @@ class ServiceDriver:
             service_type = self.types.get(recorded or "")
             if service_type is None:
                 return True
-            self._stopping[container] = service_type.create(self.make_place(container), 0)
+            self._stopping[container] = self._make_service(service_type, container, 0)
         if not self._stopping[container].stop():
             return False
         self._stopping.pop(container).release()
@@ -142,11 +142,17 @@ class ServiceDriver:
         service_type = self.types.get(name)
         if service_type is None:
             raise HostError(f"service type {name} is not installed on this chassis")
-        place = self.make_place(container)
-        running = _Running(name, service_type.create(place, self.find_restarts(container)))
+        restarts = self.find_restarts(container)
+        running = _Running(name, self._make_service(service_type, container, restarts))
         running.service.set_installed(container in self._installed)
         self._running[container] = running
         return running
+
+    def _make_service(self, half: HostHalf, container: str, restarts: int) -> Service:
+        sandbox = self.make_sandbox(container)
+        if isinstance(half, ServiceMaker):
+            return half.create(sandbox, restarts)
+        return Supervisor(sandbox, restarts)
 
     def _write_type(self, container: str, name: str) -> None:
         if name in self.types and self._read_type(container) != name:
@@ -160,7 +166,7 @@ class ServiceDriver:
         return None
 
     def _type_path(self, container: str) -> str:
-        return os.path.join(self.make_place(container).directory, _TYPE_FILE)
+        return os.path.join(self.make_sandbox(container).directory, _TYPE_FILE)
 
 
 def _find_failure(container: str, service: Service, now_ms: int) -> str | None:
