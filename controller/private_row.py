@@ -127,7 +127,8 @@ class PrivateRow:
 
 def _encode(columns: Mapping[str, Any]) -> dict[str, Any]:
     """Returns 'columns' as RFC 7047 writes them (5.1)."""
-    return {
-        name: ["map", [list(pair) for pair in value.items()]] if isinstance(value, Mapping) else value
-        for name, value in columns.items()
-    }
+    return {name: _encode_value(value) for name, value in columns.items()}
+
+
+def _encode_value(value: Any) -> Any:
+    return ["map", [list(pair) for pair in value.items()]] if isinstance(value, Mapping) else value

@@ -19,9 +19,7 @@ class RowIndex(Generic[RowT]):
     It is the only one that takes the changed rows of its table from a session.
     """
 
-    def __init__(
-        self, row_class: type[RowT], find_keys: Callable[[RowT], Iterable[str]]
-    ) -> None:
+    def __init__(self, row_class: type[RowT], find_keys: Callable[[RowT], Iterable[str]]) -> None:
         self._row_class = row_class
         self._find_keys = find_keys
         self._rows: dict[str, dict[UUID, RowT]] = {}

@@ -16,7 +16,7 @@ class Timers:
     # May also hold moments that were changed or dropped since.
     _heap: list[tuple[int, str]] = field(default_factory=list)
 
-    def set(self, name: str, at_ms: int) -> None:
+    def put(self, name: str, at_ms: int) -> None:
         """Gives 'name' a moment, in place of the one that it had."""
         self._moments[name] = at_ms
         heapq.heappush(self._heap, (at_ms, name))

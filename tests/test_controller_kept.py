@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ..controller.desired import Container
-from ..controller.order import ORDER, Link, Namespace
-from ..controller.reconcile import Reconciler
-from ..controller.record import Record, format_record, parse_record
+from ..controller.host.desired import Container
+from ..controller.host.kinds import ORDER, Links, Namespace
+from ..controller.host.reconcile import Reconciler
+from ..controller.host.record import Record, format_record, parse_record
 from ..lib import sealing
 from .bench import PUBLIC_KEY, Bench
 from .fakehost import FakeDriver, FakeHost
@@ -45,7 +45,7 @@ def hold_kept(bench: Bench, generation: int) -> None:
     assert given is not None
     assert given.generation == generation
     assert given.settings == GOOD["tunnels"]
-    assert [row["name"] for row in bench.sb.rows("IPsec_Tunnel")] == ["t1"]
+    assert [row["name"] for row in bench.sb.rows("Container_Item")] == ["t1"]
 
 
 def test_it_goes_on_as_before(chassis: Bench) -> None:
@@ -87,7 +87,7 @@ def test_what_is_lost_is_made_as_it_was(chassis: Bench, restarted: bool) -> None
     if restarted:
         chassis.restart()
         chassis.until_beats(1)
-    for kind in (Namespace, Link):
+    for kind in (Namespace, Links):
         chassis.host.lose(kind, "c1")
         chassis.until(
             lambda kind=kind: (kind, "c1") in chassis.host.things,  # type: ignore[misc]
@@ -117,8 +117,8 @@ def test_a_role_is_taken_all_the_same(chassis: Bench) -> None:
 def test_one_that_fails_is_an_error(chassis: Bench) -> None:
     chassis.logs.allow("no room")
     spoil(chassis)
-    chassis.host.failures["apply", Link, "c1"] = "no room"
-    chassis.host.lose(Link, "c1")
+    chassis.host.failures["apply", Links, "c1"] = "no room"
+    chassis.host.lose(Links, "c1")
     chassis.until_status("c1", "error", f"no room; {KEPT}")
     chassis.settle()
     chassis.host.failures.clear()

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from ..controller.order import Link, Namespace
-from ..controller.status import Gate
+from ..controller.gate import Gate
+from ..controller.host.kinds import Links, Namespace
 from ..lib import sealing
 from ..lib.delta import Change, Verify
 from ..lib.sb import ContainerBinding
@@ -88,7 +88,7 @@ def test_a_missing_bridge_is_named(chassis: Bench) -> None:
     )
     chassis.until_status("c1", "running")
     # A bridge of the kernel's datapath completes checksums by itself.
-    assert chassis.host.things[Link, "c1"].offload
+    assert chassis.host.things[Links, "c1"].offload
     chassis.check_laws()
 
 
@@ -154,7 +154,7 @@ def test_what_changed_while_it_was_away(chassis: Bench) -> None:
     chassis.check_laws()
 
 
-@pytest.mark.parametrize("kind", [Namespace, Link, Network])
+@pytest.mark.parametrize("kind", [Namespace, Links, Network])
 def test_killed_between_two_steps(chassis: Bench, kind: Any) -> None:
     chassis.logs.allow("killed here")
     chassis.host.failures["apply", kind, "c1"] = "killed here"
@@ -174,9 +174,9 @@ def test_without_the_southbound_all_stays(chassis: Bench) -> None:
     done = chassis.host.operations[:]
     chassis.sb.stop()
     chassis.until(lambda: not chassis.controller.sb.connected, "the connection to break")  # type: ignore[union-attr]
-    chassis.host.lose(Link, "c1")
-    chassis.until(lambda: (Link, "c1") in chassis.host.things, "the link again")
-    assert chassis.host.operations == [*done, ("apply", "Link", "c1")]
+    chassis.host.lose(Links, "c1")
+    chassis.until(lambda: (Links, "c1") in chassis.host.things, "the link again")
+    assert chassis.host.operations == [*done, ("apply", "Links", "c1")]
     chassis.restart()
     for _ in range(3):
         chassis.controller.run()

@@ -36,9 +36,9 @@ class Bindings:
 
     def __init__(self, chassis: str) -> None:
         self._chassis = chassis
-        self._containers = RowIndex(ContainerBinding, lambda row: self._find_keys(row))
-        self._ports = RowIndex(sb.PortBinding, lambda row: self._find_keys(row))
-        self._items = RowIndex(ContainerItem, lambda row: self._find_keys(row))
+        self._containers = RowIndex(ContainerBinding, self._find_keys)
+        self._ports = RowIndex(sb.PortBinding, self._find_keys)
+        self._items = RowIndex(ContainerItem, self._find_keys)
 
     def take(self, session: Session) -> set[str]:
         """Returns the containers of which rows changed since the last call."""

@@ -132,9 +132,7 @@ def _make_container(
     return Container(name, binding.generation, resources, record)
 
 
-def _make_resources(
-    name: str, record: Record, role: str, chassis: Chassis
-) -> dict[Kind, Resource]:
+def _make_resources(name: str, record: Record, role: str, chassis: Chassis) -> dict[Kind, Resource]:
     service_type = chassis.types.get(record.service_type)
     if service_type is None:
         raise ConfigError(f"service type {record.service_type} is not installed on this chassis")

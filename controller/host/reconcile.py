@@ -126,9 +126,9 @@ class Reconciler:
     def _plan_next(self, name: str) -> None:
         failure = self.failures.get(name)
         if failure is not None:
-            self._timers.set(name, failure.retry_at_ms)
+            self._timers.put(name, failure.retry_at_ms)
         elif name in self.removing or name in self.waiting:
-            self._timers.set(name, self.clock_ms() + _LOOK_AGAIN_MS)
+            self._timers.put(name, self.clock_ms() + _LOOK_AGAIN_MS)
         else:
             self._timers.drop(name)
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 from ...lib import dirs
 from ...lib.errors import HostError
-from ..name import check_name, is_name
 from ..host.kinds import Namespace, StateDirectory
+from ..name import check_name, is_name
 from . import netns
 
 _LOG = ".log"

@@ -62,7 +62,7 @@ class VethDriver:
             return None
         with netns.entered(container):
             with opened() as route:
-                inside = {str(each.get_attr("IFLA_IFNAME")): each for each in _find_veths(route)}
+                inside = {str(each.get_attr("IFLA_IFNAME")): each for each in find_veths(route)}
             offloads = {name: _read_offload(name) for name in inside}
         found = []
         with opened() as route:
@@ -102,7 +102,8 @@ class VethDriver:
         names = self._outside.get(container, set()) | {container}
         found = (find_link(route, name) for name in sorted(names))
         alias = ALIAS + container
-        return [each for each in found if each is not None and each.get_attr("IFLA_IFALIAS") == alias]
+        links = (each for each in found if each is not None)
+        return [each for each in links if each.get_attr("IFLA_IFALIAS") == alias]
 
     def _find_halves(self, route: Any, container: str, known: set[str]) -> Iterator[Link]:
         """Yields what is there outside without its end inside."""
@@ -173,7 +174,7 @@ def _drop_broken(route: Any, outside: Any, container: str, wanted: Link) -> None
     route.link("del", index=outside["index"])
 
 
-def _find_veths(route: Any) -> list[Any]:
+def find_veths(route: Any) -> list[Any]:
     """Returns the veths of the namespace that the thread is in."""
     return [each for each in route.get_links() if _find_kind(each) == "veth"]
 
@@ -185,10 +186,8 @@ def _find_kind(link: Any) -> str | None:
 
 def _is_pair(outside: Any, inside: Any) -> bool:
     """Returns whether two links are the ends of one veth pair, each seen from its namespace."""
-    return (
-        inside.get_attr("IFLA_LINK") == outside["index"]
-        and outside.get_attr("IFLA_LINK") == inside["index"]
-    )
+    peers = inside.get_attr("IFLA_LINK"), outside.get_attr("IFLA_LINK")
+    return peers == (outside["index"], inside["index"])
 
 
 def _read_pair(container: str, outside: Any, inside: Any, offload: bool) -> Link:

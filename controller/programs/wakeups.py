@@ -67,14 +67,14 @@ class Wakeups:
         waits = Waits(now_ms)
         wait(waits, now_ms)
         if waits.at_ms is not None:
-            self._timers.set(name, waits.at_ms)
+            self._timers.put(name, waits.at_ms)
         for descriptor, events in waits.descriptors.items():
             self._add(name, descriptor, events)
 
     def set_timer(self, name: str, at_ms: int) -> None:
         """Makes 'name' be due at 'at_ms', and for nothing else."""
         self.forget(name)
-        self._timers.set(name, at_ms)
+        self._timers.put(name, at_ms)
 
     def forget(self, name: str) -> None:
         """Watches nothing for 'name' any more."""

@@ -1,0 +1,160 @@
+"""What this chassis tells of itself: its rows in Chassis and Chassis_Private, and their end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import ovs.poller
+import ovs.vlog
+
+from ..lib import sb
+from ..lib.call import Call, Operation
+from ..lib.delta import Actual, plan
+from ..lib.idl import Session
+from ..lib.loop import now_ms
+from ..services.api.host import HostHalf
+from .chassis_lock import ChassisLock, name_lock
+from .gate import Gate
+from .heartbeat import Heartbeat, find_interval_ms
+from .identity import Identity
+from .private_row import PrivateRow
+from .registration import Registration
+
+vlog = ovs.vlog.Vlog("chassis")
+
+_AGAIN_MS = 1000
+
+
+class Condition(Protocol):
+    """Tells how the host is (linux/events.py)."""
+
+    def find_ovn_problem(self, now_ms: int, look: bool, known: bool, expected: bool) -> str:
+        """Returns Chassis_Private:ovn_problem; see linux/ovn.py."""
+
+    def find_load(self, now_ms: int) -> Mapping[str, str]:
+        """Returns Chassis_Private:load."""
+
+
+class ChassisRows:
+    """The rows of this chassis in the southbound of the moment; 'left' once they are removed."""
+
+    def __init__(
+        self, types: Mapping[str, HostHalf], public_key: str, condition: Condition
+    ) -> None:
+        self.heartbeat = Heartbeat()
+        self.left = False
+        self._registration = Registration(types, public_key)
+        self._condition = condition
+        self._lock = ChassisLock(self.heartbeat.incarnation)
+        self._identity: Identity | None = None
+        self._row: PrivateRow | None = None
+        self._gate = Gate()
+        self._leaving: Call | None = None
+        self._leave_at_ms = 0
+
+    def set_identity(self, identity: Identity, other_chassis: bool) -> None:
+        """Notes who this chassis is; 'other_chassis': the rows are other ones."""
+        self._identity = identity
+        if other_chassis:
+            self._row = PrivateRow(identity.chassis, name_lock(identity.chassis))
+            self.heartbeat.nb_cfg = None
+
+    def follow(self, session: Session, clock_ms: int) -> None:
+        """Takes answers, learns what an earlier svc-controller left, sees to the lock."""
+        if self._row is None:
+            return
+        self._row.run(session, clock_ms)
+        self._lock.run(session, self._row, clock_ms)
+        found = self._row.found
+        if self.heartbeat.nb_cfg is None and found is not None:
+            self.heartbeat.nb_cfg = found.nb_cfg
+            self.heartbeat.nb_cfg_ms = found.nb_cfg_timestamp
+
+    @property
+    def known(self) -> bool:
+        """Whether it was read what stood in Chassis_Private."""
+        return self._row is not None and self._row.found is not None
+
+    @property
+    def acknowledged(self) -> int | None:
+        """The number of the heartbeat that the southbound is known to have, None for none."""
+        return self._row.told.get("heartbeat") if self._row is not None else None
+
+    @property
+    def stopping_told(self) -> bool:
+        """Whether the southbound is known to have it that this chassis stops."""
+        return self._row is not None and bool(self._row.told.get("stopping"))
+
+    def beat(self, options: Mapping[str, str], clock_ms: int) -> bool:
+        """Beats and looks how the host is, when it is time to; returns whether it beat."""
+        assert self._identity is not None
+        beats = self.heartbeat
+        self._registration.run(clock_ms)
+        beaten = beats.run(clock_ms, now_ms(), find_interval_ms(options))
+        if beaten:
+            beats.load = self._condition.find_load(clock_ms)
+        beats.ovn_problem = self._condition.find_ovn_problem(
+            clock_ms, beaten, self._find_problem() != "", self._identity.has_ovn
+        )
+        return beaten
+
+    def write(self, session: Session, clock_ms: int) -> None:
+        """Writes what the southbound does not know yet of the chassis."""
+        assert self._identity is not None
+        assert self._row is not None
+        if not session.connected:
+            return
+        self._row.write(session, self.heartbeat.make_columns(), clock_ms)
+        if session.committing_beside:
+            return
+        actual = [Actual(row.name, row) for row in session.rows(sb.Chassis).values()]
+        changes = plan([self._registration.make_row(self._identity)], actual)
+        if self._gate.admit(changes, clock_ms):
+            session.commit_beside(changes, f"svc-controller: chassis {self._identity.chassis}")
+
+    def acknowledge(self, nb_cfg: int) -> None:
+        """Notes that the chassis has reached 'nb_cfg', to be written."""
+        if nb_cfg != self.heartbeat.nb_cfg:
+            self.heartbeat.nb_cfg, self.heartbeat.nb_cfg_ms = nb_cfg, now_ms()
+
+    def remove(self, session: Session, clock_ms: int) -> None:
+        """Removes all rows of this chassis; 'left' tells when they are gone."""
+        assert self._row is not None
+        if self._leaving is not None and self._leaving.done:
+            self.left = self._leaving.results is not None
+            self._leaving = None
+        if self.left:
+            vlog.info("left: nothing of this chassis is in the southbound")
+        elif self._leaving is None and clock_ms >= self._leave_at_ms:
+            self._leave_at_ms = clock_ms + _AGAIN_MS
+            self._leaving = session.call(_remove_all(self._row))
+
+    def wait(self, poller: ovs.poller.Poller, clock_ms: int) -> None:
+        """Arms 'poller' for the lock, which is waited for before anything else."""
+        self._lock.wait(poller, clock_ms)
+
+    def wait_beat(self, poller: ovs.poller.Poller, clock_ms: int) -> None:
+        """Arms 'poller' for the next heartbeat."""
+        assert self._row is not None
+        self._row.wait(poller, clock_ms)
+        next_ms = min(self.heartbeat.find_next_ms(), self._registration.find_next_ms())
+        poller.timer_wait(max(0, next_ms - clock_ms))
+
+    def _find_problem(self) -> str:
+        """Returns the ovn_problem that was told last, in this life or the one before."""
+        assert self._row is not None
+        found = self._row.found.ovn_problem if self._row.found is not None else ""
+        return str(self._row.told.get("ovn_problem", found))
+
+
+def _remove_all(row: PrivateRow) -> list[Operation]:
+    named = [["name", "==", row.chassis]]
+    placed = [["chassis", "==", row.chassis]]
+    tables = (
+        (sb.ContainerItem.TABLE, placed),
+        (sb.ChassisPrivate.TABLE, named),
+        (sb.Chassis.TABLE, named),
+    )
+    deletes = [{"op": "delete", "table": table, "where": where} for table, where in tables]
+    return [{"op": "assert", "lock": row.lock}, *deletes]
