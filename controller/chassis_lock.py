@@ -51,7 +51,7 @@ class ChassisLock:
         found = row.found
         if found is not None and found.incarnation == self.incarnation:
             self._stolen_ms = now_ms
-            vlog.info(f"taking the lock of chassis {row.chassis} back from a dead connection")
+            vlog.info(f"taking the lock of {row.chassis} back from a connection that is dead")
             session.steal_lock()
         elif not self._warned and now_ms >= self._contended_ms + PATIENCE_MS:
             self._warned = True

@@ -88,7 +88,7 @@ def test_a_missing_bridge_is_named(chassis: Bench) -> None:
     )
     chassis.until_status("c1", "running")
     # A bridge of the kernel's datapath completes checksums by itself.
-    assert chassis.host.things[Links, "c1"].offload
+    assert [each.offload for each in chassis.host.things[Links, "c1"].links] == [True]
     chassis.check_laws()
 
 
@@ -123,6 +123,12 @@ def test_ports_follow_the_bridge(chassis: Bench) -> None:
 # -- restarts and lost connections ---------------------------------------------------
 
 
+def is_same(row: dict[str, Any], before: dict[str, Any]) -> bool:
+    """Returns whether a Container_Binding says the same, be it of another life."""
+    own = ("incarnation", "_version")
+    return all(row[column] == before[column] for column in row if column not in own)
+
+
 def test_restart_changes_nothing(chassis: Bench) -> None:
     chassis.bind("c1", {"addresses": ["1.0.0.100/32"], "tunnels": {"t1": "up"}})
     chassis.settle()
@@ -136,7 +142,7 @@ def test_restart_changes_nothing(chassis: Bench) -> None:
     assert chassis.host.programs["c1"] is before
     assert before.starts == 1
     assert chassis.host.operations == done
-    assert chassis.binding("c1") == rows
+    assert is_same(chassis.binding("c1"), rows)
     chassis.check_laws()
 
 
