@@ -50,6 +50,6 @@ setup(
             "svc-controller = ovnsvc.controller.main:main",
             "svcctl = ovnsvc.ctl.main:main",
         ],
-        "ovnsvc.service_types": ["ipsec = ovnsvc.controller.services.ipsec:IpsecService"],
+        "ovnsvc.service_types": ["ipsec = ovnsvc.services.ipsec:TYPE"],
     },
 )

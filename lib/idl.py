@@ -20,6 +20,7 @@ import ovs.poller
 import ovs.timeval
 import ovs.vlog
 
+from .call import Call, Operation
 from .connection import Connection
 from .delta import Change
 from .replica import ChangedRows, Pair, Replica
@@ -134,6 +135,11 @@ class Session:
     def connected(self) -> bool:
         """Whether a transaction can be sent now; a replica outlives its connection."""
         return self._connection is not None and self._connection.connected
+
+    @property
+    def connection(self) -> int | None:
+        """The number of the connection, another one after each reconnection; None without."""
+        return self._connection.seqno if self._connection is not None and self.connected else None
 
     @property
     def has_lock(self) -> bool:
@@ -270,6 +276,15 @@ class Session:
         """
         outcome, self._beside_outcome = self._beside_outcome, None
         return outcome
+
+    def call(self, operations: Sequence[Operation]) -> Call | None:
+        """Sends a transaction of operations of RFC 7047, beside the replica and its transactions.
+
+        Returns None without a connection.
+        """
+        if self._connection is None or not self.connected:
+            return None
+        return self._connection.call(operations)
 
     def take_outcome(self) -> str | None:
         """Returns "" if the last transaction succeeded, the server's words if it was refused.

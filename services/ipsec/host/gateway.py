@@ -21,13 +21,11 @@ from typing import Any
 import ovs.poller
 import ovs.vlog
 
-from ....lib.delta import Desired
 from ....lib.errors import HostError
+from ....lib.loop import monotonic_ms
 from ....lib.loop import now_ms as wall_clock_ms
-from ...linux import netns, network, process
-from ...order import Daemon
-from .. import base
-from ..restarts import Restarts
+from ...api import host
+from ...api.restarts import Restarts
 from . import charon
 from .connections import Settings, format_termination
 from .loader import Loader
@@ -49,18 +47,18 @@ _STANDS_BY = "ready; stands by"
 
 
 class Gateway:
-    """A base.Service."""
+    """A services.api Service."""
 
-    def __init__(self, place: base.Place, esp: str, restarts: int) -> None:
-        self._place = place
+    def __init__(self, sandbox: host.Sandbox, esp: str, restarts: int) -> None:
+        self._sandbox = sandbox
         self._esp = esp
         self._restarts = Restarts(restarts)
-        self._wanted: Daemon | None = None
+        self._wanted: host.Workload | None = None
         self._installed = False
-        self._daemon: process.Daemon | None = None
+        self._daemon: host.Process | None = None
         self._channel: Channel | None = None
         self._tunnels = Tunnels()
-        self._loader = Loader(place, self._tunnels)
+        self._loader = Loader(sandbox, self._tunnels)
         self._adopted = False
         self._replacing = False
         self._deaf = 0
@@ -74,9 +72,9 @@ class Gateway:
         self._known = False
         self._seen_sas = False
 
-    # -- base.Service ------------------------------------------------------
+    # -- Service ----------------------------------------------------------
 
-    def apply(self, wanted: Daemon) -> None:
+    def apply(self, wanted: host.Workload) -> None:
         assert isinstance(wanted.settings, Settings)
         if self._wanted is not None and wanted.generation != self._wanted.generation:
             self._message = ""
@@ -101,7 +99,7 @@ class Gateway:
             self._problem = str(error)
             self._restarts.start_at_ms = now_ms + 1000
         except Disconnected as error:
-            vlog.info(f"{self._place.container}: {error}")
+            vlog.info(f"{self._sandbox.container}: {error}")
             self._disconnect()
             self._deaf += 1
             if self._deaf >= _DEAF_LIMIT and self._daemon is not None:
@@ -118,29 +116,30 @@ class Gateway:
         if next_ms is not None:
             poller.timer_wait(max(0, next_ms - now_ms))
 
-    def status(self) -> base.Status:
+    def status(self) -> host.Status:
         reached = self._loader.reached_generation
         problem = self._problem or self._restarts.problem
         if not self._known and problem is None:
-            return base.Status(base.UNKNOWN, "")
+            return host.Status(host.UNKNOWN, "")
         runs = _RUNS if self._active else _STANDS_BY
-        code = base.RUNNING if self._channel is not None and reached else base.STARTING
-        message = self._message or (runs if code == base.RUNNING else "charon is starting")
+        code = host.RUNNING if self._channel is not None and reached else host.STARTING
+        message = self._message or (runs if code == host.RUNNING else "charon is starting")
         if problem is not None:
-            code, message = base.ERROR, problem
+            code, message = host.ERROR, problem
         elif self._loader.problem is not None:
             message = self._loader.problem
-        return base.Status(code, message, reached, self._restarts.count)
+        return host.Status(code, message, reached, self._restarts.count)
 
-    def rows(self) -> Sequence[Desired]:
-        if not self._active:
-            return ()
-        return self._tunnels.rows(self._place, self._installed, wall_clock_ms())
+    def items(self) -> Sequence[host.Item]:
+        return self._tunnels.items(self._installed) if self._active else ()
+
+    def metrics(self) -> Mapping[str, float]:
+        return {}
 
     def check(self) -> None:
-        charon.bound_log(self._place)
+        self._sandbox.bound_log()
         if self._daemon is not None and not self._daemon.in_namespace(
-            netns.find_inode(self._place.container)
+            self._sandbox.find_namespace()
         ):
             self._replacing = True
             self._daemon.kill()
@@ -149,13 +148,13 @@ class Gateway:
         if not self._stopping:
             self._stopping = True
             self._disconnect()
-            self._daemon = self._daemon or charon.adopt(self._place)
-        now_ms = base.clock_ms()
+            self._daemon = self._daemon or charon.adopt(self._sandbox)
+        now_ms = monotonic_ms()
         self._note_end(now_ms)
         if self._daemon is not None:
             self._daemon.terminate(now_ms)
             return False
-        self._daemon = next(iter(charon.find_strays(self._place)), None)
+        self._daemon = charon.adopt(self._sandbox)
         if self._daemon is not None:
             self._daemon.terminate(now_ms)
         return self._daemon is None
@@ -228,7 +227,7 @@ class Gateway:
         for connection in dropped:
             channel.request("terminate", format_termination(connection), _heard, now_ms)
         if dropped:
-            vlog.info(f"{self._place.container}: stands by, ended its tunnels")
+            vlog.info(f"{self._sandbox.container}: stands by, ended its tunnels")
             self._listing = 0
             self._list(channel, now_ms)
 
@@ -247,26 +246,26 @@ class Gateway:
             return
         if self._replacing:  # it did not end by itself
             self._replacing = False
-            vlog.info(f"{self._place.container}: charon was not in the container's namespace")
+            vlog.info(f"{self._sandbox.container}: charon was not in the container's namespace")
             return
         self._restarts.note_end(self._problem or f"charon {how}", now_ms, wall_clock_ms())
         if self._restarts.problem is not None:
             self._problem = None  # it says that, and what comes next
         self._message = f"charon {how}; restarted"
-        vlog.warn(f"{self._place.container}: charon {how}")
+        vlog.warn(f"{self._sandbox.container}: charon {how}")
 
     def _start(self, now_ms: int) -> None:
         if not self._adopted:
             self._adopted = True
-            self._daemon = charon.adopt(self._place)
+            self._daemon = charon.adopt(self._sandbox)
             if self._daemon is not None:
-                vlog.info(f"{self._place.container}: took over charon, pid {self._daemon.pid}")
+                vlog.info(f"{self._sandbox.container}: took over charon, pid {self._daemon.pid}")
                 self._loader.remember()
                 self.check()
         if self._daemon is None and now_ms >= self._restarts.start_at_ms:
             self._known = True
-            self._daemon = charon.start(self._place, self._esp, self._inner_mtu)
-            vlog.info(f"{self._place.container}: started charon, pid {self._daemon.pid}")
+            self._daemon = charon.start(self._sandbox, self._esp, self._inner_mtu)
+            vlog.info(f"{self._sandbox.container}: started charon, pid {self._daemon.pid}")
         if self._daemon is not None:
             self._restarts.note_start(now_ms, wall_clock_ms())
 
@@ -278,7 +277,7 @@ class Gateway:
 
     def _connect(self, now_ms: int) -> None:
         try:
-            channel = Channel(charon.find_socket(self._place), self._on_event)
+            channel = Channel(charon.find_socket(self._sandbox), self._on_event)
         except OSError as error:
             late = self._restarts.find_age_ms(now_ms) > _START_TIMEOUT_MS
             if late and self._daemon is not None:
@@ -293,7 +292,7 @@ class Gateway:
         self._loader.begin(channel, now_ms)
         self._list(channel, now_ms)
         if self._esp == charon.LIBIPSEC:
-            network.set_mtu(self._place.container, _LIBIPSEC_LINK, self._inner_mtu)
+            self._sandbox.set_mtu(_LIBIPSEC_LINK, self._inner_mtu)
 
     def _disconnect(self) -> None:
         if self._channel is not None:
@@ -316,7 +315,7 @@ class Gateway:
             if number != self._listing:
                 return  # of before SAs were dropped
             self._listing = 0
-            now_ms = base.clock_ms()
+            now_ms = monotonic_ms()
             self._tunnels.take_sas(reply.events, now_ms)
             self._seen_sas = True
             self._deaf = 0
@@ -344,7 +343,7 @@ class Gateway:
         if self._daemon is None:
             return self._restarts.start_at_ms
         if self._channel is None:
-            return base.clock_ms() + _CONNECT_INTERVAL_MS
+            return monotonic_ms() + _CONNECT_INTERVAL_MS
         moments = [self._list_at_ms] if not self._listing else []
         if self._channel.idle:
             moments.append(self._ask_at_ms)

@@ -11,15 +11,15 @@ import shutil
 import subprocess
 
 from ....lib.errors import HostError
-from ...linux import process
-from ..base import Place
+from ...api.host import Process, Sandbox
+from ...api.program import Launch
 
 PROGRAM = "charon-systemd"
 KERNEL = "kernel"
 LIBIPSEC = "libipsec"
 
 _PLUGIN_DIRECTORIES = ("/usr/lib/ipsec/plugins", "/usr/lib64/strongswan/plugins")
-_MAX_LOG_BYTES = 8 << 20
+_CONFIGURATION_VARIABLE = "STRONGSWAN_CONF"
 _DIGEST_KEY_BYTES = 32
 # Far below the time after which a chassis is taken for dead.
 _PROBE_TIMEOUT_S = 0.5
@@ -117,62 +117,40 @@ def has_kernel_esp() -> bool | None:
     return done.returncode == 0
 
 
-def find_socket(place: Place) -> str:
+def find_socket(sandbox: Sandbox) -> str:
     """Returns the path of the vici socket."""
-    return os.path.join(place.directory, "charon.vici")
+    return os.path.join(sandbox.directory, "charon.vici")
 
 
-def adopt(place: Place) -> process.Daemon | None:
-    """Returns the charon that runs for 'place' already."""
-    found = process.adopt(_record_path(place), PROGRAM)
-    if found is not None:
-        return found
-    strays = find_strays(place)
-    for other in strays[1:]:
-        other.kill()
-        other.close()
-    return strays[0] if strays else None
+def adopt(sandbox: Sandbox) -> Process | None:
+    """Returns the charon that runs in 'sandbox' already."""
+    launch = _make_launch(sandbox, find_program() or PROGRAM)
+    return sandbox.adopt(launch, f"{_CONFIGURATION_VARIABLE}={_configuration_path(sandbox)}")
 
 
-def find_strays(place: Place) -> list[process.Daemon]:
-    """Returns each charon that was started with the configuration of 'place'."""
-    return process.find_strays(PROGRAM, f"STRONGSWAN_CONF={_configuration_path(place)}")
-
-
-def start(place: Place, esp: str, mtu: int) -> process.Daemon:
+def start(sandbox: Sandbox, esp: str, mtu: int) -> Process:
     """Starts a charon that has no connection yet; raises HostError."""
     program = find_program()
     if program is None:
         raise HostError("charon-systemd is not installed (Debian package charon-systemd)")
-    _write_configuration(place, esp, mtu)
-    for path in (find_socket(place), find_loaded_path(place)):
+    _write_configuration(sandbox, esp, mtu)
+    for path in (find_socket(sandbox), find_loaded_path(sandbox)):
         if os.path.lexists(path):
             os.unlink(path)
-    environment = {
-        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-        "STRONGSWAN_CONF": _configuration_path(place),
-    }
-    launch = process.Launch(
-        argv=[program],
-        environment=environment,
-        namespace=place.container,
-        log_path=place.log_path,
-        record_path=_record_path(place),
-    )
-    return process.start(launch)
+    return sandbox.start(_make_launch(sandbox, program))
 
 
-def find_loaded_path(place: Place) -> str:
+def find_loaded_path(sandbox: Sandbox) -> str:
     """Returns the file that says which connections this charon was given."""
-    return os.path.join(place.directory, "loaded.json")
+    return os.path.join(sandbox.directory, "loaded.json")
 
 
-def load_digest_key(place: Place) -> bytes:
+def load_digest_key(sandbox: Sandbox) -> bytes:
     """Returns the random key of the digests in the file of find_loaded_path().
 
     It goes with the container, and is none of the chassis' so that SAs outlive a new one.
     """
-    path = os.path.join(place.directory, "digest.key")
+    path = os.path.join(sandbox.directory, "digest.key")
     try:
         with open(path, "rb") as file:
             key = file.read()
@@ -187,33 +165,32 @@ def load_digest_key(place: Place) -> bytes:
     return key
 
 
-def bound_log(place: Place) -> None:
-    """Empties the log file when it is too large; charon appends, so that it goes on."""
-    try:
-        if os.stat(place.log_path).st_size > _MAX_LOG_BYTES:
-            os.truncate(place.log_path, 0)
-    except FileNotFoundError:
-        pass
-
-
 def _has_plugin(name: str) -> bool:
     return any(os.path.exists(os.path.join(each, name)) for each in _PLUGIN_DIRECTORIES)
 
 
-def _record_path(place: Place) -> str:
-    return os.path.join(place.directory, "charon.pid")
+def _make_launch(sandbox: Sandbox, program: str) -> Launch:
+    return Launch(
+        argv=(program,),
+        environment=(
+            ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+            (_CONFIGURATION_VARIABLE, _configuration_path(sandbox)),
+        ),
+        record="charon.pid",
+        log_path=sandbox.log_path,
+    )
 
 
-def _configuration_path(place: Place) -> str:
-    return os.path.join(place.directory, "strongswan.conf")
+def _configuration_path(sandbox: Sandbox) -> str:
+    return os.path.join(sandbox.directory, "strongswan.conf")
 
 
-def _write_configuration(place: Place, esp: str, mtu: int) -> None:
+def _write_configuration(sandbox: Sandbox, esp: str, mtu: int) -> None:
     content = _CONFIGURATION.format(
         plugins=_PLUGINS.format(libipsec="kernel-libipsec " if esp == LIBIPSEC else ""),
-        socket=find_socket(place),
+        socket=find_socket(sandbox),
         mtu=mtu,
-        log_path=place.log_path,
+        log_path=sandbox.log_path,
     )
-    with open(_configuration_path(place), "w", encoding="utf-8") as file:
+    with open(_configuration_path(sandbox), "w", encoding="utf-8") as file:
         file.write(content)

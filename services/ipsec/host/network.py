@@ -16,8 +16,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from ....lib.errors import ConfigError
-from ...order import Network, Route
-from ..base import Site
+from ...api.host import UNREACHABLE, Address, Network, Port, Route, Site
 from .connections import Connection, Settings
 
 # IPv4, UDP and ESP headers, AES-CBC's vector and padding, SHA-512's check value.
@@ -35,7 +34,7 @@ def make_network(settings: Settings, site: Site, libipsec: bool) -> Network:
         networks = (ipaddress.ip_network(each) for each in connection.local_subnets)
         hosts.update(_host(str(network.network_address)) for network in networks)
     return Network(
-        addresses=tuple(sorted(site.addresses)),
+        addresses=tuple(sorted(map(Address, _find_port(site).addresses))),
         loopback=tuple(sorted(hosts)),
         routes=_make_routes(settings, site),
         ruleset=_format_ruleset(settings, libipsec),
@@ -46,10 +45,15 @@ def find_inner_mtu(settings: Settings, site: Site) -> int:
     """Returns Settings:inner_mtu; raises ConfigError if the port cannot carry a tunnel."""
     outer = [ipaddress.ip_address(each) for each in settings.outer_addresses]
     extra = _IPV6_EXTRA_BYTES if any(each.version == 6 for each in outer) else 0
-    mtu = site.mtu - OVERHEAD_BYTES - extra
+    port = _find_port(site)
+    mtu = port.mtu - OVERHEAD_BYTES - extra
     if mtu < _LEAST_INNER_MTU[4]:
-        raise ConfigError(f"the port's MTU {site.mtu} is too small for a tunnel")
+        raise ConfigError(f"the port's MTU {port.mtu} is too small for a tunnel")
     return mtu
+
+
+def _find_port(site: Site) -> Port:
+    return site.ports[0]
 
 
 def _host(address: str) -> str:
@@ -60,12 +64,12 @@ def _host(address: str) -> str:
 def _make_routes(settings: Settings, site: Site) -> tuple[Route, ...]:
     routes = []
     sources = {ipaddress.ip_address(each).version: each for each in settings.outer_addresses[::-1]}
-    for gateway in site.gateways:
+    for gateway in _find_port(site).gateways:
         version = ipaddress.ip_address(gateway).version
         anywhere = "0.0.0.0/0" if version == 4 else "::/0"
         routes.append(Route(anywhere, gateway, sources.get(version)))
     peers = {peer for each in settings.connections for peer in each.peer_subnets}
-    routes.extend(Route(peer) for peer in peers)
+    routes.extend(Route(peer, kind=UNREACHABLE) for peer in peers)
     return tuple(sorted(routes, key=lambda each: (each.destination, each.gateway or "")))
 
 

@@ -16,8 +16,7 @@ from dataclasses import astuple, dataclass
 import ovs.vlog
 
 from ....lib.errors import ConfigError
-from ...order import Daemon
-from ..base import Place
+from ...api.host import Sandbox, Workload
 from . import charon
 from .connections import (
     Connection,
@@ -44,8 +43,8 @@ class _Digest:
 class Loader:
     """What one charon was given, and what it should have."""
 
-    def __init__(self, place: Place, tunnels: Tunnels) -> None:
-        self._place = place
+    def __init__(self, sandbox: Sandbox, tunnels: Tunnels) -> None:
+        self._sandbox = sandbox
         self._tunnels = tunnels
         self._connections: dict[str, Connection] = {}
         self._sealed: dict[str, str] = {}
@@ -59,12 +58,12 @@ class Loader:
         self.reached_generation = 0
         self.problem: str | None = None
 
-    def want(self, wanted: Daemon) -> None:
+    def want(self, wanted: Workload) -> None:
         """Notes what charon should have."""
         assert isinstance(wanted.settings, Settings)
         self._connections = {each.id: each for each in wanted.settings.connections}
         self._sealed = dict(wanted.secrets)
-        key = charon.load_digest_key(self._place)
+        key = charon.load_digest_key(self._sandbox)
         self._digests = {
             each.id: _digest(each, self._find_secret(each.id), key)
             for each in wanted.settings.connections
@@ -74,7 +73,7 @@ class Loader:
 
     def remember(self) -> None:
         """Reads what the charon that was taken over has been given."""
-        path = charon.find_loaded_path(self._place)
+        path = charon.find_loaded_path(self._sandbox)
         with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
             with open(path, encoding="ascii") as file:
                 recorded = json.load(file)
@@ -163,7 +162,7 @@ class Loader:
     def _unseal(self, name: str) -> str:
         if not self._sealed.get(name):
             raise ConfigError("it has no pre-shared key")
-        return self._place.unseal(self._sealed[name])
+        return self._sandbox.unseal(self._sealed[name])
 
     def _refuse(self, name: str, sentence: str) -> None:
         self.problem = f"connection {self._connections[name].name}: {sentence}"
@@ -215,7 +214,7 @@ class Loader:
         return note
 
     def _record(self) -> None:
-        path = charon.find_loaded_path(self._place)
+        path = charon.find_loaded_path(self._sandbox)
         with open(f"{path}.new", "w", encoding="ascii") as file:
             json.dump({name: astuple(each) for name, each in self._loaded.items()}, file)
         os.replace(f"{path}.new", path)

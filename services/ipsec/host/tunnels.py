@@ -1,18 +1,16 @@
-"""The tunnels of a container: charon's SAs and log -> IPsec_Tunnel rows.
+"""The tunnels of a container: charon's SAs and log -> items of kind 'tunnel'.
 
 Pure but for its own memory: fed by gateway.py with the answers of list-sas and
-with log lines, asked for rows and for what to initiate.
+with log lines, asked for items and for what to initiate.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
-from ....lib import sb
-from ....lib.delta import Desired
-from ..base import Place
+from ...api.host import Item
 from . import reasons
 from .connections import Connection, find_children
 from .vici import text
@@ -20,6 +18,8 @@ from .vici import text
 UP = "up"
 CONNECTING = "connecting"
 DOWN = "down"
+
+KIND = "tunnel"
 
 COUNTER_INTERVAL_MS = 10_000
 _FIRST_RETRY_MS = 500
@@ -34,17 +34,6 @@ _COUNTERS = {
     "packets_in": "packets-in",
     "packets_out": "packets-out",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class IPsecTunnel(sb.IPsecTunnel):
-    """The row with its counters, which only the chassis reads."""
-
-    TABLE: ClassVar[str] = sb.IPsecTunnel.TABLE
-    bytes_in: int
-    bytes_out: int
-    packets_in: int
-    packets_out: int
 
 
 @dataclass(slots=True)
@@ -172,9 +161,9 @@ class Tunnels:
         """Whether a tunnel may come up or fail at any moment."""
         return any(each.state == CONNECTING for each in self.by_id.values())
 
-    def rows(self, place: Place, installed: bool, wall_ms: int) -> list[Desired]:
-        """Returns the IPsec_Tunnel rows; 'since' is for a row whose state changes now."""
-        return [_make_row(each, place, installed, wall_ms) for each in self.by_id.values()]
+    def items(self, installed: bool) -> list[Item]:
+        """Returns what there is to tell of each tunnel."""
+        return [_make_item(each, installed) for each in self.by_id.values()]
 
     # -- helpers -----------------------------------------------------------
 
@@ -265,24 +254,23 @@ def _format_algorithms(sa: Mapping[str, Any]) -> str:
     return "/".join(part for part in (cipher, integrity, text(sa.get("dh-group"))) if part)
 
 
-def _make_row(tunnel: Tunnel, place: Place, installed: bool, wall_ms: int) -> Desired:
+def _make_item(tunnel: Tunnel, installed: bool) -> Item:
     connection = tunnel.connection
     up = tunnel.state == UP
-    columns: dict[str, Any] = {
-        "container": place.container,
-        "chassis": place.chassis,
-        "connection": connection.id,
-        "name": connection.id,
-        "local_subnets": connection.local_subnets,
-        "peer_subnets": connection.peer_subnets,
-        "state": tunnel.state,
-        "since": wall_ms,
-        "ike_algorithms": tunnel.ike_algorithms if up else "",
-        "esp_algorithms": tunnel.esp_algorithms if up else "",
-        "last_error": _last_error(tunnel, installed),
-        **{name: tunnel.counters.get(name, 0) for name in _COUNTERS},
-    }
-    return Desired(IPsecTunnel.TABLE, (place.container, connection.id), columns)
+    return Item(
+        kind=KIND,
+        name=connection.id,
+        subject=connection.id,
+        state=tunnel.state,
+        message=_last_error(tunnel, installed),
+        detail={
+            "ike_algorithms": tunnel.ike_algorithms if up else "",
+            "esp_algorithms": tunnel.esp_algorithms if up else "",
+            "local_subnets": ",".join(connection.local_subnets),
+            "peer_subnets": ",".join(connection.peer_subnets),
+        },
+        counters={name: tunnel.counters.get(name, 0) for name in _COUNTERS},
+    )
 
 
 def _last_error(tunnel: Tunnel, installed: bool) -> str:

@@ -1,20 +1,18 @@
-"""The service type 'ipsec' as svc-controller sees it."""
+"""What svc-controller asks of the service type 'ipsec'."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from ..base import Place, Plan, Probe, Service, Site, Table
+from ...api.host import Plan, Probe, Sandbox, Service, Site
 from . import charon
 from .connections import parse
 from .gateway import Gateway
 from .network import find_inner_mtu, make_network
-from .tunnels import IPsecTunnel
 
 
-class IpsecService:
-    """Makes a Gateway for each container.
+class IpsecHost:
+    """A services.api ServiceMaker: makes a Gateway for each container.
 
     Where ESP is done is found out once: a charon that runs cannot change it,
     and all containers of a chassis are alike.
@@ -33,13 +31,11 @@ class IpsecService:
     def plan(self, configuration: str, site: Site) -> Plan:
         settings = parse(configuration)
         settings = replace(settings, inner_mtu=find_inner_mtu(settings, site))
-        return Plan(make_network(settings, site, self._esp != charon.KERNEL), settings)
+        network = make_network(settings, site, self._esp != charon.KERNEL)
+        return Plan(network, settings=settings)
 
-    def create(self, place: Place, restarts: int) -> Service:
-        return Gateway(place, self._esp or charon.LIBIPSEC, restarts)
-
-    def tables(self) -> Sequence[Table]:
-        return (Table(IPsecTunnel, lambda row: (row.container, row.connection)),)
+    def create(self, sandbox: Sandbox, restarts: int) -> Service:
+        return Gateway(sandbox, self._esp or charon.LIBIPSEC, restarts)
 
     def _find_esp(self) -> str | None:
         """Notes where ESP is done; returns why it is nowhere."""
