@@ -231,6 +231,11 @@ class Session:
             self._followed[table] = self._replica.follow([table])
         return list(self._followed[table].take().get(table, {}).values())
 
+    def has_rows_to_take(self, row_class: type[RowT]) -> bool:
+        """Returns whether take_rows() may return anything."""
+        followed = self._followed.get(row_class.TABLE)
+        return followed is None or followed.any
+
     def take_changes(self) -> set[str]:
         """Returns the tables that changed since the last call, all after a failed commit."""
         changed, self._replica.changed = self._replica.changed, set()

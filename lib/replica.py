@@ -39,6 +39,11 @@ class ChangedRows:
         if before.setdefault(row_uuid, old) is None and new is None:
             del before[row_uuid]
 
+    @property
+    def any(self) -> bool:
+        """Whether take() may return anything."""
+        return any(self._before.values())
+
     def take(self) -> dict[str, dict[UUID, Pair]]:
         """Returns each changed row, as it was and as it is; None where it is not there.
 

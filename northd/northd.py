@@ -103,7 +103,7 @@ class Northd:
             session.wait(poller)
         self.ports.wait(poller)
         self.leadership.wait(poller)
-        poller.timer_wait(self.liveness.find_wait_ms(now_ms))
+        poller.timer_wait(self.liveness.find_wait_ms(now_ms, self._has_beats()))
         moments = [self.engine.find_next_ms()]
         if self.active:
             moments.append(self.writers.find_next_ms())
@@ -142,7 +142,7 @@ class Northd:
     @property
     def settled(self) -> bool:
         """Whether every row is as it should be, as far as this process knows."""
-        return self._was_active and self.writers.settled
+        return self._was_active and self.writers.settled and not self._has_beats()
 
     # -- helpers, in the order they are called -----------------------------
 
@@ -208,6 +208,11 @@ class Northd:
             self._probe = self.sb.probe()
         for name, verdict in self.liveness.take_changed().items():
             self._note_verdict(name, verdict)
+
+    def _has_beats(self) -> bool:
+        """Whether heartbeats wait to be read, as they are taken together."""
+        tables = (sb_rows.ChassisPrivate, sb_rows.ChassisWeight)
+        return self.sb.synced and any(self.sb.has_rows_to_take(each) for each in tables)
 
     def _note_verdict(self, name: str, now: Verdict | None) -> None:
         before = self._verdicts.pop(name, Verdict(alive=False))
