@@ -14,6 +14,7 @@ from . import ovn
 from .en_container import Containers
 from .en_options import Options
 from .scheduler.model import Schedule
+from .sync import history
 
 # What a chassis needs a new generation for.
 _GENERATION_COLUMNS = frozenset({"service_type", "role", "configuration", "secrets"})

@@ -61,11 +61,7 @@ class Decisions:
         """
         if request.problem is not None:
             return False
-        open_to = [
-            each
-            for each in self.snapshot.find_options(request)
-            if wanted in (None, each.name) and not self.snapshot.load.is_full(each)
-        ]
+        open_to = [each for each in self.snapshot.find_open(request) if wanted in (None, each.name)]
         if open_to:
             self._give(request, self._find_best(request, open_to))
         return bool(open_to) or (wanted is None and self._make_room(request))

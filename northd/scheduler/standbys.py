@@ -54,9 +54,7 @@ def choose_standbys(snapshot: Snapshot, request: Request, active: str, count: in
 
     for _ in range(count if request.problem is None else 0):
         open_to = [
-            each
-            for each in snapshot.find_options(request)
-            if each.name not in (*chosen, active) and not snapshot.load.is_full(each)
+            each for each in snapshot.find_open(request) if each.name not in (*chosen, active)
         ]
         if open_to:
             best = min(open_to, key=rank_near).name
