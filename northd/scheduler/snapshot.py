@@ -9,6 +9,7 @@ from .departures import find_active
 from .filters import find_departure, find_loss, find_refusal
 from .load import Base, Load
 from .model import Avoidance, Candidate, Place, Request
+from .ranking import Ranking
 from .reasons import NO_OTHER, NONE, describe_avoided, explain
 from .settled import count_places
 from .suitable import Suitable, find_kind
@@ -43,6 +44,7 @@ class Snapshot:
         for container, chassis in avoided:
             self._avoided_by[container].add(chassis)
         self._suitable: dict[object, Suitable] = {}
+        self._rankings: dict[object, Ranking] = {}
         for bound in self.places.values():
             for chassis, count in count_places(bound, self.chassis.get):
                 self.load.add(chassis, count)
@@ -83,6 +85,18 @@ class Snapshot:
     def find_open(self, request: Request) -> Sequence[Candidate]:
         """Returns the chassis that could take 'request' and have room."""
         return _leave_out(self._find_suitable(request).find_open(), self._find_closed(request))
+
+    def find_first(self, request: Request, but: Collection[str] = ()) -> str | None:
+        """Returns the chassis that the policy prefers of those open to 'request', none of 'but'.
+
+        Its policy must be one to which the name of a container is all the same.
+        """
+        kind = find_kind(request), request.policy, request.group, request.spread
+        ranking = self._rankings.get(kind)
+        if ranking is None or not ranking.is_current():
+            ranking = Ranking(request, self._find_suitable(request).find_open(), self.load)
+            self._rankings[kind] = ranking
+        return ranking.find_best(self._find_closed(request).union(but))
 
     def explain(self, request: Request, standby: bool = False) -> str:
         """Returns why no chassis takes 'request', or a further standby of it, in a sentence."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from .load import find_domain
 from .model import Candidate, Request
-from .policies import rank
+from .policies import BY_NAME, rank
 from .snapshot import Snapshot
 
 
@@ -45,19 +47,25 @@ def is_settled(snapshot: Snapshot, request: Request, active: str) -> bool:
 
 def choose_standbys(snapshot: Snapshot, request: Request, active: str, count: int) -> set[str]:
     """Returns up to 'count' chassis for new standbys, in another failure domain if there is one."""
-    here = find_domain(request.spread, snapshot.chassis[active])
     chosen: set[str] = set()
+    for _ in range(count if request.problem is None else 0):
+        best = _find_best(snapshot, request, active, chosen)
+        if best is not None:
+            snapshot.load.add(best)
+            chosen.add(best)
+    return chosen
+
+
+def _find_best(
+    snapshot: Snapshot, request: Request, active: str, chosen: Collection[str]
+) -> str | None:
+    if request.spread is None and request.policy not in BY_NAME:
+        return snapshot.find_first(request, {*chosen, active})
+    here = find_domain(request.spread, snapshot.chassis[active])
 
     def rank_near(candidate: Candidate) -> tuple[bool, tuple[int, float, str]]:
         near = request.spread is not None and find_domain(request.spread, candidate) == here
         return near, rank(request, candidate, snapshot.load)
 
-    for _ in range(count if request.problem is None else 0):
-        open_to = [
-            each for each in snapshot.find_open(request) if each.name not in (*chosen, active)
-        ]
-        if open_to:
-            best = min(open_to, key=rank_near).name
-            snapshot.load.add(best)
-            chosen.add(best)
-    return chosen
+    open_to = [each for each in snapshot.find_open(request) if each.name not in (*chosen, active)]
+    return min(open_to, key=rank_near).name if open_to else None
