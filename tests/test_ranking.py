@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hypothesis import given
 
 from ..northd.scheduler.load import Load
@@ -47,7 +49,11 @@ def test_with_less_load_the_order_is_to_be_found_anew() -> None:
     load = Load()
     candidate = Candidate("hv1", IPSEC)
     request = Request("vpn-1", "ipsec")
-    for shrink in (lambda: load.add("hv1", -1), lambda: load.add_share(request, candidate, -1)):
+    shrinks: list[Callable[[], None]] = [
+        lambda: load.add("hv1", -1),
+        lambda: load.add_share(request, candidate, -1),
+    ]
+    for shrink in shrinks:
         ranking = Ranking(request, [candidate], load)
         assert ranking.is_current()
         shrink()

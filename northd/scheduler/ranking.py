@@ -31,7 +31,7 @@ class Ranking:
         return self._shrinkage == self._load.shrinkage
 
     def find_best(self, closed: Collection[str]) -> str | None:
-        """Returns the chassis with room that is preferred, but none of 'closed'; None if none has."""
+        """Returns the first chassis that has room and is not one of 'closed', None without one."""
         skipped = []
         best = None
         while self._heap and best is None:
