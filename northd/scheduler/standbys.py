@@ -20,7 +20,7 @@ def keep_standbys(
     given to others from here on.
     """
     warm: set[str] = set()
-    settled = is_settled(snapshot, request, active)
+    serving = is_serving(snapshot, request, active)
     ends = {active, target}
     here = snapshot.find_active(request)
     places = snapshot.find_standbys(request)
@@ -32,14 +32,14 @@ def keep_standbys(
         surplus = enforce_limit and snapshot.load.is_over(candidate)
         allowed = snapshot.refuse_standby(request, candidate) is None
         wanted = allowed and len(warm) < request.standby
-        if (wanted and not surplus) or not settled:
+        if (wanted and not surplus) or not serving:
             warm.add(place.chassis)
         else:
             snapshot.load.add(place.chassis, -1)
     return warm | {target} if target is not None else warm
 
 
-def is_settled(snapshot: Snapshot, request: Request, active: str) -> bool:
+def is_serving(snapshot: Snapshot, request: Request, active: str) -> bool:
     """Whether 'request' serves from 'active' already, so that no move is under way."""
     place = snapshot.find_active(request)
     return place is not None and place.chassis == active and place.serving
