@@ -266,7 +266,9 @@ class _Round:
             if not wanted:
                 ended[name] = "not migrated: no chassis is named"
                 continue
-            if self._given.active.get(name) == wanted and name not in self._lost:
+            place = self._snapshot.find_active(request)
+            failed = place is not None and place.chassis == wanted and place.failure is not None
+            if self._given.active.get(name) == wanted and name not in self._lost and not failed:
                 if is_serving(self._snapshot, request, wanted):
                     ended[name] = f"migrated to {wanted}"
             elif (refusal := self._refuse_migration(request)) is not None:
