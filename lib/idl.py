@@ -27,6 +27,7 @@ import ovs.vlog
 
 from . import transaction
 from .delta import Change
+from .numbers import parse_number
 from .rows import Row, find_columns, from_datum
 
 vlog = ovs.vlog.Vlog("idl")
@@ -479,7 +480,7 @@ def find_remote_problem(remotes: str) -> str | None:
         if method not in ("tcp", "ssl"):
             return f"{remote!r} is neither unix:PATH nor tcp:IP:PORT nor ssl:IP:PORT"
         host, port = _split_port(rest)
-        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        if not host or parse_number(port, 1, 65535) is None:
             return f"{remote!r} has no port: it must be {method}:IP:PORT"
         try:
             ipaddress.ip_address(host)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..lib import sb
 from ..lib.idl import Session
-from ..lib.moment import format_time
 from ..lib.unixctl import register_command
 from .engine import format_graph
+from .leader import northd_row
 from .northd import Northd
 from .ovn_sb import PortReplica
 
@@ -65,16 +64,4 @@ def _format_active(northd: Northd) -> str:
     problem = northd.leadership.problem
     own = [f"Problem: {problem}"] if problem else []
     row = northd.leadership.find_leader()
-    return "".join(f"{line}\n" for line in [*(_format_row(row) if row else []), *own])
-
-
-def _format_row(row: sb.Northd) -> list[str]:
-    lines = []
-    if row.since:
-        who = f"{row.hostname}, pid {row.pid}, incarnation {row.incarnation}"
-        lines.append(f"Active: {who}, since {format_time(row.since)}")
-    worked = format_time(row.worked_at) if row.worked_at else "never"
-    lines.append(f"Last whole pass: {worked}")
-    if row.problem:
-        lines.append(f"Problem of the active one: {row.problem}")
-    return lines
+    return "".join(f"{line}\n" for line in [*(northd_row.format_row(row) if row else []), *own])

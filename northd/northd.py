@@ -1,7 +1,7 @@
 """The program svc-northd: the loop, nothing else.
 
 The loop (ovn-northd.c is the model): run the three sessions; with the locks
-held (active.py) and all three in sync, hand changed tables to the engine, run
+held (leader) and all three in sync, hand changed tables to the engine, run
 it, and start one transaction for each database whose rows are not as they
 should be.  A failed commit, a lost lock or a reconnection makes everything be
 computed again.
@@ -26,8 +26,8 @@ from ..lib import sb as sb_rows
 from ..lib.delta import Change
 from ..lib.idl import Session
 from . import en_options, en_port_group, graph, hold, ovn, sync_nb, sync_ovn, sync_sb
-from .active import Leadership
 from .engine import Engine
+from .leader.leadership import Leadership
 from .liveness import Liveness, Verdict
 from .ovn_sb import PortReplica
 from .ovn_writer import Writer

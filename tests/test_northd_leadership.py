@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ..lib import schema
-from ..northd import active, beat, claim
+from ..northd.leader import leadership, northbound_lock, pace, watch
 from ..northd.northd import Northd
 from .cloud import Cloud
 from .logs import Logs
@@ -23,10 +23,11 @@ LEFT = "leaving the lock of the southbound to another svc-northd"
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes beats, patience and absences short, so that no test waits for seconds."""
-    monkeypatch.setattr(beat, "LEAST_PATIENCE_MS", 700)
-    monkeypatch.setattr(beat, "MOST_ABSENCE_MS", 300)
-    monkeypatch.setattr(active, "BEAT_INTERVAL_MS", 50)
-    monkeypatch.setattr(claim, "_PROBE_INTERVAL_MS", 50)
+    monkeypatch.setattr(pace, "LEAST_PATIENCE_MS", 700)
+    monkeypatch.setattr(watch, "LEAST_PATIENCE_MS", 700)
+    monkeypatch.setattr(watch, "MOST_ABSENCE_MS", 300)
+    monkeypatch.setattr(leadership, "BEAT_INTERVAL_MS", 50)
+    monkeypatch.setattr(northbound_lock, "_PROBE_INTERVAL_MS", 50)
 
 
 @pytest.fixture
@@ -193,12 +194,12 @@ def test_the_mark_of_the_southbound_comes_back(cloud: Cloud) -> None:
     def find_marks() -> list[str | None]:
         roots = (cloud.nb.rows("SVC_Global"), cloud.ovn.rows("NB_Global"))
         ids = [dict(row["external_ids"][1]) for rows in roots for row in rows]
-        return [each.get(claim.SOUTHBOUND_KEY) for each in ids]
+        return [each.get(northbound_lock.SOUTHBOUND_KEY) for each in ids]
 
     southbound = cloud.find(cloud.sb, "Northd")["_uuid"][1]
     cloud.wait_for(lambda: find_marks() == [southbound, southbound], "the marks")
     cloud.nb.update("SVC_Global", [], external_ids=["map", [["a", "b"]]])
-    cloud.ovn.update("NB_Global", [], external_ids=["map", [[claim.SOUTHBOUND_KEY, "x"]]])
+    cloud.ovn.update("NB_Global", [], external_ids=["map", [[northbound_lock.SOUTHBOUND_KEY, "x"]]])
     cloud.wait_for(lambda: find_marks() == [southbound, southbound], "the marks again")
     assert ["a", "b"] in cloud.nb.rows("SVC_Global")[0]["external_ids"][1]
     cloud.laws()
