@@ -60,5 +60,5 @@ def list_containers(program: Controller) -> str:
 
 def _format(name: str, report: status.Report) -> str:
     row = status.make_container_row(report, 0).columns
-    port = "port up" if report.installed else "port down"
+    port = "port up" if report.installed and all(report.installed.values()) else "port down"
     return f"{name}: {row['status_code']}, {port} {row['status_message']}".rstrip()

@@ -7,10 +7,10 @@ from typing import Any
 
 from ..lib.idl import Session
 from ..lib.unixctl import register_command
-from .engine import format_graph
+from .engine.engine import format_graph
 from .leader import northd_row
 from .northd import Northd
-from .ovn_sb import PortReplica
+from .ovn.southbound import PortReplica
 
 
 def register_commands(northd: Northd) -> None:
@@ -33,15 +33,22 @@ def register_commands(northd: Northd) -> None:
 
     def show_stats(connection: Any, _argv: Sequence[str], _aux: Any) -> None:
         lines = [
-            f"Node: {name}\n- recompute: {each.compute}\n- changed:   {each.changed}\n"
-            f"- last:      {each.last_ms:.1f} ms\n- longest:   {each.longest_ms:.1f} ms"
+            f"Node: {name}\n- compute: {each.compute}\n- changed: {each.changed}\n"
+            f"- failed:  {each.failed}\n- total:   {each.total_ms:.1f} ms\n"
+            f"- longest: {each.longest_ms:.1f} ms"
             for name, each in northd.engine.stats().items()
         ]
-        lines += [f"Rows compared: {name} {count}" for name, count in northd.compared.items()]
         connection.reply("\n".join(lines) + "\n")
 
     def show_graph(connection: Any, _argv: Sequence[str], _aux: Any) -> None:
         connection.reply(format_graph(northd.engine.nodes) + "\n")
+
+    def check(connection: Any, _argv: Sequence[str], _aux: Any) -> None:
+        differences = northd.engine.find_differences()
+        if differences:
+            connection.reply_error("computed otherwise from nothing: " + "; ".join(differences))
+        else:
+            connection.reply("the same\n")
 
     def connection_status(
         connection: Any, _argv: Sequence[str], session: Session | PortReplica
@@ -55,6 +62,7 @@ def register_commands(northd: Northd) -> None:
     register_command("inc-engine/recompute", recompute)
     register_command("inc-engine/show-stats", show_stats)
     register_command("inc-engine/show-graph", show_graph)
+    register_command("inc-engine/check", check)
     for name, session in {**northd.sessions, "ovnsb": northd.ports}.items():
         register_command(f"{name}-connection-status", connection_status, session)
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from ..lib import sb
 from ..lib.numbers import parse_number
 from ..lib.options import HEARTBEATS_MISSED, MOST_HEARTBEAT_INTERVAL_MS
-from .en_options import Options
+from .options import Options
 
 _BEATS_OF_GRACE = 2
 

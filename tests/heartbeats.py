@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from ..lib import sb
-from ..northd.en_options import Options
+from ..northd.options import Options
 from ..northd.liveness import PASS_INTERVAL_MS, Liveness, Verdict
 
 RowT = TypeVar("RowT")

@@ -78,14 +78,14 @@ class Scenario(Cloud):
         else:
             self.nb.insert("Chassis", name=name, **columns)
 
-    def set_container(self, name: str, **columns: Any) -> None:
+    def set_wish(self, name: str, **columns: Any) -> None:
         """Sets columns of a Service_Container."""
         self.nb.update("Service_Container", [["name", "==", name]], **columns)
 
     def migrate(self, name: str, chassis: str) -> None:
         """Asks for one move of a container."""
         number = self.show(name)["migrate_cfg"] + 1
-        self.set_container(name, migrate_chassis=chassis, migrate_cfg=number)
+        self.set_wish(name, migrate_chassis=chassis, migrate_cfg=number)
 
     def add_chassis_group(self, name: str, *chassis: str) -> list[str]:
         """Adds a Chassis_Group; returns the reference to it."""

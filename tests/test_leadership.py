@@ -15,9 +15,9 @@ import pytest
 from ..lib import loop, nb, sb, schema
 from ..lib.idl import Session
 from ..lib.rows import find_columns
-from ..northd import ovn
 from ..northd.leader import leadership, northd_row, pace, watch
 from ..northd.leader.leadership import Leadership
+from ..northd.ovn import rows as ovn
 from .logs import Logs
 from .ovsdb import OVN_NORTHBOUND, Databases
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ..lib import sb
 from ..lib.options import MOST_HEARTBEAT_INTERVAL_MS
-from ..northd.en_options import Options, make_options
+from ..northd.options import Options, make_options
 from ..northd.liveness import PASS_INTERVAL_MS, READ_INTERVAL_MS
 from .heartbeats import DEAD_AFTER_MS, Clock, make_beat, make_weight, pair
 

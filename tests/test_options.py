@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ..lib.options import FLAGS, NUMBERS, find_numbers, find_problems, read_flag
-from ..northd.en_options import Options, make_options
+from ..northd.options import Options, make_options
 
 _TEXTS = st.one_of(st.integers(-1, 2**70).map(str), st.integers(0, 5000).map(str), st.text())
 _OPTIONS = st.dictionaries(st.sampled_from(sorted([*NUMBERS, *FLAGS])) | st.text(), _TEXTS)
