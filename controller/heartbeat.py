@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..lib.options import read_number
+from ..lib.options import find_numbers
 
 DEFAULT_INTERVAL_MS = 1000
 # Chassis that were started together must not beat together.
@@ -22,7 +22,7 @@ _JITTER = 0.1
 
 def find_interval_ms(options: Mapping[str, str]) -> int:
     """Returns SB_Global:options:heartbeat-interval, or the default if that cannot be read."""
-    return read_number(options, "heartbeat-interval") or DEFAULT_INTERVAL_MS
+    return find_numbers(options)["heartbeat-interval"]
 
 
 @dataclass(slots=True)

@@ -32,7 +32,7 @@ def find_mark(row: Row) -> Mark | None:
     Drops have an owner of their own, so that no refusal of anything else holds
     up what fails closed.
     """
-    key = ovn.find_key(getattr(row, ovn.MARKED_COLUMN))
+    key = ovn.find_key(getattr(row, ovn.MARKED_COLUMN, {}))
     if key is None or isinstance(row, ovn.NBGlobal):
         return None
     kind, subject = CONTAINER, ""
