@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from ..lib import sb
 from ..lib.options import MOST_HEARTBEAT_INTERVAL_MS
-from ..northd.options import Options, make_options
 from ..northd.liveness import PASS_INTERVAL_MS, READ_INTERVAL_MS
+from ..northd.options import Options, make_options
 from .heartbeats import DEAD_AFTER_MS, Clock, make_beat, make_weight, pair
 
 _INTERVALS = st.sampled_from([100, 250, 500, 1000, 2000, 5000])

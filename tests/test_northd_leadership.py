@@ -48,6 +48,11 @@ def other(cloud: Cloud) -> Iterator[Database]:
     made.stop()
 
 
+def _start(cloud: Cloud, southbound: str, ovn: str) -> Northd:
+    """Returns another svc-northd of that cloud, with these two databases."""
+    return Northd(cloud.nb.remote, southbound, ovn, cloud.ovn_sb_remote, halves=cloud.halves)
+
+
 def _add_service(cloud: Cloud) -> None:
     cloud.add_router("tenant-router")
     cloud.add_connection(cloud.add_vpn("mercury", "tenant-router"), "to-venus")
@@ -100,7 +105,8 @@ def test_one_server_may_serve_all_databases(server: Database, logs: Logs) -> Non
     logs.allow(RELIEVED)
 
     def start() -> Northd:
-        return Northd(server.remote, server.remote, server.remote, f"unix:{server.directory}/none")
+        nowhere = f"unix:{server.directory}/none"
+        return Northd(server.remote, server.remote, server.remote, nowhere, halves={})
 
     first = start()
     _run(lambda: first.active, "the first to be active", first)
@@ -119,7 +125,7 @@ def test_one_server_may_serve_all_databases(server: Database, logs: Logs) -> Non
 
 
 def _start_wrong(cloud: Cloud, other: Database) -> Northd:
-    return Northd(cloud.nb.remote, other.remote, cloud.ovn.remote, cloud.ovn_sb_remote)
+    return _start(cloud, other.remote, cloud.ovn.remote)
 
 
 def _live_once(cloud: Cloud, other: Database) -> None:
@@ -214,7 +220,7 @@ def test_one_that_loses_a_northbound_gives_way_and_stands_by(cloud: Cloud, logs:
     own = f"punix:{cloud.databases.directory}/own.sock"
     _appctl(cloud.ovn, "ovsdb-server/add-remote", own)
     cloud.northd.close()
-    first = Northd(cloud.nb.remote, cloud.sb.remote, own[1:], cloud.ovn_sb_remote)
+    first = _start(cloud, cloud.sb.remote, own[1:])
     second = cloud.northd = cloud.start_northd()
     _run_until(cloud, lambda: first.settled, "the first to be active", first)
     cloud.settle(first, second)
@@ -286,7 +292,7 @@ def test_one_that_never_reached_a_northbound_leaves_the_lead_to_others(
 ) -> None:
     logs.allow("nope.sock: connection attempt failed")
     nowhere = f"unix:{cloud.databases.directory}/nope.sock"
-    first = Northd(cloud.nb.remote, cloud.sb.remote, nowhere, cloud.ovn_sb_remote)
+    first = _start(cloud, cloud.sb.remote, nowhere)
     _run_until(cloud, lambda: first.nb.synced and first.sb.synced, "what it reaches", first)
     _run_until(cloud, lambda: cloud.northd.active, "the other", first, cloud.northd)
     assert not first.sb.contended

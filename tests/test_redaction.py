@@ -118,8 +118,12 @@ assert container.secret == {{"key": mark}}
 session.commit([Update("SVC_Global", root.uuid, {{"seal_seed": mark + "2"}})], "a test")
 run_until(lambda: not session.committing)
 # What the library says of a value that does not fit, and of a stream that is broken.
-row = session._idl.tables["Service_Container"].rows[container.uuid]
-transaction = ovs.db.idl.Transaction(session._idl)
+helper = ovs.db.idl.SchemaHelper(schema_json=schema.load(schema.NORTHBOUND))
+helper.register_columns("Service_Container", ["secret"])
+idl = ovs.db.idl.Idl(remote, helper)
+run_until(lambda: idl.run() and idl.has_ever_connected())
+row = idl.tables["Service_Container"].rows[container.uuid]
+transaction = ovs.db.idl.Transaction(idl)
 row.secret = {{mark: 5}}
 transaction.abort()
 loop.vlog.err(str(ovs.db.error.Error("bad value", [mark])))
