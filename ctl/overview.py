@@ -11,7 +11,7 @@ from .moment import format_time
 from .records import ROOT, find_row, get_root
 from .replica import Row
 
-# northd/active.py
+# northd/leader/leadership.py
 _NORTHD_LOCK = "svc_northd"
 
 

@@ -23,6 +23,7 @@ import ovs.vlog
 from .call import Call, Operation
 from .connection import Connection
 from .delta import Change
+from .numbers import parse_number
 from .replica import ChangedRows, Pair, Replica
 from .rows import Row, find_columns
 from .schema_request import SchemaRequest
@@ -231,10 +232,10 @@ class Session:
             self._followed[table] = self._replica.follow([table])
         return list(self._followed[table].take().get(table, {}).values())
 
-    def has_rows_to_take(self, row_class: type[RowT]) -> bool:
-        """Returns whether take_rows() may return anything."""
+    def has_rows_to_take(self, row_class: type[Row]) -> bool:
+        """Returns whether take_rows() may have something to return."""
         followed = self._followed.get(row_class.TABLE)
-        return followed is None or followed.any
+        return followed is None or followed.waiting
 
     def take_changes(self) -> set[str]:
         """Returns the tables that changed since the last call, all after a failed commit."""
@@ -387,7 +388,7 @@ def find_remote_problem(remotes: str) -> str | None:
         if method not in ("tcp", "ssl"):
             return f"{remote!r} is neither unix:PATH nor tcp:IP:PORT nor ssl:IP:PORT"
         host, port = _split_port(rest)
-        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        if not host or parse_number(port, 1, 65535) is None:
             return f"{remote!r} has no port: it must be {method}:IP:PORT"
         try:
             ipaddress.ip_address(host)

@@ -40,8 +40,8 @@ class ChangedRows:
             del before[row_uuid]
 
     @property
-    def any(self) -> bool:
-        """Whether take() may return anything."""
+    def waiting(self) -> bool:
+        """Whether rows were noted since take()."""
         return any(self._before.values())
 
     def take(self) -> dict[str, dict[UUID, Pair]]:

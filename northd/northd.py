@@ -103,7 +103,7 @@ class Northd:
             session.wait(poller)
         self.ports.wait(poller)
         self.leadership.wait(poller)
-        poller.timer_wait(self.liveness.find_wait_ms(now_ms, self._has_beats()))
+        poller.timer_wait(self.liveness.find_wait_ms(now_ms, self._has_news_of_chassis()))
         moments = [self.engine.find_next_ms()]
         if self.active:
             moments.append(self.writers.find_next_ms())
@@ -142,7 +142,7 @@ class Northd:
     @property
     def settled(self) -> bool:
         """Whether every row is as it should be, as far as this process knows."""
-        return self._was_active and self.writers.settled and not self._has_beats()
+        return self._was_active and self.writers.settled
 
     # -- helpers, in the order they are called -----------------------------
 
@@ -209,10 +209,12 @@ class Northd:
         for name, verdict in self.liveness.take_changed().items():
             self._note_verdict(name, verdict)
 
-    def _has_beats(self) -> bool:
-        """Whether heartbeats wait to be read, as they are taken together."""
+    def _has_news_of_chassis(self) -> bool:
+        """Whether heartbeats, or an answer to a probe, wait until they are taken together."""
+        if self.liveness.asking and self._probe is not None and self.sb.has_answered(self._probe):
+            return True
         tables = (sb_rows.ChassisPrivate, sb_rows.ChassisWeight)
-        return self.sb.synced and any(self.sb.has_rows_to_take(each) for each in tables)
+        return self.sb.connected and any(self.sb.has_rows_to_take(table) for table in tables)
 
     def _note_verdict(self, name: str, now: Verdict | None) -> None:
         before = self._verdicts.pop(name, Verdict(alive=False))
