@@ -16,7 +16,7 @@ from ..lib import idl, nb, sb, schema
 from ..lib.delta import Delete, Insert, Parent, Ref, SetKeys, Update, Verify
 from ..lib.idl import Session
 from ..lib.rows import Row
-from ..northd import ovn
+from ..northd.ovn import rows as ovn
 from ..services.ipsec.rows import VPNService
 from .logs import Logs
 from .ovsdb import Databases
@@ -234,7 +234,7 @@ def test_rows_refer_to_rows_inserted_beside_them(databases: Databases, sessions:
         Insert(
             "Logical_Switch_Port", "p", {"name": "p"}, Parent("Logical_Switch", switch, "ports")
         ),
-        Insert("Logical_Switch", "s", {"name": "s", "external_ids": {"a": "b"}}, None),
+        Insert("Logical_Switch", "s", {"name": "s", "external_ids": ovn.make_mark("s")}, None),
         Insert(
             "NAT",
             "n",
@@ -245,7 +245,7 @@ def test_rows_refer_to_rows_inserted_beside_them(databases: Databases, sessions:
     sessions.wait_for(lambda: session.rows(ovn.NAT), "the rows")
     [row] = session.rows(ovn.LogicalSwitch).values()
     assert row.ports == tuple(session.rows(ovn.LogicalSwitchPort))
-    assert row.external_ids == {"a": "b"}
+    assert row.external_ids == ovn.make_mark("s")
     assert session.rows(ovn.LogicalRouter)[router].nat == tuple(session.rows(ovn.NAT))
     [nat] = session.rows(ovn.NAT)
     sessions.commit(

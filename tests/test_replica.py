@@ -14,7 +14,7 @@ from ..lib.columns import MOST_SHARED, Shared
 from ..lib.delta import Change, Delete, Insert, Parent
 from ..lib.idl import Session
 from ..lib.transaction import make_operations
-from ..northd import ovn
+from ..northd.ovn import rows as ovn
 from ..services.ipsec.rows import VPNService
 from .logs import Logs
 from .ovsdb import Database, Databases
@@ -215,6 +215,28 @@ def test_an_update_that_does_not_fit_makes_everything_be_fetched_again(
     databases.nb.insert("Container_Group", name="gold")
     sessions.wait_for(lambda: session.synced, "the content")
     assert _take(session) == {"Container_Group": [("", "gold")]}
+
+
+def test_keys_of_a_map_that_nobody_reads_are_neither_kept_nor_a_change(
+    databases: Databases, sessions: Sessions
+) -> None:
+    theirs = [["neutron:revision_number", "1"]]
+    mark = ["map", [["ovnsvc", "svc-northd"], ["ovnsvc-key", "k"], *theirs]]
+    databases.ovn_nb.insert("Logical_Switch", name="s", external_ids=mark)
+    session = sessions.open(databases.ovn_nb, ovn.LogicalSwitch)
+    [row] = session.rows(ovn.LogicalSwitch).values()
+    assert row.external_ids == ovn.make_mark("k")
+    session.take_changed_rows()
+    session.take_changes()
+    theirs[0][1] = "2"
+    databases.ovn_nb.update("Logical_Switch", [], external_ids=["map", theirs])
+    _settle(sessions, session)
+    [(_, row)] = session.take_changed_rows()["Logical_Switch"].values()
+    assert row.external_ids == {}
+    session.take_changes()
+    databases.ovn_nb.update("Logical_Switch", [], external_ids=["map", [["a", "b"]]])
+    _settle(sessions, session)
+    assert (session.take_changed_rows(), session.take_changes()) == ({}, set())
 
 
 def test_equal_values_are_kept_once(databases: Databases, sessions: Sessions) -> None:
