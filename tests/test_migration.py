@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from ..northd.scheduler.model import STANDBY, Avoidance, Candidate, Place, Schedule, Request, MoveRules
+from ..northd.scheduler.model import (
+    STANDBY,
+    Avoidance,
+    Candidate,
+    MoveRules,
+    Place,
+    Request,
+    Schedule,
+)
 from ..northd.scheduler.schedule import schedule
 from .placements import burst, idle, on
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ..northd.scheduler.model import Candidate, Place, Schedule, Request, MoveRules
+from ..northd.scheduler.model import Candidate, MoveRules, Place, Request, Schedule
 from ..northd.scheduler.schedule import schedule
 from .placements import MAX_WEIGHT, burst, idle, many, on
 

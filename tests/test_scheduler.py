@@ -14,10 +14,10 @@ from ..northd.scheduler.model import (
     UNLIMITED,
     Avoidance,
     Candidate,
-    Place,
-    Schedule,
-    Request,
     MoveRules,
+    Place,
+    Request,
+    Schedule,
 )
 from ..northd.scheduler.schedule import schedule
 from .placements import (

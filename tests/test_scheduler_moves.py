@@ -8,7 +8,16 @@ from dataclasses import dataclass, replace
 
 from hypothesis import example, given
 
-from ..northd.scheduler.model import ACTIVE, STANDBY, UNLIMITED, Avoidance, Place, Schedule, Request, MoveRules
+from ..northd.scheduler.model import (
+    ACTIVE,
+    STANDBY,
+    UNLIMITED,
+    Avoidance,
+    MoveRules,
+    Place,
+    Request,
+    Schedule,
+)
 from ..northd.scheduler.schedule import schedule
 from .placements import NAMES, Dice, burst, dice, idle, is_fit, many, may_stay, suits
 

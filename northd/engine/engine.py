@@ -5,8 +5,9 @@ it, so one sweep from the first dirty node to the last is enough.  'recompute'
 makes every key dirty and is the same code.  OVN's lib/inc-proc-eng.h is the
 model, with a key in place of a whole node.
 
-An exception in a node is a problem of its key (a Fault, told once), and of the
-keys that read it; every other key goes on.
+An exception in a node is a problem of its key, and of the keys that read it;
+every other key goes on.  A ConfigError is the mistake of a row; anything else is
+ours, or a type's: a Fault, which is told once.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from ...lib.errors import ConfigError
 from ...services.api.node import AnyNode, Datum, Index, Node, Tally
 from .index import IndexStore, TallyStore
 from .store import EVERYTHING, Reader, Store
@@ -75,7 +77,7 @@ class Engine:
 
     # -- what goes in ------------------------------------------------------
 
-    def set(self, datum: Datum[K, V], key: K, value: V | None) -> None:
+    def put(self, datum: Datum[K, V], key: K, value: V | None) -> None:
         """Gives a source the value of a key; None takes it away."""
         self._change(self._find_store(datum), key, _ABSENT if value is None else value)
 
@@ -94,7 +96,7 @@ class Engine:
                 store.rebuild()
 
     def run(self, now_ms: int) -> Mapping[Datum[Any, Any], set[Any]]:
-        """Brings each key up to date at 'now_ms' (monotonic); returns the watched keys that changed.
+        """Brings each key up to date at 'now_ms' (monotonic); returns watched keys that changed.
 
         A key counts as changed, too, when its value could not be computed any
         more, or can be again.
@@ -156,7 +158,7 @@ class Engine:
         for datum, store in self._stores.items():
             if datum not in computed:
                 for key, value in store.values.items():
-                    twin.set(datum, key, value)
+                    twin.put(datum, key, value)
         twin.run(self._now_ms)
         found = []
         for datum, store in self._stores.items():
@@ -272,7 +274,7 @@ class Engine:
     def _change(self, store: Store, key: Any, value: Any, problem: str | None = None) -> bool:
         """Sets a value, or its absence, or a problem; returns whether that is another one."""
         before = store.values.get(key, _ABSENT)
-        same = before is value or (before is not _ABSENT and value is not _ABSENT and before == value)
+        same = before is value or _are_equal(before, value)
         if same and store.problems.get(key) == problem:
             if value is not _ABSENT:
                 store.values[key] = value  # equal, but what does not compare may differ
@@ -300,6 +302,14 @@ class Engine:
             self._dirty[position].add(reader)
 
 
+def _are_equal(one: Any, other: Any) -> bool:
+    return one is not _ABSENT and other is not _ABSENT and bool(one == other)
+
+
+def _are_equal(one: Any, other: Any) -> bool:
+    return one is not _ABSENT and other is not _ABSENT and bool(one == other)
+
+
 def _to_none(value: Any) -> Any:
     return None if value is _ABSENT else value
 
@@ -308,7 +318,7 @@ def _run(node: Node[Any, Any], read: _Reading, key: Any) -> tuple[Any, str | Non
     """Returns the value, or why there is none and whose mistake that is."""
     try:
         value = node.run(read, key)
-    except _BrokenError as error:
+    except (_BrokenError, ConfigError) as error:
         return _ABSENT, str(error), None
     except Exception as error:  # ours, or a type's: it stays with this key
         sentence = f"svc-northd cannot compute {node.datum.name} of it: {error!r}"

@@ -35,11 +35,15 @@ class Owned:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Whose row it is, its key, and the subject by which it can be kept ("" for none)."""
+    """Whose row it is, its key, and the subject by which it can be kept ("" for none).
+
+    A 'foreign' one is somebody else's: columns of it are kept true, and it stays.
+    """
 
     owner: Owner
     key: Key
     subject: str = ""
+    foreign: bool = False
 
 
 class Ledger:
@@ -93,6 +97,11 @@ class Ledger:
             if child in self._owners:
                 self._touch(self._owners[child])
 
+    def forget(self, owner: Owner) -> None:
+        """Notes that nothing is known of an owner any more, without making it dirty."""
+        self._owned.pop(owner, None)
+        self._frozen.discard(owner)
+
     def find_rows(self, owner: Owner) -> Iterable[Row]:
         """Yields the rows that an owner has."""
         return (row for row, _ in self._actual.get(owner, {}).values())
@@ -105,7 +114,7 @@ class Ledger:
         """Returns what to change for one owner."""
         if owner in self._frozen:
             return []
-        owned = self._owned.get(owner, Owned())
+        owned = self.find_owned(owner)
         present = list(self._actual.get(owner, {}).values())
         there = {(row.TABLE, mark.key) for row, mark in present}
         wanted = [
@@ -119,6 +128,22 @@ class Ledger:
             if (row.TABLE, mark.key) in named or not _is_kept(owned, mark)
         ]
         return plan(wanted, compared)
+
+    def finish(self, owner: Owner, changes: list[Change]) -> list[Change]:
+        """Returns the changes that plan() said, with what follows from them."""
+        return changes
+
+    def is_frozen(self, owner: Owner) -> bool:
+        """Whether what an owner should have is not known."""
+        return owner in self._frozen
+
+    def is_wanted(self, owner: Owner) -> bool:
+        """Whether an owner should have anything, be it no row at this moment."""
+        return owner in self._owned
+
+    def find_owned(self, owner: Owner) -> Owned:
+        """Returns what an owner should have."""
+        return self._owned.get(owner, Owned())
 
     def _drop(self, uuid: UUID) -> None:
         owner = self._owners.pop(uuid, None)
@@ -136,4 +161,5 @@ class Ledger:
 
 
 def _is_kept(owned: Owned, mark: Mark) -> bool:
-    return owned.keeps_all or (bool(mark.subject) and mark.subject in owned.kept)
+    by_subject = bool(mark.subject) and mark.subject in owned.kept
+    return mark.foreign or owned.keeps_all or by_subject

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ...lib import nb, sb, sealing
 from ...services.api.node import AnyNode, Datum, Node, Read
-from ..leader.liveness import Verdict
-from ..scheduler.placement import UNLIMITED, Candidate
+from ..liveness import Verdict
+from ..scheduler.model import UNLIMITED, Candidate
 from .tables import (
     CHASSIS,
     CHASSIS_BY_NAME,

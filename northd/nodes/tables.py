@@ -10,11 +10,11 @@ from uuid import UUID
 from ...lib import nb, sb
 from ...lib.rows import Row
 from ...services.api.node import AnyNode, Datum, Index
-from ..leader.liveness import Verdict
+from ..liveness import Verdict
 from ..options import Options
 from ..ovn import rows as ovn
 from ..ovn import southbound as ovn_sb
-from ..scheduler.health import Spot
+from ..scheduler.build_queue import Spot
 
 # -- rows ----------------------------------------------------------------------
 
@@ -81,8 +81,12 @@ OPTIONS: Datum[str, Options] = Datum("options")
 # By the name of a chassis: what svc-northd thinks of it, and the nb_cfg that it has reached.
 VERDICT: Datum[str, Verdict] = Datum("verdict")
 CHASSIS_CFG: Datum[str, int] = Datum("chassis_cfg")
-# From when on the time of a container on a chassis counts, by the monotonic clock.
-STARTED: Datum[Spot, int] = Datum("started")
+# When the time of a container that is queued on a chassis began anew, by the monotonic clock.
+QUEUE_START: Datum[Spot, int] = Datum("queue_start")
+# Which watch of this svc-northd this is: it is another whenever it begins to watch.
+WATCH: Datum[str, int] = Datum("watch")
+# Has one value, always, for what is computed once for everybody.
+ROOT: Datum[str, bool] = Datum("root")
 # The ports of OVN whose rows are all there.
 KNOWN_PORTS: Datum[str, frozenset[str]] = Datum("known_ports")
 # A sentence on an owner whose rows OVN_Northbound refuses.

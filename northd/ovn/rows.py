@@ -141,3 +141,9 @@ def find_key(external_ids: dict[str, str]) -> str | None:
     if external_ids.get(OWNER_KEY) != OWNER:
         return None
     return external_ids.get(ROW_KEY, "")
+
+
+def find_subject(key: str) -> str:
+    """Returns the subject in the key of a policy, CONTAINER/KIND/SUBJECT/DIGEST; "" if none."""
+    parts = key.split("/")
+    return parts[2] if len(parts) == 4 else ""

@@ -1,18 +1,17 @@
-"""From when on the time of each unwell container counts.
+"""From when on the time of each container counts that its chassis is yet to build.
 
-A container has its time to run only while svc-northd watches and its chassis
-is at work on it.  So the time begins anew when this svc-northd begins to watch
-(it became active, the southbound is back), when the container turns to another
-kind of unwell ('error' has a shorter time), and, for one that is yet to be
-built, whenever its chassis finished building another: it is queued.
+A chassis builds its containers one after the other, so the time of one that is
+queued begins anew when its chassis has finished another that waited there for
+no less long.  Those that came later are no reason to wait: so many can come
+that one that is stuck would never be given up.
 
-This memory is lost with the process, and only ever gives more time than the
-southbound's own (Container_Binding:unwell_since).
+This is the memory of one process, by the monotonic clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable
 
 from ...lib import sb
 
@@ -20,38 +19,65 @@ Spot = tuple[str, str]
 """A container and a chassis."""
 
 
-class Patience:
-    """Keeps since when each binding is of its kind, and when each chassis last built one."""
+class BuildQueue:
+    """Keeps since when each container waits to be built where it is bound."""
 
     def __init__(self) -> None:
-        self._began_ms = 0
-        self._kinds: dict[Spot, tuple[str, int]] = {}
-        self._unbuilt: set[Spot] = set()
-        self._built_ms: dict[str, int] = {}
+        # By chassis, then by container.
+        self._waiting: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        self._renewed: dict[Spot, int] = {}
 
-    def begin(self, now_ms: int) -> None:
-        """Begins to watch; all times are those of svc-northd's wall clock."""
-        self._began_ms = now_ms
-        self._kinds.clear()
-        self._unbuilt.clear()
-        self._built_ms.clear()
+    def begin(self) -> None:
+        """Forgets everything: svc-northd begins to watch, and is given all bindings next."""
+        self._waiting.clear()
+        self._renewed.clear()
 
-    def update(self, now_ms: int, bindings: Iterable[sb.ContainerBinding]) -> Mapping[Spot, int]:
-        """Returns from when on the time of each binding counts, were it unwell."""
-        rows = {(row.container, row.chassis): row for row in bindings}
-        for spot in self._kinds.keys() - rows.keys():
-            del self._kinds[spot]
-        unbuilt = {spot for spot, row in rows.items() if not row.reached_generation}
-        for _, chassis in (self._unbuilt & rows.keys()) - unbuilt:
-            self._built_ms[chassis] = now_ms
-        self._unbuilt = unbuilt
-        for spot, row in rows.items():
-            kind = row.status_code if row.status_code in ("running", "error") else "starting"
-            if self._kinds.get(spot, ("", 0))[0] != kind:
-                self._kinds[spot] = (kind or "", now_ms)
-        return {spot: self._find(spot) for spot in rows}
+    def update(
+        self,
+        now_ms: int,
+        changes: Iterable[tuple[sb.ContainerBinding | None, sb.ContainerBinding | None]],
+    ) -> set[Spot]:
+        """Takes the bindings that changed, each as it was and as it is (None if it is not there).
 
-    def _find(self, spot: Spot) -> int:
-        kind, since_ms = self._kinds[spot]
-        queued = spot in self._unbuilt and kind != "error"
-        return max(self._began_ms, since_ms, self._built_ms.get(spot[1], 0) if queued else 0)
+        Returns the spots of which find_start() says something new.
+        """
+        finished: dict[str, int] = {}
+        changed: set[Spot] = set()
+        for old, new in changes:
+            row = new or old
+            assert row is not None
+            spot = (row.container, row.chassis)
+            if new is not None and not new.reached_generation:
+                self._waiting[row.chassis].setdefault(row.container, now_ms)
+                continue
+            since_ms = self._forget(spot, changed)
+            if since_ms is not None and new is not None:
+                finished[row.chassis] = min(since_ms, finished.get(row.chassis, since_ms))
+        for chassis, since_ms in finished.items():
+            changed |= self._renew(chassis, since_ms, now_ms)
+        return changed
+
+    def find_start(self, spot: Spot) -> int:
+        """Returns when the time of a container began anew that is queued; 0 if it did not."""
+        return self._renewed.get(spot, 0)
+
+    def _forget(self, spot: Spot, changed: set[Spot]) -> int | None:
+        """Takes a container off the queue; returns since when it waited, None if it did not."""
+        container, chassis = spot
+        since_ms = self._waiting[chassis].pop(container, None)
+        if not self._waiting[chassis]:
+            del self._waiting[chassis]
+        if self._renewed.pop(spot, None) is not None:
+            changed.add(spot)
+        return since_ms
+
+    def _renew(self, chassis: str, finished_ms: int, now_ms: int) -> set[Spot]:
+        """Begins anew the time of those that wait no longer than one that was finished."""
+        waiting = self._waiting.get(chassis, {})
+        spots = {
+            (container, chassis)
+            for container, since_ms in waiting.items()
+            if since_ms >= finished_ms
+        }
+        self._renewed.update(dict.fromkeys(spots, now_ms))
+        return spots

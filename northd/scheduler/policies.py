@@ -38,7 +38,9 @@ def _random(request: Request, candidate: Candidate, _load: Load) -> float:
 
     -ln(u)/w is the time of the first event of a Poisson process of rate w.
     """
-    digest = hashlib.sha256(f"{request.name}\0{candidate.name}".encode(errors="surrogatepass")).digest()
+    digest = hashlib.sha256(
+        f"{request.name}\0{candidate.name}".encode(errors="surrogatepass")
+    ).digest()
     uniform = (int.from_bytes(digest[:6], "big") + 1) / (2**48 + 1)
     return -math.log(uniform) / candidate.weight
 

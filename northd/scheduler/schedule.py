@@ -26,7 +26,7 @@ from .decisions import Decisions
 from .departures import Departure, find_departures
 from .filters import find_loss
 from .load import Base
-from .model import Candidate, Place, Schedule, Request, MoveRules
+from .model import Candidate, MoveRules, Place, Request, Schedule
 from .reasons import FIRST_PLACE
 from .snapshot import Avoided, Places, Snapshot
 from .standbys import choose_standbys, is_settled, keep_standbys

@@ -270,7 +270,11 @@ class CompileHalf(Protocol):
     """The status columns of its rows, by any key."""
 
     def compile(self, read: Read, unit: Any) -> Compiled:
-        """Returns what 'unit' comes to."""
+        """Returns what 'unit' comes to.
+
+        Raises ConfigError if it cannot be served: its container goes on as it
+        was last given, and the sentence stands on its row.
+        """
 
     def find_secrets(self, read: Read, names: Iterable[str]) -> Mapping[str, str]:
         """Returns the secrets of these names, for a container that goes on as it was."""
