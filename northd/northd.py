@@ -276,9 +276,6 @@ def _open_sessions(
     """Returns the sessions; their writers have pauses of their own after a refusal."""
     # A lock is known to one server only, so in a cluster it is the leader's that counts.
     common: dict[str, Any] = {"leader_only": True, "refused_backoff_ms": 0}
-    own_rows = {
-        row_class.TABLE: ovn.OWN_ROWS for row_class in (ovn.LogicalSwitch, ovn.LogicalSwitchPort)
-    }
     return {
         "nb": Session(
             nb_remote,
@@ -302,6 +299,6 @@ def _open_sessions(
             **common,
         ),
         "ovn": Session(
-            ovn_remote, ovn.DATABASE, ovn.ROW_CLASSES, conditions=own_rows, **common
+            ovn_remote, ovn.DATABASE, ovn.ROW_CLASSES, conditions=ovn.CONDITIONS, **common
         ),
     }
