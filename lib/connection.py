@@ -6,10 +6,10 @@ back after an outage.  Its rows cost 6 KB each, so that updates go to a Replica
 
 Used by idl.Session only.  This file alone knows internals of python-ovs, with
 those of 3.1 and 4.0 tried: '_session', the JSON-RPC session; '_request_id', of
-the request whose answer a condition waits for; '_lock_request_id';
-'_last_seqno', the number of the connection that is spoken to; '_Idl__clear' and
-'_Idl__parse_update', where content arrives; '_Idl__txn_process_reply', where a
-reply comes that nobody else asked for; the requests on locks.
+the request whose answer a condition waits for; '_lock_request_id' and the
+requests on locks; '_Idl__clear' and '_Idl__parse_update', where content
+arrives; '_Idl__txn_process_reply', where a reply comes that nobody else asked
+for.
 """
 
 from __future__ import annotations
@@ -84,15 +84,6 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
     def connected(self) -> bool:
         """Whether something can be sent now."""
         return bool(self._session.is_connected())
-
-    @property
-    def number(self) -> int | None:
-        """The number of the connection whose content the replica has, or is about to have.
-
-        That of the session moves earlier, while the replica is still the old one.
-        """
-        number: int | None = self._last_seqno
-        return number
 
     @property
     def seqno(self) -> int:

@@ -105,7 +105,6 @@ class Replica:
     def __init__(self, row_classes: Iterable[type[Row]]) -> None:
         self.classes = {row_class.TABLE: row_class for row_class in row_classes}
         self.rows: dict[str, dict[UUID, Any]] = {table: {} for table in self.classes}
-        self.changed: set[str] = set()
         self._tables: dict[str, _Table] = {}
         self._order: dict[str, int] = {}
         self._followers: list[ChangedRows] = []
@@ -136,7 +135,6 @@ class Replica:
             self._former[table] = dict(rows)
             for row_uuid in self._former[table]:
                 self._put(table, row_uuid, None)
-        self.changed.update(self.classes)
 
     def update(self, updates: dict[str, dict[str, Any]]) -> None:
         """Applies an "update", "update2" or "update3" of the server, and uses it up.
@@ -189,7 +187,6 @@ class Replica:
         before = rows.get(row_uuid)
         for follower in self._followers:
             follower.note(table, row_uuid, before, row)
-        self.changed.add(table)
         if row is not None:
             rows[row.uuid] = row
         elif before is not None:
