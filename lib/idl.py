@@ -75,8 +75,6 @@ class Session:
         self._changed_rows: ChangedRows | None = None
         self._followed: dict[str, ChangedRows] = {}
         self._connection: Connection | None = None
-        self._number: int | None = None
-        self._told_all = False
         self._transaction: Transaction | None = None
         self._beside: Transaction | None = None
         self._beside_outcome: bool | None = None
@@ -105,11 +103,6 @@ class Session:
         self._finish_beside()
         self._apply_lock()
         connection.queue_again()
-        if self._number != connection.number:
-            self._number, self._told_all = connection.number, False
-        if self.synced and not self._told_all:
-            self._told_all = True
-            self._replica.changed.update(self._replica.rows)
 
     def wait(self, poller: ovs.poller.Poller) -> None:
         """Arms 'poller' for whatever run() waits for."""
@@ -237,11 +230,6 @@ class Session:
         followed = self._followed.get(row_class.TABLE)
         return followed is None or followed.waiting
 
-    def take_changes(self) -> set[str]:
-        """Returns the tables that changed since the last call, all after a failed commit."""
-        changed, self._replica.changed = self._replica.changed, set()
-        return changed
-
     # -- writing -----------------------------------------------------------
 
     @property
@@ -350,7 +338,6 @@ class Session:
         if transaction.status is Status.DONE:
             self._outcome = ""
             return
-        self._replica.changed.update(self._replica.rows)
         if transaction.status is Status.REFUSED:
             self._outcome = transaction.reason
             self._retry_ms = ovs.timeval.msec() + self._refused_backoff_ms

@@ -142,7 +142,8 @@ class Northd:
     @property
     def settled(self) -> bool:
         """Whether every row is as it should be, as far as this process knows."""
-        return self._was_active and self.writers.settled
+        unread = self._has_news_of_chassis()
+        return self._was_active and self.writers.settled and not unread
 
     # -- helpers, in the order they are called -----------------------------
 
@@ -283,9 +284,6 @@ def _open_sessions(
     """Returns the sessions; their writers have pauses of their own after a refusal."""
     # A lock is known to one server only, so in a cluster it is the leader's that counts.
     common: dict[str, Any] = {"leader_only": True, "refused_backoff_ms": 0}
-    own_rows = {
-        row_class.TABLE: ovn.OWN_ROWS for row_class in (ovn.LogicalSwitch, ovn.LogicalSwitchPort)
-    }
     return {
         "nb": Session(
             nb_remote,
@@ -309,6 +307,6 @@ def _open_sessions(
             **common,
         ),
         "ovn": Session(
-            ovn_remote, ovn.DATABASE, ovn.ROW_CLASSES, conditions=own_rows, **common
+            ovn_remote, ovn.DATABASE, ovn.ROW_CLASSES, conditions=ovn.CONDITIONS, **common
         ),
     }
