@@ -98,7 +98,8 @@ class NetworkDriver:
                 _write_ruleset(container, wanted.ruleset)
             with opened() as route:
                 lo, ports = _find_lo(route), _find_ports(route)
-                used = {each.interface for each in (*wanted.addresses, *wanted.routes)}
+                used = {each.interface for each in wanted.addresses}
+                used |= {each.interface for each in wanted.routes if each.gateway is not None}
                 missing = sorted(used - ports.keys())
                 if lo is None or missing:
                     what = ", ".join(missing) or "lo"
@@ -107,7 +108,7 @@ class NetworkDriver:
                     route.link("set", index=lo["index"], state="up")
                 _sync_addresses(route, lo["index"], wanted.loopback)
                 for name, index in ports.items():
-                    mine = (each.address for each in wanted.addresses if each.interface == name)
+                    mine = [each.address for each in wanted.addresses if each.interface == name]
                     _sync_addresses(route, index, mine)
                 _sync_routes(route, ports, wanted.routes)
             for name, value in _find_sysctls(ports).items():
