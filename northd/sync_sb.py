@@ -10,10 +10,10 @@ from uuid import UUID
 from ..lib import sb
 from ..lib.delta import Actual, Change, Delete, Desired, Insert, Update, plan
 from ..lib.idl import Session
-from . import history, ovn
+from . import ovn
 from .en_container import Containers
 from .en_options import Options
-from .placement import Plan
+from .scheduler.model import Schedule
 
 # What a chassis needs a new generation for.
 _GENERATION_COLUMNS = frozenset({"service_type", "role", "configuration", "secrets"})
@@ -37,7 +37,7 @@ def plan_history(
     changes: Sequence[Change],
     session: Session,
     containers: Containers,
-    placements: Plan,
+    placements: Schedule,
     now_ms: int,
 ) -> list[Change]:
     """Returns what to add to the history of 'containers' along with 'changes', and to take off."""

@@ -17,7 +17,7 @@ from typing import Any
 import ovs.poller
 
 from ..lib import loop
-from ..northd import history
+from ..northd.sync import history
 from ..northd.liveness import PASS_INTERVAL_MS
 from ..northd.northd import Northd
 from . import fakechassis

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ..northd import history
+from ..northd.sync import history
 from .logs import Logs
 from .ovsdb import Databases
 from .scenario import Scenario, View, count, run_scenario

@@ -1,0 +1,52 @@
+"""The compile half as one object (services/api/compile.py, CompileHalf)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from ....lib.rows import Row
+from ...api.compile import Compiled, ConfigurationKey
+from ...api.node import AnyNode, Datum, Index, Read
+from ..rows import IKEPolicy, IPsecConnection, IPsecPolicy, VPNService
+from . import checked, gateway, home, status, tables
+
+
+class IpsecCompile:
+    """VPN services to the containers of their routers."""
+
+    tables: Mapping[type[Row], Datum[UUID, Any]] = {
+        VPNService: tables.SERVICE,
+        IPsecConnection: tables.CONNECTION,
+        IKEPolicy: tables.IKE_POLICY,
+        IPsecPolicy: tables.IPSEC_POLICY,
+    }
+    nodes: Sequence[AnyNode] = (*tables.INDEXES, *home.NODES, *checked.NODES, *gateway.NODES)
+    units: Index[Any, Any, Any] | None = home.UNITS
+    prefix = "vpn"
+    inputs: Sequence[Datum[Any, Any]] = (gateway.GATEWAY, tables.CONNECTION)
+    compiled = gateway.COMPILED
+    held: Datum[UUID, bool] | None = status.HELD
+    status_nodes: Sequence[AnyNode] = status.NODES
+    statuses: Datum[Any, Any] | None = status.STATUSES
+
+    def compile(self, read: Read, unit: UUID) -> Compiled:
+        """Returns the container of a router."""
+        return gateway.compile_gateway(read, unit)
+
+    def find_secrets(self, read: Read, names: Iterable[str]) -> Mapping[str, str]:
+        """Returns the pre-shared keys of connections by UUID."""
+        found = {}
+        for name in names:
+            row = read(tables.CONNECTION, UUID(name))
+            if row is not None and row.psk:
+                found[name] = row.psk
+        return found
+
+    def describe(self) -> Sequence[ConfigurationKey]:
+        """Returns nothing: its configuration has tables of its own."""
+        return ()
+
+
+HALF = IpsecCompile()
