@@ -28,7 +28,7 @@ from ...services.api.host import Process, Sandbox
 from ...services.api.program import ROOT, Launch, Program
 from ...services.api.restarts import Restarts
 from ..linux.question import Question, ask
-from . import told
+from . import status_file
 from .health import Condition
 
 vlog = ovs.vlog.Vlog("programs")
@@ -48,7 +48,7 @@ class SupervisedProgram:
     def __init__(self, sandbox: Sandbox, name: str, key: bytes) -> None:
         self.name = name
         self.restarts = Restarts()
-        self.told = told.NOTHING
+        self.status = status_file.NOTHING
         self.known = False
         self._sandbox = sandbox
         self._key = key
@@ -100,7 +100,7 @@ class SupervisedProgram:
     @property
     def remark(self) -> str:
         """What there is to tell of it beside whether it runs."""
-        return self._refusal or self.told.problem or self._message
+        return self._refusal or self.status.problem or self._message
 
     def is_reached(self, now_ms: int) -> bool:
         """Returns whether it is as wanted: runs and is well, or is gone."""
@@ -201,7 +201,7 @@ class SupervisedProgram:
         self._process = None
         self._forget_question()
         self._condition = None
-        self.told = told.NOTHING
+        self.status = status_file.NOTHING
         self.known = True
         if self._wanted is None or self._running_digest != self._digest:
             return  # it was to end
@@ -338,7 +338,8 @@ class SupervisedProgram:
         self._look_at_ms = now_ms + _LOOK_INTERVAL_MS
         self._sandbox.bound_log()
         if self._wanted.status is not None:
-            self.told = told.read(os.path.join(self._directory, self._wanted.status), self.told)
+            path = os.path.join(self._directory, self._wanted.status)
+            self.status = status_file.read(path, self.status)
 
     def _find_moments(self) -> list[int]:
         moments = [self._look_at_ms]

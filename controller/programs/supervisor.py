@@ -77,14 +77,14 @@ class Supervisor:
     def items(self) -> Sequence[Item]:
         if not self._active:
             return ()
-        told = (item for name in sorted(self._programs) for item in self._programs[name].told.items)
-        by_key = {(item.kind, item.name): item for item in told}
+        found = (item for name in sorted(self._programs) for item in self._programs[name].status.items)
+        by_key = {(item.kind, item.name): item for item in found}
         return list(by_key.values())
 
     def metrics(self) -> Mapping[str, float]:
         metrics: dict[str, float] = {}
         for name in sorted(self._programs):
-            metrics.update(self._programs[name].told.metrics)
+            metrics.update(self._programs[name].status.metrics)
         return metrics
 
     def check(self) -> None:
