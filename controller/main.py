@@ -20,7 +20,7 @@ from ..lib import dirs, idl, loop
 from ..lib.errors import HostError, UsageError
 from ..services.api.host import HostHalf
 from ..services.api.service_type import load_host_halves
-from . import chassis, commands
+from . import chassis_key, commands
 from .controller import Controller
 from .linux import host as linux_host
 from .linux.events import HostEvents
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _make(database: str, types: Mapping[str, HostHalf]) -> Controller:
-    key = chassis.load_private_key()
+    key = chassis_key.load_private_key()
     program = Controller(database, types, key, linux_host.make_host, HostEvents())
     commands.register(program)
     return program

@@ -24,6 +24,7 @@ import ovs.jsonrpc
 import ovs.poller
 import ovs.vlog
 
+from .call import Call, Calls
 from .replica import Replica
 from .transaction import Operation, Status, Transaction, read_results
 
@@ -61,6 +62,7 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
         self._replica = replica
         self._probes: set[int] = set()
         self._transactions: dict[int, Transaction] = {}
+        self._calls = Calls()
         self._stole = False
         self._is_wrong = False
         replica.describe(
@@ -90,6 +92,11 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
         """
         number: int | None = self._last_seqno
         return number
+
+    @property
+    def seqno(self) -> int:
+        """The number of the connection that is spoken over, another one after each reconnection."""
+        return int(self._session.get_seqno())
 
     @property
     def contended(self) -> bool:
@@ -150,6 +157,13 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
         transaction = self._transactions[message.id] = Transaction()
         return transaction
 
+    def call(self, operations: Sequence[Operation]) -> Call:
+        """Sends operations beside the replica; what is returned is filled when the answer comes."""
+        message = ovs.jsonrpc.Message.create_request("transact", [self._db.name, *operations])
+        call = self._calls.add(message.id)
+        self._session.send(message)
+        return call
+
     def steal_lock(self) -> None:
         """Takes the lock from whoever holds it (RFC 7047, 4.1.9); the reply comes later."""
         # The server takes no "steal" from a client that waits for the lock.
@@ -176,6 +190,7 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
         for transaction in self._transactions.values():
             transaction.status = Status.LOST_RACE
         self._transactions.clear()
+        self._calls.drop()
         if self._is_wrong:
             self._is_wrong, self.last_id = False, _NO_ID
         super().restart_fsm()
@@ -184,6 +199,8 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
         """Takes an answer that would be taken for that on a condition."""
         if message.id in self._probes:
             self._probes.remove(message.id)
+            return True
+        if self._calls.take(message):
             return True
         transaction = self._transactions.pop(message.id, None)
         if transaction is None:

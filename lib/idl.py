@@ -20,6 +20,7 @@ import ovs.poller
 import ovs.timeval
 import ovs.vlog
 
+from .call import Call, Operation
 from .connection import Connection
 from .delta import Change
 from .replica import ChangedRows, Pair, Replica
@@ -59,6 +60,7 @@ class Session:
         leader_only: bool = False,
         probe_interval_ms: int = PROBE_INTERVAL_MS,
         max_backoff_ms: int = MAX_BACKOFF_MS,
+        refused_backoff_ms: int = REFUSED_BACKOFF_MS,
     ) -> None:
         self.remote = remote
         self.database = database
@@ -67,6 +69,7 @@ class Session:
         self._leader_only = leader_only
         self._probe_interval_ms = probe_interval_ms
         self._max_backoff_ms = max_backoff_ms
+        self._refused_backoff_ms = refused_backoff_ms
         self._replica = Replica(row_classes)
         self._changed_rows: ChangedRows | None = None
         self._followed: dict[str, ChangedRows] = {}
@@ -132,6 +135,11 @@ class Session:
     def connected(self) -> bool:
         """Whether a transaction can be sent now; a replica outlives its connection."""
         return self._connection is not None and self._connection.connected
+
+    @property
+    def connection(self) -> int | None:
+        """The number of the connection, another one after each reconnection; None without."""
+        return self._connection.seqno if self._connection is not None and self.connected else None
 
     @property
     def has_lock(self) -> bool:
@@ -269,6 +277,15 @@ class Session:
         outcome, self._beside_outcome = self._beside_outcome, None
         return outcome
 
+    def call(self, operations: Sequence[Operation]) -> Call | None:
+        """Sends a transaction of operations of RFC 7047, beside the replica and its transactions.
+
+        Returns None without a connection.
+        """
+        if self._connection is None or not self.connected:
+            return None
+        return self._connection.call(operations)
+
     def take_outcome(self) -> str | None:
         """Returns "" if the last transaction succeeded, the server's words if it was refused.
 
@@ -330,7 +347,7 @@ class Session:
         self._replica.changed.update(self._replica.rows)
         if transaction.status is Status.REFUSED:
             self._outcome = transaction.reason
-            self._retry_ms = ovs.timeval.msec() + REFUSED_BACKOFF_MS
+            self._retry_ms = ovs.timeval.msec() + self._refused_backoff_ms
             vlog.warn(f"{self.database}: transaction refused: {transaction.reason}")
         elif transaction.status is Status.LOST_RACE:
             vlog.dbg(f"{self.database}: transaction lost a race, computing again")

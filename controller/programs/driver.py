@@ -1,4 +1,8 @@
-"""Driver of the programs of containers: one Service for each, whatever its type."""
+"""Driver of the programs of containers: one Service for each, whatever its type.
+
+A service runs when something that it waits for came (wakeups.py), and after it
+was told something.  What it raises, in any method, harms its container only.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,16 @@ import ovs.poller
 import ovs.vlog
 
 from ...lib.errors import HostError
+from ...lib.loop import monotonic_ms
 from ...services.api.host import HostHalf, Sandbox, Service, ServiceMaker, Workload
-from ..host import Unfinished
+from ..host.driver import Unfinished
 from .supervisor import Supervisor
+from .told import Told, ask
+from .wakeups import Wakeups
 
 vlog = ovs.vlog.Vlog("services")
 
+RUN_BUDGET_MS = 100
 _TYPE_FILE = "service_type"
 _RETRY_MS = 1000
 
@@ -27,28 +35,40 @@ class _Running:
     service: Service
     wanted: Workload | None = None
     problem: str | None = None
-    run_at_ms: int = 0
 
 
 @dataclass(slots=True)
 class ServiceDriver:
-    """The services of this host; 'make_sandbox' says where a container's programs run."""
+    """The services of this host; 'make_sandbox' says where a container's programs run.
+
+    'ran' are the containers whose service ran, or may tell something else, since
+    the caller cleared it; 'failed' those whose service failed, or may have ended.
+    """
 
     types: Mapping[str, HostHalf]
     make_sandbox: Callable[[str], Sandbox]
     find_restarts: Callable[[str], int]
+    ran: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
     _running: dict[str, _Running] = field(default_factory=dict)
-    _failed: set[str] = field(default_factory=set)
     _stopping: dict[str, Service] = field(default_factory=dict)
     _installed: set[str] = field(default_factory=set)
+    _due: dict[str, None] = field(default_factory=dict)
+    _wakeups: Wakeups = field(default_factory=Wakeups)
+
+    # -- host.Driver -------------------------------------------------------
 
     def owned(self) -> set[str]:
         return set(self._running) | set(self._stopping)
+
+    def owns(self, container: str) -> bool:
+        return container in self._running or container in self._stopping
 
     def read(self, container: str) -> Workload | None:
         running = self._running.get(container)
         if running is None:
             return None
+        self._due[container] = None
         running.service.check()
         return running.wanted if self._read_type(container) == running.service_type else None
 
@@ -62,9 +82,9 @@ class ServiceDriver:
         self._write_type(container, wanted.service_type)
         if running is None:
             running = self._create(container, wanted.service_type)
+        self._due[container] = None
         running.service.apply(wanted)
         running.wanted = wanted
-        running.run_at_ms = 0
 
     def remove(self, container: str) -> bool:
         running = self._running.pop(container, None)
@@ -76,76 +96,102 @@ class ServiceDriver:
             if service_type is None:
                 return True
             self._stopping[container] = self._make_service(service_type, container, 0)
+        self._due[container] = None
         if not self._stopping[container].stop():
             return False
-        self._stopping.pop(container).release()
+        _release(container, self._stopping.pop(container))
+        self._wakeups.forget(container)
+        self._due.pop(container, None)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._type_path(container))
         return True
 
-    def find_service(self, container: str) -> Service | None:
-        """Returns the service that runs for 'container'."""
-        running = self._running.get(container)
-        return running.service if running else None
+    # -- the loop ------------------------------------------------------------
 
-    def note_installed(self, containers: set[str]) -> None:
-        """Notes the containers whose port OVN has installed."""
-        self._installed = containers
-        for container, each in self._running.items():
-            each.service.set_installed(container in containers)
+    def note_installed(self, container: str, installed: bool) -> None:
+        """Notes whether OVN has installed the ports of a container."""
+        if installed == (container in self._installed):
+            return
+        (self._installed.add if installed else self._installed.discard)(container)
+        if container in self._running:
+            self._due[container] = None
 
     def run(self, now_ms: int) -> None:
-        """Lets each service do what it can do now; what one raises harms its container only."""
-        for container, each in self._running.items():
-            if now_ms < each.run_at_ms:
-                continue
-            sentence = _find_failure(container, each.service, now_ms)
-            if sentence is not None:
-                each.run_at_ms = now_ms + _RETRY_MS
-                self._failed.add(container)
-                if sentence != each.problem:
-                    vlog.warn(f"{container}: {sentence}")
-            each.problem = sentence
-        for container, service in self._stopping.items():
-            _find_failure(container, service, now_ms)
-
-    def take_failed(self) -> set[str]:
-        """Returns the containers whose service failed since the last call."""
-        failed, self._failed = self._failed, set()
-        return failed
-
-    def find_problem(self, container: str) -> str | None:
-        """Returns why the service of 'container' could not do its work at its last run."""
-        running = self._running.get(container)
-        return running.problem if running else None
+        """Lets each service that has something to do do it; what is left waits for the next."""
+        self._due.update(dict.fromkeys(sorted(self._wakeups.take_due(now_ms))))
+        while self._due:
+            container = next(iter(self._due))
+            del self._due[container]
+            self._run_one(container, now_ms)
+            if monotonic_ms() > now_ms + RUN_BUDGET_MS:
+                break
 
     def wait(self, poller: ovs.poller.Poller, now_ms: int) -> None:
-        """Arms 'poller' for each service."""
-        for each in self._running.values():
-            if each.problem is None:
-                each.service.wait(poller, now_ms)
-            else:
-                poller.timer_wait(max(0, each.run_at_ms - now_ms))
-        for service in self._stopping.values():
-            service.wait(poller, now_ms)
+        """Arms 'poller' for all services."""
+        if self._due:
+            poller.immediate_wake()
+        self._wakeups.wait(poller, now_ms)
 
     def release(self) -> None:
         """Lets go of all programs, which stay."""
-        for each in self._running.values():
-            each.service.release()
-        for service in self._stopping.values():
-            service.release()
+        for container, each in self._running.items():
+            _release(container, each.service)
+        for container, service in self._stopping.items():
+            _release(container, service)
         self._running.clear()
         self._stopping.clear()
+        self._wakeups.close()
+
+    # -- what is told ----------------------------------------------------------
+
+    def find_told(self, container: str) -> Told:
+        """Returns what the service of 'container' tells."""
+        running = self._running.get(container)
+        if running is None:
+            return Told()
+        told = ask(running.service)
+        if running.problem is None and told.failure is None:
+            return told
+        return Told(told.status, told.items, told.metrics, running.problem or told.failure)
+
+    # -- helpers -----------------------------------------------------------
+
+    def _run_one(self, container: str, now_ms: int) -> None:
+        running = self._running.get(container)
+        service = running.service if running is not None else self._stopping.get(container)
+        if service is None:
+            self._wakeups.forget(container)
+            return
+        known = running.problem if running is not None else None
+        problem = _try(container, lambda: self._step(container, service, now_ms), known)
+        if problem is not None:
+            self._wakeups.set_timer(container, now_ms + _RETRY_MS)
+        if running is not None:
+            self._note_problem(container, running, problem)
+        else:
+            self.failed.add(container)
+
+    def _step(self, container: str, service: Service, now_ms: int) -> None:
+        if container in self._running:
+            service.set_installed(container in self._installed)
+        service.run(now_ms)
+        self._wakeups.watch(container, service.wait, now_ms)
+
+    def _note_problem(self, container: str, running: _Running, problem: str | None) -> None:
+        if problem is not None:
+            self.failed.add(container)
+            if problem != running.problem:
+                vlog.warn(f"{container}: {problem}")
+        running.problem = problem
+        self.ran.add(container)
 
     def _create(self, container: str, name: str) -> _Running:
         service_type = self.types.get(name)
         if service_type is None:
             raise HostError(f"service type {name} is not installed on this chassis")
         restarts = self.find_restarts(container)
-        running = _Running(name, self._make_service(service_type, container, restarts))
-        running.service.set_installed(container in self._installed)
-        self._running[container] = running
+        service = self._make_service(service_type, container, restarts)
+        running = self._running[container] = _Running(name, service)
         return running
 
     def _make_service(self, half: HostHalf, container: str, restarts: int) -> Service:
@@ -161,7 +207,7 @@ class ServiceDriver:
 
     def _read_type(self, container: str) -> str | None:
         path = self._type_path(container)
-        with contextlib.suppress(OSError), open(path, encoding="utf-8") as file:
+        with contextlib.suppress(OSError, ValueError), open(path, encoding="utf-8") as file:
             return file.read()
         return None
 
@@ -169,13 +215,26 @@ class ServiceDriver:
         return os.path.join(self.make_sandbox(container).directory, _TYPE_FILE)
 
 
-def _find_failure(container: str, service: Service, now_ms: int) -> str | None:
-    """Runs 'service' once; returns in a sentence what it raised."""
+def _try(container: str, do: Callable[[], None], known: str | None) -> str | None:
+    """Returns in a sentence what the service raised, None if nothing.
+
+    Where it happened is logged if the sentence is not the one that is 'known'.
+    """
     try:
-        service.run(now_ms)
+        do()
     except (HostError, OSError) as error:
         return f"the service cannot go on: {error}"
     except Exception as error:  # a mistake in one type or row must not reach the others
-        vlog.exception(f"{container}: unexpected failure of the service")
-        return f"the service cannot go on: {error!r}"
+        sentence = f"the service cannot go on: {error!r}"
+        if sentence != known:
+            vlog.exception(f"{container}: unexpected failure of the service")
+        return sentence
     return None
+
+
+def _release(container: str, service: Service) -> None:
+    """Lets go of programs; one that cannot is not asked again."""
+    try:
+        service.release()
+    except Exception:  # as above
+        vlog.exception(f"{container}: unexpected failure of the service")

@@ -77,7 +77,7 @@ class Engine:
 
     # -- what goes in ------------------------------------------------------
 
-    def set(self, datum: Datum[K, V], key: K, value: V | None) -> None:
+    def put(self, datum: Datum[K, V], key: K, value: V | None) -> None:
         """Gives a source the value of a key; None takes it away."""
         self._change(self._find_store(datum), key, _ABSENT if value is None else value)
 
@@ -96,7 +96,7 @@ class Engine:
                 store.rebuild()
 
     def run(self, now_ms: int) -> Mapping[Datum[Any, Any], set[Any]]:
-        """Brings each key up to date at 'now_ms' (monotonic); returns the watched keys that changed.
+        """Brings each key up to date at 'now_ms' (monotonic); returns watched keys that changed.
 
         A key counts as changed, too, when its value could not be computed any
         more, or can be again.
@@ -158,7 +158,7 @@ class Engine:
         for datum, store in self._stores.items():
             if datum not in computed:
                 for key, value in store.values.items():
-                    twin.set(datum, key, value)
+                    twin.put(datum, key, value)
         twin.run(self._now_ms)
         found = []
         for datum, store in self._stores.items():
@@ -274,7 +274,7 @@ class Engine:
     def _change(self, store: Store, key: Any, value: Any, problem: str | None = None) -> bool:
         """Sets a value, or its absence, or a problem; returns whether that is another one."""
         before = store.values.get(key, _ABSENT)
-        same = before is value or (before is not _ABSENT and value is not _ABSENT and before == value)
+        same = before is value or _are_equal(before, value)
         if same and store.problems.get(key) == problem:
             if value is not _ABSENT:
                 store.values[key] = value  # equal, but what does not compare may differ
@@ -300,6 +300,14 @@ class Engine:
             self._dirty[position].add(key)
         for position, reader in store.find_readers(key):
             self._dirty[position].add(reader)
+
+
+def _are_equal(one: Any, other: Any) -> bool:
+    return one is not _ABSENT and other is not _ABSENT and bool(one == other)
+
+
+def _are_equal(one: Any, other: Any) -> bool:
+    return one is not _ABSENT and other is not _ABSENT and bool(one == other)
 
 
 def _to_none(value: Any) -> Any:

@@ -114,7 +114,7 @@ class Ledger:
         """Returns what to change for one owner."""
         if owner in self._frozen:
             return []
-        owned = self._owned.get(owner, Owned())
+        owned = self.find_owned(owner)
         present = list(self._actual.get(owner, {}).values())
         there = {(row.TABLE, mark.key) for row, mark in present}
         wanted = [
@@ -128,6 +128,22 @@ class Ledger:
             if (row.TABLE, mark.key) in named or not _is_kept(owned, mark)
         ]
         return plan(wanted, compared)
+
+    def finish(self, owner: Owner, changes: list[Change]) -> list[Change]:
+        """Returns the changes that plan() said, with what follows from them."""
+        return changes
+
+    def is_frozen(self, owner: Owner) -> bool:
+        """Whether what an owner should have is not known."""
+        return owner in self._frozen
+
+    def is_wanted(self, owner: Owner) -> bool:
+        """Whether an owner should have anything, be it no row at this moment."""
+        return owner in self._owned
+
+    def find_owned(self, owner: Owner) -> Owned:
+        """Returns what an owner should have."""
+        return self._owned.get(owner, Owned())
 
     def _drop(self, uuid: UUID) -> None:
         owner = self._owners.pop(uuid, None)

@@ -31,7 +31,6 @@ _LONGEST_SENTENCE = 200
 
 vlog = ovs.vlog.Vlog("writer")
 
-Finish = Callable[[Owner, list[Change]], list[Change]]
 Conclude = Callable[[], Sequence[Change]]
 
 
@@ -46,9 +45,8 @@ class _Refusal:
 class Writer:
     """Brings one database to what its ledger says.
 
-    'rank' orders owners, 'finish' adds to the changes of one what follows from
-    them, 'conclude' says what to change of the root row once nobody else's
-    changes are left.
+    'rank' orders owners, 'conclude' says what to change of the root row once
+    nobody else's changes are left.
     """
 
     def __init__(
@@ -56,13 +54,11 @@ class Writer:
         session: Session,
         ledger: Ledger,
         rank: Callable[[Owner], Any],
-        finish: Finish,
         conclude: Conclude,
     ) -> None:
         self.ledger = ledger
         self._session = session
         self._rank = rank
-        self._finish = finish
         self._conclude = conclude
         self._committing: tuple[Owner, ...] | None = None
         self._suspects: deque[tuple[Owner, ...]] = deque()
@@ -118,7 +114,7 @@ class Writer:
 
     def compare(self) -> None:
         """Finds out who is as it should be, without writing; for one that stands by."""
-        self.ledger.dirty = {owner for owner in self.ledger.dirty if self.ledger.plan(owner)}
+        self.ledger.dirty = {owner for owner in self.ledger.dirty if self._plan(owner, 0) != []}
 
     # -- helpers -----------------------------------------------------------
 
@@ -210,10 +206,9 @@ class Writer:
         return bool(changes)
 
     def _plan(self, owner: Owner, now_ms: int) -> list[Change] | None:
-        """Returns the changes of one owner, None if a mistake of ours keeps them from being known."""
+        """Returns the changes of one owner, None if a mistake of ours hides them."""
         try:
-            planned = self.ledger.plan(owner)
-            return self._finish(owner, planned) if planned else []
+            return self.ledger.finish(owner, self.ledger.plan(owner))
         except Exception as error:  # it stays with this owner
             vlog.exception(f"{self._session.database}: {owner} cannot be planned")
             self._refused[owner] = _Refusal(

@@ -17,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from ...lib import nb
+from ...lib.container import is_name
 from ...lib.router import is_ours
 from ...services.api.compile import (
     CONTAINERS_BY_SERVED,
@@ -67,7 +68,8 @@ class TypeData:
 
     def find_unit(self, read: Read, container: str) -> Unit | None:
         """Returns the unit whose container has this name."""
-        return min(read(self.units, container) or (), key=str, default=None)
+        units = sorted(read(self.units, container) or (), key=str)
+        return units[0] if units else None
 
 
 CONTAINER: Datum[str, Container] = Datum("container")
@@ -75,7 +77,7 @@ _SERVED: Datum[str, tuple[UUID, ...]] = Datum("served")
 
 
 def make_type_data(halves: Mapping[str, CompileHalf]) -> tuple[TypeData, ...]:
-    """Returns the data of each type, in the order of their names."""
+    """Returns the data of each type; those with tables of their own go before the operator's rows."""
     return tuple(
         TypeData(
             name,
@@ -84,7 +86,7 @@ def make_type_data(halves: Mapping[str, CompileHalf]) -> tuple[TypeData, ...]:
             Datum(f"{name} units by container"),
             Datum(f"{name} units"),
         )
-        for name, half in sorted(halves.items())
+        for name, half in sorted(halves.items(), key=lambda each: (each[1].units is None, each[0]))
     )
 
 
@@ -114,10 +116,11 @@ def _find_sources(units: Index[Any, Any, Any]) -> tuple[Datum[Any, Any], ...]:
 def find_operator_row(read: Read, name: str) -> nb.ServiceContainer | None:
     """Returns the row of a container that the operator made, without what is written to it here."""
     rows = find_rows(read, SERVICE_CONTAINER, read(SERVICE_CONTAINER_BY_NAME, name))
-    if not rows or is_ours(rows[0].external_ids):
+    row: nb.ServiceContainer | None = rows[0] if rows else None
+    if row is None or is_ours(row.external_ids):
         return None
     return replace(
-        rows[0],
+        row,
         serves=(),
         ports=(),
         status_code=None,
@@ -167,7 +170,7 @@ def _make_type_nodes(each: TypeData) -> list[AnyNode]:
 
 
 def _make_find_unit(service_type: str) -> Callable[[str, nb.ServiceContainer], Iterable[str]]:
-    return lambda name, row: (name,) if row.service_type == service_type else ()
+    return lambda name, row: (name,) if row.service_type == service_type and is_name(name) else ()
 
 
 def _make_find_name(prefix: str) -> Callable[[Read, Unit], str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
+from uuid import UUID
 
 from ...services.api.node import AnyNode, Datum, Node, Read, Tally
 from ..scheduler.health import Health
@@ -105,12 +106,13 @@ def make_request(read: Read, name: str) -> Request | None:
     )
 
 
-def _find_group(read: Read, container: Container) -> object:
+def _find_group(read: Read, container: Container) -> UUID | None:
     """Returns the group; of a container that goes on as it was, the one that it had."""
     if container.spec is not None:
         return container.spec.group
     rows = find_rows(read, SERVICE_CONTAINER, read(SERVICE_CONTAINER_BY_NAME, container.name))
-    return rows[0].group if rows else None
+    group: UUID | None = rows[0].group if rows else None
+    return group
 
 
 def find_places(read: Read, name: str) -> tuple[str, ...] | None:

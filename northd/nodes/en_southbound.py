@@ -156,8 +156,9 @@ def _copy_rows(read: Read, name: str, health: Health, half: Any) -> Iterator[Des
         key = read(PUBLIC_KEY, chassis)
         if here is None and model.secrets:
             found = half.find_secrets(read, sorted(model.secrets)) if half is not None else {}
-            whole = key is not None and options.seal_seed is not None
-            secrets = seal_all(found, key, options.seal_seed) if whole and found else None
+            secrets = None
+            if found and key is not None and options.seal_seed is not None:
+                secrets = seal_all(found, key, options.seal_seed)
         if secrets is None:
             continue
         source = here.chassis if here is not None else model.chassis

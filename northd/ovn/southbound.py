@@ -45,7 +45,6 @@ class PortReplica:
         self._session: Session | None = None
         self._wanted: frozenset[str] = frozenset()
         self._known: frozenset[str] | None = None
-        self._told: frozenset[str] | None = None
 
     def run(self, wanted: frozenset[str] | None) -> None:
         """Follows the ports 'wanted'; None ends the connection."""
@@ -78,19 +77,16 @@ class PortReplica:
         """Whether there is a connection."""
         return self._session is not None and self._session.connected
 
-    def take_changes(self) -> Mapping[str, Any]:
-        """Returns the sources of the engine that changed since the last call.
+    @property
+    def known(self) -> frozenset[str] | None:
+        """The ports whose rows are all there, None before the first were read."""
+        return self._known
 
-        'known_ports' has the ports whose rows are all there, None before the
-        first were read.
-        """
-        changed: dict[str, Any] = {}
-        if self._session is not None and self._known is not None:
-            for table in self._session.take_changes():
-                changed[f"ovn_sb.{table}"] = self._session.tables[table]
-        if self._known != self._told:
-            self._told = changed["known_ports"] = self._known
-        return changed
+    def take_changed_rows(self) -> Mapping[str, Mapping[UUID, tuple[Any, Any]]]:
+        """Returns the rows that changed since the last call, as Session has it."""
+        if self._session is None or self._known is None:
+            return {}
+        return self._session.take_changed_rows()
 
 
 def _make_condition(ports: frozenset[str]) -> list[list[str]]:

@@ -85,6 +85,13 @@ def _refuse_type(request: Request, candidate: Candidate) -> str | None:
     return f"without service type {request.service_type}{why}"
 
 
+def _refuse_needy(request: Request, candidate: Candidate) -> str | None:
+    for fact, value in request.needs:
+        if candidate.labels.get(fact) != value:
+            return f"without {fact} {value}"
+    return None
+
+
 def _refuse_keyless(_request: Request, candidate: Candidate) -> str | None:
     return None if candidate.has_key else "without a usable public key"
 
@@ -107,6 +114,7 @@ FILTERS: tuple[Filter, ...] = (
     _refuse_group,
     _refuse_portless,
     _refuse_type,
+    _refuse_needy,
     _refuse_keyless,
     _refuse_lost,
     _refuse_excluded,

@@ -43,6 +43,7 @@ class Request:
     those whose port is not, where it may stay; None for any.
     'requested_chassis' pins it to one, 'migrate_chassis' asks for one move
     ("" for a request that names no chassis).
+    'needs' are facts (Candidate.labels) that the chassis must tell.
     'spread' is a key of Candidate.labels, 'standby' the number of chassis that
     hold it ready beside the one that serves.  With a 'problem' it gets no new
     place.
@@ -60,6 +61,7 @@ class Request:
     migrate_chassis: str | None = None
     spread: str | None = None
     standby: int = 0
+    needs: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,7 @@ class Snapshot:
             request.chassis_group,
             request.port_chassis,
             request.requested_chassis,
+            request.needs,
             request.policy == "load",
         )
         found = self._sorted.get(alike)

@@ -6,8 +6,7 @@ should be there, so that a recompute records nothing.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from uuid import UUID
 
 from ...lib import sb
@@ -23,34 +22,27 @@ def record(
     changes: Iterable[Change],
     bindings: Mapping[UUID, sb.ContainerBinding],
     placements: Iterable[sb.Placement],
-    causes: Mapping[str, str],
+    cause: str | None,
     now_ms: int,
 ) -> list[Change]:
-    """Returns the rows to add for containers that 'changes' make active, and the old to delete."""
-    known: defaultdict[str, list[sb.Placement]] = defaultdict(list)
-    for row in sorted(placements, key=lambda row: row.number):
-        known[row.container].append(row)
+    """Returns the row to add for a container that 'changes' make active, and the old to delete.
+
+    All are of one container; 'cause' is why it serves from another chassis.
+    """
+    rows = sorted(placements, key=lambda row: row.number)
     recorded: list[Change] = []
     for container, chassis in _find_activations(changes, bindings):
-        rows = known[container]
         number = rows[-1].number + 1 if rows else 1
         columns = {
             "container": container,
             "number": number,
             "chassis": chassis,
             "since": now_ms,
-            "reason": causes.get(container, _PUT_BACK if rows else FIRST_PLACE),
+            "reason": cause or (_PUT_BACK if rows else FIRST_PLACE),
         }
         recorded.append(Insert(sb.Placement.TABLE, (container, number), columns, None))
         recorded += [Delete(row.TABLE, row.uuid, None) for row in rows[: 1 - KEPT]]
     return recorded
-
-
-def forget(placements: Iterable[sb.Placement], containers: Collection[str]) -> list[Change]:
-    """Returns deletions of the rows of containers that are no more."""
-    return [
-        Delete(row.TABLE, row.uuid, None) for row in placements if row.container not in containers
-    ]
 
 
 def _find_activations(

@@ -8,12 +8,12 @@ one that chassis have yet to register in again.
 
 from __future__ import annotations
 
-from ..lib import nb, sb
-from ..lib.idl import Session
-from . import ovn
+from ...lib import nb, sb
+from ...lib.idl import Session
+from ..ovn import rows as ovn
 
 
-class Hold:
+class LostContent:
     """Looks at the three databases; remembers since when the southbound is new."""
 
     def __init__(self, northbound: Session, southbound: Session, ovn_northbound: Session) -> None:

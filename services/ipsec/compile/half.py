@@ -10,22 +10,23 @@ from ....lib.rows import Row
 from ...api.compile import Compiled, ConfigurationKey
 from ...api.node import AnyNode, Datum, Index, Read
 from ..rows import IKEPolicy, IPsecConnection, IPsecPolicy, VPNService
-from . import checked, gateway, home, status, tables
+from . import checked, gateway, home, status
+from .tables import CONNECTION, IKE_POLICY, INDEXES, IPSEC_POLICY, SERVICE
 
 
 class IpsecCompile:
     """VPN services to the containers of their routers."""
 
     tables: Mapping[type[Row], Datum[UUID, Any]] = {
-        VPNService: tables.SERVICE,
-        IPsecConnection: tables.CONNECTION,
-        IKEPolicy: tables.IKE_POLICY,
-        IPsecPolicy: tables.IPSEC_POLICY,
+        VPNService: SERVICE,
+        IPsecConnection: CONNECTION,
+        IKEPolicy: IKE_POLICY,
+        IPsecPolicy: IPSEC_POLICY,
     }
-    nodes: Sequence[AnyNode] = (*tables.INDEXES, *home.NODES, *checked.NODES, *gateway.NODES)
+    nodes: Sequence[AnyNode] = (*INDEXES, *home.NODES, *checked.NODES, *gateway.NODES)
     units: Index[Any, Any, Any] | None = home.UNITS
     prefix = "vpn"
-    inputs: Sequence[Datum[Any, Any]] = (gateway.GATEWAY, tables.CONNECTION)
+    inputs: Sequence[Datum[Any, Any]] = (gateway.GATEWAY, CONNECTION)
     compiled = gateway.COMPILED
     held: Datum[UUID, bool] | None = status.HELD
     status_nodes: Sequence[AnyNode] = status.NODES
@@ -39,7 +40,7 @@ class IpsecCompile:
         """Returns the pre-shared keys of connections by UUID."""
         found = {}
         for name in names:
-            row = read(tables.CONNECTION, UUID(name))
+            row = read(CONNECTION, UUID(name))
             if row is not None and row.psk:
                 found[name] = row.psk
         return found

@@ -135,13 +135,18 @@ def _find_rivals(read: Read, address: str) -> list[VPNService]:
     rows = [
         read(SERVICE, uuid)
         for uuid in uuids
-        if read(OWN_PROBLEM, uuid) is None or read(CONTAINERS_BY_SERVED, uuid)
+        if read(OWN_PROBLEM, uuid) is None or _is_served(read, uuid)
     ]
     return [row for row in rows if row is not None]
 
 
+def _is_served(read: Read, uuid: UUID) -> bool:
+    containers = read(CONTAINERS_BY_SERVED, uuid)
+    return bool(containers)
+
+
 def _rank(read: Read, row: VPNService) -> tuple[bool, str, UUID]:
-    return not read(CONTAINERS_BY_SERVED, row.uuid), row.name, row.uuid
+    return not _is_served(read, row.uuid), row.name, row.uuid
 
 
 def _find_router(_uuid: UUID, home: Home) -> tuple[UUID, ...]:

@@ -97,9 +97,8 @@ def find_held(read: Read, uuid: UUID) -> bool | None:
     if checked.problem is not None:
         return True
     for service in sorted(read(SERVICES_BY_CONNECTION, uuid) or ()):
-        for datum in (HOME, SERVICE_PROBLEM):
-            if read.find_problem(datum, service) is not None:
-                return True
+        if _find_fault(read, service) is not None:
+            return True
         home = read(HOME, service)
         router = home.router if home is not None else None
         if read(SERVICE_PROBLEM, service) is not None or router is None:
@@ -113,10 +112,9 @@ def find_held(read: Read, uuid: UUID) -> bool | None:
 
 
 def _look(read: Read, uuid: UUID) -> _Situation:
-    for datum in (HOME, SERVICE_PROBLEM):
-        fault = read.find_problem(datum, uuid)
-        if fault is not None:
-            return _Situation(None, None, fault, None)
+    fault = _find_fault(read, uuid)
+    if fault is not None:
+        return _Situation(None, None, fault, None)
     home, problem = read(HOME, uuid), read(SERVICE_PROBLEM, uuid)
     router = home.router if home is not None else None
     if router is None:
@@ -126,6 +124,11 @@ def _look(read: Read, uuid: UUID) -> _Situation:
     if fault is not None:
         return _Situation(None, problem, fault, seen)
     return _Situation(read(GATEWAY, router), problem, None, seen)
+
+
+def _find_fault(read: Read, service: UUID) -> str | None:
+    """Returns why it could not be computed where a service is, and whether it is well."""
+    return read.find_problem(HOME, service) or read.find_problem(SERVICE_PROBLEM, service)
 
 
 def _find_state(

@@ -15,12 +15,12 @@ from uuid import UUID
 
 import ovs.vlog
 
-from ..lib.delta import SetKeys
-from ..lib.idl import Session
-from ..lib.rows import Row
-from .beat import Absence
+from ...lib.delta import SetKeys
+from ...lib.idl import Session
+from ...lib.rows import Row
+from .watch import Absence
 
-vlog = ovs.vlog.Vlog("claim")
+vlog = ovs.vlog.Vlog("northbound_lock")
 
 SOUTHBOUND_KEY = "ovnsvc-southbound"
 UNREACHABLE = "cannot be reached"
@@ -45,7 +45,7 @@ def make_lock(database: str) -> str:
     return f"svc_northd_{database}"
 
 
-class Claim:
+class NorthboundLock:
     """The lock of one northbound; 'root' is the class of its root row."""
 
     def __init__(self, session: Session, root: type[Row]) -> None:

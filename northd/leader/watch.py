@@ -1,66 +1,21 @@
-"""When an active svc-northd counts as hanging, by the clock of the one that would relieve it.
+"""What is missing for too long: the beat of the active svc-northd, or a northbound.
 
-The active svc-northd beats: it writes a number that grows in table Northd, and
-with it how long the next beat may take, its patience.  Those that stand by
-watch the number.  That the lock of a process that ended is free at once is the
-server's doing; the beat is for one that is stopped, hangs, or is cut off from
-the server without a word.
-
-No process may be relieved for being busy, and no two may relieve each other in
-turns: the patience is a multiple of what passes took of late, it starts long
-enough for a first pass, and one that relieves another asks for twice the
-patience of its predecessor until its own first pass is over.  The longest
-patience is only there to be one: were it shorter than a pass can take, two
-would relieve each other for ever.
+By the clock of the one that watches.  Time in which it did not run itself is
+not held against anybody.  Pure; pace.py says why no process is relieved for
+being busy.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from enum import Enum, auto
 
-BEAT_INTERVAL_MS = 500
-LEAST_PATIENCE_MS = 2000
-FIRST_PATIENCE_MS = 8000
-LONGEST_PATIENCE_MS = 3_600_000
+from .pace import BEAT_INTERVAL_MS, LEAST_PATIENCE_MS, LONGEST_PATIENCE_MS
+
 # For so long a northbound may be away until the southbound is left to another.
 MOST_ABSENCE_MS = 8000
 # A part of the patience that differs, so that two that wait do not steal at once.
 MOST_LOT_MS = 250
-_RECENT_MS = 60_000
 _STALL_MS = 3 * BEAT_INTERVAL_MS
-
-
-class Pace:
-    """How much patience the active svc-northd asks for; all times are monotonic."""
-
-    def __init__(self) -> None:
-        self._first_ms = 0
-        self._spans: deque[tuple[int, int]] = deque()
-
-    def begin(self, inherited_ms: int) -> None:
-        """Begins a term; 'inherited_ms' is the patience of the one that was relieved, or 0."""
-        self._first_ms = max(FIRST_PATIENCE_MS, 2 * inherited_ms)
-        self._spans.clear()
-
-    def note(self, now_ms: int, span_ms: int) -> None:
-        """Notes that no beat could be written for 'span_ms' until 'now_ms'."""
-        while self._spans and self._spans[-1][1] <= span_ms:
-            self._spans.pop()
-        self._spans.append((now_ms, span_ms))
-
-    def end_first_pass(self) -> bool:
-        """Notes that a pass was done; returns whether it was the first of the term."""
-        first, self._first_ms = self._first_ms, 0
-        return first != 0
-
-    def find_patience(self, now_ms: int) -> int:
-        """Returns for how long in ms a beat may be late."""
-        while self._spans and now_ms - self._spans[0][0] > _RECENT_MS:
-            self._spans.popleft()
-        longest_ms = self._spans[0][1] if self._spans else 0
-        wanted_ms = max(LEAST_PATIENCE_MS, self._first_ms, 2 * longest_ms + BEAT_INTERVAL_MS)
-        return min(wanted_ms, LONGEST_PATIENCE_MS)
 
 
 class Step(Enum):

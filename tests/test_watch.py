@@ -1,21 +1,12 @@
-"""When the active svc-northd counts as hanging; by numbers, without a clock."""
+"""When the active svc-northd counts as hanging, a northbound as lost; by numbers, without a clock."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ..northd.beat import (
-    BEAT_INTERVAL_MS,
-    FIRST_PATIENCE_MS,
-    LEAST_PATIENCE_MS,
-    LONGEST_PATIENCE_MS,
-    MOST_ABSENCE_MS,
-    Absence,
-    Pace,
-    Step,
-    Watch,
-)
+from ..northd.leader.pace import BEAT_INTERVAL_MS, LEAST_PATIENCE_MS, LONGEST_PATIENCE_MS
+from ..northd.leader.watch import MOST_ABSENCE_MS, Absence, Step, Watch
 
 LOT_MS = 100
 LOOK_MS = 100
@@ -131,58 +122,6 @@ def test_one_that_beats_within_its_patience_is_never_relieved(
 def test_one_that_stopped_is_relieved_whatever_the_looks(gaps_ms: list[int]) -> None:
     clock = _Clock()
     assert Step.STEAL in [clock.look(gap_ms) for gap_ms in gaps_ms]
-
-
-# -- the patience that is asked for ------------------------------------------
-
-
-def test_a_term_begins_with_the_patience_for_a_first_pass() -> None:
-    pace = Pace()
-    pace.begin(0)
-    assert pace.find_patience(0) == FIRST_PATIENCE_MS
-    pace.note(10, 10)
-    assert pace.end_first_pass()
-    assert not pace.end_first_pass()
-    assert pace.find_patience(10) == LEAST_PATIENCE_MS
-
-
-def test_passes_that_take_long_raise_the_patience_for_a_while() -> None:
-    pace = Pace()
-    pace.begin(0)
-    pace.end_first_pass()
-    pace.note(5_000, 4_000)
-    pace.note(6_000, 100)
-    assert pace.find_patience(60_000) == 2 * 4_000 + BEAT_INTERVAL_MS
-    assert pace.find_patience(66_000) == LEAST_PATIENCE_MS
-    pace.note(70_000, 10**9)
-    assert pace.find_patience(70_000) == LONGEST_PATIENCE_MS
-
-
-@given(st.integers(1, LONGEST_PATIENCE_MS // 2))
-def test_two_whose_passes_take_long_do_not_relieve_each_other_for_ever(pass_ms: int) -> None:
-    patience_ms, thefts = 0, -1
-    while patience_ms <= pass_ms:
-        pace = Pace()
-        pace.begin(patience_ms)
-        patience_ms = pace.find_patience(0)
-        thefts += 1
-    assert 2 ** (thefts - 1) * FIRST_PATIENCE_MS <= pass_ms or not thefts
-    # Nor is the one that came through relieved in its next pass.
-    pace.note(pass_ms, pass_ms)
-    pace.end_first_pass()
-    assert pace.find_patience(pass_ms) > pass_ms
-
-
-@given(st.lists(st.tuples(st.integers(1, 5000), st.integers(0, 20_000)), min_size=1))
-def test_the_patience_follows_the_longest_of_late(noted: list[tuple[int, int]]) -> None:
-    pace, now_ms, spans = Pace(), 0, []
-    for gap_ms, span_ms in noted:
-        now_ms += gap_ms
-        pace.note(now_ms, span_ms)
-        spans.append((now_ms, span_ms))
-        longest_ms = max(span for at_ms, span in spans if now_ms - at_ms <= 60_000)
-        wanted_ms = max(LEAST_PATIENCE_MS, 2 * longest_ms + BEAT_INTERVAL_MS)
-        assert pace.find_patience(now_ms) == min(wanted_ms, LONGEST_PATIENCE_MS)
 
 
 # -- what is away ------------------------------------------------------------

@@ -1,15 +1,16 @@
 """What reconcile asks of a host: one driver for each kind of thing.
 
 linux/ implements it with the kernel, linux/ovs.py with the local Open_vSwitch,
-services/ with daemons, tests/fakehost.py with a dictionary.
+programs/ with daemons, tests/fakehost.py with a dictionary.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .order import Kind
+from .kinds import Kind
 
 
 class Unfinished(Exception):
@@ -27,6 +28,9 @@ class Driver(Protocol):
     def owned(self) -> set[str]:
         """Returns the containers of which something with our mark is there."""
 
+    def owns(self, container: str) -> bool:
+        """Returns whether something of 'container' with our mark may be there."""
+
     def read(self, container: str) -> Any | None:
         """Returns what is there of 'container', or None."""
 
@@ -37,4 +41,16 @@ class Driver(Protocol):
         """Removes what there is; returns False while that is still under way."""
 
 
-Host = Mapping[Kind, Driver]
+class LinksDriver(Driver, Protocol):
+    """The driver of Links."""
+
+    def set_up(self, container: str, up: bool) -> None:
+        """Sets the ends outside of all links of 'container' up or down, and no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The drivers of a host by kind; 'links' is among them."""
+
+    drivers: Mapping[Kind, Driver]
+    links: LinksDriver
