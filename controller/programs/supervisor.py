@@ -77,7 +77,9 @@ class Supervisor:
     def items(self) -> Sequence[Item]:
         if not self._active:
             return ()
-        found = (item for name in sorted(self._programs) for item in self._programs[name].status.items)
+        found = (
+            item for name in sorted(self._programs) for item in self._programs[name].status.items
+        )
         by_key = {(item.kind, item.name): item for item in found}
         return list(by_key.values())
 
