@@ -111,7 +111,7 @@ class NetworkDriver:
                     route.link("set", index=lo["index"], state="up")
                 _sync_addresses(route, lo["index"], wanted.loopback)
                 for name, index in ports.items():
-                    mine = (each.address for each in wanted.addresses if each.interface == name)
+                    mine = [each.address for each in wanted.addresses if each.interface == name]
                     _sync_addresses(route, index, mine)
                 _sync_routes(route, ports, wanted.routes)
             for name, value in _find_sysctls(ports).items():
