@@ -3,7 +3,7 @@
 from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
-FOLDERS = ("lib", "northd", "controller", "ctl")
+FOLDERS = ("lib", "services", "northd", "controller", "ctl")
 PARTS = find_packages(include=[f"{folder}{rest}" for folder in FOLDERS for rest in ("", ".*")])
 
 
@@ -49,6 +49,6 @@ setup(
             "svc-controller = ovnsvc.controller.main:main",
             "svcctl = ovnsvc.ctl.main:main",
         ],
-        "ovnsvc.service_types": ["ipsec = ovnsvc.controller.services.ipsec:IpsecService"],
+        "ovnsvc.service_types": ["ipsec = ovnsvc.services.ipsec:TYPE"],
     },
 )

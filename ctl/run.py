@@ -12,18 +12,24 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..lib.errors import UsageError
+from ..services.api.commands import TYPE_TABLES
 from . import log
-from .command import Context, Symbols, connect
-from .options import Settings
-from .records import ROOT, find_duplicate, get_root
-from .replica import Replica, TryAgain
-from .rpc import Client
-from .values import NewUuid
+from .command_table import CommandTable
+from .context import Attempt, Context, connect
+from .db.records import ROOT, find_duplicate, get_root
+from .db.replica import Replica, TryAgain
+from .db.rpc import Client
+from .db.values import NewUuid
+from .options import GlobalOptions
+from .telling import format_words
 
 _MOST_TRIES = 1000
 
-# A table and the UUID of a row.
-Place = tuple[str, str]
+# Either may be "error".
+_STATUS_COLUMNS = ("status", "status_code")
+
+Touched = tuple[str, str, str]
+"""A row that was written: its table, its UUID, and the column of its status."""
 
 
 class Unsatisfied(Exception):
@@ -34,7 +40,9 @@ class Unsatisfied(Exception):
         self.table = table
 
 
-def run(settings: Settings, contexts: Sequence[Context], database: str) -> str:
+def run(
+    settings: GlobalOptions, table: CommandTable, contexts: Sequence[Context], database: str
+) -> str:
     """Runs 'contexts' and returns the text about the time waited, if that was asked for.
 
     Raises UsageError, nothing having been written.  Lines of a context that are
@@ -44,7 +52,7 @@ def run(settings: Settings, contexts: Sequence[Context], database: str) -> str:
     log.debug(f"connected to {client.remote}")
     try:
         start_ms = int(time.time() * 1000)
-        next_cfg, touched = _run_until_done(client, settings, contexts)
+        next_cfg, touched = _run_until_done(client, settings, table, contexts)
         wait_time = ""
         if next_cfg is not None:
             wait_time = _wait(client, settings, next_cfg, start_ms)
@@ -58,19 +66,20 @@ def run(settings: Settings, contexts: Sequence[Context], database: str) -> str:
 
 
 def _run_until_done(
-    client: Client, settings: Settings, contexts: Sequence[Context]
-) -> tuple[int | None, list[Place]]:
+    client: Client, settings: GlobalOptions, table: CommandTable, contexts: Sequence[Context]
+) -> tuple[int | None, list[Touched]]:
     """Returns the number to wait for, if any, and the rows that were written."""
     replica = Replica(client)
     tables = _find_tables(replica, settings, contexts)
-    functions = [context.command.load() for context in contexts]
+    functions = [_load(table, context) for context in contexts]
     watched: set[str] = set()
     for _ in range(_MOST_TRIES):
         try:
             replica.load(tables)
             settings.stage = "running the commands"
-            symbols = _run_once(replica, settings, contexts, functions)
-            return _commit(replica, settings, contexts, symbols)
+            attempt = Attempt(replica, settings)
+            _run_once(attempt, contexts, functions)
+            return _commit(attempt, contexts)
         except Unsatisfied as unsatisfied:
             # The first time the table is read again, since it may have changed
             # before it was watched.
@@ -85,10 +94,18 @@ def _run_until_done(
     raise UsageError("the database changes faster than this command can follow")
 
 
-def _find_tables(replica: Replica, settings: Settings, contexts: Sequence[Context]) -> list[str]:
+def _find_tables(
+    replica: Replica, settings: GlobalOptions, contexts: Sequence[Context]
+) -> list[str]:
     tables: dict[str, None] = {}
     for context in contexts:
         for name in context.command.tables.split():
+            if name == TYPE_TABLES:
+                found = context.types.list_tables()
+                tables.update(
+                    dict.fromkeys(each for each in found if each in replica.schema.tables)
+                )
+                continue
             wanted = context.arguments[0] if name == "*" else name
             tables[replica.schema.get_table(wanted).name] = None
     if settings.wait != "none":
@@ -96,24 +113,27 @@ def _find_tables(replica: Replica, settings: Settings, contexts: Sequence[Contex
     return list(tables)
 
 
+def _load(table: CommandTable, context: Context) -> Callable[[Context], None]:
+    """Returns the function of a command; what one of a service type raises ends that command."""
+    if not context.type_name:
+        return table.load(context.command, "")
+    from .type_run import load_type_command
+
+    return load_type_command(table, context)
+
+
 def _run_once(
-    replica: Replica,
-    settings: Settings,
-    contexts: Sequence[Context],
-    functions: Sequence[Callable[[Context], None]],
-) -> Symbols:
-    symbols = Symbols(replica)
+    attempt: Attempt, contexts: Sequence[Context], functions: Sequence[Callable[[Context], None]]
+) -> None:
     for context, function in zip(contexts, functions, strict=True):
-        context.begin(replica, settings, symbols)
+        context.begin(attempt)
         function(context)
-    symbols.check()
-    return symbols
+    attempt.names.check()
 
 
-def _commit(
-    replica: Replica, settings: Settings, contexts: Sequence[Context], symbols: Symbols
-) -> tuple[int | None, list[Place]]:
+def _commit(attempt: Attempt, contexts: Sequence[Context]) -> tuple[int | None, list[Touched]]:
     """Commits what the commands did; returns the number to wait for, if any, and the rows."""
+    replica, settings = attempt.replica, attempt.settings
     forced = any(context.forces_wait for context in contexts)
     waits = forced or (settings.wait != "none" and bool(replica.operations()))
     increment = _make_increment(replica) if waits else []
@@ -121,7 +141,7 @@ def _commit(
     if not changes:
         return None, []
     assert any(context.command.changes for context in contexts)
-    words = "svcctl " + " -- ".join(context.format_words() for context in contexts)
+    words = "svcctl " + " -- ".join(format_words(context) for context in contexts)
     operations = [*replica.prerequisites(), *changes, *_make_comments(words, contexts)]
     questions = [row for row in replica.changed() if row.question()]
     first_answer = len(operations)
@@ -129,14 +149,14 @@ def _commit(
     if settings.has("dry-run"):
         operations.append({"op": "abort"})
     results = replica.client.transact(operations)
-    _check_results(operations, results)
+    _check_results(operations, results, contexts)
     if settings.has("dry-run"):
         return None, []
     uuids = _find_uuids(operations, results)
     _take_uuids(contexts, uuids)
     for row, result in zip(questions, results[first_answer:], strict=False):
         row.take_answer(result["rows"][0])
-    _warn_of_lost_rows(replica, contexts[-1], symbols)
+    _warn_of_lost_rows(attempt, contexts[-1])
     if not settings.has("no-syslog"):
         log.tell_syslog(f"Called as {words}")
     if not waits:
@@ -167,7 +187,9 @@ def _make_comments(words: str, contexts: Sequence[Context]) -> list[dict[str, An
     return [{"op": "comment", "comment": "\n".join(comments)}]
 
 
-def _check_results(operations: Sequence[dict[str, Any]], results: Sequence[Any]) -> None:
+def _check_results(
+    operations: Sequence[dict[str, Any]], results: Sequence[Any], contexts: Sequence[Context] = ()
+) -> None:
     """Raises TryAgain or UsageError if the transaction did not go through."""
     for number, result in enumerate(results):
         if not result or "error" not in result:
@@ -179,7 +201,16 @@ def _check_results(operations: Sequence[dict[str, Any]], results: Sequence[Any])
             raise TryAgain
         details = result.get("details")
         reason = f"{result['error']}: {details}" if details else result["error"]
-        raise UsageError(find_duplicate(reason) or f"transaction error: {reason}")
+        raise UsageError(_find_taken_name(reason, contexts) or f"transaction error: {reason}")
+
+
+def _find_taken_name(reason: str, contexts: Sequence[Context]) -> str | None:
+    """Returns in our words that a name is taken, if that is what ovsdb-server complains of."""
+    found = find_duplicate(reason)
+    words = contexts[0].types.find_words(found[0]) if found and contexts else None
+    if found is None or words is None:
+        return None
+    return f"{found[1]}: {words.one} with this name already exists"
 
 
 def _find_uuids(operations: Sequence[dict[str, Any]], results: Sequence[Any]) -> dict[str, str]:
@@ -199,29 +230,31 @@ def _take_uuids(contexts: Sequence[Context], uuids: Mapping[str, str]) -> None:
         ]
 
 
-def _find_touched(replica: Replica, uuids: Mapping[str, str]) -> list[Place]:
+def _find_touched(replica: Replica, uuids: Mapping[str, str]) -> list[Touched]:
     """Returns the rows with a status that the transaction has added or changed."""
     return [
         (
             row.table.name,
             uuids[row.uuid.label] if isinstance(row.uuid, NewUuid) else row.uuid,
+            column,
         )
         for row in replica.changed()
-        if "status_message" in row.table.columns and "status" in row.table.columns
+        for column in _STATUS_COLUMNS
+        if "status_message" in row.table.columns and column in row.table.columns
     ]
 
 
-def _warn_of_lost_rows(replica: Replica, context: Context, symbols: Symbols) -> None:
-    for row in replica.inserted():
-        name = symbols.find_name(row.uuid)
-        if name is not None and not row.table.is_root and not symbols.is_held(name):
+def _warn_of_lost_rows(attempt: Attempt, context: Context) -> None:
+    for row in attempt.replica.inserted():
+        name = attempt.names.find_name(row.uuid)
+        if name is not None and not row.table.is_root and not attempt.names.is_held(name):
             context.warnings.append(
                 f'row id "{name}" was created but no reference to it was inserted, '
                 "so it will not actually appear in the database"
             )
 
 
-def _wait(client: Client, settings: Settings, next_cfg: int, start_ms: int) -> str:
+def _wait(client: Client, settings: GlobalOptions, next_cfg: int, start_ms: int) -> str:
     columns = ["sb_cfg", "hv_cfg"] if settings.wait == "hv" else ["sb_cfg"]
     whom = "svc-northd and all chassis" if settings.wait == "hv" else "svc-northd"
     settings.stage = f"waiting for {whom} (nb_cfg {next_cfg}); the change is in the database"
@@ -244,25 +277,24 @@ def _wait(client: Client, settings: Settings, next_cfg: int, start_ms: int) -> s
     return _format_wait_time(settings, root, next_cfg, start_ms)
 
 
-def _find_errors(client: Client, touched: Sequence[Place]) -> list[str]:
+def _find_errors(client: Client, touched: Sequence[Touched]) -> list[str]:
     """Returns what svc-northd says is wrong with the rows that were written."""
-    columns = ["name", "status", "status_message"]
     operations = [
         {
             "op": "select",
             "table": table,
-            "where": [["_uuid", "==", ["uuid", uuid]]],
-            "columns": columns,
+            "where": [["_uuid", "==", ["uuid", uuid]], [column, "==", "error"]],
+            "columns": ["name", "status_message"],
         }
-        for table, uuid in touched
+        for table, uuid, column in touched
     ]
     results = client.transact(operations) if operations else []
     rows = [row for result in results for row in result.get("rows", ())]
-    return [f"{row['name']}: {row['status_message']}" for row in rows if row["status"] == "error"]
+    return [f"{row['name']}: {row['status_message']}" for row in rows]
 
 
 def _format_wait_time(
-    settings: Settings, root: dict[str, Any], next_cfg: int, start_ms: int
+    settings: GlobalOptions, root: dict[str, Any], next_cfg: int, start_ms: int
 ) -> str:
     def since(column: str) -> str:
         return f"{root[column] - start_ms}ms\n"

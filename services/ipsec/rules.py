@@ -3,16 +3,15 @@
 Pure.  svcctl asks before it writes a row and svc-northd asks of every row that
 it finds, so that the same sentence stands at the command line and in
 'status_message'.  A function named ..._problem returns None if all is well.
-'connection_problem' and 'sibling_problems' skip what is wrong with the service
-itself: its own row says that.
+'connection_problem' skips what is wrong with the service itself: its own row says
+that.  What two connections of a router may not have in common is in contention.py.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from uuid import UUID
+from collections.abc import Iterable, Sequence
 
 from ...lib.addresses import (
     Address,
@@ -158,35 +157,6 @@ def service_problem(service: VPNService) -> str | None:
     return name_problem(service.name)
 
 
-def service_sibling_problems(
-    services: Iterable[VPNService], find_router: Callable[[str], Hashable] = str
-) -> dict[UUID, str]:
-    """Returns, by the service that has it, what is wrong between services.
-
-    'services' are those that have no problem of their own.  'find_router' tells
-    what the text in 'router' stands for, since a router has a name and a UUID.
-    Services of one router share its container and may share an address.  Of two
-    that contend the first in the order of name and UUID is fine.
-    """
-    problems: dict[UUID, str] = {}
-    owners: dict[str, tuple[Hashable, str]] = {}
-    for service in sorted(services, key=lambda each: (each.name, each.uuid)):
-        router = find_router(service.router)
-        addresses = {text: _canonical_address(text) for text in service.external_ips}
-        for text, address in addresses.items():
-            owner, name = owners.get(address, (router, ""))
-            if owner != router:
-                problems[service.uuid] = (
-                    f"external address {text} is already used by VPN service {quote(name)}"
-                    " on another router"
-                )
-                break
-        else:
-            for address in addresses.values():
-                owners.setdefault(address, (router, service.name))
-    return problems
-
-
 # -- one connection --------------------------------------------------------
 
 
@@ -208,7 +178,7 @@ def connection_problem(connection: IPsecConnection, service: VPNService) -> str 
 def _traffic_problem(
     peer: Address, subnets: Sequence[Subnet], service: VPNService
 ) -> str | None:
-    if str(peer) in {_canonical_address(text) for text in service.external_ips}:
+    if str(peer) in {canonical_address(text) for text in service.external_ips}:
         return f"peer address {peer} is the VPN service's own external address"
     inside = _find_subnet_of(peer, subnets)
     if inside is not None:
@@ -259,58 +229,6 @@ def _timing_problem(connection: IPsecConnection) -> str | None:
     if mtu is not None and not MIN_MTU <= mtu <= MAX_MTU:
         return f"mtu {mtu} is not in {MIN_MTU}..{MAX_MTU}"
     return None
-
-
-def sibling_problems(
-    members: Iterable[tuple[VPNService, IPsecConnection]],
-) -> dict[UUID, str]:
-    """Returns, by the connection that has it, what is wrong between connections.
-
-    'members' are the connections of all services of one router (one container
-    serves them) that have no problem of their own.  Of two that contend the
-    first in the order of name and UUID is fine.  A disabled one contends for
-    its name only.
-    """
-    problems: dict[UUID, str] = {}
-    good: list[tuple[VPNService, IPsecConnection]] = []
-    for member in sorted(members, key=lambda each: (each[1].name, each[1].uuid)):
-        problem = next(filter(None, (_pair_problem(member, other) for other in good)), None)
-        if problem is None:
-            good.append(member)
-        else:
-            problems[member[1].uuid] = problem
-    return problems
-
-
-def _pair_problem(
-    member: tuple[VPNService, IPsecConnection],
-    other: tuple[VPNService, IPsecConnection],
-) -> str | None:
-    service, connection = member
-    other_service, other_connection = other
-    if service.uuid == other_service.uuid and connection.name == other_connection.name:
-        return "a connection with this name already exists"
-    if connection.enabled is False or other_connection.enabled is False:
-        return None
-    mine, theirs = (parse_subnets(each.peer_subnets) for each in (connection, other_connection))
-    found = find_overlap(mine, theirs)
-    if found is not None and find_overlap(
-        parse_subnets(service.local_subnets), parse_subnets(other_service.local_subnets)
-    ):
-        name = quote(other_connection.name)
-        return f"peer subnet {found[0]} overlaps peer subnet {found[1]} of connection {name}"
-    if _identities(*member) == _identities(*other) and connection.psk != other_connection.psk:
-        name = quote(other_connection.name)
-        return f"connection {name} has the same local and peer id with another pre-shared key"
-    return None
-
-
-def _identities(
-    service: VPNService, connection: IPsecConnection
-) -> tuple[str | None, str]:
-    """Returns what tells charon which pre-shared key is meant."""
-    external = service.external_ips[0] if service.external_ips else None
-    return connection.local_id or external, connection.peer_id or connection.peer_address
 
 
 # -- pieces ----------------------------------------------------------------
@@ -372,7 +290,8 @@ def _find_subnet_of(address: Address, subnets: Iterable[Subnet]) -> Subnet | Non
     return next((each for each in subnets if address in each), None)
 
 
-def _canonical_address(text: str) -> str:
+def canonical_address(text: str) -> str:
+    """Returns an address as it is compared, or the text if it is none."""
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:

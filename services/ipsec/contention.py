@@ -1,0 +1,159 @@
+"""What the connections of one router may not have in common, since one container serves them.
+
+Pure.  Connections are added one after the other; one that contends with one
+that was added before is refused with a sentence.  Two subnets share addresses
+when one is a prefix of the other, so each is found by its own prefixes: adding
+costs the same however many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from ...lib.addresses import Subnet, find_overlap, overlap, quote
+from . import rules
+from .rows import IPsecConnection, VPNService
+
+_Prefix = tuple[int, int, int]
+"""IP version, length, and the bits of the prefix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A connection as it contends with others; one that is disabled does for its name only.
+
+    'identities' is what tells charon which pre-shared key is meant.
+    """
+
+    uuid: str
+    service: UUID
+    name: str
+    enabled: bool
+    local_subnets: tuple[Subnet, ...]
+    peer_subnets: tuple[Subnet, ...]
+    identities: tuple[str | None, str]
+    psk: str | None = field(repr=False)
+
+
+def make_contender(service: VPNService, row: IPsecConnection) -> Contender:
+    """Returns a connection of 'service' as its row has it."""
+    external = service.external_ips[0] if service.external_ips else None
+    return Contender(
+        uuid=str(row.uuid),
+        service=service.uuid,
+        name=row.name,
+        enabled=row.enabled is not False and service.enabled is not False,
+        local_subnets=tuple(rules.parse_subnets(service.local_subnets)),
+        peer_subnets=tuple(rules.parse_subnets(row.peer_subnets)),
+        identities=(row.local_id or external, row.peer_id or row.peer_address),
+        psk=row.psk,
+    )
+
+
+def make_last_contender(
+    service: VPNService, row: IPsecConnection, entry: Mapping[str, Any]
+) -> Contender:
+    """Returns a connection as its container was last given it."""
+    return Contender(
+        uuid=str(row.uuid),
+        service=service.uuid,
+        name=row.name,
+        enabled=True,
+        local_subnets=tuple(rules.parse_subnets(entry["local_subnets"])),
+        peer_subnets=tuple(rules.parse_subnets(entry["peer_subnets"])),
+        identities=(entry["local_id"], entry["peer_id"]),
+        psk=row.psk,
+    )
+
+
+class Contention:
+    """The connections that stand beside each other on one router."""
+
+    def __init__(self) -> None:
+        self._names: set[tuple[UUID, str]] = set()
+        self._identities: dict[tuple[str | None, str], Contender] = {}
+        # Under a prefix those that have a subnet of just it, or one inside it.
+        self._exact: dict[_Prefix, list[Contender]] = {}
+        self._inside: dict[_Prefix, list[tuple[Subnet, Contender]]] = {}
+
+    def add(self, contender: Contender) -> str | None:
+        """Adds a connection, or returns in a sentence why it cannot stand beside the others."""
+        problem = self.find_problem(contender)
+        if problem is None:
+            self.keep(contender)
+        return problem
+
+    def keep(self, contender: Contender) -> None:
+        """Adds a connection that is there in any case."""
+        self._names.add((contender.service, contender.name))
+        if not contender.enabled:
+            return
+        self._identities.setdefault(contender.identities, contender)
+        for subnet in contender.peer_subnets:
+            first, *rest = _find_prefixes(subnet)
+            self._exact.setdefault(first, []).append(contender)
+            for each in rest:
+                self._inside.setdefault(each, []).append((subnet, contender))
+
+    def find_problem(self, contender: Contender) -> str | None:
+        """Returns why a connection cannot stand beside those that were added."""
+        if (contender.service, contender.name) in self._names:
+            return "a connection with this name already exists"
+        if not contender.enabled:
+            return None
+        for subnet in contender.peer_subnets:
+            for other_subnet, other in self._find_near(subnet):
+                if _share_local(contender, other):
+                    name = quote(other.name)
+                    return (
+                        f"peer subnet {subnet} overlaps peer subnet {other_subnet}"
+                        f" of connection {name}"
+                    )
+        same = self._identities.get(contender.identities)
+        if same is not None and same.psk != contender.psk:
+            name = quote(same.name)
+            return f"connection {name} has the same local and peer id with another pre-shared key"
+        return None
+
+    def _find_near(self, subnet: Subnet) -> Iterator[tuple[Subnet, Contender]]:
+        """Yields the subnets that share addresses with 'subnet', and whose they are."""
+        prefixes = list(_find_prefixes(subnet))
+        for each in prefixes:
+            for contender in self._exact.get(each, ()):
+                around = next(one for one in contender.peer_subnets if overlap(one, subnet))
+                yield around, contender
+        yield from self._inside.get(prefixes[0], ())
+
+
+def find_contention(
+    members: Iterable[tuple[VPNService, IPsecConnection]],
+) -> dict[UUID, str]:
+    """Returns, by the connection that has it, what is wrong between connections.
+
+    'members' are those of all services of one router that have no problem of
+    their own.  Of two that contend the first by name and UUID is fine.
+    """
+    contention = Contention()
+    problems: dict[UUID, str] = {}
+    for service, row in sorted(members, key=lambda each: (each[1].name, each[1].uuid)):
+        problem = contention.add(make_contender(service, row))
+        if problem is not None:
+            problems[row.uuid] = problem
+    return problems
+
+
+def _find_prefixes(subnet: Subnet) -> Iterator[_Prefix]:
+    """Yields 'subnet' as a prefix, and then each shorter one that holds it."""
+    bits = int(subnet.network_address) >> (subnet.max_prefixlen - subnet.prefixlen)
+    for length in range(subnet.prefixlen, -1, -1):
+        yield subnet.version, length, bits
+        bits >>= 1
+
+
+def _share_local(one: Contender, other: Contender) -> bool:
+    if one.service == other.service:
+        return True
+    return find_overlap(one.local_subnets, other.local_subnets) is not None
