@@ -86,12 +86,6 @@ def find_wish(databases: Databases) -> dict[str, Any]:
     return rows[0] if rows else {}
 
 
-def find_container(databases: Databases) -> dict[str, Any]:
-    """Returns the row of container vpn-1."""
-    [row] = databases.nb.rows("Service_Container", [["name", "==", "vpn-1"]])
-    return row
-
-
 class Svcctl:
     """svcctl on the databases of a test."""
 

@@ -40,7 +40,7 @@ def unpin(context: Context) -> None:
     if not wish.find("migrate_cfg") and not wish.datum("external_ids"):
         # Somebody may ask for something at this moment.
         wish.verify("migrate_cfg", "external_ids")
-        remove_wish(context, wish)
+        context.replica.delete(wish)
 
 
 def migrate(context: Context) -> None:
@@ -63,11 +63,6 @@ def migrate(context: Context) -> None:
         context.follow_up = partial(wait_for_migration, context, wish=wish, chassis=chassis)
 
 
-def remove_wish(context: Context, wish: Row) -> None:
-    """Removes what was wished for a container."""
-    context.replica.delete(wish)
-
-
 # -- pieces ----------------------------------------------------------------
 
 
@@ -88,6 +83,7 @@ def _get_wish(context: Context, name: str) -> Row:
     if wish is None:
         wish = context.replica.insert(WISH)
         wish.set_atom("name", name)
-        # Of two that make it at the same time the second takes the row of the first.
-        wish.verify_absent("name")
+        if not context.replica.has_deleted(WISH, "name", name):
+            # Of two that make it at the same time the second takes the row of the first.
+            wish.verify_absent("name")
     return wish

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ...lib.addresses import quote
 from ...lib.errors import UsageError
 from ...lib.router import is_ours
-from ...services.api.service_type import ServiceType
-from ..ask.configuration_keys import describe_keys, find_key_problem
 from ..ask.secret_file import read_secret
 from ..context import Context
 from ..db.notation import check_text
 from ..db.records import find_row, get_named
 from ..db.row import Row
 from .container import TABLE, WISH
-from .container_wish import remove_wish
+
+if TYPE_CHECKING:
+    from ...services.api.service_type import ServiceType
 
 KeyChanges = tuple[Sequence[str], Mapping[str, str]]
 """The keys that a map has, and what each key that changes becomes."""
@@ -90,7 +91,7 @@ def delete(context: Context) -> None:
     _check_own(row)
     wish = context.replica.find(WISH, "name", row.text("name"))
     if wish is not None:
-        remove_wish(context, wish)
+        context.replica.delete(wish)
     context.replica.delete(row)
 
 
@@ -116,6 +117,8 @@ def _check_keys(
     context: Context, name: str, service_type: str, configuration: KeyChanges, secrets: KeyChanges
 ) -> None:
     """Raises UsageError if the type does not take what is given, or what is there afterwards."""
+    from ..ask.configuration_keys import describe_keys, find_key_problem
+
     described = describe_keys(_get_type(context, name, service_type))
     for is_whole in (False, True):
         keys, hidden = (_find_keys(each, is_whole) for each in (configuration, secrets))

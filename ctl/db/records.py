@@ -56,7 +56,8 @@ def find_duplicate(reason: str) -> tuple[str, str] | None:
         return None
     import re
 
-    found = re.search(r'in "(\w+)" table to have identical values \((.*)\) for index on column "name"', reason)
+    index = r'in "(\w+)" table to have identical values \((.*)\) for index on column "name"'
+    found = re.search(index, reason)
     return None if found is None else (found[1], found[2])
 
 

@@ -76,6 +76,11 @@ class Replica:
         if not row.is_new and row.table.is_root:
             self._deleted.append(row)
 
+    def has_deleted(self, table: str, column: str, value: Atom) -> bool:
+        """Returns whether this transaction removes a row that has 'value' in 'column'."""
+        mine = (row for row in self._deleted if row.table.name == table)
+        return any(row.find(column) == value for row in mine)
+
     def delete_member(self, row: Row) -> None:
         """Removes a row of a table that is no root, to which the caller ends the reference.
 
