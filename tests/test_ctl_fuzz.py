@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ..ctl.command_table import CommandTable
-from ..ctl.options import GLOBAL
-from ..ctl.db.schema import ColumnSchema
 from ..ctl.db.notation import parse_datum
+from ..ctl.db.schema import ColumnSchema
 from ..ctl.db.values import format_datum, from_json, to_json
+from ..ctl.options import GLOBAL
 from ..lib.errors import UsageError
 from .ovsdb import Databases
 from .svcctl import Svcctl, add_router

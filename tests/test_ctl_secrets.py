@@ -86,7 +86,7 @@ def vpn(databases: Databases, svcctl: Svcctl, tmp_path: Path) -> Svcctl:
 
 
 def read_comments(databases: Databases) -> list[str]:
-    command = ["ovsdb-tool", "-mm", "show-log", databases.directory / "SVC_Northbound.db"]
+    command = ["ovsdb-tool", "-mm", "show-log", f"{databases.directory}/SVC_Northbound.db"]
     dump = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return re.findall(r'^record \d+: \S+ \S+ "(.*)"$', dump, re.MULTILINE)
 
@@ -145,7 +145,7 @@ def test_a_secret_map_is_shown_to_nobody_who_did_not_ask(
     ):
         assert MARK not in svcctl.good(*words), words
     shown = svcctl.good("--show-secrets", "get", "Service_Container", "e1", "secret:key")
-    assert shown == f'"{MARK}"\n' or shown == f"{MARK}\n"
+    assert shown == f"{MARK}\n"
 
 
 def test_a_table_of_a_type_that_is_not_installed(databases: Databases, svcctl: Svcctl) -> None:

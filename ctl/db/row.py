@@ -25,7 +25,7 @@ class Row:
 
     __slots__ = (
         *("_absent", "_columns", "_mutations", "_original", "_sets", "_verified"),
-        *("table", "uuid"),
+        *("revision", "table", "uuid"),
     )
 
     def __init__(self, table: TableSchema, uuid: str, columns: dict[str, Datum] | None) -> None:
@@ -40,6 +40,7 @@ class Row:
         self._mutations: list[tuple[str, str, Datum]] = []
         self._verified: set[str] = set()
         self._absent: set[str] = set()
+        self.revision = 0
 
     @property
     def is_new(self) -> bool:
@@ -71,6 +72,7 @@ class Row:
     def set(self, column: str, datum: Datum) -> None:
         """Sets 'column' to 'datum'."""
         self._columns[column] = datum
+        self.revision += 1
         self._sets.add(column)
         self._mutations = [each for each in self._mutations if each[0] != column]
 
@@ -108,6 +110,7 @@ class Row:
             self.set_atom(column, number)
             return
         self._columns[column] = (number,)
+        self.revision += 1
         self._mutations.append((column, "+=", (1,)))
 
     def verify(self, *columns: str) -> None:
@@ -127,6 +130,7 @@ class Row:
             raise UsageError(f"{self.table.name} column {column}: {problem}")
         changed = result != self._columns[column]
         self._columns[column] = result
+        self.revision += 1
         if self.is_new or column in self._sets:
             self._sets.add(column)
         elif changed:

@@ -156,6 +156,9 @@ class TableRow(Protocol):
 
     uuid: str
 
+    revision: int
+    """Goes up with each change of the row in this transaction."""
+
     def datum(self, column: str) -> Datum:
         """Returns the value of 'column'."""
 

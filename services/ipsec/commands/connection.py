@@ -9,9 +9,9 @@ from ....lib.errors import UsageError
 from ...api.commands import Datum, Run, TableRow
 from ...api.make_row import make_row
 from .. import rules
-from ..rows import IPsecConnection, VPNService
+from ..rows import IPsecConnection
 from .overview import CONNECTION, SERVICE, members_of
-from .siblings import find_connection_problem
+from .siblings import find_connection_problem, make_home
 
 _COLUMN_OPTIONS = ("initiator", "mtu", "dpd-action", "dpd-interval", "dpd-timeout", "enabled")
 _CLEARED_WHEN_EMPTY = ("peer_id", "local_id")
@@ -116,8 +116,7 @@ def _find(run: Run, service: TableRow, name: str) -> TableRow | None:
 
 def _find_own_problem(service: TableRow, columns: Mapping[str, Datum]) -> str | None:
     """Returns what is wrong with a connection of 'service' by itself."""
-    home = make_row(VPNService, service.columns(), service.uuid)
-    return rules.connection_problem(make_row(IPsecConnection, columns), home)
+    return rules.connection_problem(make_row(IPsecConnection, columns), make_home(service))
 
 
 def _read_psk(run: Run) -> str:

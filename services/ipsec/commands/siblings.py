@@ -7,7 +7,7 @@ not work now is in nobody's way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ....lib.addresses import quote
 from ....lib.router import Router, name_problem
@@ -19,13 +19,13 @@ from ..rows import IPsecConnection, VPNService
 from .overview import SERVICE, members_of, sort_by_name
 
 _SHARED = ("ipsec", "siblings")
-_CONTENDS = (
-    *("name", "peer_address", "peer_subnets", "psk", "auth", "peer_id", "local_id", "enabled"),
-    *("dpd_interval", "dpd_timeout", "mtu"),
-)
 _SERVICE_CONTENDS = ("router", "external_ips", "local_subnets", "enabled")
 
-Signature = tuple[Datum, ...]
+Signature = tuple[int, tuple[Datum, ...]]
+"""What changes when the problems of a connection may change."""
+
+Member = tuple[TableRow, TableRow]
+"""A service and a connection of it."""
 
 
 def find_service_problem(run: Run, columns: Mapping[str, Datum]) -> str | None:
@@ -50,14 +50,19 @@ def find_connection_problem(
 
     'row' is the one that is about to change, None for a new one.
     """
-    home = make_row(VPNService, service.columns(), service.uuid)
-    connection = make_row(IPsecConnection, columns)
+    home = make_home(service)
+    connection = make_row(IPsecConnection, columns, row.uuid if row else "")
     router = _find_router(run, service.text("router"))
     problem = router_rules.connection_problem(connection, router) if router else None
     if problem is not None:
         return problem
-    contention = _gather(run, service, row, make_resolver(run, router))
-    return contention.find_problem(make_contender(home, connection))
+    gathered = _gather(run, service, make_resolver(run, router))
+    return gathered.find_problem(make_contender(home, connection))
+
+
+def make_home(service: TableRow) -> VPNService:
+    """Returns a service as the rules on its connections want it, without those."""
+    return make_row(VPNService, {**service.columns(), "connections": ()}, service.uuid)
 
 
 def make_resolver(run: Run, router: Router | None) -> Callable[[str], str]:
@@ -80,7 +85,7 @@ def _find_rival_problem(
     for row in sort_by_name(run, SERVICE):
         shared = {rules.canonical_address(text) for text in row.strings("external_ips")}
         shared &= addresses.keys()
-        if not shared or rules.service_problem(make_row(VPNService, row.columns(), row.uuid)):
+        if not shared or rules.service_problem(make_home(row)):
             continue
         if find_router(row.text("router")) == router:
             return None
@@ -103,72 +108,86 @@ def _find_router(run: Run, text: str) -> Router | None:
 
 
 class _Gathered:
-    """The connections of a router as they were a command ago; 'good' are those that can be."""
+    """The connections of a router as they were a command ago.
 
-    __slots__ = ("contention", "good", "signatures")
+    'contenders' are those without a problem of their own, 'good' those of them
+    that can stand beside each other.
+    """
+
+    __slots__ = ("contenders", "contention", "good", "signatures")
 
     def __init__(self) -> None:
+        self.contenders: dict[str, Contender] = {}
         self.contention = Contention()
-        self.good: list[Contender] = []
+        self.good: dict[str, Contender] = {}
         self.signatures: dict[str, Signature] = {}
 
-    def add(self, contenders: Iterable[Contender]) -> None:
-        """Adds those that can stand beside the others."""
-        self.good += [each for each in contenders if self.contention.add(each) is None]
+    def take(self, members: Mapping[str, Member], signatures: dict[str, Signature]) -> None:
+        """Takes the connections as they are; those that are as they were are not read again."""
+        changed = [uuid for uuid in members if self.signatures.get(uuid) != signatures[uuid]]
+        read = {each.uuid: each for each in _read([members[uuid] for uuid in changed])}
+        is_more = self.signatures.keys() <= signatures.keys()
+        known = [uuid for uuid in changed if uuid in self.signatures]
+        if is_more and all(self.contenders.get(uuid) == read.get(uuid) for uuid in known):
+            new = [contender for uuid, contender in read.items() if uuid not in self.signatures]
+        else:
+            kept = {uuid: self.contenders[uuid] for uuid in members if uuid in self.contenders}
+            kept = {uuid: each for uuid, each in kept.items() if uuid not in changed}
+            new = _sort({**kept, **read}.values())
+            self.contenders, self.contention, self.good = {}, Contention(), {}
+        self._add(new)
+        self.signatures = signatures
 
-    def without(self, uuid: str) -> Contention:
-        """Returns the good ones but for one of them."""
-        contention = Contention()
-        for contender in self.good:
-            if contender.uuid != uuid:
-                contention.keep(contender)
-        return contention
+    def find_problem(self, contender: Contender) -> str | None:
+        """Returns why a connection cannot stand beside the good ones, itself left out."""
+        former = self.good.get(contender.uuid)
+        if former is None:
+            return self.contention.find_problem(contender)
+        if former == contender:
+            return None
+        others = Contention()
+        for uuid, each in self.good.items():
+            if uuid != contender.uuid:
+                others.keep(each)
+        return others.find_problem(contender)
+
+    def _add(self, contenders: Iterable[Contender]) -> None:
+        for contender in contenders:
+            self.contenders[contender.uuid] = contender
+            if self.contention.add(contender) is None:
+                self.good[contender.uuid] = contender
 
 
-def _gather(
-    run: Run, service: TableRow, left_out: TableRow | None, find_router: Callable[[str], str]
-) -> Contention:
-    """Returns the other good connections that the same container serves.
-
-    Those that a command before has gathered are not looked at again where only
-    new ones came.
-    """
+def _gather(run: Run, service: TableRow, find_router: Callable[[str], str]) -> _Gathered:
+    """Returns the connections that the same container serves."""
     router = find_router(service.text("router"))
-    members = {
-        row.uuid: (home, row)
-        for home in run.rows(SERVICE).values()
-        if find_router(home.text("router")) == router
-        for row in members_of(run, home)
-    }
-    signatures = {uuid: _sign(*member) for uuid, member in members.items()}
-    gathered = run.shared.get((*_SHARED, router))
-    if gathered is None or not _is_part(gathered.signatures, signatures):
-        gathered = _Gathered()
-    new = [members[uuid] for uuid in signatures if uuid not in gathered.signatures]
-    gathered.add(_read(new))
-    gathered.signatures = signatures
-    run.shared[(*_SHARED, router)] = gathered
-    found: Contention = gathered.without(left_out.uuid) if left_out else gathered.contention
-    return found
+    members: dict[str, Member] = {}
+    signatures: dict[str, Signature] = {}
+    for home in run.rows(SERVICE).values():
+        if find_router(home.text("router")) == router:
+            columns = tuple(home.datum(column) for column in _SERVICE_CONTENDS)
+            for row in members_of(run, home):
+                members[row.uuid] = home, row
+                signatures[row.uuid] = row.revision, columns
+    key = (*_SHARED, router)
+    gathered: _Gathered = run.shared.setdefault(key, _Gathered())
+    gathered.take(members, signatures)
+    return gathered
 
 
-def _is_part(few: Mapping[str, Signature], many: Mapping[str, Signature]) -> bool:
-    return all(many.get(uuid) == signature for uuid, signature in few.items())
-
-
-def _sign(home: TableRow, row: TableRow) -> Signature:
-    """Returns what the problems of a connection are a function of."""
-    mine = (row.datum(column) for column in _CONTENDS)
-    return (*mine, *(home.datum(column) for column in _SERVICE_CONTENDS))
-
-
-def _read(members: list[tuple[TableRow, TableRow]]) -> Iterator[Contender]:
-    """Yields the connections that are good by themselves, the first by name and UUID first."""
+def _read(members: Iterable[Member]) -> list[Contender]:
+    """Returns the connections that are good by themselves, the first by name and UUID first."""
     homes: dict[str, VPNService] = {}
-    for home_row, row in sorted(members, key=lambda each: (each[1].text("name"), each[1].uuid)):
+    found = []
+    for home_row, row in members:
         home = homes.get(home_row.uuid)
         if home is None:
-            home = homes[home_row.uuid] = make_row(VPNService, home_row.columns(), home_row.uuid)
+            home = homes[home_row.uuid] = make_home(home_row)
         connection = make_row(IPsecConnection, row.columns(), row.uuid)
         if rules.connection_problem(connection, home) is None:
-            yield make_contender(home, connection)
+            found.append(make_contender(home, connection))
+    return _sort(found)
+
+
+def _sort(contenders: Iterable[Contender]) -> list[Contender]:
+    return sorted(contenders, key=lambda each: (each.name, each.uuid))
