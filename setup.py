@@ -27,6 +27,7 @@ setup(
     include_package_data=False,
     cmdclass={"build_py": BuildParts},
     install_requires=[
+        "netaddr>=1.2,<2",
         "ovs>=3.1",
         "pyroute2>=0.7.12,<0.10",
         "vici>=5.9.8,<7",

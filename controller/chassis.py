@@ -1,170 +1,160 @@
-"""The Chassis and Chassis_Private rows of this host, and its key pair.
-
-The heartbeat is a counter in a row that nobody but svc-northd and this chassis
-monitors.  'incarnation' tells a restart from a pause.
-"""
+"""What this chassis tells of itself: its rows in Chassis and Chassis_Private, and their end."""
 
 from __future__ import annotations
 
-import os
-import random
-import socket
-import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import Protocol
 
+import ovs.poller
 import ovs.vlog
 
-from ..lib import dirs, sb, sealing
-from ..lib.delta import Desired
-from ..lib.errors import HostError
+from ..lib import sb
+from ..lib.call import Call, Operation
+from ..lib.delta import Actual, plan
+from ..lib.idl import Session
+from ..lib.loop import now_ms
+from ..services.api.host import HostHalf
+from .chassis_lock import ChassisLock, name_lock
+from .gate import Gate
+from .heartbeat import Heartbeat, find_interval_ms
 from .identity import Identity
-from .services.base import Probe, ServiceType
+from .private_row import PrivateRow
+from .registration import Registration
 
 vlog = ovs.vlog.Vlog("chassis")
 
-KEY_FILE = "chassis.key"
-PROBE_INTERVAL_MS = 60_000
-PROBE_AGAIN_MS = 5_000
-DEFAULT_HEARTBEAT_MS = 1000
-_LEAST_HEARTBEAT_MS = 100
-# Chassis that were started together must not beat together.
-_JITTER = 0.1
+_AGAIN_MS = 1000
 
 
-def load_private_key() -> bytes:
-    """Returns this host's private key, which is made at the first start (0600)."""
-    path = os.path.join(dirs.SYSCONFDIR, KEY_FILE)
-    try:
-        with open(path, "rb") as file:
-            key = file.read()
-    except FileNotFoundError:
-        key = _try_to_make_private_key(path)
-    except OSError as error:
-        raise HostError(f"{path} cannot be read: {error}") from error
-    if len(key) != 32:
-        raise HostError(f"{path} is not a private key of 32 bytes; remove it to make a new one")
-    return key
+class Condition(Protocol):
+    """Tells how the host is (linux/events.py)."""
+
+    def find_ovn_problem(self, now_ms: int, look: bool, known: bool, expected: bool) -> str:
+        """Returns Chassis_Private:ovn_problem; see linux/ovn.py."""
+
+    def find_load(self, now_ms: int) -> Mapping[str, str]:
+        """Returns Chassis_Private:load."""
 
 
-def _try_to_make_private_key(path: str) -> bytes:
-    try:
-        return _make_private_key(path)
-    except OSError as error:
-        raise HostError(f"{path} cannot be made: {error}") from error
+class ChassisRows:
+    """The rows of this chassis in the southbound of the moment; 'left' once they are removed."""
+
+    def __init__(
+        self, types: Mapping[str, HostHalf], public_key: str, condition: Condition
+    ) -> None:
+        self.heartbeat = Heartbeat()
+        self.left = False
+        self._registration = Registration(types, public_key)
+        self._condition = condition
+        self._lock = ChassisLock(self.heartbeat.incarnation)
+        self._identity: Identity | None = None
+        self._row: PrivateRow | None = None
+        self._gate = Gate()
+        self._leaving: Call | None = None
+        self._leave_at_ms = 0
+
+    def set_identity(self, identity: Identity, other_chassis: bool) -> None:
+        """Notes who this chassis is; 'other_chassis': the rows are other ones."""
+        self._identity = identity
+        if other_chassis:
+            self._row = PrivateRow(identity.chassis, name_lock(identity.chassis))
+            self.heartbeat.nb_cfg = None
+
+    def follow(self, session: Session, clock_ms: int) -> None:
+        """Takes answers, learns what an earlier svc-controller left, sees to the lock."""
+        if self._row is None:
+            return
+        self._row.run(session, clock_ms)
+        self._lock.run(session, self._row, clock_ms)
+        found = self._row.found
+        if self.heartbeat.nb_cfg is None and found is not None:
+            self.heartbeat.nb_cfg = found.nb_cfg
+            self.heartbeat.nb_cfg_ms = found.nb_cfg_timestamp
+
+    @property
+    def known(self) -> bool:
+        """Whether it was read what stood in Chassis_Private."""
+        return self._row is not None and self._row.found is not None
+
+    @property
+    def acknowledged(self) -> int | None:
+        """The number of the heartbeat that the southbound is known to have, None for none."""
+        return self._row.told.get("heartbeat") if self._row is not None else None
+
+    @property
+    def stopping_told(self) -> bool:
+        """Whether the southbound is known to have it that this chassis stops."""
+        return self._row is not None and bool(self._row.told.get("stopping"))
+
+    def beat(self, options: Mapping[str, str], clock_ms: int) -> bool:
+        """Beats and looks how the host is, when it is time to; returns whether it beat."""
+        assert self._identity is not None
+        beats = self.heartbeat
+        self._registration.run(clock_ms)
+        beaten = beats.run(clock_ms, now_ms(), find_interval_ms(options))
+        if beaten:
+            beats.load = self._condition.find_load(clock_ms)
+        beats.ovn_problem = self._condition.find_ovn_problem(
+            clock_ms, beaten, self._find_problem() != "", self._identity.has_ovn
+        )
+        return beaten
+
+    def write(self, session: Session, clock_ms: int) -> None:
+        """Writes what the southbound does not know yet of the chassis."""
+        assert self._identity is not None
+        assert self._row is not None
+        if not session.connected:
+            return
+        self._row.write(session, self.heartbeat.make_columns(), clock_ms)
+        if session.committing_beside:
+            return
+        actual = [Actual(row.name, row) for row in session.rows(sb.Chassis).values()]
+        changes = plan([self._registration.make_row(self._identity)], actual)
+        if self._gate.admit(changes, clock_ms):
+            session.commit_beside(changes, f"svc-controller: chassis {self._identity.chassis}")
+
+    def acknowledge(self, nb_cfg: int) -> None:
+        """Notes that the chassis has reached 'nb_cfg', to be written."""
+        if nb_cfg != self.heartbeat.nb_cfg:
+            self.heartbeat.nb_cfg, self.heartbeat.nb_cfg_ms = nb_cfg, now_ms()
+
+    def remove(self, session: Session, clock_ms: int) -> None:
+        """Removes all rows of this chassis; 'left' tells when they are gone."""
+        assert self._row is not None
+        if self._leaving is not None and self._leaving.done:
+            self.left = self._leaving.results is not None
+            self._leaving = None
+        if self.left:
+            vlog.info("left: nothing of this chassis is in the southbound")
+        elif self._leaving is None and clock_ms >= self._leave_at_ms:
+            self._leave_at_ms = clock_ms + _AGAIN_MS
+            self._leaving = session.call(_remove_all(self._row))
+
+    def wait(self, poller: ovs.poller.Poller, clock_ms: int) -> None:
+        """Arms 'poller' for the lock, which is waited for before anything else."""
+        self._lock.wait(poller, clock_ms)
+
+    def wait_beat(self, poller: ovs.poller.Poller, clock_ms: int) -> None:
+        """Arms 'poller' for the next heartbeat."""
+        assert self._row is not None
+        self._row.wait(poller, clock_ms)
+        next_ms = min(self.heartbeat.find_next_ms(), self._registration.find_next_ms())
+        poller.timer_wait(max(0, next_ms - clock_ms))
+
+    def _find_problem(self) -> str:
+        """Returns the ovn_problem that was told last, in this life or the one before."""
+        assert self._row is not None
+        found = self._row.found.ovn_problem if self._row.found is not None else ""
+        return str(self._row.told.get("ovn_problem", found))
 
 
-def _make_private_key(path: str) -> bytes:
-    """Writes a new key beside 'path' and links it there; the first of two makers wins."""
-    os.makedirs(dirs.SYSCONFDIR, mode=0o755, exist_ok=True)
-    new = f"{path}.{os.getpid()}"
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(sealing.make_private_key())
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(new, path)
-        vlog.info(f"made the private key {path}")
-    except FileExistsError:
-        pass
-    finally:
-        os.unlink(new)
-    with open(path, "rb") as file:
-        return file.read()
-
-
-@dataclass(slots=True)
-class Registration:
-    """What this process tells about its chassis.
-
-    'load' is to be set when run() said that it beat, so that it goes along
-    with the heartbeat and with nothing else.
-    """
-
-    types: Mapping[str, ServiceType]
-    public_key: str
-    incarnation: str = field(default_factory=lambda: uuid.uuid4().hex)
-    heartbeat: int = 0
-    heartbeat_timestamp: int = 0
-    probes: dict[str, Probe] = field(default_factory=dict)
-    stopping: bool = False
-    ovn_problem: str = ""
-    load: Mapping[str, str] = field(default_factory=dict)
-    _probe_at_ms: int = 0
-    _beat_at_ms: int = 0
-    _random: random.Random = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._random = random.Random(self.incarnation)
-
-    def run(self, now_ms: int, wall_ms: int, interval_ms: int) -> bool:
-        """Probes and beats when it is time to; returns whether it beat."""
-        if now_ms >= self._probe_at_ms:
-            self.probe()
-            well = all(each.problem is None for each in self.probes.values())
-            self._probe_at_ms = now_ms + (PROBE_INTERVAL_MS if well else PROBE_AGAIN_MS)
-        if now_ms < self._beat_at_ms:
-            return False
-        share = self._random.uniform(1 - _JITTER, 1 + _JITTER)
-        self._beat_at_ms = now_ms + round(interval_ms * share)
-        self.heartbeat += 1
-        self.heartbeat_timestamp = wall_ms
-        return True
-
-    def find_next_ms(self) -> int:
-        """Returns when run() has something to do again."""
-        return min(self._beat_at_ms, self._probe_at_ms)
-
-    def probe(self) -> None:
-        """Asks each service type whether this host can run it."""
-        for name, service_type in self.types.items():
-            probe = _probe(service_type)
-            before = self.probes.get(name)
-            if before is None or before.problem != probe.problem:
-                vlog.info(f"service type {name}: {probe.problem or 'can run here'}")
-            self.probes[name] = probe
-
-    def rows(self, identity: Identity, nb_cfg: tuple[int, int]) -> list[Desired]:
-        """Returns both rows; 'nb_cfg' is the number and the time it was reached at."""
-        name = identity.chassis
-        problems = {key: each.problem for key, each in self.probes.items() if each.problem}
-        facts = {key: value for each in self.probes.values() for key, value in each.facts.items()}
-        public = {
-            "name": name,
-            "hostname": socket.gethostname(),
-            "service_types": tuple(sorted(self.probes.keys() - problems.keys())),
-            "service_problems": problems,
-            "bridge_mappings": identity.bridge_mappings,
-            "public_key": self.public_key,
-            "other_config": {**dict(identity.labels), **facts},
-        }
-        private = {
-            "name": name,
-            "incarnation": self.incarnation,
-            "heartbeat": self.heartbeat,
-            "heartbeat_timestamp": self.heartbeat_timestamp,
-            "nb_cfg": nb_cfg[0],
-            "nb_cfg_timestamp": nb_cfg[1],
-            "stopping": self.stopping,
-            "ovn_problem": self.ovn_problem,
-            "load": dict(self.load),
-        }
-        return [
-            Desired(sb.Chassis.TABLE, name, public),
-            Desired(sb.ChassisPrivate.TABLE, name, private),
-        ]
-
-
-def _probe(service_type: ServiceType) -> Probe:
-    try:
-        return service_type.probe()
-    except Exception as error:  # somebody else's plug-in must not end the heartbeat
-        return Probe(f"it cannot be probed: {error!r}")
-
-
-def find_heartbeat_interval_ms(options: Mapping[str, str]) -> int:
-    """Returns SB_Global:options:heartbeat-interval, or the default if that is no number."""
-    value = options.get("heartbeat-interval", "")
-    interval_ms = int(value) if value.isdecimal() else DEFAULT_HEARTBEAT_MS
-    return max(interval_ms, _LEAST_HEARTBEAT_MS)
+def _remove_all(row: PrivateRow) -> list[Operation]:
+    named = [["name", "==", row.chassis]]
+    placed = [["chassis", "==", row.chassis]]
+    tables = (
+        (sb.ContainerItem.TABLE, placed),
+        (sb.ChassisPrivate.TABLE, named),
+        (sb.Chassis.TABLE, named),
+    )
+    deletes = [{"op": "delete", "table": table, "where": where} for table, where in tables]
+    return [{"op": "assert", "lock": row.lock}, *deletes]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import ovs.unixctl
-
 from ..lib.loop import monotonic_ms
+from ..lib.unixctl import register_command
 from . import status
 from .controller import Controller
 
@@ -19,7 +18,7 @@ def register(program: Controller) -> None:
         def run(connection: Any, _argv: Sequence[str], _aux: Any) -> None:
             connection.reply(answer(program))
 
-        ovs.unixctl.command_register(name, "", 0, 0, run, None)
+        register_command(name, run)
 
     offer("reconcile", reconcile)
     offer("connection-status", connection_status)
@@ -61,5 +60,5 @@ def list_containers(program: Controller) -> str:
 
 def _format(name: str, report: status.Report) -> str:
     row = status.make_container_row(report, 0).columns
-    port = "port up" if report.installed else "port down"
+    port = "port up" if report.installed and all(report.installed.values()) else "port down"
     return f"{name}: {row['status_code']}, {port} {row['status_message']}".rstrip()

@@ -15,7 +15,7 @@ import ovs.poller
 import ovs.vlog
 
 from ..lib.numbers import parse_number
-from . import chassis
+from .heartbeat import find_interval_ms
 from .isolation import DEFAULT_DEAD_AFTER_MS, Isolation, Timing, find_timing
 
 vlog = ovs.vlog.Vlog("fence")
@@ -45,7 +45,7 @@ class Echoes(Protocol):
 def read_timing(options: Mapping[str, str]) -> Timing:
     """Returns the times that SB_Global:options ask for."""
     dead_after = parse_number(options.get("chassis-dead-after", ""), 1, _LONGEST_MS)
-    interval_ms = chassis.find_heartbeat_interval_ms(options)
+    interval_ms = find_interval_ms(options)
     return find_timing(interval_ms, dead_after or DEFAULT_DEAD_AFTER_MS)
 
 
@@ -72,6 +72,7 @@ class Fence:
         self._echoes = echoes
         self._isolation = Isolation()
         self._timing = read_timing({})
+        self._known_peers: frozenset[str] = frozenset()
         self._peers: tuple[str, ...] = ()
         self._answered: set[str] = set()
         self._beats: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED_BEATS)
@@ -86,10 +87,12 @@ class Fence:
         """Goes by SB_Global:options from here on."""
         self._timing = read_timing(options)
 
-    def set_peers(self, peers: Collection[str]) -> None:
+    def set_peers(self, peers: frozenset[str]) -> None:
         """Notes the addresses of the other chassis' tunnel end points."""
-        self._peers = tuple(sorted(peers))
-        self._answered &= set(peers)
+        if peers is not self._known_peers:
+            self._known_peers = peers
+            self._peers = tuple(sorted(peers))
+            self._answered &= peers
 
     def note_beat(self, number: int, now_ms: int) -> None:
         """Notes that the heartbeat 'number' was made, to be sent at once or later."""
@@ -108,7 +111,7 @@ class Fence:
     def run(self, now_ms: int) -> bool:
         """Asks and listens; returns whether the containers are to be fenced, and logs why."""
         before = self.on
-        answers = self._echoes.take_answers() & set(self._peers)
+        answers = self._echoes.take_answers() & self._known_peers
         if answers:
             self._answered |= answers
             self._isolation.note_answer(now_ms)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..lib.errors import HostError
 from ..lib.idl import find_remote_problem
-from .linux.ovs import Bridge, OpenvSwitch, find_bridge
+from .linux.switch_rows import Bridge, OpenvSwitch, find_bridge
 
 DEFAULT_BRIDGE = "br-int"
 USERSPACE_DATAPATH = "netdev"

@@ -18,11 +18,12 @@ import ovs.vlog
 
 from ..lib import dirs, idl, loop
 from ..lib.errors import HostError, UsageError
-from . import chassis, commands
+from ..services.api.host import HostHalf
+from ..services.api.service_type import load_host_halves
+from . import chassis_key, commands
 from .controller import Controller
 from .linux import host as linux_host
 from .linux.events import HostEvents
-from .services import base
 
 vlog = ovs.vlog.Vlog("main")
 
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="OVS-DATABASE",
         help="the local Open_vSwitch database (default: %(default)s)",
     )
-    types, problems = base.load_types()
+    types, problems = load_host_halves()
     options = loop.parse_options(parser, sys.argv[1:] if argv is None else argv)
     problem = idl.find_remote_problem(options.database)
     if problem is not None:
@@ -54,8 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _make(database: str, types: Mapping[str, base.ServiceType]) -> Controller:
-    key = chassis.load_private_key()
+def _make(database: str, types: Mapping[str, HostHalf]) -> Controller:
+    key = chassis_key.load_private_key()
     program = Controller(database, types, key, linux_host.make_host, HostEvents())
     commands.register(program)
     return program

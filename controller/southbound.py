@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ..lib import sb, schema
 from ..lib.idl import Session
-from ..lib.rows import Row
-from . import status
+from .chassis_lock import name_lock
+from .host import bindings
 from .identity import Identity
 
 # As ovn-controller's ovn-remote-probe-interval: a connection that is dead is found out within
@@ -16,25 +14,20 @@ PROBE_INTERVAL_MS = 5000
 MAX_BACKOFF_MS = 2000
 
 
-def open_session(identity: Identity, owned: Iterable[type[Row]]) -> Session:
-    """Returns the session; 'owned' are the tables that service types write."""
-    owned = tuple(owned)
-    by_name = [["name", "==", identity.chassis]]
+def open_session(identity: Identity) -> Session:
+    """Returns the session."""
     by_chassis = [["chassis", "==", identity.chassis]]
     conditions = {
-        sb.Chassis.TABLE: by_name,
-        sb.ChassisPrivate.TABLE: by_name,
-        sb.PortBinding.TABLE: by_chassis,
-        sb.ContainerBinding.TABLE: by_chassis,
-        **{row_class.TABLE: by_chassis for row_class in owned},
+        sb.Chassis.TABLE: [["name", "==", identity.chassis]],
+        **{row_class.TABLE: by_chassis for row_class in bindings.ROW_CLASSES},
     }
     return Session(
         identity.remote,
         schema.SOUTHBOUND,
-        (sb.SBGlobal, *status.KEYS, *owned),
+        (sb.SBGlobal, sb.Chassis, *bindings.ROW_CLASSES),
         schema=schema.load(schema.SOUTHBOUND),
         conditions=conditions,
-        lock=f"svc_chassis_{identity.chassis}",
+        lock=name_lock(identity.chassis),
         probe_interval_ms=PROBE_INTERVAL_MS,
         max_backoff_ms=MAX_BACKOFF_MS,
     )

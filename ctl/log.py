@@ -21,6 +21,8 @@ def start(settings: GlobalOptions) -> None:
         return
     import ovs.vlog
 
+    from ..lib import log_files
+
     _state["vlog"] = ovs.vlog.Vlog("svcctl")
     for level in settings.log_levels:
         problem = ovs.vlog.Vlog.set_levels_from_string(level or "any:any:dbg")
@@ -29,7 +31,10 @@ def start(settings: GlobalOptions) -> None:
     path = None
     if settings.has("log-file"):
         path = settings.values["log-file"] or f"{dirs.LOGDIR}/svcctl.log"
-        _check_writable(path)
+        try:
+            log_files.prepare_file(path)
+        except OSError as error:
+            raise UsageError(f"--log-file={path}: {error.strerror}") from None
     ovs.vlog.Vlog.init(path)
 
 
@@ -45,11 +50,3 @@ def tell_syslog(message: str) -> None:
 
     syslog.openlog("svcctl", syslog.LOG_PID, syslog.LOG_DAEMON)
     syslog.syslog(syslog.LOG_INFO, message)
-
-
-def _check_writable(path: str) -> None:
-    try:
-        with open(path, "a", encoding="utf-8"):
-            pass
-    except OSError as error:
-        raise UsageError(f"--log-file={path}: {error.strerror}") from None

@@ -136,9 +136,7 @@ def plan(desired: Iterable[Desired], actual: Iterable[Actual]) -> list[Change]:
     ]
     # A reference to a row that moves must be to the one inserted in its place.
     surplus.extend(present.pop(place) for place in gone)
-    changes: list[Change] = [
-        Delete(item.row.TABLE, item.row.uuid, item.parent) for item in surplus
-    ]
+    changes: list[Change] = [Delete(item.row.TABLE, item.row.uuid, item.parent) for item in surplus]
     for place, row in wanted.items():
         found = present.get(place)
         if found is None:
@@ -165,9 +163,7 @@ def _index(
     return present, surplus
 
 
-def _moved(
-    row: Desired, item: Actual, present: Mapping[tuple[str, Key], Actual]
-) -> bool:
+def _moved(row: Desired, item: Actual, present: Mapping[tuple[str, Key], Actual]) -> bool:
     """Returns whether 'item' hangs on another parent than 'row' should."""
     if row.parent is None:
         return False
@@ -197,9 +193,7 @@ def _insert(row: Desired, present: Mapping[tuple[str, Key], Actual]) -> Insert:
     return Insert(row.table, row.key, whole, parent)
 
 
-def _update(
-    row: Desired, item: Actual, present: Mapping[tuple[str, Key], Actual]
-) -> list[Change]:
+def _update(row: Desired, item: Actual, present: Mapping[tuple[str, Key], Actual]) -> list[Change]:
     columns: dict[str, Any] = {}
     changes: list[Change] = []
     for name, value in row.columns.items():

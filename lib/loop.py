@@ -16,7 +16,6 @@ import signal
 import socket
 import sys
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -24,12 +23,12 @@ from typing import Any, Protocol, runtime_checkable
 import ovs.daemon
 import ovs.dirs
 import ovs.poller
-import ovs.unixctl
 import ovs.unixctl.server
 import ovs.util
 import ovs.vlog
 
-from . import dirs
+from . import descriptors, dirs, log_files, redaction, unixctl
+from .failures import Failures
 
 vlog = ovs.vlog.Vlog("loop")
 
@@ -69,8 +68,11 @@ class Leaver(Protocol):
 
 
 def now_ms() -> int:
-    """Returns the wall clock in ms since the epoch, for columns that people read."""
-    return int(time.time() * 1000) + _WARP.ahead_ms
+    """Returns the wall clock in ms since the epoch, for columns that people read.
+
+    It may step either way at any time, so that nothing is decided by it.
+    """
+    return int(time.time() * 1000) + _WARP.ahead_ms + _WARP.wall_ahead_ms
 
 
 def monotonic_ms() -> int:
@@ -83,9 +85,15 @@ def warp(ms: int) -> None:
     _WARP.ahead_ms += ms
 
 
+def warp_wall(ms: int) -> None:
+    """Steps the wall clock alone by 'ms', back if below 0, for tests of clocks that step."""
+    _WARP.wall_ahead_ms += ms
+
+
 @dataclass(slots=True)
 class _Warp:
     ahead_ms: int = 0
+    wall_ahead_ms: int = 0
 
 
 _WARP = _Warp()
@@ -93,6 +101,8 @@ _WARP = _Warp()
 
 def parse_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
     """Returns the options in 'argv' and hands vlog's and daemon's to python-ovs."""
+    redaction.install()
+    log_files.follow_reopening()
     try:
         _use_directories()
     except OSError as error:
@@ -104,6 +114,8 @@ def parse_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argpa
     parser.add_argument("--unixctl", metavar="SOCKET", help="control socket name or path")
     options = parser.parse_args(argv)
     try:
+        if options.log_file is not None:
+            options.log_file = _prepare_log_file(options.log_file)
         ovs.vlog.handle_args(options)
     except OSError as error:
         parser.exit(1, f"{parser.prog}: {error.strerror}: {error.filename}\n")
@@ -133,20 +145,26 @@ def serve(name: str, options: argparse.Namespace, make: Callable[[], Program]) -
     # A replica is many small objects that live long: the default thresholds
     # walk all of them several times in one recompute.
     gc.set_threshold(*GC_THRESHOLDS)
+    descriptors.use_poll()
+    descriptors.raise_limit()
     ovs.daemon.daemonize_start()
     error, server = ovs.unixctl.server.UnixctlServer.create(options.unixctl)
     if error:
         ovs.util.ovs_fatal(error, f"{name}: could not create the control socket")
     exiting = _Exit()
-    ovs.unixctl.command_register("exit", "[--cleanup]", 0, 1, exiting.command, None)
+    unixctl.register_command("exit", exiting.command, arguments="[--cleanup]")
     signal.signal(signal.SIGTERM, exiting.signalled)
     program = make()
+    unixctl.guard_registered()
     ovs.daemon.daemonize_complete()
     vlog.info(f"{name} started")
-    failures = _Failures()
+    failures = Failures()
     while not exiting.asked:
         _pass(program, server, exiting, failures)
-    program.close()
+    try:
+        program.close()
+    except Exception as error:  # whoever waits for the end is answered all the same
+        failures.note(error)
     exiting.reply()
     server.close()
     return 0
@@ -187,8 +205,8 @@ class _Exit:
         if not isinstance(program, Leaver) or program.left:
             self.asked = True
         elif not self._told:
-            self._told = True
             program.leave()
+            self._told = True
             poller.immediate_wake()
 
     def drop_closed(self) -> None:
@@ -198,12 +216,16 @@ class _Exit:
         the end of one would wake the poller over and over.
         """
         for connection in self._waiting[:]:
-            if _is_closed(connection._rpc.stream.socket):
+            stream = connection._rpc.stream
+            if stream is not None and not _is_closed(stream.socket):
+                continue
+            if stream is not None:
                 connection._rpc.error(errno.EPIPE)
-                self._waiting.remove(connection)
+            self._waiting.remove(connection)
 
     def reply(self) -> None:
         """Answers those who wait for the end."""
+        self.drop_closed()
         for connection in self._waiting:
             connection.reply(None)
 
@@ -220,41 +242,57 @@ def _is_closed(peer: socket.socket) -> bool:
         return True
 
 
-class _Failures:
-    """Tells an unexpected failure with its traceback once, and then how often it came again."""
-
-    def __init__(self) -> None:
-        self._last = ""
-        self._count = 0
-
-    def note(self, error: Exception) -> None:
-        """Logs 'error', which is being handled."""
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        last, self._last = self._last, f"{error!r} in {where.filename}:{where.lineno}"
-        self._count = self._count + 1 if self._last == last else 1
-        if self._count == 1:
-            vlog.exception("unexpected failure; computing everything again")
-        elif self._count & (self._count - 1) == 0:
-            vlog.err(f"the same failure {self._count} times: {self._last}")
-
-
-def _pass(program: Program, server: Any, exiting: _Exit, failures: _Failures) -> None:
+def _pass(program: Program, server: Any, exiting: _Exit, failures: Failures) -> None:
+    """One pass; whatever is raised in it, the next one comes."""
     poller = ovs.poller.Poller()
     try:
         program.run()
+        program.wait(poller)
     except Exception as error:  # the last resort: the next pass computes all again
         failures.note(error)
-        program.recover()
+        # What was armed before the failure may be due at once, over and over.
+        poller = ovs.poller.Poller()
         poller.timer_wait(FAILURE_BACKOFF_MS)
-    else:
-        program.wait(poller)
+        _recover(program, failures)
     exiting.drop_closed()
-    server.run()
-    exiting.run(program, poller)
-    server.wait(poller)
+    _serve_commands(server, poller, failures)
+    try:
+        exiting.run(program, poller)
+    except Exception as error:  # to give back what it has is tried again
+        failures.note(error)
+        poller.timer_wait(FAILURE_BACKOFF_MS)
     exiting.wait(poller)
     if not exiting.asked:
         poller.block()
+
+
+def _recover(program: Program, failures: Failures) -> None:
+    try:
+        program.recover()
+    except Exception as error:  # it failed before, and is tried again after the next failure
+        failures.note(error)
+
+
+def _serve_commands(server: Any, poller: ovs.poller.Poller, failures: Failures) -> None:
+    """Answers runtime commands; a connection that cannot be served takes all of them with it."""
+    try:
+        server.run()
+        server.wait(poller)
+    except Exception as error:  # else the same connection fails in each pass
+        failures.note(error)
+        for connection in server._conns:
+            connection._close()
+        server._conns.clear()
+        poller.timer_wait(FAILURE_BACKOFF_MS)
+
+
+def _prepare_log_file(option: str) -> str:
+    """Makes the log file that --log-file asks for and returns its path."""
+    usual = f"{dirs.LOGDIR}/{ovs.util.PROGRAM_NAME}.log"
+    # A daemon that detaches changes its directory before it opens the file again.
+    path = os.path.abspath(usual if option == "default" else option)
+    log_files.prepare_file(path)
+    return path
 
 
 def _use_directories() -> None:
@@ -263,4 +301,4 @@ def _use_directories() -> None:
     ovs.dirs.RUNDIR = dirs.RUNDIR
     ovs.dirs.LOGDIR = dirs.LOGDIR
     if any(arg.startswith("--log-file") for arg in sys.argv):
-        os.makedirs(dirs.LOGDIR, mode=0o755, exist_ok=True)
+        log_files.prepare_directory(dirs.LOGDIR)

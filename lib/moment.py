@@ -6,16 +6,20 @@ import time
 
 # A shorter pause is over before anybody has read of it.
 TOLD_FROM_MS = 2000
+_LAST_YEAR = 9999
 _RETRY = "; tried again at "
 
 
 def format_time(wall_ms: int) -> str:
-    """Returns 'wall_ms' (since the epoch) as ISO 8601 in UTC."""
+    """Returns 'wall_ms' (since the epoch) as ISO 8601 in UTC; any number that a row may hold."""
     try:
-        moment = time.gmtime(wall_ms / 1000)
+        moment = time.gmtime(wall_ms // 1000)
+        # A year of more digits is no ISO 8601, and no clock says it.
+        if moment.tm_year > _LAST_YEAR:
+            return f"{wall_ms} ms"
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", moment)
     except (OverflowError, OSError, ValueError):
         return f"{wall_ms} ms"
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", moment)
 
 
 def add_retry(sentence: str, pause_ms: int, wall_ms: int) -> str:

@@ -6,7 +6,7 @@ those columns.  Values are plain Python:
 
     optional column   the atom, or None
     set               a sorted tuple
-    map               a dict (never changed by a reader)
+    map               a dict (never changed by a reader: rows share equal ones)
     reference         a uuid.UUID
 
 so that two rows compare by value and a compile step can be a pure function of
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,3 @@ class Row:
 def find_columns(row_class: type[Row]) -> tuple[str, ...]:
     """Returns the names of the columns that 'row_class' reads."""
     return tuple(field.name for field in fields(row_class) if field.name != "uuid")
-
-
-def from_datum(datum: Any) -> Any:
-    """Returns the plain Python value of an ovs.db.data.Datum (see above)."""
-    column_type = datum.type
-    if column_type.is_map():
-        return {key.value: value.value for key, value in datum.values.items()}
-    atoms = [atom.value for atom in datum.values]
-    if column_type.n_max == 1:
-        return atoms[0] if atoms else None
-    return tuple(sorted(atoms))

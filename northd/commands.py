@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timezone
 from typing import Any
 
-import ovs.unixctl
-
+from ..lib import sb
 from ..lib.idl import Session
-from .engine import format_graph
+from ..lib.moment import format_time
+from ..lib.unixctl import register_command
+from .engine.engine import format_graph
 from .northd import Northd
-from .ovn_sb import PortReplica
+from .ovn.southbound import PortReplica
 
 
 def register_commands(northd: Northd) -> None:
@@ -34,40 +34,55 @@ def register_commands(northd: Northd) -> None:
 
     def show_stats(connection: Any, _argv: Sequence[str], _aux: Any) -> None:
         lines = [
-            f"Node: {name}\n- recompute: {each.compute}\n- changed:   {each.changed}\n"
-            f"- last:      {each.last_ms:.1f} ms\n- longest:   {each.longest_ms:.1f} ms"
+            f"Node: {name}\n- compute: {each.compute}\n- changed: {each.changed}\n"
+            f"- failed:  {each.failed}\n- total:   {each.total_ms:.1f} ms\n"
+            f"- longest: {each.longest_ms:.1f} ms"
             for name, each in northd.engine.stats().items()
         ]
-        lines += [f"Rows compared: {name} {count}" for name, count in northd.compared.items()]
         connection.reply("\n".join(lines) + "\n")
 
     def show_graph(connection: Any, _argv: Sequence[str], _aux: Any) -> None:
         connection.reply(format_graph(northd.engine.nodes) + "\n")
+
+    def check(connection: Any, _argv: Sequence[str], _aux: Any) -> None:
+        differences = northd.engine.find_differences()
+        if differences:
+            connection.reply_error("computed otherwise from nothing: " + "; ".join(differences))
+        else:
+            connection.reply("the same\n")
 
     def connection_status(
         connection: Any, _argv: Sequence[str], session: Session | PortReplica
     ) -> None:
         connection.reply("connected\n" if session.connected else "not connected\n")
 
-    register = ovs.unixctl.command_register
-    register("status", "", 0, 0, status, None)
-    register("pause", "", 0, 0, set_paused, True)
-    register("resume", "", 0, 0, set_paused, False)
-    register("is-paused", "", 0, 0, is_paused, None)
-    register("inc-engine/recompute", "", 0, 0, recompute, None)
-    register("inc-engine/show-stats", "", 0, 0, show_stats, None)
-    register("inc-engine/show-graph", "", 0, 0, show_graph, None)
+    register_command("status", status)
+    register_command("pause", set_paused, True)
+    register_command("resume", set_paused, False)
+    register_command("is-paused", is_paused)
+    register_command("inc-engine/recompute", recompute)
+    register_command("inc-engine/show-stats", show_stats)
+    register_command("inc-engine/show-graph", show_graph)
+    register_command("inc-engine/check", check)
     for name, session in {**northd.sessions, "ovnsb": northd.ports}.items():
-        register(f"{name}-connection-status", "", 0, 0, connection_status, session)
+        register_command(f"{name}-connection-status", connection_status, session)
 
 
 def _format_active(northd: Northd) -> str:
     """Returns lines on the svc-northd that was last seen active, and on what is in our way."""
-    trouble = northd.leadership.trouble
-    told = f"Trouble: {trouble}\n" if trouble else ""
+    problem = northd.leadership.problem
+    own = [f"Problem: {problem}"] if problem else []
     row = northd.leadership.find_leader()
-    if row is None or not row.since:
-        return told
-    since = datetime.fromtimestamp(row.since / 1000, timezone.utc).isoformat(timespec="seconds")
-    who = f"{row.hostname}, pid {row.pid}, incarnation {row.incarnation}"
-    return f"Active: {who}, since {since}\n{told}"
+    return "".join(f"{line}\n" for line in [*(_format_row(row) if row else []), *own])
+
+
+def _format_row(row: sb.Northd) -> list[str]:
+    lines = []
+    if row.since:
+        who = f"{row.hostname}, pid {row.pid}, incarnation {row.incarnation}"
+        lines.append(f"Active: {who}, since {format_time(row.since)}")
+    worked = format_time(row.worked_at) if row.worked_at else "never"
+    lines.append(f"Last whole pass: {worked}")
+    if row.problem:
+        lines.append(f"Problem of the active one: {row.problem}")
+    return lines

@@ -1,186 +1,97 @@
-"""Every node and every input of svc-northd; no logic.
+"""Every node of svc-northd in its order; no logic.
 
-    nb.*, ovn.* ──> router ──> vpn ──> container ──────────────┐
-    nb.*, ovn_sb.* ──> port_group ──> group ─┘    │            │
-    nb.*, sb.*, alive ──> chassis ──> health ─> binding        │
-    clock, patience ────────────────────┘         │            │
-                                                  └─> ready    └─> transit
-                                                        └─> redirect <─┘
+    nb.*, ovn.* ──> router ──> the nodes of each type ──> compiled ──> container
+    nb.*, ovn_sb.* ──> port_group ──> group ──> request <─────────────────┤
+    nb.*, sb.Chassis, verdict ──> candidate ──┐     │                     │
+    sb.* ──> health ──────────────────────────┴──> settled ──> load       │
+                                                    │           │         v
+                                                    └─> schedule┴─> placement
+                                                                      │
+         link ──> redirect <── ready <────────────────────────────────┘
 
-The outputs are rows that should be there, which the sync_* modules hold against
-the rows that are: southbound, redirect_rows, ovn, container_status, vpn_status.
+The outputs are rows that should be there, by owner: of the southbound, of OVN
+and of the northbound.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from ..lib import nb, sb
 from ..lib.rows import Row
-from . import (
-    en_binding,
+from ..services.api.compile import CompileHalf
+from ..services.api.node import AnyNode, Datum
+from .nodes import (
     en_chassis,
     en_container,
     en_group,
     en_health,
+    en_hv_cfg,
+    en_link,
+    en_northbound,
     en_ovn,
+    en_placement,
     en_port_group,
+    en_ready,
     en_redirect,
     en_router,
+    en_sealed,
     en_southbound,
     en_status,
-    en_transit,
-    en_vpn,
-    ovn,
-    ovn_sb,
+    tables,
 )
-from .engine import Node
+from .scheduler.health import Memory
+from .sync import northbound, ovn, southbound
 
-NB_CLASSES: tuple[type[Row], ...] = (
-    nb.SVCGlobal,
-    nb.VPNService,
-    nb.IPsecConnection,
-    nb.IKEPolicy,
-    nb.IPsecPolicy,
-    nb.ContainerGroup,
-    nb.ChassisGroup,
-    nb.PortGroup,
-    nb.Chassis,
-    nb.ServiceContainer,
-)
-SB_CLASSES: tuple[type[Row], ...] = (
-    sb.SBGlobal,
-    sb.Chassis,
-    sb.ChassisPrivate,
-    sb.ChassisWeight,
-    sb.PortBinding,
-    sb.ContainerBinding,
-    sb.AvoidedChassis,
-    sb.Placement,
-    sb.RedirectFlow,
-    sb.IPsecTunnel,
-)
-
-SOURCES = tuple(
-    Node(f"{prefix}.{row_class.TABLE}")
-    for prefix, classes in (
-        ("nb", NB_CLASSES),
-        ("sb", SB_CLASSES),
-        ("ovn", ovn.ROW_CLASSES),
-        ("ovn_sb", ovn_sb.ROW_CLASSES),
-    )
-    for row_class in classes
-)
-
-NODES = (
-    *SOURCES,
-    Node("alive"),
-    Node("clock"),
-    Node("patience"),
-    Node("known_ports"),
-    Node("refused"),
-    Node("options"),
-    Node("chassis", ("sb.Chassis", "nb.Chassis", "alive"), en_chassis.run),
-    Node(
-        "router",
-        (
-            "ovn.Logical_Router",
-            "ovn.Logical_Router_Port",
-            "ovn.Logical_Router_Static_Route",
-            "ovn.NAT",
-        ),
-        en_router.run,
-    ),
-    Node("home", ("nb.Service_Container",), en_vpn.find_homes),
-    Node(
-        "vpn",
-        (
-            "nb.VPN_Service",
-            "nb.IPsec_Connection",
-            "nb.IKE_Policy",
-            "nb.IPsec_Policy",
-            "router",
-            "home",
-        ),
-        en_vpn.run,
-    ),
-    Node(
-        "held",
-        ("vpn", "ovn.Logical_Router_Policy", "ovn.Logical_Router"),
-        en_redirect.find_held,
-    ),
-    Node(
-        "port_group",
-        ("nb.Port_Group", "known_ports", "ovn_sb.Port_Binding", "ovn_sb.Chassis"),
-        en_port_group.run,
-    ),
-    Node(
-        "group",
-        ("nb.Container_Group", "nb.Chassis_Group", "nb.Port_Group", "port_group"),
-        en_group.run,
-    ),
-    Node("container", ("vpn", "nb.Service_Container", "group"), en_container.run),
-    Node("transit", ("container", "router", "ovn.Logical_Router_Port"), en_transit.run),
-    Node(
-        "health",
-        (
-            "container",
-            "chassis",
-            "alive",
-            "sb.Container_Binding",
-            "sb.Port_Binding",
-            "sb.Avoided_Chassis",
-            "nb.Service_Container",
-            "options",
-            "patience",
-            "clock",
-        ),
-        en_health.run,
-    ),
-    Node("binding", ("container", "chassis", "health", "options", "clock"), en_binding.run),
-    Node(
-        "ready",
-        ("binding", "sb.Container_Binding", "sb.Port_Binding", "ovn.Logical_Router_Policy"),
-        en_binding.find_ready,
-    ),
-    Node("redirect", ("vpn", "router", "container", "transit", "ready", "held"), en_redirect.run),
-    Node(
-        "southbound",
-        ("container", "transit", "binding", "health", "chassis", "sb.Chassis", "options"),
-        en_southbound.run,
-    ),
-    Node("redirect_rows", ("redirect",), en_southbound.make_redirects),
-    Node("ovn", ("container", "transit", "binding", "redirect", "vpn", "router"), en_ovn.run),
-    Node(
-        "container_status",
-        (
-            "container",
-            "transit",
-            "binding",
-            "refused",
-            "sb.Container_Binding",
-            "sb.Placement",
-            "nb.Service_Container",
-        ),
-        en_status.run_containers,
-    ),
-    Node(
-        "vpn_status",
-        (
-            "vpn",
-            "nb.VPN_Service",
-            "nb.IPsec_Connection",
-            "sb.IPsec_Tunnel",
-            "binding",
-            "container_status",
-        ),
-        en_status.run_services,
-    ),
-)
-
-# What each database gets of what is computed.
-OUTPUTS: Mapping[str, frozenset[str]] = {
-    "sb": frozenset({"southbound", "redirect_rows", "options"}),
-    "ovn": frozenset({"ovn"}),
-    "nb": frozenset({"container_status", "vpn_status"}),
+# By database, what each owner of a kind should have.
+OUTPUTS: Mapping[str, Mapping[Datum[Any, Any], str]] = {
+    "sb": {
+        en_southbound.SB_CONTAINER: southbound.CONTAINER,
+        en_southbound.SB_REDIRECT: southbound.REDIRECT,
+        en_southbound.SB_CHASSIS: southbound.CHASSIS,
+    },
+    "ovn": {
+        en_ovn.OVN_DROP: ovn.DROP,
+        en_ovn.OVN_CONTAINER: ovn.CONTAINER,
+        en_ovn.OVN_REROUTE: ovn.REROUTE,
+    },
+    "nb": {
+        en_northbound.NB_CONTAINER: northbound.CONTAINER,
+        en_northbound.NB_WISH: northbound.WISH,
+    },
 }
+
+# What else tells that something is to be written.
+WATCHED: tuple[Datum[Any, Any], ...] = (en_hv_cfg.HV_CFG, tables.OPTIONS)
+
+
+def make_nodes(halves: Mapping[str, CompileHalf], memory: Memory) -> tuple[AnyNode, ...]:
+    """Returns the nodes, those of the service types among them."""
+    types = en_container.make_type_data(halves)
+    return (
+        *tables.INDEXES,
+        *en_router.NODES,
+        *en_chassis.NODES,
+        *en_port_group.NODES,
+        *en_group.NODES,
+        *en_container.make_nodes(types),
+        *en_health.make_nodes(memory),
+        *en_placement.NODES,
+        *en_hv_cfg.NODES,
+        *en_sealed.NODES,
+        *en_link.NODES,
+        *en_ready.NODES,
+        *en_redirect.make_nodes(types),
+        *en_status.make_nodes(types),
+        *en_southbound.make_nodes(types),
+        *en_ovn.make_nodes(types),
+        *en_northbound.NODES,
+    )
+
+
+def find_tables(halves: Mapping[str, CompileHalf]) -> dict[str, dict[type[Row], Datum[Any, Any]]]:
+    """Returns by database the tables that are followed, and the datum that each is."""
+    found = {prefix: dict(each) for prefix, each in tables.TABLES.items()}
+    for half in halves.values():
+        found["nb"].update(half.tables)
+    return found

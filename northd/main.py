@@ -7,9 +7,15 @@ import os
 import sys
 from collections.abc import Sequence
 
+import ovs.vlog
+
 from ..lib import dirs, loop
+from ..services.api.service_type import load_service_types
 from .commands import register_commands
 from .northd import Northd
+from .types import load_halves
+
+vlog = ovs.vlog.Vlog("main")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,8 +33,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.add_argument(option, default=remote, metavar="REMOTE", help=f"default: {remote}")
     options = loop.parse_options(parser, sys.argv[1:] if argv is None else argv)
 
+    types, problems = load_service_types()
+    halves, more = load_halves(types)
+
     def make() -> Northd:
-        northd = Northd(options.svcnb_db, options.svcsb_db, options.ovnnb_db, options.ovnsb_db)
+        for problem in (*problems, *more):
+            vlog.warn(problem)
+        northd = Northd(
+            options.svcnb_db,
+            options.svcsb_db,
+            options.ovnnb_db,
+            options.ovnsb_db,
+            halves=halves,
+        )
         register_commands(northd)
         return northd
 

@@ -99,7 +99,7 @@ class Bench:
 
     @property
     def _incarnation(self) -> str:
-        return self.controller._registration.incarnation
+        return self.controller.chassis.heartbeat.incarnation
 
     def settle(self) -> None:
         """Runs until svc-controller has said that it did what is asked now."""
@@ -128,6 +128,8 @@ class Bench:
         identity = {"container": name, "chassis": ME}
         port = {
             "logical_port": name,
+            "interface": "svc0",
+            "kind": "transit",
             "mac": "0a:00:00:00:00:01",
             "addresses": "169.254.0.2/30",
             "gateways": "169.254.0.1",
@@ -172,10 +174,10 @@ class Bench:
         assert self._dump() == before
         assert self.host.operations == done
         bound = {row["container"] for row in self.sb.rows("Container_Binding")}
-        wanted = self.controller.wanted
+        wanted = self.controller.containers.wanted
         assert bound == set(wanted)
         for name, container in wanted.items():
-            for kind, driver in self.controller.reconciler.host.items():
+            for kind, driver in self.controller.containers.reconciler.host.drivers.items():
                 assert driver.read(name) == container.resources[kind]  # type: ignore[union-attr]
         assert self.host.find_names() == bound
         assert {path.name for path in self.directory.glob("containers/*")} == bound

@@ -17,9 +17,11 @@ from typing import Any
 import ovs.poller
 
 from ..lib import loop
-from ..northd import history
 from ..northd.liveness import PASS_INTERVAL_MS
 from ..northd.northd import Northd
+from ..northd.sync import history
+from ..services.api.compile import CompileHalf
+from ..services.ipsec.compile import HALF
 from . import fakechassis
 from .fakechassis import FakeChassis
 from .logs import Logs
@@ -43,12 +45,23 @@ class Cloud:
         # Nobody is there unless a test says so.
         self.ovn_sb_remote = f"unix:{databases.directory}/nowhere.sock"
         self.chassis: dict[str, FakeChassis] = {}
+        self.halves: dict[str, CompileHalf] = {"ipsec": HALF}
+        # Everything is computed twice, and must come out the same.
+        self.checking = True
         self.ovn.insert("NB_Global")
         self.northd = self.start_northd()
 
     def start_northd(self) -> Northd:
         """Returns another svc-northd on the same databases."""
-        return Northd(self.nb.remote, self.sb.remote, self.ovn.remote, self.ovn_sb_remote)
+        northd = Northd(
+            self.nb.remote,
+            self.sb.remote,
+            self.ovn.remote,
+            self.ovn_sb_remote,
+            halves=self.halves,
+        )
+        northd.checking = self.checking
+        return northd
 
     def add_chassis(self, *names: str, **columns: Any) -> None:
         """Adds chassis that offer ipsec."""

@@ -18,7 +18,7 @@ Operation = dict[str, Any]
 
 # What a chassis reads of the rows of its containers and ports.
 _BINDING_COLUMNS = ("container", "chassis", "role", "generation", "reached_generation")
-_STATUS_COLUMNS = ("status_code", "status_message")
+_STATUS_COLUMNS = ("status_code", "status_message", "incarnation")
 _PORT_COLUMNS = ("logical_port", "chassis", "up")
 
 
@@ -54,7 +54,7 @@ class FakeChassis:
 
     def register(self) -> list[Operation]:
         """Returns what makes its two rows."""
-        private = {"name": self.name, "incarnation": "1", "heartbeat": 0}
+        private = {"name": self.name, "incarnation": self.incarnation, "heartbeat": 0}
         return [
             {"op": "insert", "table": "Chassis", "row": self._registration},
             {"op": "insert", "table": "Chassis_Private", "row": private},
@@ -71,21 +71,29 @@ class FakeChassis:
     def restart(self) -> None:
         """Begins another life of its svc-controller."""
         self._incarnation += 1
-        self.tell(incarnation=str(self._incarnation))
+        self.tell(incarnation=self.incarnation)
 
     def report_tunnel(self, connection: str, state: str = "up", last_error: str = "") -> None:
         """Reports on the tunnel of a connection (its UUID) on each container here."""
         sb = self._databases.sb
         for binding in self.bindings():
-            key = {"container": binding["container"], "chassis": self.name, "name": connection}
-            sb.delete("IPsec_Tunnel", [[name, "==", value] for name, value in key.items()])
-            sb.insert(
-                "IPsec_Tunnel", connection=connection, state=state, last_error=last_error, **key
-            )
+            key = {
+                "container": binding["container"],
+                "chassis": self.name,
+                "kind": "tunnel",
+                "name": connection,
+            }
+            sb.delete("Container_Item", [[name, "==", value] for name, value in key.items()])
+            sb.insert("Container_Item", subject=connection, state=state, message=last_error, **key)
 
     def bindings(self) -> list[dict[str, Any]]:
         """Returns the containers bound here."""
         return self._databases.sb.rows("Container_Binding", [["chassis", "==", self.name]])
+
+    @property
+    def incarnation(self) -> str:
+        """Which life of its svc-controller this is."""
+        return str(self._incarnation)
 
     def beat(self, **columns: Any) -> Operation:
         """Returns the next heartbeat, with other columns of its Chassis_Private."""
@@ -95,7 +103,10 @@ class FakeChassis:
         return {"op": "update", "table": "Chassis_Private", "where": where, "row": row}
 
     def find_status(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Returns what it reports on the container of a Container_Binding."""
+        """Returns what it reports on the container of a Container_Binding, in this life."""
+        return {"incarnation": self.incarnation, **self._find_status(row)}
+
+    def _find_status(self, row: dict[str, Any]) -> dict[str, Any]:
         container = row["container"]
         problem = self.failing.get(container, self.failing.get(""))
         if problem is not None:

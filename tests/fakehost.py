@@ -8,25 +8,23 @@ test's directory; ports are rows of a real Open_vSwitch database.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ovs.poller
 
-from ..controller.host import Host
+from ..controller.host.driver import Driver, Host
+from ..controller.host.kinds import Kind, Links, Namespace, StateDirectory, SwitchPorts
 from ..controller.linux.directory import DirectoryDriver
 from ..controller.linux.ovs import PortDriver
 from ..controller.name import check_name
-from ..controller.order import Daemon, Kind, Link, Namespace, Network, StateDirectory, SwitchPort
-from ..controller.services import base
-from ..controller.services.driver import ServiceDriver
-from ..lib import sb
-from ..lib.delta import Desired
+from ..controller.programs.driver import ServiceDriver
 from ..lib.errors import ConfigError, HostError
+from ..services.api import host as api
+from ..services.api.host import Address, Network, Workload
 
-MEMORY_KINDS: tuple[Kind, ...] = (Namespace, Link, Network)
-TUNNEL_ROWS = base.Table(sb.IPsecTunnel, lambda row: (row.container, row.connection))
+MEMORY_KINDS: tuple[Kind, ...] = (Namespace, Links, Network)
 
 
 @dataclass
@@ -35,6 +33,10 @@ class FakeHost:
 
     'raised' is what the service of a container raises at each run.
     'answering' are the addresses that answer an echo; 'asked' those that were asked.
+    'interval_ms' is how often a service looks what became of its program, None for
+    never; 'metrics' and 'items' are what it tells beside its tunnels, by container.
+    'reads', 'plans' and 'runs' are what was asked for, in order.
+    'broken' maps (container, method of a service or its type) to what that raises.
     'failures' maps (operation, kind, container) to the sentence that the host
     refuses with, where operation is "apply" or "remove".
     """
@@ -44,11 +46,18 @@ class FakeHost:
     failures: dict[tuple[str, Kind, str], str] = field(default_factory=dict)
     operations: list[tuple[str, str, str]] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
-    probe: base.Probe = field(default_factory=base.Probe)
+    probe: api.Probe = field(default_factory=api.Probe)
     slow: bool = False
     ovn_problem: str = ""
     ovn_expected: bool = False
     loads: int = 0
+    interval_ms: int | None = 20
+    metrics: dict[str, Any] = field(default_factory=dict)
+    items: dict[str, Any] = field(default_factory=dict)
+    broken: dict[tuple[str, str], Exception] = field(default_factory=dict)
+    reads: list[tuple[str, str]] = field(default_factory=list)
+    plans: list[str] = field(default_factory=list)
+    runs: list[str] = field(default_factory=list)
     raised: dict[str, Exception] = field(default_factory=dict)
     answering: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
@@ -56,13 +65,15 @@ class FakeHost:
 
     def make_host(self, ports: PortDriver, services: ServiceDriver) -> Host:
         """Returns the drivers; Controller calls it."""
-        memory = {kind: FakeDriver(self, kind) for kind in MEMORY_KINDS}
-        return {
+        memory: dict[Kind, Driver] = {kind: FakeDriver(self, kind) for kind in MEMORY_KINDS}
+        links = FakeLinksDriver(self, Links)
+        own: dict[Kind, Driver] = {
             StateDirectory: DirectoryDriver(),
-            SwitchPort: ports,
-            Daemon: services,
-            **memory,
+            SwitchPorts: ports,
+            Workload: services,
+            Links: links,
         }
+        return Host({**memory, **own}, links)
 
     def lose(self, kind: Kind, container: str) -> None:
         """Removes a thing behind svc-controller's back, and lets the kernel tell."""
@@ -74,12 +85,12 @@ class FakeHost:
         return {name for _kind, name in self.things} | set(self.programs)
 
     def find_operations(self, container: str) -> list[str]:
-        """Returns what was done to a container, in order, as 'apply Link'."""
+        """Returns what was done to a container, in order, as 'apply Links'."""
         return [f"{what} {kind}" for what, kind, name in self.operations if name == container]
 
     # -- the controller's Events -------------------------------------------
 
-    def take_lost(self, containers: Collection[str]) -> set[str]:
+    def take_lost(self, containers: Collection[str], links: Mapping[str, str]) -> set[str]:
         lost, self.lost = self.lost & set(containers), set()
         return lost
 
@@ -121,8 +132,12 @@ class FakeDriver:
     def owned(self) -> set[str]:
         return {name for kind, name in self.host.things if kind is self.kind}
 
+    def owns(self, container: str) -> bool:
+        return (self.kind, container) in self.host.things
+
     def read(self, container: str) -> Any | None:
         check_name(container)
+        self.host.reads.append((self.kind.__name__, container))
         return self.host.things.get((self.kind, container))
 
     def apply(self, container: str, wanted: Any) -> None:
@@ -143,6 +158,14 @@ class FakeDriver:
         self.host.operations.append((operation, self.kind.__name__, container))
 
 
+class FakeLinksDriver(FakeDriver):
+    """The links in memory."""
+
+    def set_up(self, container: str, up: bool) -> None:
+        actual = self.host.things[Links, container]
+        self.apply(container, Links(tuple(replace(each, up=up) for each in actual.links)))
+
+
 @dataclass
 class FakeProgram:
     """What runs in a container; it outlives svc-controller.
@@ -150,7 +173,7 @@ class FakeProgram:
     'serving' is whether it may open something to a peer.
     """
 
-    given: Daemon | None = None
+    given: Workload | None = None
     secrets: dict[str, str] = field(default_factory=dict)
     starts: int = 0
     serving: bool = False
@@ -163,10 +186,11 @@ class FakeType:
     def __init__(self, host: FakeHost) -> None:
         self._host = host
 
-    def probe(self) -> base.Probe:
+    def probe(self) -> api.Probe:
         return self._host.probe
 
-    def plan(self, configuration: str, site: base.Site) -> base.Plan:
+    def plan(self, configuration: str, site: api.Site) -> api.Plan:
+        self._host.plans.append(configuration)
         try:
             document = json.loads(configuration)
             addresses = tuple(document["addresses"])
@@ -174,86 +198,103 @@ class FakeType:
                 raise RecursionError("a mistake")
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError("the configuration makes no sense") from error
-        return base.Plan(Network(site.addresses, addresses, (), ""), document.get("tunnels", {}))
+        return api.Plan(
+            Network(_find_addresses(site), addresses),
+            settings=document.get("tunnels", {}),
+        )
 
-    def create(self, place: base.Place, restarts: int) -> base.Service:
-        return FakeService(self._host, place, restarts)
+    def create(self, sandbox: api.Sandbox, restarts: int) -> api.Service:
+        error = self._host.broken.get((sandbox.container, "create"))
+        if error is not None:
+            raise error
+        return FakeService(self._host, sandbox, restarts)
 
-    def tables(self) -> Sequence[base.Table]:
-        return (TUNNEL_ROWS,)
+
+def _find_addresses(site: api.Site) -> tuple[Address, ...]:
+    addresses = (Address(each, port.interface) for port in site.ports for each in port.addresses)
+    return tuple(sorted(addresses))
 
 
 class FakeService:
     """Runs at the second run() after it was told to, or never on a slow host."""
 
-    def __init__(self, host: FakeHost, place: base.Place, restarts: int) -> None:
+    def __init__(self, host: FakeHost, sandbox: api.Sandbox, restarts: int) -> None:
         self._host = host
-        self._place = place
+        self._sandbox = sandbox
         self._restarts = restarts
-        self._wanted: Daemon | None = None
+        self._wanted: Workload | None = None
         self._installed = False
         self._reached = 0
 
-    def apply(self, wanted: Daemon) -> None:
+    def apply(self, wanted: Workload) -> None:
+        self._meet("apply")
         self._wanted = wanted
 
     def set_installed(self, installed: bool) -> None:
+        self._meet("set_installed")
         self._installed = installed
 
     def run(self, now_ms: int) -> None:
-        if self._place.container in self._host.raised:
-            raise self._host.raised[self._place.container]
+        self._host.runs.append(self._sandbox.container)
+        self._meet("run")
+        if self._sandbox.container in self._host.raised:
+            raise self._host.raised[self._sandbox.container]
         if self._wanted is None or self._host.slow:
             return
-        program = self._host.programs.get(self._place.container)
+        program = self._host.programs.get(self._sandbox.container)
         if program is None:
-            program = self._host.programs[self._place.container] = FakeProgram()
+            program = self._host.programs[self._sandbox.container] = FakeProgram()
             program.starts += 1
         if program.given != self._wanted:
             program.given = self._wanted
-            unseal: Callable[[str], str] = self._place.unseal
+            unseal: Callable[[str], str] = self._sandbox.unseal
             program.secrets = {name: unseal(each) for name, each in self._wanted.secrets}
         program.serving = self._wanted.active and self._installed
         self._reached = self._wanted.generation
 
     def wait(self, poller: ovs.poller.Poller, now_ms: int) -> None:
+        self._meet("wait")
         if self._wanted is not None and self._wanted.generation != self._reached:
             poller.timer_wait(1)
+        elif self._host.interval_ms is not None:
+            poller.timer_wait(self._host.interval_ms)
 
-    def status(self) -> base.Status:
-        program = self._host.programs.get(self._place.container)
+    def status(self) -> api.Status:
+        self._meet("status")
+        program = self._host.programs.get(self._sandbox.container)
         if program is None:
-            return base.Status(base.STARTING, "on its way", self._reached, self._restarts)
+            return api.Status(api.STARTING, "on its way", self._reached, self._restarts)
         stands_by = self._wanted is not None and not self._wanted.active
         message = "ready; stands by" if stands_by else ""
-        return base.Status(base.RUNNING, message, self._reached, self._restarts)
+        return api.Status(api.RUNNING, message, self._reached, self._restarts)
 
-    def rows(self) -> Sequence[Desired]:
+    def items(self) -> Sequence[api.Item]:
+        self._meet("items")
         tunnels = self._wanted.settings if self._wanted else {}
         assert isinstance(tunnels, dict)
-        return [
-            Desired(
-                sb.IPsecTunnel.TABLE,
-                (self._place.container, name),
-                {
-                    "container": self._place.container,
-                    "chassis": self._place.chassis,
-                    "connection": name,
-                    "name": name,
-                    "state": state,
-                },
-            )
-            for name, state in tunnels.items()
-        ]
+        own = [api.Item("tunnel", name, state, subject=name) for name, state in tunnels.items()]
+        return [*own, *self._host.items.get(self._sandbox.container, ())]
+
+    def metrics(self) -> Mapping[str, float]:
+        self._meet("metrics")
+        return self._host.metrics.get(self._sandbox.container, {})
 
     def check(self) -> None:
-        """Has nothing to look at."""
+        self._meet("check")
 
     def stop(self) -> bool:
+        self._meet("stop")
         if self._host.slow:
             return False
-        self._host.programs.pop(self._place.container, None)
+        self._host.programs.pop(self._sandbox.container, None)
         return True
 
     def release(self) -> None:
-        """Lets the program stay."""
+        self._meet("release")
+
+    def _meet(self, method: str) -> None:
+        """Raises what the test wants of a method."""
+        error = self._host.broken.get((self._sandbox.container, method))
+        if error is not None:
+            raise error
+

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from ..lib import sb
-from ..northd.en_options import Options
+from ..northd.options import Options
 from ..northd.liveness import PASS_INTERVAL_MS, Liveness, Verdict
 
 RowT = TypeVar("RowT")
@@ -17,7 +17,11 @@ OPTIONS = Options(chassis_dead_after_ms=DEAD_AFTER_MS, load_threshold=80, load_h
 
 
 def make_beat(
-    name: str, heartbeat: int, incarnation: str = "1", load: dict[str, str] | None = None
+    name: str,
+    heartbeat: int,
+    incarnation: str = "1",
+    load: dict[str, str] | None = None,
+    interval_ms: int = 1000,
 ) -> sb.ChassisPrivate:
     return sb.ChassisPrivate(
         uuid=uuid.uuid5(uuid.NAMESPACE_DNS, name),
@@ -25,6 +29,7 @@ def make_beat(
         incarnation=incarnation,
         heartbeat=heartbeat,
         heartbeat_timestamp=0,
+        heartbeat_interval=interval_ms,
         nb_cfg=0,
         nb_cfg_timestamp=0,
         stopping=False,

@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from ..northd.placement import ACTIVE, STANDBY, UNLIMITED, Avoidance, Candidate, Place, Request
+from ..northd.scheduler.model import ACTIVE, STANDBY, UNLIMITED, Avoidance, Candidate, Place, Request
 
 MAX_WEIGHT = 2**31 - 1
 IPSEC = frozenset({"ipsec"})

@@ -210,6 +210,8 @@ class Rig:
             "logical_port": side.name,
             "container": side.name,
             "chassis": CHASSIS,
+            "interface": "svc0",
+            "kind": "transit",
             "mac": side.mac,
             "addresses": f"{side.address}/30",
             "gateways": side.gateway,
@@ -240,8 +242,8 @@ class Rig:
         return row
 
     def tunnel(self, side: Side) -> dict[str, Any]:
-        """Returns the IPsec_Tunnel row of a container with one connection; {} without."""
-        rows = self.sb.rows("IPsec_Tunnel", [["container", "==", side.name]])
+        """Returns the Container_Item of a container with one connection; {} without."""
+        rows = self.sb.rows("Container_Item", [["container", "==", side.name]])
         return rows[0] if rows else {}
 
     def wait_running(self, side: Side) -> None:
@@ -255,11 +257,11 @@ class Rig:
         wait_until(running, f"{side.name} to run")
 
     def wait_tunnel(self, side: Side, state: str, error: str = "") -> None:
-        """Waits until the tunnel has 'state', with 'error' in its last_error."""
+        """Waits until the tunnel has 'state', with 'error' in its message."""
 
         def reached() -> bool:
             row = self.tunnel(side)
-            return row.get("state") == state and error in row.get("last_error", "")
+            return row.get("state") == state and error in row.get("message", "")
 
         wait_until(reached, f"{side.name}: {state} {error}", timeout_s=15)
 
@@ -302,7 +304,7 @@ class Rig:
             *self.find_charons(),
             *files,
             *rows,
-            *(row["name"] for row in self.sb.rows("IPsec_Tunnel")),
+            *(row["name"] for row in self.sb.rows("Container_Item")),
         ]
 
     def read_log(self) -> str:

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from ..lib.router import make_container_name
+from ..services.ipsec.router_rules import make_container_name
 from . import fakechassis
 from .cloud import Cloud, make_router
 from .logs import Logs
@@ -78,14 +78,19 @@ class Scenario(Cloud):
         else:
             self.nb.insert("Chassis", name=name, **columns)
 
-    def set_container(self, name: str, **columns: Any) -> None:
-        """Sets columns of a Service_Container."""
-        self.nb.update("Service_Container", [["name", "==", name]], **columns)
+    def set_wish(self, name: str, **columns: Any) -> None:
+        """Sets columns of the operator's wish for a container, which is made if there is none."""
+        where = [["name", "==", name]]
+        if self.nb.rows("Container_Wish", where):
+            self.nb.update("Container_Wish", where, **columns)
+        else:
+            self.nb.insert("Container_Wish", name=name, **columns)
 
     def migrate(self, name: str, chassis: str) -> None:
         """Asks for one move of a container."""
-        number = self.show(name)["migrate_cfg"] + 1
-        self.set_container(name, migrate_chassis=chassis, migrate_cfg=number)
+        wishes = self.nb.rows("Container_Wish", [["name", "==", name]])
+        number = max((row["migrate_cfg"] for row in wishes), default=0) + 1
+        self.set_wish(name, migrate_chassis=chassis, migrate_cfg=number)
 
     def add_chassis_group(self, name: str, *chassis: str) -> list[str]:
         """Adds a Chassis_Group; returns the reference to it."""

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from ..controller import commands
+from ..controller.host.kinds import Link, Links, Namespace
 from ..controller.linux import netns
 from ..controller.linux.directory import DirectoryDriver, find_directory, find_log
-from ..controller.order import Link, Namespace, Network
-from ..controller.services.base import Probe
 from ..lib import sealing
 from ..lib.errors import HostError
+from ..services.api.host import Network, Probe
 from .bench import ME, PUBLIC_KEY, Bench
 from .rig import SEED, to_map
 
@@ -68,14 +68,14 @@ def test_leaves_other_chassis_alone(chassis: Bench) -> None:
     chassis.sb.insert("Chassis", name="hv2", service_types="fake")
     chassis.sb.insert("Container_Binding", container="c2", chassis="hv2", role="active")
     chassis.sb.insert(
-        "IPsec_Tunnel", container="c2", chassis="hv2", name="t", connection="t", state="up"
+        "Container_Item", container="c2", chassis="hv2", kind="tunnel", name="t", state="up"
     )
     other = chassis.sb.rows("Chassis", [["name", "==", "hv2"]])
     chassis.bind("c1")
     chassis.settle()
     assert chassis.sb.rows("Chassis", [["name", "==", "hv2"]]) == other
     assert chassis.binding("c2")["status_code"] == ["set", []]
-    assert len(chassis.sb.rows("IPsec_Tunnel")) == 1
+    assert len(chassis.sb.rows("Container_Item")) == 1
     assert chassis.host.find_names() == {"c1"}
 
 
@@ -89,26 +89,28 @@ def test_add_change_remove(chassis: Bench) -> None:
     row = chassis.binding("c1")
     assert row["reached_generation"] == row["generation"]
     assert row["namespace_name"] == row["interface_name"] == "c1"
-    assert chassis.host.find_operations("c1") == ["apply Namespace", "apply Link", "apply Network"]
-    assert chassis.host.things[Link, "c1"] == Link("0a:00:00:00:00:01", 1442, False)
+    assert chassis.host.find_operations("c1") == ["apply Namespace", "apply Links", "apply Network"]
+    assert chassis.host.things[Links, "c1"] == Links(
+        (Link("svc0", "c1", "0a:00:00:00:00:01", 1442, False),)
+    )
     chassis.until(lambda: "c1" in chassis.ports(), "the port")
     ids = {"ovnsvc": "c1", "iface-id": "c1", "attached-mac": "0a:00:00:00:00:01"}
     assert chassis.ports()["c1"] == ids
-    assert [row["name"] for row in chassis.sb.rows("IPsec_Tunnel")] == ["t1"]
+    assert [row["name"] for row in chassis.sb.rows("Container_Item")] == ["t1"]
     chassis.check_laws()
 
     chassis.bind("c1", {"addresses": ["1.0.0.101/32"]})
     chassis.settle()
     assert chassis.host.things[Network, "c1"].loopback == ("1.0.0.101/32",)
     assert chassis.host.programs["c1"].starts == 1
-    assert chassis.sb.rows("IPsec_Tunnel") == []
+    assert chassis.sb.rows("Container_Item") == []
     chassis.check_laws()
 
     chassis.unbind("c1")
     chassis.until(lambda: not chassis.host.find_names(), "c1 to go")
     chassis.until(lambda: not chassis.ports(), "its port to go")
     chassis.check_laws()
-    assert chassis.host.find_operations("c1")[-2:] == ["remove Link", "remove Namespace"]
+    assert chassis.host.find_operations("c1")[-2:] == ["remove Links", "remove Namespace"]
     assert empty["Port"] == chassis.ovs.dump()["Port"]
 
 
@@ -180,7 +182,7 @@ def test_a_service_that_is_taken_over_knows_its_port(chassis: Bench) -> None:
     chassis.check_laws()
 
 
-@pytest.mark.parametrize("kind", [Namespace, Link, Network])
+@pytest.mark.parametrize("kind", [Namespace, Links, Network])
 def test_a_failing_host_harms_one_container(chassis: Bench, kind: Any) -> None:
     chassis.logs.allow("no room")
     chassis.host.failures["apply", kind, "c1"] = "no room"
@@ -198,7 +200,7 @@ def test_a_failing_removal_is_retried(chassis: Bench) -> None:
     chassis.logs.allow("busy")
     chassis.bind("c1")
     chassis.until_status("c1", "running")
-    chassis.host.failures["remove", Link, "c1"] = "busy"
+    chassis.host.failures["remove", Links, "c1"] = "busy"
     chassis.unbind("c1")
     chassis.settle()
     assert "c1" in chassis.host.find_names()
@@ -230,7 +232,7 @@ def test_a_bad_row_says_why(chassis: Bench, columns: dict[str, Any], sentence: s
     ("columns", "sentence"),
     [
         ({"mac": "nonsense"}, "is not a MAC"),
-        ({"mtu": 10}, "MTU 10 is not in"),
+        ({"mtu": 100}, "MTU 100 is not in"),
         ({"addresses": "1.2.3.4.5/30"}, "does not appear to be"),
         ({"addresses": ["set", []]}, "has no address"),
         ({"gateways": "x"}, "does not appear to be"),
@@ -338,7 +340,7 @@ def test_only_directories_of_ours_are_marks(chassis: Bench) -> None:
 def test_what_is_lost_is_made_again(chassis: Bench) -> None:
     chassis.bind("c1")
     chassis.settle()
-    for kind in (Namespace, Link):
+    for kind in (Namespace, Links):
         chassis.host.lose(kind, "c1")
         chassis.until(
             lambda kind=kind: (kind, "c1") in chassis.host.things,  # type: ignore[misc]
@@ -355,9 +357,9 @@ def test_runtime_commands(chassis: Bench) -> None:
     chassis.until_status("c1", "running")
     assert commands.connection_status(chassis.controller) == "connected"
     assert commands.list_containers(chassis.controller) == "c1: running, port down"
-    chassis.host.things.pop((Link, "c1"))
+    chassis.host.things.pop((Links, "c1"))
     assert commands.reconcile(chassis.controller) == ""
-    chassis.until(lambda: (Link, "c1") in chassis.host.things, "the link again")
+    chassis.until(lambda: (Links, "c1") in chassis.host.things, "the link again")
     chassis.check_laws()
 
 
@@ -397,11 +399,12 @@ def test_what_ends_slowly_is_no_failure(chassis: Bench) -> None:
     chassis.settle()
     chassis.host.slow = True
     chassis.unbind("c1")
-    chassis.until(lambda: "c1" in chassis.controller.reconciler.removing, "the end to begin")
+    reconciler = chassis.controller.containers.reconciler
+    chassis.until(lambda: "c1" in reconciler.removing, "the end to begin")
     chassis.bind("c1")
     chassis.until_status("c1", "starting")
-    chassis.until(lambda: "c1" in chassis.controller.reconciler.waiting, "the wait")
-    assert chassis.controller.reconciler.failures == {}
+    chassis.until(lambda: "c1" in reconciler.waiting, "the wait")
+    assert reconciler.failures == {}
     chassis.host.slow = False
     chassis.until_status("c1", "running")
     chassis.check_laws()

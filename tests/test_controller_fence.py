@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from ..controller import southbound
 from ..controller.commands import isolation_status, list_containers
-from ..controller.desired import Problem, set_up
 from ..controller.fence import DENSE, SENTENCE, choose, read_timing
+from ..controller.host.desired import Problem, set_up
+from ..controller.host.kinds import Link, Links
 from ..controller.isolation import ROUNDS, Isolation, Timing, find_timing
 from ..controller.linux.echo import Echo, find_checksum, make_request, parse_reply
-from ..controller.linux.ovs import Interface, find_peers
-from ..controller.order import Link
+from ..controller.linux.switch_rows import Interface, find_peer
 from .bench import Bench
 from .ovsdb import Database, wait_until
 from .rig import A, B, Rig, to_map
@@ -198,7 +198,7 @@ def test_peers_are_the_other_ends_of_tunnels() -> None:
         make_interface("", remote_ip="172.31.0.13"),
         make_interface("gre", remote_ip="172.31.0.14"),
     ]
-    assert find_peers(rows) == {"172.31.0.12", "fd00::12"}
+    assert set(map(find_peer, rows)) == {None, "172.31.0.12", "fd00::12"}
 
 
 # -- echo ------------------------------------------------------------------------
@@ -270,9 +270,9 @@ def test_what_others_asked_is_no_answer(echo: Echo) -> None:
 
 
 def is_up(bench: Bench, name: str) -> bool:
-    link = bench.host.things[Link, name]
-    assert isinstance(link, Link)
-    return link.up
+    link = bench.host.things[Links, name]
+    assert isinstance(link, Links)
+    return all(each.up for each in link.links)
 
 
 @pytest.fixture
@@ -335,10 +335,10 @@ def test_isolated_chassis_fences_and_heals(bench: Bench, network: Network) -> No
     bench.host.answering = {PEER}
     bench.until(lambda: bench.host.asked[-1:] == [PEER], "the other chassis to be asked")
     bench.controller.check_all()
-    bench.until(lambda: not bench.controller.reconciler.dirty, "a look at everything")
+    bench.until(lambda: not bench.controller.containers.reconciler.dirty, "a look at everything")
     assert isolation_status(bench.controller).startswith(SENTENCE)
     assert not is_up(bench, "c2")
-    links = [("apply", "Link", name) for name in ("c1", "c2", "c3")]
+    links = [("apply", "Links", name) for name in ("c1", "c2", "c3")]
     assert sorted(bench.host.operations[len(done) :]) == links
     network.tell_server()
     network.heal()
@@ -381,25 +381,26 @@ def test_one_that_cannot_be_fenced_holds_up_no_other(bench: Bench, network: Netw
     for name in ("c1", "c2"):
         bench.bind(name)
     bench.settle()
-    bench.host.failures["apply", Link, "c1"] = "out of order"
+    bench.host.failures["apply", Links, "c1"] = "out of order"
     isolate(bench, network)
     assert is_up(bench, "c1")
     assert not is_up(bench, "c2")
-    del bench.host.failures["apply", Link, "c1"]
+    del bench.host.failures["apply", Links, "c1"]
     bench.until(lambda: not is_up(bench, "c1"), "the fence of c1")
 
 
 @pytest.mark.parametrize("mac", ["0a:00:00:00:00:01", ""])
 def test_rows_that_make_no_sense_are_fenced_too(bench: Bench, mac: str) -> None:
     """Without a MAC the link is not as any container's should be."""
-    bench.host.things[Link, "c1"] = Link(mac, 1442, False)
-    reconciler = bench.controller.reconciler
+    bench.host.things[Links, "c1"] = Links((Link("svc0", "c1", mac, 1442, False),))
+    reconciler = bench.controller.containers.reconciler
     wanted = {name: Problem(name, 1, "no sense") for name in ("c1", "c2", "not a/name")}
-    reconciler.fence(set_up(wanted, up=False))
+    fenced = {name: set_up(each, up=False) for name, each in wanted.items()}
+    reconciler.fence(fenced)
     assert not is_up(bench, "c1")
-    reconciler.run(set_up(wanted, up=False))
-    reconciler.fence(set_up(wanted, up=True))
-    assert is_up(bench, "c1") == bool(mac)
+    reconciler.run(fenced)
+    reconciler.fence(wanted)
+    assert is_up(bench, "c1")
     assert reconciler.failures == {}
 
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ..controller.chassis import Registration
+from ..controller.heartbeat import Heartbeat
 from ..controller.identity import parse_labels
 from ..controller.linux.load import LoadMeter, Times, find_percent, parse_times
 from ..controller.linux.ovn import (
@@ -257,8 +257,8 @@ def test_labels_are_told(bench: Bench) -> None:
 
 
 def test_heartbeats_spread() -> None:
-    registration = Registration({}, "key")
-    beats = [now_ms for now_ms in range(100_000) if registration.run(now_ms, 0, 1000)]
+    heartbeat = Heartbeat()
+    beats = [now_ms for now_ms in range(100_000) if heartbeat.run(now_ms, 0, 1000)]
     gaps = [later - earlier for earlier, later in itertools.pairwise(beats)]
     assert 900 <= min(gaps) < 950
     assert 1050 < max(gaps) <= 1100

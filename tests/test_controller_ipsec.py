@@ -11,16 +11,14 @@ from typing import Any
 
 import pytest
 
-from ..controller.order import Route
-from ..controller.services.base import Place, Site
-from ..controller.services.ipsec import connections, network, reasons, vici
-from ..controller.services.ipsec.tunnels import CONNECTING, DOWN, UP, Tunnels
 from ..lib.errors import ConfigError
+from ..services.api.host import UNREACHABLE, Address, Item, Port, Route, Site
+from ..services.ipsec.host import connections, network, reasons, vici
+from ..services.ipsec.host.tunnels import CONNECTING, DOWN, UP, Tunnels
 from .rig import Side, connect
 
 A, B = Side(10), Side(11)
-PLACE = Place("c", "hv1", "", "", str)
-SITE = Site(("169.254.0.2/30",), ("169.254.0.1",), 1442)
+SITE = Site((Port(("169.254.0.2/30",), ("169.254.0.1",), 1442),))
 
 
 def configure(*members: dict[str, Any], **document: Any) -> str:
@@ -145,9 +143,12 @@ def test_children_of_ikev1_are_pairs() -> None:
 
 def test_network_fails_closed() -> None:
     made = network.make_network(make_settings(connect(A, B)), SITE, libipsec=True)
-    assert made.addresses == ("169.254.0.2/30",)
+    assert made.addresses == (Address("169.254.0.2/30"),)
     assert made.loopback == (f"{A.outer}/32", f"{A.inner}/32")
-    assert made.routes == (Route("0.0.0.0/0", "169.254.0.1", A.outer), Route(B.subnet))
+    assert made.routes == (
+        Route("0.0.0.0/0", "169.254.0.1", A.outer),
+        Route(B.subnet, kind=UNREACHABLE),
+    )
     lines = made.ruleset.splitlines()
     assert lines[1] == "type filter hook forward priority filter; policy drop;"
     accepted = [line for line in lines if line.endswith(" accept")]
@@ -174,7 +175,7 @@ def test_segment_size(mtu: int | None, segment: int) -> None:
 def test_port_too_small_for_a_tunnel() -> None:
     with pytest.raises(ConfigError, match="MTU 600 is too small"):
         network.find_inner_mtu(
-            connections.parse(configure(connect(A, B))), Site(SITE.addresses, SITE.gateways, 600)
+            connections.parse(configure(connect(A, B))), Site((Port((), (), 600),))
         )
 
 
@@ -238,21 +239,21 @@ class Watched:
         self.tunnels.take_sas([{self.connection.id: ike_sa}] if state else [], now_ms)
 
     @property
-    def row(self) -> Any:
-        (row,) = self.tunnels.rows(PLACE, self.installed, 0)
-        return row.columns
+    def item(self) -> Item:
+        (item,) = self.tunnels.items(self.installed)
+        return item
 
 
 def test_tunnel_comes_up() -> None:
     watched = Watched()
-    assert watched.row["state"] == DOWN
+    assert watched.item.state == DOWN
     assert watched.tunnels.take_due(0) == [(watched.connection.id, watched.connection.id)]
     watched.list("CONNECTING", now_ms=10)
-    assert watched.row["state"] == CONNECTING
-    assert watched.row["last_error"] == f"connecting to {B.outer}"
+    assert watched.item.state == CONNECTING
+    assert watched.item.message == f"connecting to {B.outer}"
     watched.list("ESTABLISHED", watched.connection.id, now_ms=20)
-    assert watched.row["state"] == UP
-    assert watched.row["bytes_in"] == 7
+    assert watched.item.state == UP
+    assert watched.item.counters["bytes_in"] == 7
     assert watched.tunnels.take_due(10_000) == []
 
 
@@ -260,7 +261,7 @@ def test_tunnel_without_its_child_is_initiated_again() -> None:
     watched = Watched()
     watched.tunnels.take_due(0)
     watched.list("ESTABLISHED", now_ms=5_000)
-    assert watched.row["state"] == DOWN
+    assert watched.item.state == DOWN
     assert watched.tunnels.take_due(5_000) != []
 
 
@@ -295,29 +296,29 @@ def test_not_initiated(prepare: Callable[[Watched], None]) -> None:
 def test_response_only_is_never_initiated() -> None:
     watched = Watched(initiate=False)
     assert watched.tunnels.take_due(100_000) == []
-    assert watched.row["last_error"] == f"waiting for {B.outer} to initiate"
+    assert watched.item.message == f"waiting for {B.outer} to initiate"
 
 
 def test_reason_goes_when_the_tunnel_is_up() -> None:
     watched = Watched()
     assert watched.log("received AUTHENTICATION_FAILED notify error")
-    assert watched.row["last_error"].startswith("authentication failed")
+    assert watched.item.message.startswith("authentication failed")
     watched.list("ESTABLISHED", watched.connection.id, now_ms=1)
-    assert watched.row["last_error"] == ""
+    assert watched.item.message == ""
     assert watched.log("retransmit 1 of request with message ID 7")
-    assert watched.row["last_error"] == ""
+    assert watched.item.message == ""
 
 
 def test_figures_of_a_reason_are_not_told_at_once() -> None:
     watched = Watched()
     watched.list("CONNECTING", now_ms=0)
     watched.log("retransmit 1 of request with message ID 0")
-    assert watched.row["last_error"] == f"no answer from {B.outer} (1 retransmit)"
+    assert watched.item.message == f"no answer from {B.outer} (1 retransmit)"
     watched.log("retransmit 2 of request with message ID 0")
     watched.list("CONNECTING", now_ms=5_000)
-    assert watched.row["last_error"] == f"no answer from {B.outer} (1 retransmit)"
+    assert watched.item.message == f"no answer from {B.outer} (1 retransmit)"
     watched.list("CONNECTING", now_ms=10_000)
-    assert watched.row["last_error"] == f"no answer from {B.outer} (2 retransmits)"
+    assert watched.item.message == f"no answer from {B.outer} (2 retransmits)"
 
 
 def test_unnamed_sa_is_known_by_its_peer() -> None:
@@ -326,25 +327,25 @@ def test_unnamed_sa_is_known_by_its_peer() -> None:
     assert not watched.log("received proposals unacceptable", **unnamed)
     assert not watched.log(f"{B.outer} is initiating an IKE_SA", **unnamed)
     assert watched.log("received proposals unacceptable", **unnamed)
-    assert "no proposal chosen" in watched.row["last_error"]
+    assert "no proposal chosen" in watched.item.message
 
 
 def test_child_of_a_pair_missing() -> None:
     watched = Watched(ike_version=1, local_subnets=["10.1.0.0/24", "10.2.0.0/24"])
     name = watched.connection.id
     watched.list("ESTABLISHED", f"{name}-0")
-    assert watched.row["state"] == DOWN
+    assert watched.item.state == DOWN
     assert watched.tunnels.take_due(60_000) == [(name, f"{name}-1")]
     watched.list("ESTABLISHED", f"{name}-0", f"{name}-1")
-    assert watched.row["state"] == UP
+    assert watched.item.state == UP
 
 
 def test_waiting_for_the_port_is_told() -> None:
     watched = Watched()
     watched.installed = False
-    assert watched.row["last_error"] == "waiting for OVN to install the port on this chassis"
+    assert watched.item.message == "waiting for OVN to install the port on this chassis"
     watched.list("ESTABLISHED", watched.connection.id)
-    assert watched.row["last_error"] == ""
+    assert watched.item.message == ""
 
 
 @pytest.mark.parametrize("state", ["ESTABLISHED", "CONNECTING"])

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ..controller.desired import Container
-from ..controller.order import ORDER, Link, Namespace
-from ..controller.reconcile import Reconciler
-from ..controller.record import Record, format_record, parse_record
+from ..controller.host.desired import Container
+from ..controller.host.driver import Driver, Host
+from ..controller.host.kinds import ORDER, Kind, Links, Namespace
+from ..controller.host.reconcile import Reconciler
+from ..controller.host.record import PortRecord, Record, format_record, parse_record
 from ..lib import sealing
 from .bench import PUBLIC_KEY, Bench
-from .fakehost import FakeDriver, FakeHost
+from .fakehost import FakeDriver, FakeHost, FakeLinksDriver
 from .rig import SEED, to_map
 
 GOOD = {"addresses": ["1.0.0.100/32"], "tunnels": {"t1": "up"}}
@@ -45,7 +46,7 @@ def hold_kept(bench: Bench, generation: int) -> None:
     assert given is not None
     assert given.generation == generation
     assert given.settings == GOOD["tunnels"]
-    assert [row["name"] for row in bench.sb.rows("IPsec_Tunnel")] == ["t1"]
+    assert [row["name"] for row in bench.sb.rows("Container_Item")] == ["t1"]
 
 
 def test_it_goes_on_as_before(chassis: Bench) -> None:
@@ -87,7 +88,7 @@ def test_what_is_lost_is_made_as_it_was(chassis: Bench, restarted: bool) -> None
     if restarted:
         chassis.restart()
         chassis.until_beats(1)
-    for kind in (Namespace, Link):
+    for kind in (Namespace, Links):
         chassis.host.lose(kind, "c1")
         chassis.until(
             lambda kind=kind: (kind, "c1") in chassis.host.things,  # type: ignore[misc]
@@ -117,8 +118,8 @@ def test_a_role_is_taken_all_the_same(chassis: Bench) -> None:
 def test_one_that_fails_is_an_error(chassis: Bench) -> None:
     chassis.logs.allow("no room")
     spoil(chassis)
-    chassis.host.failures["apply", Link, "c1"] = "no room"
-    chassis.host.lose(Link, "c1")
+    chassis.host.failures["apply", Links, "c1"] = "no room"
+    chassis.host.lose(Links, "c1")
     chassis.until_status("c1", "error", f"no room; {KEPT}")
     chassis.settle()
     chassis.host.failures.clear()
@@ -154,7 +155,7 @@ def test_one_that_is_bound_again_is_another(chassis: Bench) -> None:
 def test_a_record_that_is_none_harms_nothing(chassis: Bench, text: str) -> None:
     spoil(chassis)
     path = find_record(chassis)
-    assert json.loads(path.read_text())["mtu"] == 1442
+    assert json.loads(path.read_text())["ports"][0]["mtu"] == 1442
     path.write_bytes(text.encode(errors="surrogateescape"))
     done = list(chassis.host.operations)
     chassis.restart()
@@ -191,11 +192,12 @@ def find_record(bench: Bench) -> Path:
     return bench.directory / "containers" / "c1" / "record.json"
 
 
+TEXTS = st.lists(st.text()).map(tuple)
+PORTS = st.builds(PortRecord, addresses=TEXTS, gateways=TEXTS)
 RECORDS = st.builds(
     Record,
     secrets=st.lists(st.tuples(st.text(), st.text())).map(tuple),
-    addresses=st.lists(st.text()).map(tuple),
-    gateways=st.lists(st.text()).map(tuple),
+    ports=st.lists(PORTS, min_size=1, max_size=3).map(tuple),
 )
 
 
@@ -204,11 +206,23 @@ def test_a_record_is_read_as_it_was_written(record: Record) -> None:
     assert parse_record(format_record(record)) == record
 
 
-@given(RECORDS, st.sampled_from(sorted(Record.__dataclass_fields__)), st.integers() | st.none())
+OTHER = st.integers() | st.none() | st.lists(st.integers(), min_size=1)
+
+
+@given(RECORDS, st.sampled_from(sorted(Record.__dataclass_fields__)), OTHER)
 def test_a_record_with_a_value_of_another_kind(record: Record, name: str, value: object) -> None:
     columns = json.loads(format_record(record)) | {name: value}
     found = parse_record(json.dumps(columns))
-    assert found is None or (name in ("mtu", "generation") and type(value) is int)
+    assert found is None or (name == "generation" and type(value) is int)
+
+
+@given(RECORDS, st.sampled_from(sorted(PortRecord.__dataclass_fields__)), OTHER)
+def test_a_port_with_a_value_of_another_kind(record: Record, name: str, value: object) -> None:
+    columns = json.loads(format_record(record))
+    columns["ports"][0][name] = value
+    found = parse_record(json.dumps(columns))
+    number = name in ("mtu", "tag") and type(value) is int
+    assert found is None or number or (name in ("tag", "parent_port") and value is None)
 
 
 # -- what is told of retries ---------------------------------------------------------
@@ -217,9 +231,11 @@ def test_a_record_with_a_value_of_another_kind(record: Record, name: str, value:
 def test_the_next_try_is_told_once_for_each_try() -> None:
     clock, host, name = [0], FakeHost(), "c1"
     host.failures["apply", Namespace, name] = "no room"
-    drivers = {kind: FakeDriver(host, kind) for kind in ORDER}
-    reconciler = Reconciler(drivers, clock_ms=lambda: clock[0])
-    record = Record("", "", (), 1, "", "", (), (), 1442, "")
+    drivers: dict[Kind, Driver] = {kind: FakeDriver(host, kind) for kind in ORDER}
+    reconciler = Reconciler(
+        Host(drivers, FakeLinksDriver(host, Links)), clock_ms=lambda: clock[0]
+    )
+    record = Record("", "", (), 1, ())
     wanted = {name: Container(name, 1, dict.fromkeys(ORDER, name), record)}  # type: ignore[arg-type]
     told = []
     for _ in range(5):

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from ..controller import commands
+from ..controller.host.kinds import Links
 from ..controller.leaving import Situation, find_obstacle
-from ..controller.order import Link
 from .bench import Bench
 from .ovsdb import wait_until
 from .rig import A, B, Rig
 
-TABLES = ("Chassis", "Chassis_Private", "Container_Binding", "IPsec_Tunnel")
+TABLES = ("Chassis", "Chassis_Private", "Container_Binding", "Container_Item")
 
 
 def is_stopping(bench: Bench) -> Any:
@@ -61,7 +61,7 @@ def test_it_waits_for_what_cannot_be_removed(chassis: Bench) -> None:
     chassis.logs.allow("busy")
     chassis.bind("c1")
     chassis.settle()
-    chassis.host.failures["remove", Link, "c1"] = "busy"
+    chassis.host.failures["remove", Links, "c1"] = "busy"
     chassis.controller.leave()
     chassis.until(lambda: is_stopping(chassis), "the word")
     chassis.unbind("c1")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..controller.services.restarts import ERROR_AFTER_DEATHS, STABLE_MS, Restarts
+from ..services.api.restarts import ERROR_AFTER_DEATHS, STABLE_MS, Restarts
 
 WALL_MS = 1_767_225_600_000
 DEATHS = "charon exited with status 1, 4 times within a minute of its start"

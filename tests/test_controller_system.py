@@ -21,9 +21,10 @@ NOWHERE = Side(99)
 def test_tunnel_carries_packets(tunnel: Rig) -> None:
     assert " 0% packet loss" in ping(tunnel)
     row = tunnel.tunnel(A)
-    assert row["ike_algorithms"] == "IKEv2 AES_CBC_128/HMAC_SHA2_256_128/MODP_2048"
-    assert row["esp_algorithms"] == "ESP AES_CBC_128/HMAC_SHA2_256_128"
-    assert row["last_error"] == ""
+    detail = dict(row["detail"][1])
+    assert detail["ike_algorithms"] == "IKEv2 AES_CBC_128/HMAC_SHA2_256_128/MODP_2048"
+    assert detail["esp_algorithms"] == "ESP AES_CBC_128/HMAC_SHA2_256_128"
+    assert row["message"] == ""
 
 
 def test_charon_killed(tunnel: Rig) -> None:
@@ -196,7 +197,7 @@ def test_wrong_secret(rig: Rig) -> None:
     rig.bind(B, connect(B, A, initiate=False), psk="ours")
     rig.wait_tunnel(A, "up")
     rig.wait_tunnel(B, "up")
-    assert rig.tunnel(A)["last_error"] == rig.tunnel(B)["last_error"] == ""
+    assert rig.tunnel(A)["message"] == rig.tunnel(B)["message"] == ""
 
 
 def test_peer_unreachable(rig: Rig) -> None:
@@ -231,12 +232,12 @@ def test_change_touches_only_what_changed(tunnel: Rig) -> None:
     second = connect(A, NOWHERE)
     tunnel.bind(A, connect(A, B), second)
     tunnel.wait_running(A)
-    rows = {row["connection"]: row for row in tunnel.sb.rows("IPsec_Tunnel")}
+    rows = {row["subject"]: row for row in tunnel.sb.rows("Container_Item")}
     assert rows[second["id"]]["state"] == "connecting"
     tunnel.bind(A, connect(A, B))
     tunnel.wait_running(A)
     wait_until(
-        lambda: second["id"] not in {row["connection"] for row in tunnel.sb.rows("IPsec_Tunnel")},
+        lambda: second["id"] not in {row["subject"] for row in tunnel.sb.rows("Container_Item")},
         "the row to go",
     )
     assert tunnel.find_charons() == charons
@@ -250,7 +251,7 @@ def test_changed_algorithm_is_renegotiated(tunnel: Rig) -> None:
     tunnel.bind(B, connect(B, A, initiate=False, ike_proposal=proposal))
     tunnel.wait_running(B)
     tunnel.bind(A, connect(A, B, ike_proposal=proposal))
-    wait_until(lambda: "ECP_384" in tunnel.tunnel(A)["ike_algorithms"], "the new algorithms")
+    wait_until(lambda: "ECP_384" in str(tunnel.tunnel(A)["detail"]), "the new algorithms")
     tunnel.wait_tunnel(A, "up")
 
 

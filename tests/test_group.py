@@ -11,7 +11,7 @@ from ..lib import nb
 from ..northd import en_group
 from ..northd.en_group import Group
 from ..northd.en_port_group import Holders
-from ..northd.policies import POLICIES
+from ..northd.scheduler.policies import POLICIES
 
 GROUP, CHASSIS, PORTS = (uuid.uuid4() for _ in range(3))
 ALLOWED = {CHASSIS: nb.ChassisGroup(CHASSIS, "pair", ("hv1", "hv2"))}

@@ -1,30 +1,25 @@
-"""Node 'health': when a container failed on a chassis, how long that is avoided, what is next."""
+"""Health: when a container failed on a chassis, how long that is avoided, what is next."""
 
 from __future__ import annotations
 
+import copy
 import uuid
-from collections.abc import Iterable
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ..lib import nb, sb
-from ..northd import en_health
-from ..northd.en_container import Container, Containers
-from ..northd.en_health import (
-    ERROR_PATIENCE_MS,
-    FIRST_PAUSE_MS,
-    LONGEST_PAUSE_MS,
-    Health,
-)
-from ..northd.en_options import Options
-from ..northd.liveness import Verdict
-from ..northd.patience import Spot
-from ..northd.placement import ACTIVE, STANDBY, Avoidance, Place, Request
-from .placements import Dice, dice, idle, many
+from ..lib import sb
+from ..northd.scheduler.build_queue import Spot
+from ..northd.scheduler.clock import Clock, IsPast
+from ..northd.scheduler.failures import FIRST_PAUSE_MS, LONGEST_PAUSE_MS, ChassisLife
+from ..northd.scheduler.health import ERROR_PATIENCE_MS, Evidence, Health, Memory, judge
+from ..northd.scheduler.model import ACTIVE, STANDBY, Avoidance, Place
+from ..northd.scheduler.spells import STEADY_MS
+from .placements import Dice, dice, many
 
 NOW = 1_700_000_000_000
 TIMEOUT_MS = 15_000
@@ -54,24 +49,10 @@ def _binding(container: str = "vpn-1", chassis: str = "hv1", **columns: Any) -> 
         interface_name=None,
         restarts=0,
         since=None,
+        incarnation="1",
         unwell_since=None,
     )
     return replace(row, **columns)
-
-
-def _port(container: str = "vpn-1", chassis: str = "hv1") -> sb.PortBinding:
-    return sb.PortBinding(
-        uuid=_uuid(container, chassis),
-        logical_port=container,
-        container=container,
-        chassis=chassis,
-        mac="",
-        addresses=(),
-        gateways=(),
-        mtu=1442,
-        iface_id=container,
-        up=True,
-    )
 
 
 def _avoided(spot: Spot = HERE, **columns: Any) -> sb.AvoidedChassis:
@@ -87,75 +68,93 @@ def _avoided(spot: Spot = HERE, **columns: Any) -> sb.AvoidedChassis:
     return sb.AvoidedChassis(_uuid(*spot), container, chassis, **{**values, **columns})
 
 
-def _reported(container: str, chassis: str) -> nb.ServiceContainer:
-    return nb.ServiceContainer(
-        uuid=_uuid(container),
-        name=container,
-        service_type="ipsec",
-        group=None,
-        port=None,
-        configuration={},
-        requested_chassis=None,
-        migrate_chassis=None,
-        migrate_cfg=0,
-        migrated_cfg=0,
-        migrate_status="",
-        status_code=None,
-        status_message="",
-        chassis=chassis,
-        namespace_name=None,
-        interface_name=None,
-        since=None,
-        external_ids={},
-    )
+@dataclass(frozen=True)
+class Seen:
+    """What was found out of all containers; 'next_ms' is when it may change though no row does."""
+
+    places: Mapping[str, tuple[Place, ...]]
+    unwell: Mapping[Spot, int]
+    avoided: Mapping[Spot, Avoidance]
+    pending: frozenset[Spot]
+    next_ms: int | None
 
 
 class World:
-    """What the node reads; 'write' puts what it says into the rows, as svc-northd does."""
+    """What is looked at; 'write' puts what is found into the rows, as svc-northd does.
+
+    The monotonic clock shows the moments that tests name, and the wall clock
+    'ahead_ms' more.
+    """
 
     def __init__(self, *bindings: sb.ContainerBinding) -> None:
         self.bindings: list[sb.ContainerBinding] = list(bindings)
-        self.ports: list[sb.PortBinding] = []
+        self.up: set[Spot] = set()
         self.avoided: list[sb.AvoidedChassis] = []
-        self.reported: list[nb.ServiceContainer] = []
-        self.chassis = tuple(idle(1, 1, 1))
-        self.verdicts = {name: Verdict(alive=True, incarnation="1") for name in NAMES}
+        self.reported: dict[str, str] = {}
+        self.chassis = {name: ChassisLife(True, "1", 1) for name in NAMES}
         self.wanted = {"vpn-1", "vpn-2"}
-        self.patience: dict[Spot, int] = {}
+        self.queue_start: dict[Spot, int] = {}
+        self.ahead_ms = 0
+        self.take_over()
 
-    def look(self, now_ms: int = NOW) -> Health:
+    def take_over(self) -> None:
+        """Makes another svc-northd look from here on."""
+        self.clock = Clock()
+        self.memory = Memory(self.clock)
+
+    def look(self, now_ms: int = NOW) -> Seen:
         """Returns what is found out at 'now_ms'."""
-        containers = {
-            name: Container(name, _uuid(name), Request(name, "ipsec"), None, (), "", ())
-            for name in self.wanted
-        }
-        return en_health.run(
-            Containers(containers),
-            self.chassis,
-            self.verdicts,
-            _index(self.bindings),
-            _index(self.ports),
-            _index(self.avoided),
-            _index(self.reported),
-            Options(container_start_timeout_ms=TIMEOUT_MS),
-            self.patience,
-            now_ms,
+        moments: set[int] = set()
+
+        def is_past(moment_ms: int) -> bool:
+            if moment_ms > now_ms:
+                moments.add(moment_ms)
+            return moment_ms <= now_ms
+
+        self.clock.tick(now_ms + self.ahead_ms, now_ms)
+        health = {name: self._judge(name, is_past) for name in sorted(self.wanted)}
+        return Seen(
+            {name: each.places for name, each in health.items() if each.places},
+            {(name, at): since for name, h in health.items() for at, since in h.unwell.items()},
+            {(name, at): each for name, h in health.items() for at, each in h.avoided.items()},
+            frozenset((name, at) for name, h in health.items() for at in h.pending),
+            min(moments, default=None),
         )
 
-    def write(self, health: Health) -> None:
+    def _judge(self, name: str, is_past: IsPast) -> Health:
+        evidence = Evidence(
+            [row for row in self.bindings if row.container == name],
+            {chassis for container, chassis in self.up if container == name},
+            [row for row in self.avoided if row.container == name],
+            {at: since for (container, at), since in self.queue_start.items() if container == name},
+            self.reported.get(name),
+        )
+        return judge(name, evidence, self._find_chassis, TIMEOUT_MS, self.memory, is_past)
+
+    def _find_chassis(self, name: str) -> ChassisLife:
+        return self.chassis.get(name, ChassisLife())
+
+    def write(self, seen: Seen) -> None:
         self.bindings = [
-            replace(row, unwell_since=health.unwell.get((row.container, row.chassis)))
+            replace(row, unwell_since=seen.unwell.get((row.container, row.chassis)))
             for row in self.bindings
         ]
-        self.avoided = [_avoided(spot, **asdict(each)) for spot, each in health.avoided.items()]
+        self.avoided = [_avoided(spot, **asdict(each)) for spot, each in seen.avoided.items()]
+
+    def turn(self, now_ms: int, **columns: Any) -> Seen:
+        """Changes the columns of the only binding at 'now_ms', looks, and writes."""
+        self.bindings = [replace(self.bindings[0], **columns)]
+        seen = self.look(now_ms)
+        self.write(seen)
+        return seen
 
 
-def _index(rows: Iterable[Any]) -> dict[uuid.UUID, Any]:
-    return {row.uuid: row for row in rows}
+def _find_place(seen: Seen, chassis: str = "hv1") -> Place:
+    return next(each for each in seen.places["vpn-1"] if each.chassis == chassis)
 
 
-def _find_place(health: Health, chassis: str = "hv1") -> Place:
-    return next(each for each in health.places["vpn-1"] if each.chassis == chassis)
+def _find_failure(seen: Seen) -> str | None:
+    return _find_place(seen).failure
 
 
 # -- places ------------------------------------------------------------------------
@@ -179,7 +178,7 @@ def test_how_a_container_is_where_it_is_bound(
     columns: dict[str, Any], up: bool, ready: bool, serving: bool, well: bool
 ) -> None:
     world = World(_binding(**columns))
-    world.ports = [_port()] if up else []
+    world.up = {HERE} if up else set()
     health = world.look()
     role = columns.get("role", ACTIVE)
     assert health.places == {"vpn-1": (Place("hv1", role, ready=ready, serving=serving),)}
@@ -194,12 +193,12 @@ def _patience(columns: dict[str, Any]) -> int:
 def test_a_container_that_is_not_wanted_is_not_looked_at() -> None:
     world = World(_binding("vpn-9", status_code="error"))
     world.avoided = [_avoided(("vpn-9", "hv1"))]
-    assert world.look() == Health({}, {}, {}, None)
+    assert world.look() == Seen({}, {}, {}, frozenset(), None)
 
 
 def test_with_no_binding_the_northbound_s_last_word_counts() -> None:
     world = World(_binding("vpn-1", "hv1"))
-    world.reported = [_reported("vpn-1", "hv3"), _reported("vpn-2", "hv2")]
+    world.reported = {"vpn-1": "hv3", "vpn-2": "hv2"}
     places = world.look().places
     assert places["vpn-1"][0].chassis == "hv1"
     assert places["vpn-2"] == (Place("hv2", ready=False, serving=False),)
@@ -228,6 +227,7 @@ def test_with_no_binding_the_northbound_s_last_word_counts() -> None:
 def test_one_that_had_its_time_failed(columns: dict[str, Any], reason: str) -> None:
     patience = _patience(columns)
     world = World(_binding(unwell_since=NOW, **columns))
+    world.look()
     before = world.look(NOW + patience - 1)
     assert _find_place(before).failure is None
     assert (before.avoided, before.next_ms) == ({}, NOW + patience)
@@ -243,6 +243,7 @@ def test_one_that_had_its_time_failed(columns: dict[str, Any], reason: str) -> N
 
 def test_the_pause_doubles_up_to_its_cap_and_retries_never_end() -> None:
     world, now = World(_binding(status_code="error", unwell_since=NOW)), NOW + TIMEOUT_MS
+    world.look()
     pauses = []
     for number in range(1, 60):
         health = world.look(now)
@@ -256,21 +257,17 @@ def test_the_pause_doubles_up_to_its_cap_and_retries_never_end() -> None:
     assert set(pauses[7:]) == {LONGEST_PAUSE_MS}
 
 
-@pytest.mark.parametrize(
-    "verdict", [None, Verdict(alive=False), Verdict(alive=True, ovn_problem="no ovs")]
-)
-def test_on_a_chassis_that_is_dead_or_unfit_nothing_is_judged(verdict: Verdict | None) -> None:
+@pytest.mark.parametrize("life", [ChassisLife(), ChassisLife(False, "1", 1)])
+def test_on_a_chassis_that_is_dead_or_unfit_nothing_is_judged(life: ChassisLife) -> None:
     world = World(_binding(status_code="error", unwell_since=NOW - 900_000))
-    if verdict is None:
-        del world.verdicts["hv1"]
-    else:
-        world.verdicts["hv1"] = verdict
+    world.look(NOW - 900_000)
+    world.chassis["hv1"] = life
     health = world.look()
     assert _find_place(health).failure is None
     assert (health.unwell, health.avoided, health.next_ms) == ({}, {}, None)
     # Once the chassis is back the container has its whole time.
     world.write(health)
-    world.verdicts["hv1"] = Verdict(alive=True, incarnation="1")
+    world.chassis["hv1"] = ChassisLife(True, "1", 1)
     health = world.look(NOW + 5000)
     assert health.unwell == {HERE: NOW + 5000}
     assert health.next_ms == NOW + 5000 + ERROR_PATIENCE_MS
@@ -278,7 +275,6 @@ def test_on_a_chassis_that_is_dead_or_unfit_nothing_is_judged(verdict: Verdict |
 
 def test_the_time_of_an_unwell_container_counts_from_when_it_is_watched() -> None:
     world = World(_binding(status_code="error", unwell_since=NOW - TIMEOUT_MS))
-    world.patience = {("vpn-1", "hv1"): NOW}
     health = world.look(NOW)
     assert (health.avoided, health.next_ms) == ({}, NOW + ERROR_PATIENCE_MS)
     assert world.look(NOW + ERROR_PATIENCE_MS).avoided
@@ -286,8 +282,7 @@ def test_the_time_of_an_unwell_container_counts_from_when_it_is_watched() -> Non
 
 def test_a_time_that_lies_ahead_counts_as_this_moment() -> None:
     world = World(_binding(status_code="error", unwell_since=NOW + 10**9))
-    far = _avoided(("vpn-1", "hv2"), retry_at=NOW + 10**9)
-    world.avoided = [far]
+    world.avoided = [_avoided(("vpn-1", "hv2"), retry_at=NOW + 10**9, failures=9)]
     health = world.look()
     assert health.unwell == {HERE: NOW}
     assert health.avoided["vpn-1", "hv2"].retry_at == NOW + LONGEST_PAUSE_MS
@@ -303,36 +298,223 @@ def test_a_chassis_is_forgiven_when_it_starts_anew_or_its_weight_changes() -> No
     world = World()
     world.avoided = [_avoided()]
     assert set(world.look().avoided) == {HERE}
-    world.verdicts["hv1"] = Verdict(alive=False, incarnation="1")
-    assert set(world.look().avoided) == {HERE}
-    world.verdicts["hv1"] = Verdict(alive=True, incarnation="2")
-    assert world.look().avoided == {}
-    world.verdicts["hv1"] = Verdict(alive=True, incarnation="1")
-    world.chassis = tuple(idle(2, 1, 1))
-    assert world.look().avoided == {}
-    world.chassis = tuple(idle(1, 1, 1)[1:])
-    assert set(world.look().avoided) == {HERE}
+    for life, kept in (
+        (ChassisLife(False, "1", 1), {HERE}),
+        (ChassisLife(True, "2", 1), set()),
+        (ChassisLife(True, "1", 2), set()),
+        (ChassisLife(True, "1", None), {HERE}),
+        (ChassisLife(), {HERE}),
+    ):
+        world.chassis["hv1"] = life
+        assert set(world.look().avoided) == kept
 
 
 def test_after_being_forgiven_failures_count_from_one() -> None:
     world = World(_binding(status_code="error", unwell_since=NOW - TIMEOUT_MS))
     world.avoided = [_avoided(failures=6, incarnation="0")]
-    assert world.look().avoided[HERE].failures == 1
-    assert world.look().avoided[HERE].incarnation == "1"
+    assert world.look().avoided == {}
+    found = world.look(NOW + ERROR_PATIENCE_MS).avoided[HERE]
+    assert (found.failures, found.incarnation) == (1, "1")
 
 
 @pytest.mark.parametrize(("well", "kept_ms"), [(True, HEALED_AFTER_MS), (False, LONGEST_PAUSE_MS)])
 def test_a_failure_is_forgotten_after_its_time(well: bool, kept_ms: int) -> None:
     world = World(*([_binding()] if well else []))
-    world.ports = [_port()]
+    world.up = {HERE}
     row = _avoided(failures=3)
     world.avoided = [row]
-    assert world.look().next_ms == row.retry_at
+    before = world.look()
+    assert before.next_ms == row.retry_at
+    assert before.pending == {HERE}
     health = world.look(row.retry_at)
     assert health.avoided[HERE].failures == 3
     assert health.next_ms == row.retry_at + kept_ms
     assert set(world.look(row.retry_at + kept_ms - 1).avoided) == {HERE}
     assert world.look(row.retry_at + kept_ms) == replace(health, avoided={}, next_ms=None)
+
+
+# -- clocks ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step_ms", [-3_600_000, 3_600_000])
+def test_a_wall_clock_that_is_set_changes_no_time_that_runs(step_ms: int) -> None:
+    world = World(_binding(status_code="starting", reached_generation=0))
+    world.avoided = [_avoided(("vpn-1", "hv2"), retry_at=NOW + 11_000)]
+    world.write(world.look())
+    world.ahead_ms = step_ms
+    before = world.look(NOW + 10_999)
+    assert before.pending == {("vpn-1", "hv2")}
+    assert _find_failure(before) is None
+    after = world.look(NOW + 11_000)
+    assert after.pending == set()
+    assert _find_failure(world.look(NOW + TIMEOUT_MS - 1)) is None
+    failed = world.look(NOW + TIMEOUT_MS)
+    assert _find_failure(failed) is not None
+    moment = NOW + TIMEOUT_MS + step_ms
+    assert failed.avoided[HERE].since == moment
+    assert failed.avoided[HERE].retry_at == moment + FIRST_PAUSE_MS
+    world.write(failed)
+    world.ahead_ms = -step_ms
+    assert HERE in world.look(NOW + TIMEOUT_MS + FIRST_PAUSE_MS - 1).pending
+    again = world.look(NOW + TIMEOUT_MS + FIRST_PAUSE_MS)
+    assert again.avoided[HERE].failures == 2
+
+
+def test_a_pause_is_no_longer_at_a_svc_northd_whose_clock_is_behind() -> None:
+    world = World()
+    world.avoided = [_avoided(retry_at=NOW + 11_000)]
+    world.take_over()
+    world.ahead_ms = -3_600_000
+    seen = world.look()
+    assert seen.next_ms == NOW + FIRST_PAUSE_MS
+    assert seen.avoided[HERE].retry_at == NOW - 3_600_000 + FIRST_PAUSE_MS
+    world.write(seen)
+    assert world.look(NOW + 5) == seen
+    assert world.look(NOW + FIRST_PAUSE_MS).pending == set()
+
+
+def test_a_svc_northd_that_takes_over_gives_the_whole_time_again() -> None:
+    world = World(_binding(status_code="starting", reached_generation=0))
+    world.write(world.look())
+    world.write(world.look(NOW + 14_000))
+    world.take_over()
+    seen = world.look(NOW + 14_500)
+    assert seen.unwell == {HERE: NOW}
+    assert seen.next_ms == NOW + 14_500 + TIMEOUT_MS
+
+
+@pytest.mark.parametrize("failures", [-(10**30), -1, 0, 1, 2**31 - 1, 10**30])
+@pytest.mark.parametrize("retry_at", [-(10**30), 0, NOW, 10**30])
+def test_no_number_in_a_row_does_harm(failures: int, retry_at: int) -> None:
+    world = World(_binding(status_code="error", unwell_since=retry_at))
+    world.avoided = [_avoided(failures=failures, retry_at=retry_at)]
+    for moment in (NOW, NOW + ERROR_PATIENCE_MS, NOW + LONGEST_PAUSE_MS):
+        seen = world.look(moment)
+        assert 1 <= seen.avoided[HERE].failures <= 2**31 - 1
+        assert seen.avoided[HERE].retry_at <= moment + LONGEST_PAUSE_MS
+        world.write(seen)
+
+
+def test_stamps_that_are_no_longer_used_are_forgotten() -> None:
+    world = World(_binding(status_code="error", unwell_since=NOW + 5))
+    world.avoided = [_avoided()]
+    world.look()
+    assert repr(NOW + 5) in repr(vars(world.clock))
+    world.bindings, world.avoided = [], []
+    world.look(NOW + 1)
+    assert not world.clock._stamps
+
+
+# -- queues ----------------------------------------------------------------------------
+
+
+def test_the_time_of_one_that_is_queued_begins_when_its_queue_says() -> None:
+    world = World(_binding(status_code="starting", reached_generation=0))
+    world.look()
+    world.queue_start = {HERE: NOW + 9000}
+    assert world.look(NOW + 9000).next_ms == NOW + 9000 + TIMEOUT_MS
+    world.bindings = [_binding(status_code="error", reached_generation=0)]
+    assert world.look(NOW + 9001).next_ms == NOW + 9001 + ERROR_PATIENCE_MS
+
+
+# -- lives of a chassis ----------------------------------------------------------------
+
+
+def test_what_an_earlier_life_said_confirms_nothing_and_moves_nothing_at_once() -> None:
+    world = World(_binding())
+    world.up = {HERE}
+    assert _find_place(world.look()) == Place("hv1")
+    world.chassis["hv1"] = ChassisLife(True, "2", 1)
+    seen = world.look(NOW + 1)
+    assert _find_place(seen) == Place("hv1", ready=False, serving=False)
+    assert (seen.unwell, seen.next_ms) == ({HERE: NOW + 1}, NOW + 1 + TIMEOUT_MS)
+    failed = world.look(NOW + 1 + TIMEOUT_MS)
+    assert _find_failure(failed) == "the chassis has started anew and not taken it up after 15 s"
+    world.bindings = [_binding(incarnation="2")]
+    assert _find_place(world.look(NOW + 2 + TIMEOUT_MS)) == Place("hv1")
+
+
+@pytest.mark.parametrize("role", [ACTIVE, STANDBY])
+@pytest.mark.parametrize("incarnation", ["", "0"])
+def test_an_unknown_life_confirms_nothing(role: str, incarnation: str) -> None:
+    world = World(_binding(role=role, incarnation=incarnation))
+    world.up = {HERE}
+    assert _find_place(world.look()) == Place("hv1", role, ready=False, serving=False)
+
+
+def test_a_chassis_that_starts_anew_again_and_again_but_takes_up_all_fails_nothing() -> None:
+    world = World(_binding())
+    world.up = {HERE}
+    now = NOW
+    for life in map(str, range(2, 60)):
+        world.chassis["hv1"] = ChassisLife(True, life, 1)
+        assert _find_failure(world.look(now)) is None
+        assert world.turn(now + 1000, incarnation=life).unwell == {}
+        now += 3000
+
+
+# -- programs that come and go ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "patience_ms"), [("error", ERROR_PATIENCE_MS), ("starting", TIMEOUT_MS)]
+)
+def test_time_in_which_it_is_unwell_adds_up(code: str, patience_ms: int) -> None:
+    world, now, spent_ms = World(_binding()), NOW, 0
+    world.up = {HERE}
+    world.look(now)
+    while spent_ms + 1500 < patience_ms:
+        world.turn(now, status_code=code, status_message="it ended")
+        now, spent_ms = now + 1500, spent_ms + 1500
+        assert world.turn(now, status_code="running").unwell == {}
+        now += 1500
+    seen = world.turn(now, status_code=code)
+    end = now + patience_ms - spent_ms
+    assert (_find_failure(seen), seen.next_ms) == (None, end)
+    failed = world.look(end)
+    assert _find_failure(failed) is not None
+    # While it runs for a moment it is no place to stay, but it serves.
+    world.write(failed)
+    well = world.turn(end + 100, status_code="running")
+    assert _find_place(well) == Place("hv1", failure=_find_failure(failed))
+    steady = world.look(end + 100 + STEADY_MS)
+    assert _find_place(steady) == Place("hv1")
+    assert _find_failure(world.turn(end + 101 + STEADY_MS, status_code=code)) is None
+
+
+def test_one_that_turns_between_kinds_of_unwell_is_given_up() -> None:
+    world, now = World(_binding()), NOW
+    for _ in range(4):
+        for code in ("error", "starting"):
+            world.turn(now, status_code=code, status_message="no charon")
+            now += 600
+    assert _find_failure(world.turn(now, status_code="error")) == "no charon"
+
+
+def test_a_port_that_is_down_for_a_moment_now_and_then_fails_nothing() -> None:
+    world, now = World(_binding()), NOW
+    for _ in range(10):
+        world.up = set()
+        assert _find_failure(world.turn(now)) is None
+        world.up = {HERE}
+        assert _find_failure(world.turn(now + 100)) is None
+        now += 9000
+
+
+def test_one_that_came_late_is_well_at_once() -> None:
+    world = World(_binding(status_code="starting", reached_generation=0))
+    world.look()
+    world.up = {HERE}
+    assert _find_failure(world.turn(NOW + TIMEOUT_MS)) is not None
+    well = world.turn(NOW + TIMEOUT_MS + 1, status_code="running", reached_generation=1)
+    assert _find_place(well) == Place("hv1")
+
+
+def test_with_another_role_it_has_the_whole_time() -> None:
+    world = World(_binding(role=STANDBY, status_code="starting"))
+    world.look()
+    seen = world.turn(NOW + 14_000, role=ACTIVE)
+    assert seen.next_ms == NOW + 14_000 + TIMEOUT_MS
 
 
 # -- at random ----------------------------------------------------------------------------
@@ -348,61 +530,80 @@ def _make_world(dice: Dice) -> World:
                 role=STANDBY if number else ACTIVE,
                 status_code=dice.some("running", "running", "starting", "error", None),
                 reached_generation=dice.randint(0, 1),
+                incarnation=dice.some("1", "1", "2", ""),
                 unwell_since=dice.some(None, NOW - dice.randint(0, 40_000), NOW + 10**7),
             )
             world.bindings.append(row)
             if dice.one_in(2):
-                world.ports.append(_port(container, chassis))
+                world.up.add((container, chassis))
     for spot in {(dice.some("vpn-1", "vpn-2"), dice.choice(NAMES)) for _ in range(3)}:
         retry_at = NOW + dice.some(-700_000, -61_000, -1000, 0, 1000, 10**9)
         world.avoided.append(
             _avoided(
-                spot, failures=dice.randint(1, 9), retry_at=retry_at, weight=dice.some(1, 1, 2)
+                spot, failures=dice.randint(-1, 9), retry_at=retry_at, weight=dice.some(1, 1, 2)
             )
         )
     for name in NAMES:
-        problem = dice.some("", "", "no ovs")
-        world.verdicts[name] = Verdict(not dice.one_in(4), dice.some("1", "1", "2"), False, problem)
+        world.chassis[name] = ChassisLife(
+            not dice.one_in(4), dice.some("1", "1", "2", None), dice.some(1, 1, None)
+        )
     return world
-
-
-def _see(health: Health, now_ms: int) -> object:
-    """Returns what anybody does with 'health' at that moment."""
-    pending = {spot for spot, each in health.avoided.items() if now_ms < each.retry_at}
-    return health.places, health.unwell, health.avoided, pending
 
 
 @many
 @given(st.builds(_make_world, dice), st.lists(st.integers(0, 1000), max_size=3))
-def test_nothing_changes_before_the_next_moment_and_something_does_at_it(
+def test_nothing_changes_before_the_next_moment_and_then_it_ends(
     world: World, parts: list[int]
 ) -> None:
     world.write(world.look())
-    now, health = NOW, world.look()
-    for _ in range(6):
-        world.write(health)
-        assert world.look(now) == health, "what was written is what should be there"
-        if health.next_ms is None:
-            assert _see(world.look(now + 10**8), now + 10**8) == _see(health, now)
+    now, seen = NOW, world.look()
+    for _ in range(8):
+        world.write(seen)
+        assert world.look(now) == seen, "what was written is what should be there"
+        if seen.next_ms is None:
+            assert world.look(now + 10**8) == seen
             return
-        assert health.next_ms > now
-        length = health.next_ms - now
-        for moment in (health.next_ms - 1, *(now + (length - 1) * part // 1000 for part in parts)):
-            assert _see(world.look(moment), moment) == _see(health, now)
-            assert world.look(moment).next_ms == health.next_ms
-        after = world.look(health.next_ms)
-        assert _see(after, health.next_ms) != _see(health, now)
-        now, health = health.next_ms, after
+        assert seen.next_ms > now
+        length = seen.next_ms - now
+        for part in sorted([*parts, 1000]):
+            assert world.look(now + (length - 1) * part // 1000) == seen
+        now, seen = seen.next_ms, world.look(seen.next_ms)
+
+
+@many
+@given(st.builds(_make_world, dice), st.integers(-(10**8), 10**8))
+def test_a_wall_clock_that_is_set_decides_nothing(world: World, step_ms: int) -> None:
+    world.write(world.look())
+    other = copy.deepcopy(world)
+    other.ahead_ms = step_ms
+    now = NOW
+    for _ in range(8):
+        here, there = world.look(now), other.look(now)
+        assert (here.places, here.pending, here.next_ms) == (
+            there.places,
+            there.pending,
+            there.next_ms,
+        )
+        assert (here.unwell.keys(), here.avoided.keys()) == (
+            there.unwell.keys(),
+            there.avoided.keys(),
+        )
+        if here.next_ms is None:
+            return
+        world.write(here)
+        other.write(there)
+        now = here.next_ms
 
 
 @many
 @given(st.builds(_make_world, dice))
 def test_what_failed_is_avoided_and_what_is_avoided_has_its_end(world: World) -> None:
-    health = world.look()
-    for container, places in health.places.items():
+    world.look()
+    seen = world.look(NOW + TIMEOUT_MS)
+    for container, places in seen.places.items():
         for place in places:
             if place.failure is not None:
-                assert health.avoided[container, place.chassis].retry_at > NOW
-                assert world.verdicts[place.chassis].alive
-    for each in health.avoided.values():
-        assert each.retry_at <= NOW + LONGEST_PAUSE_MS
+                assert (container, place.chassis) in seen.pending
+                assert world.chassis[place.chassis].is_fit
+    for each in seen.avoided.values():
+        assert each.retry_at <= NOW + TIMEOUT_MS + LONGEST_PAUSE_MS

@@ -17,6 +17,7 @@ from ..lib.delta import Delete, Insert, Parent, Ref, SetKeys, Update, Verify
 from ..lib.idl import Session
 from ..lib.rows import Row
 from ..northd import ovn
+from ..services.ipsec.rows import VPNService
 from .logs import Logs
 from .ovsdb import Databases
 from .sessions import OUTAGE, Sessions
@@ -48,8 +49,8 @@ def test_rows_are_plain_python(databases: Databases, sessions: Sessions) -> None
         enabled=False,
     )
     databases.nb.insert("SVC_Global", options=["map", [["a", "1"], ["b", "2"]]])
-    session = sessions.open(databases.nb, nb.VPNService, nb.SVCGlobal)
-    [(uuid, row)] = session.rows(nb.VPNService).items()
+    session = sessions.open(databases.nb, VPNService, nb.SVCGlobal)
+    [(uuid, row)] = session.rows(VPNService).items()
     assert (row.uuid, row.name, row.enabled, row.status) == (uuid, "mercury", False, None)
     assert row.external_ips == ("1.0.0.100", "1.0.0.101")
     assert row.local_subnets == ()

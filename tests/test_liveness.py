@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ..northd.en_options import Options
+from ..northd.options import Options
 from ..northd.liveness import PASS_INTERVAL_MS, Verdict
 from .heartbeats import DEAD_AFTER_MS, Clock, make_beat, make_weight
 

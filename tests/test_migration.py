@@ -7,8 +7,16 @@ from typing import Any
 
 import pytest
 
-from ..northd.placement import STANDBY, Avoidance, Candidate, Place, Plan, Request, Settings
-from ..northd.scheduler import schedule
+from ..northd.scheduler.model import (
+    STANDBY,
+    Avoidance,
+    Candidate,
+    MoveRules,
+    Place,
+    Request,
+    Schedule,
+)
+from ..northd.scheduler.schedule import schedule
 from .placements import burst, idle, on
 
 VPN = "vpn-00000"
@@ -30,7 +38,7 @@ def _coming(chassis: str, ready: bool = False) -> Place:
     return Place(chassis, STANDBY, ready=ready, serving=False)
 
 
-def _where(plan: Plan) -> tuple[str | None, tuple[str, ...]]:
+def _where(plan: Schedule) -> tuple[str | None, tuple[str, ...]]:
     return plan.chassis.get(VPN), plan.standby.get(VPN, ())
 
 
@@ -52,7 +60,7 @@ def test_a_planned_move_makes_before_it_breaks() -> None:
     plan = schedule(wanted, cloud, {VPN: turned})
     assert _where(plan) == ("hv2", ("hv1",))
     plan = schedule(wanted, cloud, {VPN: (Place("hv2"), _coming("hv1", ready=True))})
-    assert plan == Plan({VPN: "hv2"})
+    assert plan == Schedule({VPN: "hv2"})
 
 
 def test_a_target_that_fails_is_left_for_another() -> None:
@@ -81,7 +89,7 @@ def test_one_that_fails_after_the_turn_goes_back() -> None:
 
 def test_a_target_whose_reason_is_gone_goes_too() -> None:
     places = {VPN: (Place("hv1"), _coming("hv2", ready=True))}
-    assert schedule(burst(1), idle(1, 1), places) == Plan({VPN: "hv1"})
+    assert schedule(burst(1), idle(1, 1), places) == Schedule({VPN: "hv1"})
 
 
 def test_the_way_back_stays_open_when_the_new_place_is_to_be_left_too() -> None:
@@ -95,7 +103,7 @@ def test_a_drain_moves_so_many_at_a_time(warm: int) -> None:
     wanted = burst(5, standby=warm)
     places = {each.name: on("hv1", *["hv2"] * warm) for each in wanted}
     cloud = _change(1, idle(1, 1, 1), drain=True)
-    plan = schedule(wanted, cloud, places, {}, Settings(drain_moves=2))
+    plan = schedule(wanted, cloud, places, {}, MoveRules(drain_moves=2))
     waiting = [name for name in plan.reasons if "waits for its turn" in plan.reasons[name]]
     assert waiting == ["vpn-00002", "vpn-00003", "vpn-00004"]
     assert plan.reasons[waiting[0]] == "chassis hv1 is drained; it waits for its turn to move"
@@ -115,10 +123,10 @@ def test_with_no_other_place_a_container_that_is_lost_stays(
     cloud = _change(1, idle(1), **change)
     plan = schedule(burst(1), cloud, {VPN: on("hv1")})
     sentence = f"chassis hv1 is {reason}, and no chassis can run it, 1 refused: 1 {reason}"
-    assert plan == Plan({VPN: "hv1"}, reasons={VPN: sentence}, lost=frozenset({VPN}))
+    assert plan == Schedule({VPN: "hv1"}, reasons={VPN: sentence}, lost=frozenset({VPN}))
     assert schedule(burst(1), cloud, {}).chassis == {}
     plan = schedule(burst(1), [*cloud, *idle(1, 1)[1:]], {VPN: on("hv1")})
-    assert plan == Plan({VPN: "hv2"}, causes={VPN: f"chassis hv1 is {reason}"})
+    assert plan == Schedule({VPN: "hv2"}, causes={VPN: f"chassis hv1 is {reason}"})
 
 
 def test_one_on_a_chassis_that_is_gone_has_no_place() -> None:
@@ -159,7 +167,7 @@ def test_a_request_to_migrate_is_over_once_it_serves_there() -> None:
     plan = schedule(wanted, cloud, {VPN: (Place("hv2", serving=False), _coming("hv1"))})
     assert (_where(plan), plan.migrations) == (("hv2", ("hv1",)), {})
     plan = schedule(wanted, cloud, {VPN: on("hv2", "hv1")})
-    assert plan == Plan({VPN: "hv2"}, migrations={VPN: "migrated to hv2"})
+    assert plan == Schedule({VPN: "hv2"}, migrations={VPN: "migrated to hv2"})
 
 
 @pytest.mark.parametrize(
@@ -189,7 +197,7 @@ def test_a_request_to_migrate_is_refused_with_the_reason(
 ) -> None:
     wanted = [_request(migrate_chassis="hv2", **request_)]
     plan = schedule(wanted, _change(2, idle(1, 1), **change), {VPN: on("hv1")})
-    assert plan == Plan({VPN: "hv1"}, migrations={VPN: f"not migrated to hv2: it is {reason}"})
+    assert plan == Schedule({VPN: "hv1"}, migrations={VPN: f"not migrated to hv2: it is {reason}"})
 
 
 def test_a_migration_that_fails_goes_back_and_says_why() -> None:
@@ -197,7 +205,7 @@ def test_a_migration_that_fails_goes_back_and_says_why() -> None:
     outcome = {VPN: "not migrated to hv2: it is avoided since it failed there (no charon)"}
     before = (Place("hv1"), replace(_coming("hv2"), failure="no charon"))
     plan = schedule(wanted, idle(1, 1, 1), {VPN: before}, avoided)
-    assert plan == Plan({VPN: "hv1"}, migrations=outcome)
+    assert plan == Schedule({VPN: "hv1"}, migrations=outcome)
     failed = Place("hv2", ready=False, serving=False, failure="no charon")
     turned = (failed, _coming("hv1", ready=True))
     plan = schedule(wanted, idle(1, 1, 1), {VPN: turned}, avoided)
@@ -267,7 +275,7 @@ def test_no_chassis_at_all_and_an_empty_group_are_said() -> None:
 def test_with_a_problem_it_gets_no_new_place_and_keeps_what_it_has() -> None:
     wanted = [_request(problem="policy x of group gold is not known")]
     assert schedule(wanted, idle(1), {}).reasons == {VPN: wanted[0].problem}
-    assert schedule(wanted, idle(1), {VPN: on("hv1")}) == Plan({VPN: "hv1"})
+    assert schedule(wanted, idle(1), {VPN: on("hv1")}) == Schedule({VPN: "hv1"})
 
 
 # -- size ----------------------------------------------------------------------------------
@@ -277,7 +285,7 @@ def test_a_great_cloud_is_planned() -> None:
     wanted, cloud = burst(2000), idle(*[1] * 100)
     before = schedule(wanted, cloud, {}).chassis
     places = {name: on(where) for name, where in before.items()}
-    assert schedule(wanted, cloud, places) == Plan(before)
+    assert schedule(wanted, cloud, places) == Schedule(before)
     for number in range(1, 11):
         cloud = _change(number, cloud, alive=False)
     dead = {f"hv{number}" for number in range(1, 11)}

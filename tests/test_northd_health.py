@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ..northd import history
+from ..northd.sync import history
 from .logs import Logs
 from .ovsdb import Databases
 from .scenario import Scenario, View, count, run_scenario
@@ -99,7 +99,7 @@ def test_container_that_stays_in_error_is_moved_after_a_while(
 ) -> None:
     (other,) = cloud.add_services(1, first=1)
     cloud.settle()
-    cloud.set_container(other, requested_chassis="hv1")
+    cloud.set_wish(other, requested_chassis="hv1")
     cloud.settle()
     cloud.chassis["hv1"].failing = {container: "charon ended 5 times"}
     cloud.settle()
@@ -229,7 +229,7 @@ def test_with_no_other_place_a_container_stays_on_a_dead_chassis(
     cloud: Scenario, container: str
 ) -> None:
     cloud.logs.allow(DEAD)
-    cloud.set_container(container, requested_chassis="hv1")
+    cloud.set_wish(container, requested_chassis="hv1")
     cloud.chassis["hv1"].alive = False
     cloud.pass_time(6000)
     assert cloud.look(container).active == "hv1"
@@ -256,7 +256,7 @@ def test_chassis_that_ovn_cannot_serve_is_left_at_once(cloud: Scenario, containe
     assert cloud.list_history(container)[1] == (2, "hv2", reason)
     weight = cloud.find(cloud.sb, "Chassis_Weight", chassis="hv1")
     assert (weight["alive"], weight["problem"]) == (True, f"unfit ({problem})")
-    cloud.set_container(container, requested_chassis="hv1")
+    cloud.set_wish(container, requested_chassis="hv1")
     cloud.settle()
     assert cloud.look(container) == _serving_from("hv2")
     assert cloud.message(container) == (

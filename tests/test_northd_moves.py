@@ -54,7 +54,7 @@ CAUSES: dict[str, tuple[Cause, str]] = {
         "chassis hv1 is over its limit of 0",
     ),
     "pin": (
-        lambda cloud, name: cloud.set_container(name, requested_chassis="hv2"),
+        lambda cloud, name: cloud.set_wish(name, requested_chassis="hv2"),
         "chassis hv1 is not the requested chassis hv2",
     ),
     "migrate": (
@@ -120,7 +120,7 @@ def test_move_whose_only_target_fails_goes_on_later(
     hv2 = cloud.chassis["hv2"]
     hv2.slow = {""} if failure == "slow" else set()
     hv2.failing = {} if failure == "slow" else {"": "no memory"}
-    cloud.set_container(container, requested_chassis="hv2")
+    cloud.set_wish(container, requested_chassis="hv2")
     assert cloud.follow(container)[-1].standby == ("hv2",)
     cloud.warp(15_500)
     assert cloud.look(container) == SERVING_FROM_HV1
@@ -145,7 +145,7 @@ def test_target_that_fails_after_the_turn_is_left_again(
     if others:
         cloud.set_chassis("hv1", drain=True)
     else:
-        cloud.set_container(container, requested_chassis="hv2")
+        cloud.set_wish(container, requested_chassis="hv2")
     assert cloud.follow(container)[-1].active == "hv2"
     cloud.warp(14_000)
     assert cloud.look(container) == View("hv2", ("hv1",), ("hv1", "hv2"), (), "hv2")
@@ -251,11 +251,11 @@ def test_limit_evicts_only_when_it_is_enforced(cloud: Scenario) -> None:
 
 
 def test_pin_moves_and_unpin_moves_nothing(cloud: Scenario, container: str) -> None:
-    cloud.set_container(container, requested_chassis="hv3")
+    cloud.set_wish(container, requested_chassis="hv3")
     cloud.settle()
     there = View("hv3", ready=("hv3",), up=("hv3",), requested="hv3")
     assert cloud.look(container) == there
-    cloud.set_container(container, requested_chassis=["set", []])
+    cloud.set_wish(container, requested_chassis=["set", []])
     assert cloud.follow(container) == [there]
 
 
@@ -266,7 +266,7 @@ def test_migration_is_done_once(cloud: Scenario, container: str) -> None:
     row = cloud.show(container)
     assert (row["migrate_cfg"], row["migrated_cfg"]) == (1, 1)
     assert row["migrate_status"] == "migrated to hv3"
-    cloud.set_container(container, migrate_chassis="hv1")
+    cloud.set_wish(container, migrate_chassis="hv1")
     cloud.settle()
     assert cloud.look(container).active == "hv3"
 

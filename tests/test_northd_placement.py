@@ -266,7 +266,7 @@ def test_pin_to_a_chassis_that_cannot_moves_nothing(
     (container,) = cloud.add_services(1)
     cloud.settle()
     before = cloud.look(container)
-    cloud.set_container(container, requested_chassis=chassis)
+    cloud.set_wish(container, requested_chassis=chassis)
     assert cloud.follow(container) == [before]
     assert cloud.message(container) == (
         f"as told; chassis hv2 is not the requested chassis {chassis}, but {reason}"

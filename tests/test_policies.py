@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ..northd.placement import Candidate, Place, Plan, Request, Settings
-from ..northd.scheduler import schedule
+from ..northd.scheduler.model import Candidate, MoveRules, Place, Request, Schedule
+from ..northd.scheduler.schedule import schedule
 from .placements import MAX_WEIGHT, burst, idle, many, on
 
 EVEN = ("least", "load", "weighted")
 
 
-def _count(plan: Plan) -> Counter[str]:
+def _count(plan: Schedule) -> Counter[str]:
     return Counter(plan.chassis.values())
 
 
@@ -225,7 +225,7 @@ def test_the_surplus_goes_once_it_is_ready_elsewhere_and_no_more() -> None:
     cloud[0] = replace(cloud[0], limit=2)
     wanted = burst(5)
     places = {request.name: on("hv1") for request in wanted}
-    settings = Settings(enforce_limit=True)
+    settings = MoveRules(enforce_limit=True)
     surplus = ("vpn-00002", "vpn-00003", "vpn-00004")
     assert schedule(wanted, cloud, places).standby == {}
     plan = schedule(wanted, cloud, places, {}, settings)
@@ -249,7 +249,7 @@ def test_of_a_surplus_those_stay_that_may_go_nowhere_else() -> None:
     free, pinned = burst(2)
     pinned = replace(pinned, requested_chassis="hv1")
     places = {free.name: on("hv1"), pinned.name: on("hv1")}
-    plan = schedule([free, pinned], cloud, places, {}, Settings(enforce_limit=True))
+    plan = schedule([free, pinned], cloud, places, {}, MoveRules(enforce_limit=True))
     assert plan.standby == {free.name: ("hv2",)}
 
 
@@ -259,7 +259,7 @@ def test_of_two_that_are_over_their_limit_none_gives_to_the_other() -> None:
         idle(1, 1, limit=0),
         {"vpn-00000": on("hv1", "hv2")},
         {},
-        Settings(enforce_limit=True),
+        MoveRules(enforce_limit=True),
     )
     assert plan.chassis == {"vpn-00000": "hv1"}
     assert "over its limit of 0, but no chassis can run it" in plan.reasons["vpn-00000"]
@@ -270,6 +270,6 @@ def test_of_standbys_only_the_surplus_goes() -> None:
     cloud[1] = replace(cloud[1], limit=1)
     wanted = burst(3, standby=1)
     places = {request.name: on("hv1", "hv2") for request in wanted}
-    plan = schedule(wanted, cloud, places, {}, Settings(enforce_limit=True))
+    plan = schedule(wanted, cloud, places, {}, MoveRules(enforce_limit=True))
     assert sum("hv2" in each for each in plan.standby.values()) == 1
     assert schedule(wanted, cloud, places).standby == dict.fromkeys(places, ("hv2",))

@@ -9,17 +9,17 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ..northd.placement import (
+from ..northd.scheduler.model import (
     STANDBY,
     UNLIMITED,
     Avoidance,
     Candidate,
+    MoveRules,
     Place,
-    Plan,
     Request,
-    Settings,
+    Schedule,
 )
-from ..northd.scheduler import schedule
+from ..northd.scheduler.schedule import schedule
 from .placements import (
     CONTAINERS,
     NAMES,
@@ -50,7 +50,7 @@ class Case:
         cloud: list[Candidate],
         places: Places,
         avoided: Avoided,
-        settings: Settings,
+        settings: MoveRules,
     ) -> None:
         self.wanted = wanted
         self.cloud = cloud
@@ -63,7 +63,7 @@ class Case:
         parts = (self.wanted, self.cloud, self.places, self.avoided, self.settings)
         return "\n".join(["Case:", *map(repr, parts)])
 
-    def plan(self) -> Plan:
+    def plan(self) -> Schedule:
         return schedule(self.wanted, self.cloud, self.places, self.avoided, self.settings)
 
     def is_fine(self, request: Request) -> bool:
@@ -116,7 +116,7 @@ def _make_case(dice: Dice) -> Case:
         [dice.draw_chassis(name) for name in chassis],
         places,
         dice.draw_avoided(places),
-        Settings(dice.one_in(3), dice.randint(1, 2)),
+        MoveRules(dice.one_in(3), dice.randint(1, 2)),
     )
 
 
@@ -124,7 +124,7 @@ def _make_first_case(dice: Dice) -> Case:
     """Returns one without bindings, and with much that could go anywhere."""
     case = _make_case(dice)
     cloud = [replace(each, stopping=False, drain=False) for each in case.cloud]
-    return Case(case.wanted, cloud, {}, {}, Settings())
+    return Case(case.wanted, cloud, {}, {}, MoveRules())
 
 
 _ALL = (CONTAINERS, NAMES)
@@ -132,7 +132,7 @@ cases = st.builds(_make_case, dice)
 first_cases = st.builds(_make_first_case, dice)
 
 
-def _find_bound(plan: Plan) -> dict[str, set[str]]:
+def _find_bound(plan: Schedule) -> dict[str, set[str]]:
     return {name: {where, *plan.standby.get(name, ())} for name, where in plan.chassis.items()}
 
 
@@ -275,7 +275,7 @@ def test_one_that_failed_and_stays_keeps_its_room() -> None:
 @many
 @given(cases)
 def test_what_is_fine_stays(case: Case) -> None:
-    case.settings = Settings(drain_moves=1)
+    case.settings = MoveRules(drain_moves=1)
     plan = case.plan()
     for request in case.wanted:
         place = find_active(case.places, request.name)
@@ -318,7 +318,7 @@ def test_a_plan_that_was_carried_out_comes_to_rest(case: Case) -> None:
     assert not rounds[-1].causes
 
 
-def _carry_out(case: Case, plan: Plan) -> None:
+def _carry_out(case: Case, plan: Schedule) -> None:
     """Makes the bindings what 'plan' says, all of them well but those that failed and stay."""
     failed = {
         (name, place.chassis): place
@@ -380,4 +380,4 @@ def test_changed_weights_move_nothing() -> None:
     wanted = burst(10)
     before = schedule(wanted, idle(1, 1), {}).chassis
     places = {name: on(where) for name, where in before.items()}
-    assert schedule(wanted, idle(1, 100), places) == Plan(before)
+    assert schedule(wanted, idle(1, 100), places) == Schedule(before)

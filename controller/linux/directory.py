@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 from ...lib import dirs
 from ...lib.errors import HostError
+from ..host.kinds import Namespace, StateDirectory
 from ..name import check_name, is_name
-from ..order import Namespace, StateDirectory
 from . import netns
 
 _LOG = ".log"
@@ -48,6 +48,9 @@ class DirectoryDriver:
         logs = _list_ours(find_log_root(), os.DirEntry.is_file)
         named = {each.removesuffix(_LOG) for each in logs if each.endswith(_LOG)}
         return find_directories() | {each for each in named if is_name(each)}
+
+    def owns(self, container: str) -> bool:
+        return os.path.isdir(find_directory(container)) or os.path.isfile(find_log(container))
 
     def read(self, container: str) -> StateDirectory | None:
         """Returns None also where the log file is not where it should be."""
@@ -87,6 +90,9 @@ class NamespaceDriver:
 
     def owned(self) -> set[str]:
         return netns.find_names() & find_directories()
+
+    def owns(self, container: str) -> bool:
+        return os.path.isdir(find_directory(container)) and netns.exists(container)
 
     def read(self, container: str) -> Namespace | None:
         return Namespace() if netns.find_inode(container) is not None else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 
 import ovs.poller
 
@@ -24,6 +24,9 @@ _LOOK_INTERVAL_MS = 1000
 _RTMGRP_LINK = 1
 _RTM_DELLINK = 17
 _HEADER = struct.Struct("=IHHII")
+_IFINFOMSG_SIZE = 16
+_ATTRIBUTE = struct.Struct("=HH")
+_IFLA_IFNAME = 3
 
 
 class HostEvents:
@@ -43,11 +46,16 @@ class HostEvents:
         self._load = LoadMeter()
         self._echo = Echo()
 
-    def take_lost(self, containers: Collection[str]) -> set[str]:
-        """Returns those of 'containers' whose link or namespace is gone since the last call."""
-        lost: set[str] = set()
-        if self._take_link_removal():
-            lost |= {name for name in containers if not _has_link(name)}
+    def take_lost(self, containers: Collection[str], links: Mapping[str, str]) -> set[str]:
+        """Returns those of 'containers' whose link or namespace is gone since the last call.
+
+        'links' are the containers by the names of their links outside.
+        """
+        removed = self._take_removed_links()
+        if removed is None:
+            lost = {name for link, name in links.items() if not _has_link(link)}
+        else:
+            lost = {links[each] for each in removed if each in links}
         return lost | self._find_lost_namespaces(containers)
 
     def find_ovn_problem(self, now_ms: int, look: bool, known: bool, expected: bool) -> str:
@@ -95,27 +103,44 @@ class HostEvents:
             or before.get(name, self._inodes[name]) != self._inodes[name]
         }
 
-    def _take_link_removal(self) -> bool:
-        removed = False
+    def _take_removed_links(self) -> set[str] | None:
+        """Returns the names of links that were removed; None if some of that was lost."""
+        removed: set[str] = set()
+        whole = True
         while True:
             try:
                 received = self._socket.recv(1 << 16)
             except BlockingIOError:
-                return removed
-            except OSError:  # ENOBUFS: some were lost
-                removed = True
+                return removed if whole else None
+            except OSError:  # ENOBUFS
+                whole = False
                 continue
-            removed = removed or _holds_removal(received)
+            removed.update(_find_removed(received))
 
 
-def _holds_removal(received: bytes) -> bool:
+def _find_removed(received: bytes) -> Iterator[str]:
+    """Yields the names of the links that netlink messages tell the removal of."""
     offset = 0
     while offset + _HEADER.size <= len(received):
         length, kind, *_ = _HEADER.unpack_from(received, offset)
+        length = max(length, _HEADER.size)
         if kind == _RTM_DELLINK:
-            return True
-        offset += max((length + 3) & ~3, _HEADER.size)
-    return False
+            name = _find_name(received[offset + _HEADER.size + _IFINFOMSG_SIZE : offset + length])
+            if name is not None:
+                yield name
+        offset += (length + 3) & ~3
+
+
+def _find_name(attributes: bytes) -> str | None:
+    """Returns IFLA_IFNAME among the attributes of a link."""
+    offset = 0
+    while offset + _ATTRIBUTE.size <= len(attributes):
+        length, kind = _ATTRIBUTE.unpack_from(attributes, offset)
+        if kind == _IFLA_IFNAME:
+            value = attributes[offset + _ATTRIBUTE.size : offset + length]
+            return value.rstrip(b"\0").decode(errors="replace")
+        offset += (max(length, _ATTRIBUTE.size) + 3) & ~3
+    return None
 
 
 def _has_link(name: str) -> bool:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from ..host import Host
-from ..order import Daemon, Link, Namespace, Network, StateDirectory, SwitchPort
-from ..services.driver import ServiceDriver
+from ...services.api.host import Network, Workload
+from ..host.driver import Driver, Host
+from ..host.kinds import Kind, Links, Namespace, StateDirectory, SwitchPorts
+from ..programs.driver import ServiceDriver
 from .directory import DirectoryDriver, NamespaceDriver
-from .link import LinkDriver
+from .link import VethDriver
 from .network import NetworkDriver
 from .ovs import PortDriver
 
 
 def make_host(ports: PortDriver, services: ServiceDriver) -> Host:
     """Returns the drivers of this host."""
-    return {
+    links = VethDriver()
+    drivers: dict[Kind, Driver] = {
         StateDirectory: DirectoryDriver(),
         Namespace: NamespaceDriver(),
-        Link: LinkDriver(),
-        SwitchPort: ports,
+        Links: links,
+        SwitchPorts: ports,
         Network: NetworkDriver(),
-        Daemon: services,
+        Workload: services,
     }
+    return Host(drivers, links)

@@ -42,10 +42,21 @@ def find_inode(name: str) -> int | None:
     return there.st_ino if there.st_dev == own.st_dev else None
 
 
+def exists(name: str) -> bool:
+    """Returns whether there is a file of that name, a namespace or not."""
+    return os.path.lexists(find_path(name))
+
+
 def find_inodes(names: Iterable[str]) -> dict[str, int]:
-    """Returns the inode numbers of those of 'names' that are namespaces."""
-    found = ((name, find_inode(name)) for name in names)
-    return {name: inode for name, inode in found if inode is not None}
+    """Returns the inode numbers of those of 'names', which can be names, that are namespaces."""
+    device = os.stat("/proc/thread-self/ns/net").st_dev
+    found: dict[str, int] = {}
+    for name in names:
+        with contextlib.suppress(OSError):
+            there = os.stat(f"{DIRECTORY}/{name}")
+            if there.st_dev == device:
+                found[name] = there.st_ino
+    return found
 
 
 def find_names() -> set[str]:

@@ -1,6 +1,6 @@
 """Driver of what is inside a namespace: addresses, routes, filter, forwarding.
 
-Ours are the global addresses of svc0 and lo, the routes of the main table with
+Ours are the global addresses of the ports and lo, the routes of the main table with
 protocol 'static', and the nft table 'inet ovnsvc'; what a daemon adds beside
 them (strongSwan's table 220, its ipsec0) is left alone.
 
@@ -15,23 +15,22 @@ import ipaddress
 import os
 import socket
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pyroute2.netlink.exceptions import NetlinkError
 
 from ...lib.errors import HostError
-from ..order import Network, Route
+from ...services.api.host import MAIN_TABLE, UNREACHABLE, Address, Network, Route
 from . import netns
 from .directory import find_directory
-from .link import INSIDE, find_link, opened
+from .link import find_link, find_veths, opened
 
 TABLE = "inet ovnsvc"
 
 # Far below the time after which a chassis is taken for dead.
 _NFT_TIMEOUT_S = 0.8
 
-_MAIN_TABLE = 254
 _PROTO_STATIC = 4
 _TYPE_UNICAST = 1
 _TYPE_UNREACHABLE = 7
@@ -43,13 +42,15 @@ _SYSCTLS = {
     "ipv4/ip_forward": "1",
     "ipv4/conf/all/rp_filter": "0",
     "ipv4/conf/default/rp_filter": "0",
-    f"ipv4/conf/{INSIDE}/rp_filter": "0",
     "ipv4/conf/all/send_redirects": "0",
     "ipv4/conf/default/send_redirects": "0",
-    f"ipv4/conf/{INSIDE}/send_redirects": "0",
     "ipv6/conf/all/forwarding": "1",
     "ipv6/conf/all/accept_ra": "0",
 }
+
+
+# Of each port, to be 0.
+_PORT_SYSCTLS = ("rp_filter", "send_redirects")
 
 
 class NetworkDriver:
@@ -58,21 +59,28 @@ class NetworkDriver:
     def owned(self) -> set[str]:
         return set()
 
+    def owns(self, container: str) -> bool:
+        return False
+
     def read(self, container: str) -> Network | None:
         if netns.find_inode(container) is None:
             return None
         with netns.entered(container):
             with opened() as route:
-                svc0 = find_link(route, INSIDE)
-                lo = find_link(route, "lo")
-                if svc0 is None or lo is None or not lo["flags"] & 1:
+                lo, ports = _find_lo(route), _find_ports(route)
+                if lo is None or not lo["flags"] & 1:
                     return None
-                addresses = _read_addresses(route, svc0["index"])
+                addresses = sorted(
+                    Address(address, name)
+                    for name, index in ports.items()
+                    for address in _read_addresses(route, index)
+                )
                 loopback = _read_addresses(route, lo["index"])
-                routes = _read_routes(route)
-            sysctls = all(_read_sysctl(name) in (value, None) for name, value in _SYSCTLS.items())
+                routes = _read_routes(route, ports)
+            sysctls = _find_sysctls(ports)
+            right = all(_read_sysctl(name) in (value, None) for name, value in sysctls.items())
             ruleset = _read_ruleset(container)
-        return Network(addresses, loopback, routes, ruleset) if sysctls else None
+        return Network(tuple(addresses), loopback, routes, ruleset) if right else None
 
     def apply(self, container: str, wanted: Network) -> None:
         try:
@@ -89,17 +97,35 @@ class NetworkDriver:
             if _read_ruleset(container) != wanted.ruleset:
                 _write_ruleset(container, wanted.ruleset)
             with opened() as route:
-                svc0 = find_link(route, INSIDE)
-                lo = find_link(route, "lo")
-                if svc0 is None or lo is None:
-                    raise HostError(f"{INSIDE} is missing in namespace {container}")
+                lo, ports = _find_lo(route), _find_ports(route)
+                used = {each.interface for each in (*wanted.addresses, *wanted.routes)}
+                missing = sorted(used - ports.keys())
+                if lo is None or missing:
+                    what = ", ".join(missing) or "lo"
+                    raise HostError(f"{what} is missing in namespace {container}")
                 if not lo["flags"] & 1:
                     route.link("set", index=lo["index"], state="up")
                 _sync_addresses(route, lo["index"], wanted.loopback)
-                _sync_addresses(route, svc0["index"], wanted.addresses)
-                _sync_routes(route, svc0["index"], wanted.routes)
-            for name, value in _SYSCTLS.items():
+                for name, index in ports.items():
+                    mine = (each.address for each in wanted.addresses if each.interface == name)
+                    _sync_addresses(route, index, mine)
+                _sync_routes(route, ports, wanted.routes)
+            for name, value in _find_sysctls(ports).items():
                 _write_sysctl(name, value)
+
+
+def _find_lo(route: Any) -> Any | None:
+    return find_link(route, "lo")
+
+
+def _find_ports(route: Any) -> dict[str, int]:
+    """Returns the indexes of the ends of our links by name; a daemon may have made others."""
+    return {str(each.get_attr("IFLA_IFNAME")): int(each["index"]) for each in find_veths(route)}
+
+
+def _find_sysctls(ports: Iterable[str]) -> dict[str, str]:
+    own = {f"ipv4/conf/{name}/{key}": "0" for name in ports for key in _PORT_SYSCTLS}
+    return {**_SYSCTLS, **own}
 
 
 def set_mtu(container: str, name: str, mtu: int) -> None:
@@ -136,12 +162,13 @@ def _length(interface: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> int
     return int(interface.network.prefixlen)
 
 
-def _read_routes(route: Any) -> tuple[Route, ...]:
+def _read_routes(route: Any, ports: Mapping[str, int]) -> tuple[Route, ...]:
+    names = {index: name for name, index in ports.items()}
     found = []
     for family in (socket.AF_INET, socket.AF_INET6):
-        for each in route.get_routes(family=family, table=_MAIN_TABLE):
+        for each in route.get_routes(family=family, table=MAIN_TABLE):
             if each["proto"] == _PROTO_STATIC:
-                found.append(_format_route(each, family))
+                found.append(_format_route(each, family, names))
     return sort_routes(found)
 
 
@@ -150,31 +177,40 @@ def sort_routes(routes: Iterable[Route]) -> tuple[Route, ...]:
     return tuple(sorted(routes, key=lambda each: (each.destination, each.gateway or "")))
 
 
-def _format_route(message: Any, family: int) -> Route:
+def _format_route(message: Any, family: int, names: Mapping[int, str]) -> Route:
     anywhere = "0.0.0.0" if family == socket.AF_INET else "::"
     destination = f"{message.get_attr('RTA_DST') or anywhere}/{message['dst_len']}"
-    return Route(destination, message.get_attr("RTA_GATEWAY"), message.get_attr("RTA_PREFSRC"))
+    if message["type"] == _TYPE_UNREACHABLE:
+        return Route(destination, kind=UNREACHABLE)
+    return Route(
+        destination,
+        message.get_attr("RTA_GATEWAY"),
+        message.get_attr("RTA_PREFSRC"),
+        interface=names.get(message.get_attr("RTA_OIF"), ""),
+    )
 
 
-def _sync_routes(route: Any, index: int, wanted: tuple[Route, ...]) -> None:
-    actual = set(_read_routes(route))
+def _sync_routes(route: Any, ports: Mapping[str, int], wanted: tuple[Route, ...]) -> None:
+    actual = set(_read_routes(route, ports))
     for each in actual - set(wanted):
-        route.route("del", **_route_request(each, index))
+        route.route("del", **_route_request(each, ports))
     for each in sort_routes(set(wanted) - actual):
-        route.route("replace", **_route_request(each, index))
+        route.route("replace", **_route_request(each, ports))
 
 
-def _route_request(wanted: Route, index: int) -> dict[str, Any]:
+def _route_request(wanted: Route, ports: Mapping[str, int]) -> dict[str, Any]:
     family = socket.AF_INET6 if ":" in wanted.destination else socket.AF_INET
     request: dict[str, Any] = {
         "dst": wanted.destination,
         "family": family,
-        "table": _MAIN_TABLE,
+        "table": wanted.table,
         "proto": _PROTO_STATIC,
         "type": _TYPE_UNREACHABLE,
     }
     if wanted.gateway is not None:
-        request |= {"gateway": wanted.gateway, "oif": index, "type": _TYPE_UNICAST}
+        request |= {"gateway": wanted.gateway, "type": _TYPE_UNICAST}
+        if wanted.interface in ports:
+            request["oif"] = ports[wanted.interface]
     if wanted.source is not None:
         request["prefsrc"] = wanted.source
     return request

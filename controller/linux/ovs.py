@@ -1,7 +1,8 @@
 """Driver of the Port and Interface rows of containers in the local Open_vSwitch.
 
 apply() and remove() only note what is wanted; plan() says what to change, in
-one transaction with everything else noted in the same pass.
+one transaction with everything else noted in the same pass.  What is there is
+kept by container, by the rows that change.
 
 A port is only gone once ovs-vswitchd says so (cur_cfg, as 'ovs-vsctl' waits for
 it): it holds sockets of the link, and would not notice that a new link has
@@ -10,11 +11,8 @@ come in place of the one that it knew by the same name.
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 from uuid import UUID
 
 from ...lib.delta import Actual, Change, Delete, Desired, Parent, Ref, Update, plan
@@ -22,51 +20,12 @@ from ...lib.errors import TransientError
 from ...lib.idl import Session
 from ...lib.loop import monotonic_ms
 from ...lib.rows import Row
-from ..order import SwitchPort
-
-DATABASE = "Open_vSwitch"
-MARK = "ovnsvc"
-
-
-@dataclass(frozen=True, slots=True)
-class OpenvSwitch(Row):
-    TABLE: ClassVar[str] = "Open_vSwitch"
-    external_ids: dict[str, str]
-    next_cfg: int
-    cur_cfg: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bridge(Row):
-    TABLE: ClassVar[str] = "Bridge"
-    name: str
-    ports: tuple[UUID, ...]
-    datapath_type: str
-    external_ids: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Port(Row):
-    TABLE: ClassVar[str] = "Port"
-    name: str
-    interfaces: tuple[UUID, ...]
-    external_ids: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Interface(Row):
-    TABLE: ClassVar[str] = "Interface"
-    name: str
-    type: str
-    options: dict[str, str]
-    external_ids: dict[str, str]
-
-
-ROW_CLASSES = (OpenvSwitch, Bridge, Port, Interface)
-
-TUNNELS = ("geneve", "stt", "vxlan")
+from ..host.kinds import SwitchPort, SwitchPorts
+from .switch_rows import MARK, Bridge, Interface, OpenvSwitch, Port, SwitchRows
 
 _LEAVE_TIMEOUT_MS = 500
+
+_UNLIKE_ANY = SwitchPort("", "", "", "")
 
 # ovn-controller and ovs-vswitchd write other keys of Interface:external_ids beside these.
 _OWN_KEYS = (MARK, "iface-id", "attached-mac")
@@ -85,83 +44,121 @@ class PortDriver:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._wanted: dict[str, SwitchPort] = {}
+        self.rows = SwitchRows(session)
+        self._wanted: dict[str, SwitchPorts] = {}
         self._unwanted: set[str] = set()
         self._leaving: dict[str, _Leaving] = {}
+        self._unplanned: set[str] = set()
+
+    # -- host.Driver -------------------------------------------------------
 
     def owned(self) -> set[str]:
-        ports = self._session.rows(Port).values()
-        marked = {row.external_ids[MARK] for row in ports if MARK in row.external_ids}
-        return marked | self._wanted.keys() | self._unwanted
+        return self.rows.containers | self._wanted.keys() | self._unwanted
 
-    def read(self, container: str) -> SwitchPort | None:
-        found = [
-            (bridge, port, interface) for bridge, port, interface in self._find_ports(container)
-        ]
-        if not found:
-            return None
-        if len(found) > 1 or found[0][2] is None:
-            return SwitchPort("", "", "")
-        bridge, port, interface = found[0]
-        ids = interface.external_ids if interface else {}
-        named = port.name == container == (interface.name if interface else "")
-        bridge_name = bridge.name if bridge and named and ids.get(MARK) == container else ""
-        return SwitchPort(bridge_name, ids.get("iface-id", ""), ids.get("attached-mac", ""))
+    def owns(self, container: str) -> bool:
+        noted = container in self._wanted or container in self._unwanted
+        return noted or bool(self.rows.find_ports(container))
 
-    def apply(self, container: str, wanted: SwitchPort) -> None:
-        self._wanted[container] = wanted
+    def read(self, container: str) -> SwitchPorts | None:
+        found = sorted(map(self._read_port, self.rows.find_ports(container)), key=_find_name)
+        return SwitchPorts(tuple(found)) if found else None
+
+    def apply(self, container: str, wanted: SwitchPorts) -> None:
         self._unwanted.discard(container)
-        if self._find_bridge(wanted.bridge) is None:
-            raise TransientError(f"the local Open vSwitch has no bridge {wanted.bridge}")
-        for row in self._session.rows(Port).values():
-            if row.name == container and row.external_ids.get(MARK) != container:
-                raise TransientError(f"Open vSwitch has a port {container} that is not ours")
+        self._wanted[container] = wanted
+        self._unplanned.add(container)
+        for each in wanted.ports:
+            if self.rows.find_bridge(each.bridge) is None:
+                raise TransientError(f"the local Open vSwitch has no bridge {each.bridge}")
+            if self._is_taken(container, each.name):
+                raise TransientError(f"Open vSwitch has a port {each.name} that is not ours")
 
     def remove(self, container: str) -> bool:
         self._wanted.pop(container, None)
         self._unwanted.add(container)
-        if self.read(container) is not None or not self._has_left(container):
+        self._unplanned.add(container)
+        if self.rows.find_ports(container) or not self._has_left(container):
             return False
         self._unwanted.discard(container)
+        self._unplanned.discard(container)
         self._leaving.pop(container, None)
         return True
 
-    def installed(self, container: str) -> bool:
-        """Returns whether OVN has installed the flows of the container's port."""
-        return container in self.find_installed()
+    # -- what the caller's loop asks -----------------------------------------
 
-    def find_installed(self) -> set[str]:
-        """Returns the containers whose port OVN has installed."""
-        ids = (row.external_ids for row in self._session.rows(Interface).values())
-        return {each[MARK] for each in ids if MARK in each and each.get("ovn-installed") == "true"}
+    def take_changed(self) -> set[str]:
+        """Returns the containers of which rows changed, or that wait for what changed."""
+        changed = self.rows.take_changed()
+        if self.rows.bridges_changed:
+            # A bridge that was missing may be there, a port may hang on another one.
+            changed |= self._unplanned
+        self._unplanned |= changed & (self._wanted.keys() | self._unwanted)
+        return changed
+
+    def find_installed(self, container: str) -> dict[str, bool]:
+        """Returns by the name of each port of 'container' whether OVN has installed it."""
+        return {
+            port.name: inside is not None and inside.external_ids.get("ovn-installed") == "true"
+            for port, inside in map(self.rows.pair, self.rows.find_ports(container))
+        }
+
+    def is_as_wanted(self, container: str) -> bool:
+        """Returns whether the rows of 'container' are what apply() noted last, if it did."""
+        wanted = self._wanted.get(container)
+        return wanted is None or self.read(container) == wanted
 
     def plan(self) -> list[Change]:
         """Returns the changes that bring what apply() and remove() noted."""
         desired: list[Desired] = []
         actual: list[Actual] = []
-        for container in sorted(self._wanted.keys() | self._unwanted):
-            actual.extend(self._find_actual(container))
-        keys = {(each.row.TABLE, each.key): each.row for each in actual}
-        for container, wanted in sorted(self._wanted.items()):
-            bridge = self._find_bridge(wanted.bridge)
-            if bridge is not None and not self._is_taken(container):
-                interface = keys.get((Interface.TABLE, container))
-                desired.extend(_make_rows(container, wanted, bridge, interface))
+        planned = sorted(self._unplanned)
+        for container in planned:
+            mine = list(self._find_actual(container))
+            actual.extend(mine)
+            desired.extend(self._find_desired(container, mine))
+            if self.is_as_wanted(container) and container not in self._unwanted:
+                self._unplanned.discard(container)
         return self._acknowledge(plan(desired, actual), {each.row.uuid: each for each in actual})
+
+    # -- helpers -------------------------------------------------------------
+
+    def _read_port(self, port: Port) -> SwitchPort:
+        port, interface = self.rows.pair(port)
+        if interface is None or port.name != interface.name:
+            return _UNLIKE_ANY
+        ids = interface.external_ids
+        bridge = self.rows.find_holder(port)
+        ours = bridge is not None and ids.get(MARK) == port.external_ids.get(MARK)
+        return SwitchPort(
+            name=port.name,
+            bridge=bridge.name if bridge is not None and ours else "",
+            iface_id=ids.get("iface-id", ""),
+            mac=ids.get("attached-mac", ""),
+            tag=port.tag,
+        )
+
+    def _find_desired(self, container: str, actual: Iterable[Actual]) -> Iterator[Desired]:
+        wanted = self._wanted.get(container)
+        interfaces = {each.key: each.row for each in actual if isinstance(each.row, Interface)}
+        for each in wanted.ports if wanted else ():
+            bridge = self.rows.find_bridge(each.bridge)
+            if bridge is not None and not self._is_taken(container, each.name):
+                yield from _make_rows(container, each, bridge, interfaces.get(each.name))
 
     def _acknowledge(self, changes: list[Change], actual: Mapping[UUID, Actual]) -> list[Change]:
         """Adds to 'changes' the request that ovs-vswitchd tells when it has deleted a port."""
-        deleted = [str(actual[each.uuid].key) for each in changes if isinstance(each, Delete)]
+        deleted = [actual[each.uuid].row for each in changes if isinstance(each, Delete)]
         root = next(iter(self._session.rows(OpenvSwitch).values()), None)
         if not deleted or root is None:
             return changes
         number = root.next_cfg + 1
         leaving = _Leaving(number, monotonic_ms() + _LEAVE_TIMEOUT_MS)
-        self._leaving.update(dict.fromkeys(deleted, leaving))
+        ports = (each for each in deleted if isinstance(each, Port))
+        self._leaving.update((each.external_ids[MARK], leaving) for each in ports)
         return [*changes, Update(OpenvSwitch.TABLE, root.uuid, {"next_cfg": number})]
 
     def _has_left(self, container: str) -> bool:
-        """Returns whether ovs-vswitchd has let go of the port, or does not answer."""
+        """Returns whether ovs-vswitchd has let go of the ports, or does not answer."""
         leaving = self._leaving.get(container)
         if leaving is None or monotonic_ms() >= leaving.deadline_ms:
             return True
@@ -173,49 +170,23 @@ class PortDriver:
 
         An Interface goes with its Port and so is only ever deleted with it.
         """
-        wanted = container in self._wanted
-        for bridge, port, interface in self._find_ports(container):
+        wanted = self._wanted.get(container)
+        names = {each.name for each in wanted.ports} if wanted else set()
+        for port in self.rows.find_ports(container):
+            bridge = self.rows.find_holder(port)
             parent = Parent(Bridge.TABLE, bridge.uuid, "ports") if bridge else None
-            yield Actual(container, port, parent)
-            if interface is not None and wanted:
-                yield Actual(container, interface)
+            yield Actual(port.name, port, parent)
+            _port, interface = self.rows.pair(port)
+            if interface is not None and port.name in names:
+                yield Actual(port.name, interface)
 
-    def _find_ports(self, container: str) -> Iterator[tuple[Bridge | None, Port, Interface | None]]:
-        interfaces = self._session.rows(Interface)
-        for port in self._session.rows(Port).values():
-            if port.external_ids.get(MARK) != container:
-                continue
-            inside = [interfaces[uuid] for uuid in port.interfaces if uuid in interfaces]
-            holders = (row for row in self._session.rows(Bridge).values() if port.uuid in row.ports)
-            yield next(holders, None), port, inside[0] if len(inside) == 1 else None
-
-    def _find_bridge(self, name: str) -> Bridge | None:
-        return find_bridge(self._session.rows(Bridge).values(), name)
-
-    def _is_taken(self, container: str) -> bool:
-        return any(
-            row.name == container and row.external_ids.get(MARK) != container
-            for row in self._session.rows(Port).values()
-        )
+    def _is_taken(self, container: str, name: str) -> bool:
+        named = self.rows.find_named(name)
+        return any(row.external_ids.get(MARK) != container for row in named)
 
 
-def find_bridge(bridges: Iterable[Bridge], name: str) -> Bridge | None:
-    """Returns the bridge 'name', or None."""
-    return next((row for row in bridges if row.name == name), None)
-
-
-def find_peers(interfaces: Iterable[Interface]) -> set[str]:
-    """Returns the addresses of the hosts at the other ends of the tunnels; text that is none
-    ("flow"), and what cannot be one host's, is left out."""
-    found = set()
-    for row in interfaces:
-        if row.type not in TUNNELS:
-            continue
-        with contextlib.suppress(ValueError):
-            address = ipaddress.ip_address(row.options.get("remote_ip", ""))
-            if not (address.is_multicast or address.is_unspecified or address.is_link_local):
-                found.add(str(address))
-    return found
+def _find_name(port: SwitchPort) -> str:
+    return port.name
 
 
 def _make_rows(
@@ -225,17 +196,22 @@ def _make_rows(
     present = interface.external_ids if isinstance(interface, Interface) else {}
     # A new iface-id is another port to OVN: what it wrote of the old one is not kept.
     others = present if present.get("iface-id") == wanted.iface_id else {}
+    columns = {
+        "name": wanted.name,
+        "interfaces": (Ref(Interface.TABLE, wanted.name),),
+        "tag": wanted.tag,
+    }
     return (
         Desired(
             Port.TABLE,
-            container,
-            {"name": container, "interfaces": (Ref(Interface.TABLE, container),)},
+            wanted.name,
+            columns,
             initial={"external_ids": {MARK: container}},
             parent=Parent(Bridge.TABLE, bridge.uuid, "ports"),
         ),
         Desired(
             Interface.TABLE,
-            container,
-            {"name": container, "type": "", "external_ids": {**others, **own}},
+            wanted.name,
+            {"name": wanted.name, "type": "", "external_ids": {**others, **own}},
         ),
     )

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 import ovs.vlog
 
-from ..record import Record, format_record, parse_record
+from ..host.record import Record, format_record, parse_record
 from .directory import DirectoryDriver, find_directory
 
 vlog = ovs.vlog.Vlog("records")
@@ -39,19 +39,26 @@ class Records:
         except OSError as error:
             vlog.warn(f"{container}: what it runs with is not kept over a restart: {error}")
 
-    def check(self) -> None:
-        """Makes the next keep() write what somebody removed."""
-        gone = [name for name in self._kept if not os.path.exists(_find_path(name))]
+    def take_lost(self) -> set[str]:
+        """Returns the containers whose file somebody removed; the next keep() writes it."""
+        gone = {name for name in self._kept if not os.path.exists(_find_path(name))}
         for name in gone:
             del self._kept[name]
+        return gone
+
+    def forget(self, container: str) -> None:
+        """Forgets a container: one that is bound again is another one."""
+        known = container in self.by_name or container in self._kept
+        self.by_name.pop(container, None)
+        self._kept.pop(container, None)
+        if known:
+            with contextlib.suppress(OSError):
+                os.unlink(_find_path(container))
 
     def forget_others(self, containers: Collection[str]) -> None:
-        """Forgets all but 'containers': one that is bound again is another one."""
+        """Forgets all but 'containers'."""
         for name in (self.by_name.keys() | self._kept.keys()) - set(containers):
-            self.by_name.pop(name, None)
-            self._kept.pop(name, None)
-            with contextlib.suppress(OSError):
-                os.unlink(_find_path(name))
+            self.forget(name)
 
 
 def _find_path(container: str) -> str:

@@ -12,7 +12,8 @@ Compiled.problems.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
@@ -22,8 +23,8 @@ from ...lib.router import Router
 from ...lib.rows import Row
 from .node import AnyNode, Datum, Index, Read
 
-Unit = Hashable
-"""What makes one container, such as the UUID of a router or the name of a row."""
+Unit = UUID | str
+"""What makes one container: a UUID that it is named after, or the name of a Service_Container."""
 
 
 # -- what a container needs ------------------------------------------------
@@ -36,15 +37,8 @@ class Transit:
     router: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """A port on a logical switch; 'addresses' beside the one that OVN chooses."""
-
-    switch: UUID
-    addresses: tuple[str, ...] = ()
-
-
-Attachment = Transit | Switch
+Attachment = Transit
+"""Where a port of a container may be; northd/attach has a file for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +76,7 @@ DROPS = "drop"
 
 # Where traffic came from: through a gateway port of the router, or out of the container.
 OUTSIDE = "outside"
-CONTAINER = "container"
+INSIDE = "inside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +116,7 @@ class ContainerSpec:
     """A container, before it has a place.
 
     'configuration' is what the host half gets, text of the type's own format.
+    'kept_secrets' are names of secrets that stay as they are sealed already.
     'serves' are the northbound rows that it works for.  'needs' are facts that a
     chassis must tell in Chassis:other_config.
     """
@@ -129,6 +124,7 @@ class ContainerSpec:
     ports: tuple[PortSpec, ...]
     configuration: str
     secrets: tuple[Secret, ...] = ()
+    kept_secrets: tuple[str, ...] = ()
     group: UUID | None = None
     serves: tuple[UUID, ...] = ()
     addresses: tuple[AddressSpec, ...] = ()
@@ -140,14 +136,12 @@ class ContainerSpec:
 class Compiled:
     """What a unit comes to; without a 'container' none is to run.
 
-    'problems' are sentences by the UUID of the row that has them; 'held' are
-    subjects whose drops stay as they are, since what they should be is not known.
+    'problems' are sentences by the UUID of the row that has them.
     """
 
     container: ContainerSpec | None = None
     redirects: tuple[RedirectSpec, ...] = ()
     problems: Mapping[UUID, str] = field(default_factory=dict)
-    held: frozenset[str] = frozenset()
 
 
 # -- what a type may read beside its own tables -----------------------------
@@ -162,23 +156,20 @@ class Last:
 
 
 ROUTER: Datum[UUID, Router] = Datum("router")
-ROUTERS_BY_NAME: Datum[str, frozenset[UUID]] = Datum("routers_by_name")
+ROUTERS_BY_NAME: Datum[str, AbstractSet[UUID]] = Datum("routers_by_name")
 # Routers that have an address of their own, or of a NAT rule, on a gateway port's network.
-ROUTERS_BY_ADDRESS: Datum[str, frozenset[UUID]] = Datum("routers_by_address")
-# By the name of a logical switch.
-SWITCHES_BY_NAME: Datum[str, frozenset[UUID]] = Datum("switches_by_name")
+ROUTERS_BY_ADDRESS: Datum[str, AbstractSet[UUID]] = Datum("routers_by_address")
 # Rows of Service_Container that the operator made, of the type's own name, by name.
 OPERATOR_CONTAINER: Datum[str, nb.ServiceContainer] = Datum("operator_container")
 # By the name of a container.
 LAST: Datum[str, Last] = Datum("last")
 # Names of containers by a northbound row that they serve.
-CONTAINERS_BY_SERVED: Datum[UUID, frozenset[str]] = Datum("containers_by_served")
+CONTAINERS_BY_SERVED: Datum[UUID, AbstractSet[str]] = Datum("containers_by_served")
 
 CORE_DATA: tuple[Datum[Any, Any], ...] = (
     ROUTER,
     ROUTERS_BY_NAME,
     ROUTERS_BY_ADDRESS,
-    SWITCHES_BY_NAME,
     OPERATOR_CONTAINER,
     LAST,
     CONTAINERS_BY_SERVED,
@@ -186,20 +177,6 @@ CORE_DATA: tuple[Datum[Any, Any], ...] = (
 
 
 # -- the way back ------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """How the container of a unit is: the status of its row, and what it reported by subject.
-
-    'status_code' is "" when there is no container.
-    """
-
-    status_code: str = ""
-    status_message: str = ""
-    chassis: str | None = None
-    group: UUID | None = None
-    items: Mapping[str, tuple[Item, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +189,24 @@ class Item:
     message: str = ""
     since: int | None = None
     detail: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How a container is: what stands on its row, and what it reported, by subject.
+
+    'group' is the one that counts for it.
+    """
+
+    status_code: str
+    status_message: str
+    chassis: str | None
+    group: UUID | None = None
+    items: Mapping[str, tuple[Item, ...]] = field(default_factory=dict)
+
+
+# By the name of a container, once there is one; for the status nodes of a type.
+SEEN: Datum[str, Seen] = Datum("seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,32 +228,56 @@ class ConfigurationKey:
     secret: bool = False
 
 
+def make_container_name(prefix: str, unit: Unit) -> str:
+    """Returns the name of the container of 'unit': it is an interface name too."""
+    return unit if isinstance(unit, str) else f"{prefix}-{unit.hex[:11]}"
+
+
 class CompileHalf(Protocol):
-    """What svc-northd asks of a service type; one object, without state."""
+    """What svc-northd asks of a service type; one object, without state.
+
+    What a type computes is nodes of its own and compile().  'nodes' come first
+    and may read its tables and CORE_DATA; 'status_nodes' come last and may read
+    'compiled' and SEEN besides.
+    """
 
     tables: Mapping[type[Row], Datum[UUID, Any]]
     """The northbound tables that it reads, and the datum that each is."""
 
     nodes: Sequence[AnyNode]
-    """Its own steps, in order; they read its tables and CORE_DATA."""
 
-    units: Index[Any, Any, Any]
-    """The rows of each unit; a unit is there while it has one."""
+    units: Index[Any, Any, Any] | None
+    """What makes each unit, by its UUID; a unit is there while it has one.  One of 'nodes'.
+
+    None for a type whose units are the operator's own Service_Container rows.
+    """
+
+    prefix: str
+    """Of the names of containers of units that have a UUID; up to three lower-case letters."""
 
     inputs: Sequence[Datum[Any, Any]]
-    """What compile(), find_secrets() and tell() read, CORE_DATA aside."""
+    """What compile() and find_secrets() read, CORE_DATA aside."""
 
-    def name_container(self, unit: Any) -> str:
-        """Returns the name of the container of 'unit', an interface's name: 15 characters."""
+    compiled: Datum[Any, Compiled]
+    """What compile() returns, by unit."""
+
+    held: Datum[UUID, bool] | None
+    """Subjects whose drops stay as they are, since what they should be is not known."""
+
+    status_nodes: Sequence[AnyNode]
+
+    statuses: Datum[Any, tuple[RowStatus, ...]] | None
+    """The status columns of its rows, by any key."""
 
     def compile(self, read: Read, unit: Any) -> Compiled:
-        """Returns what 'unit' comes to."""
+        """Returns what 'unit' comes to.
+
+        Raises ConfigError if it cannot be served: its container goes on as it
+        was last given, and the sentence stands on its row.
+        """
 
     def find_secrets(self, read: Read, names: Iterable[str]) -> Mapping[str, str]:
         """Returns the secrets of these names, for a container that goes on as it was."""
-
-    def tell(self, read: Read, unit: Any, compiled: Compiled, seen: Seen) -> Sequence[RowStatus]:
-        """Returns the status columns of the rows of 'unit'."""
 
     def describe(self) -> Sequence[ConfigurationKey]:
         """Returns the keys of Service_Container:configuration that it takes."""

@@ -10,6 +10,7 @@ another one: it turns a value into keys under which it is found.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -41,6 +42,9 @@ class Read(Protocol):
     def find_problem(self, datum: Datum[K, V], key: K) -> str | None:
         """Returns why a value could not be computed, None if it could."""
 
+    def has_problems(self, datum: Datum[K, V]) -> bool:
+        """Returns whether any value of a datum could not be computed."""
+
     def is_past(self, moment_ms: int) -> bool:
         """Returns whether a moment of the monotonic clock has come.
 
@@ -64,9 +68,12 @@ class Node(Generic[K, V]):
 
 @dataclass(frozen=True, slots=True)
 class Index(Generic[IndexKey, K, V]):
-    """Keeps under each key of find_keys(key, value) the keys of 'of' that have it."""
+    """Keeps under each key of find_keys(key, value) the keys of 'of' that have it.
 
-    datum: Datum[IndexKey, frozenset[K]]
+    Such a set goes on changing, so that who reads it must not keep it.
+    """
+
+    datum: Datum[IndexKey, AbstractSet[K]]
     of: Datum[K, V]
     find_keys: Callable[[K, V], Iterable[IndexKey]]
 

@@ -72,6 +72,22 @@ def load_service_types(
     return types, problems
 
 
+def load_host_halves() -> tuple[dict[str, HostHalf], list[str]]:
+    """Returns the host halves of the installed types by name, and a sentence on each that fails.
+
+    To be called before the log is opened: a module of python-ovs' vlog can only
+    be made until then.
+    """
+    types, problems = load_service_types()
+    halves: dict[str, HostHalf] = {}
+    for name, service_type in types.items():
+        try:
+            halves[name] = service_type.host_half()
+        except Exception as error:  # as above
+            problems.append(f"the host half of service type {name} cannot be loaded: {error!r}")
+    return halves, problems
+
+
 def _load(entry: importlib.metadata.EntryPoint) -> Any:
     """Returns what an entry point leads to; a type of ours is that of this very tree.
 

@@ -1,1 +1,0 @@
-"""Service types: what svc-controller can run in a container's namespace."""

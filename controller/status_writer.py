@@ -1,0 +1,146 @@
+"""Writes to the southbound how containers are, by container: those of which something changed.
+
+One transaction at a time, of many containers.  Where the server refuses one, its
+containers are tried one by one, so that one that cannot be written holds up no
+other; that one is tried again with a growing pause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import ovs.poller
+import ovs.vlog
+
+from ..lib.delta import Change
+from ..lib.idl import Session
+from .status import METRICS_INTERVAL_MS, is_of_figures
+from .timers import Timers
+
+vlog = ovs.vlog.Vlog("status_writer")
+
+MOST_CONTAINERS = 200
+_FIRST_PAUSE_MS = 1000
+_LONGEST_PAUSE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What is to be written of a container, and whether it is as far as it can be.
+
+    'pending' is whether there are metrics that it is too early to write; 'gone'
+    whether nothing is left to tell.
+    """
+
+    changes: Sequence[Change]
+    settled: bool
+    pending: bool = False
+    gone: bool = False
+
+
+Find = Callable[[str, bool], Telling]
+"""Returns what is to be written of a container; the flag is whether metrics may be."""
+
+
+@dataclass(slots=True)
+class StatusWriter:
+    """What is not written yet; 'unsettled' are containers that are not as far as they can be,
+    or of which that is not written."""
+
+    unsettled: set[str] = field(default_factory=set)
+    _dirty: dict[str, None] = field(default_factory=dict)
+    _suspects: dict[str, None] = field(default_factory=dict)
+    _sent: dict[str, None] = field(default_factory=dict)
+    _pauses: dict[str, int] = field(default_factory=dict)
+    _figures_ms: dict[str, int] = field(default_factory=dict)
+    _timers: Timers = field(default_factory=Timers)
+
+    def touch(self, names: Iterable[str]) -> None:
+        """Notes that something may have changed that is told of containers."""
+        self._dirty.update(dict.fromkeys(names))
+
+    @property
+    def settled(self) -> bool:
+        """Whether every container is as far as it can be, and the southbound says so."""
+        return not (self._dirty or self._suspects or self.unsettled)
+
+    def run(self, session: Session, find: Find, comment: str, now_ms: int) -> None:
+        """Starts a transaction with what is to be written, if none is under way."""
+        self._finish(session, now_ms)
+        self.touch(self._timers.take_due(now_ms))
+        if self._sent or session.committing or not session.connected:
+            return
+        changes: list[Change] = []
+        while not self._sent and (self._suspects or self._dirty):
+            for name in self._take_names():
+                changes.extend(self._tell(name, find, now_ms))
+        if changes:
+            session.commit(changes, comment)
+
+    def wait(self, poller: ovs.poller.Poller, now_ms: int) -> None:
+        """Arms 'poller' for what is to be written later."""
+        next_ms = self._timers.find_next_ms()
+        if next_ms is not None:
+            poller.timer_wait(max(0, next_ms - now_ms))
+
+    # -- helpers -----------------------------------------------------------
+
+    def _finish(self, session: Session, now_ms: int) -> None:
+        if not self._sent:
+            return
+        refusal = session.take_outcome()
+        if refusal is None and session.committing:
+            return
+        # What came of it is seen in the rows, whether it succeeded or lost a race.
+        sent, self._sent = self._sent, {}
+        if not refusal:
+            self._suspects = {name: None for name in self._suspects if name not in sent}
+            self.touch(sent)
+        elif len(sent) > 1:
+            self._suspects.update(dict.fromkeys(sent))
+        else:
+            (name,) = sent
+            self._suspects.pop(name, None)
+            self._postpone(name, f"what is told of it is refused: {refusal}", now_ms)
+
+    def _postpone(self, name: str, sentence: str, now_ms: int) -> None:
+        before = self._pauses.get(name)
+        pause_ms = min(2 * before, _LONGEST_PAUSE_MS) if before else _FIRST_PAUSE_MS
+        self._pauses[name] = pause_ms
+        self._timers.put(name, now_ms + pause_ms)
+        self.unsettled.add(name)
+        vlog.warn(f"{name}: {sentence}")
+
+    def _take_names(self) -> list[str]:
+        """Returns one that may be what was refused, or many of the others."""
+        if self._suspects:
+            name = next(iter(self._suspects))
+            del self._suspects[name]
+            return [name]
+        names = list(self._dirty)[:MOST_CONTAINERS]
+        for name in names:
+            del self._dirty[name]
+        return names
+
+    def _tell(self, name: str, find: Find, now_ms: int) -> Sequence[Change]:
+        written_ms = self._figures_ms.get(name)
+        figures = written_ms is None or now_ms >= written_ms + METRICS_INTERVAL_MS
+        try:
+            telling = find(name, figures)
+        except Exception as error:  # a mistake in telling of one container stays with it
+            self._postpone(name, f"nothing can be told of it: {error!r}", now_ms)
+            return ()
+        hard = telling.changes and not is_of_figures(telling.changes)
+        (self.unsettled.discard if telling.settled and not hard else self.unsettled.add)(name)
+        if telling.changes:
+            self._sent[name] = None
+            if figures:
+                self._figures_ms[name] = now_ms
+        else:
+            self._pauses.pop(name, None)
+        if telling.gone:
+            self._figures_ms.pop(name, None)
+        if telling.pending and written_ms is not None:
+            self._timers.put(name, written_ms + METRICS_INTERVAL_MS)
+        return telling.changes

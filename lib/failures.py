@@ -1,0 +1,27 @@
+"""Unexpected failures of a daemon's passes, told without flooding the log; for loop.py."""
+
+from __future__ import annotations
+
+import traceback
+
+import ovs.vlog
+
+vlog = ovs.vlog.Vlog("failures")
+
+
+class Failures:
+    """Tells an unexpected failure with its traceback once, and then how often it came again."""
+
+    def __init__(self) -> None:
+        self._last = ""
+        self._count = 0
+
+    def note(self, error: Exception) -> None:
+        """Logs 'error', which is being handled."""
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        last, self._last = self._last, f"{error!r} in {where.filename}:{where.lineno}"
+        self._count = self._count + 1 if self._last == last else 1
+        if self._count == 1:
+            vlog.exception("unexpected failure; computing everything again")
+        elif self._count & (self._count - 1) == 0:
+            vlog.err(f"the same failure {self._count} times: {self._last}")

@@ -1,0 +1,60 @@
+"""What an attachment comes to: a port as the chassis gets it, or why there can be none."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from ...lib.delta import Desired, Keys, Parent
+from ...lib.rows import Row
+from ..ovn import rows as ovn
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A port of a container.
+
+    'addresses' have their prefix length; 'gateways' are the next hops out of the
+    container, 'next_hops' those into it by IP version.  'in_port' is the port by
+    which the container's packets come into 'router'.
+    """
+
+    interface: str
+    kind: str
+    logical_port: str
+    mac: str
+    addresses: tuple[str, ...]
+    gateways: tuple[str, ...]
+    router: UUID
+    in_port: str
+    next_hops: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Unattached:
+    """Why a container cannot have a port."""
+
+    interface: str
+    problem: str
+
+
+
+
+def make_mac(seed: str) -> str:
+    """Returns a locally administered unicast MAC address that depends on 'seed' only."""
+    octets = bytearray(hashlib.sha256(seed.encode()).digest()[:6])
+    octets[0] = (octets[0] & 0xFC) | 0x02
+    return ":".join(f"{octet:02x}" for octet in octets)
+
+
+def make_row(
+    row_class: type[Row],
+    key: str,
+    columns: Mapping[str, object],
+    parent: Parent | None = None,
+) -> Desired:
+    """Returns a row of OVN with our mark, for 'key'."""
+    marked = {**columns, ovn.MARKED_COLUMN: Keys(ovn.make_mark(key))}
+    return Desired(row_class.TABLE, key, marked, parent=parent)

@@ -1,0 +1,112 @@
+"""Indexes: data that are kept by the changes of another datum, and never computed as a whole."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import ovs.vlog
+
+from .store import EVERYTHING, Store
+
+vlog = ovs.vlog.Vlog("index")
+
+
+class IndexStore(Store):
+    """Under each key the set of the keys of 'of' whose values lead there."""
+
+    __slots__ = ("_faulty", "_find_keys", "_of")
+
+    def __init__(
+        self, name: str, of: Store, find_keys: Callable[[Any, Any], Iterable[Any]]
+    ) -> None:
+        super().__init__(name)
+        self._of = of
+        self._find_keys = find_keys
+        self._faulty: set[Any] = set()
+
+    @property
+    def has_problems(self) -> bool:
+        """Whether it is not known where some value leads."""
+        return bool(self._faulty)
+
+    def follow(self, key: Any, before: Any, after: Any) -> list[Any]:
+        """Takes the change of one value, None for none; returns the keys that changed here."""
+        was_faulty = key in self._faulty
+        old = self._find(key, before)
+        new = self._find(key, after)
+        changed = list(old ^ new)
+        if was_faulty != (key in self._faulty):
+            changed.append(EVERYTHING)
+        for each in old - new:
+            self.values[each].discard(key)
+            if not self.values[each]:
+                del self.values[each]
+        for each in new - old:
+            self.values.setdefault(each, set()).add(key)
+        return changed
+
+    def rebuild(self) -> None:
+        """Makes everything anew."""
+        self.values.clear()
+        self._faulty.clear()
+        for key, value in self._of.values.items():
+            for each in self._find(key, value):
+                self.values.setdefault(each, set()).add(key)
+
+    def _find(self, key: Any, value: Any) -> set[Any]:
+        self._faulty.discard(key)
+        if value is None:
+            return set()
+        try:
+            return set(self._find_keys(key, value))
+        except Exception as error:  # a mistake with one value is no key
+            self._faulty.add(key)
+            vlog.err(f"{self.name} of {key}: {error!r}")
+            return set()
+
+
+class TallyStore(Store):
+    """Under each key a sum; a key whose sum is 0 has no value."""
+
+    __slots__ = ("_find_counts", "_of")
+
+    def __init__(
+        self, name: str, of: Store, find_counts: Callable[[Any, Any], Iterable[tuple[Any, int]]]
+    ) -> None:
+        super().__init__(name)
+        self._of = of
+        self._find_counts = find_counts
+
+    def follow(self, key: Any, before: Any, after: Any) -> list[Any]:
+        """Takes the change of one value, None for none; returns the keys that changed here."""
+        delta = self._find(key, after)
+        delta.subtract(self._find(key, before))
+        changed = [each for each, count in delta.items() if count]
+        for each in changed:
+            total = self.values.get(each, 0) + delta[each]
+            if total:
+                self.values[each] = total
+            else:
+                self.values.pop(each, None)
+        return changed
+
+    def rebuild(self) -> None:
+        """Makes everything anew."""
+        total: Counter[Any] = Counter()
+        for key, value in self._of.values.items():
+            total.update(self._find(key, value))
+        self.values.clear()
+        self.values.update({each: count for each, count in total.items() if count})
+
+    def _find(self, key: Any, value: Any) -> Counter[Any]:
+        counts: Counter[Any] = Counter()
+        if value is not None:
+            try:
+                for each, count in self._find_counts(key, value):
+                    counts[each] += count
+            except Exception as error:  # a mistake of ours with one value counts nothing
+                vlog.err(f"{self.name} of {key}: {error!r}")
+                return Counter()
+        return counts

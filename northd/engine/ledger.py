@@ -1,0 +1,165 @@
+"""What should be in a database and what is there, by owner: always the difference.
+
+An owner is whoever a row is there for, such as a container.  A change of what
+it should have, or of a row that it has, makes it dirty; plan() compares the rows
+of one owner and no other.  Of an owner without an entry every row is taken away;
+one whose rows could not be computed is 'frozen': its rows stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from ...lib.delta import Actual, Change, Desired, Key, Parent, plan
+from ...lib.rows import Row
+
+Owner = Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """The rows that an owner should have.
+
+    'updates' are what is kept true of rows that are there, and made for none
+    that is not.  'kept' are the subjects of rows that stay if they are there,
+    though they are not among 'rows'; with 'keeps_all' every row does.
+    """
+
+    rows: tuple[Desired, ...] = ()
+    updates: tuple[Desired, ...] = ()
+    kept: frozenset[str] = frozenset()
+    keeps_all: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Whose row it is, its key, and the subject by which it can be kept ("" for none).
+
+    A 'foreign' one is somebody else's: columns of it are kept true, and it stays.
+    """
+
+    owner: Owner
+    key: Key
+    subject: str = ""
+    foreign: bool = False
+
+
+class Ledger:
+    """'find_mark' says of a row whose it is, None for one that is not ours."""
+
+    def __init__(self, find_mark: Callable[[Row], Mark | None]) -> None:
+        self._find_mark = find_mark
+        self._owned: dict[Owner, Owned] = {}
+        self._frozen: set[Owner] = set()
+        self._actual: dict[Owner, dict[UUID, tuple[Row, Mark]]] = {}
+        self._owners: dict[UUID, Owner] = {}
+        self._parents: dict[UUID, Parent] = {}
+        self.dirty: set[Owner] = set()
+
+    def set_owned(self, owner: Owner, owned: Owned | None) -> None:
+        """Notes what an owner should have; None for nothing."""
+        if owned is None:
+            self._owned.pop(owner, None)
+        else:
+            self._owned[owner] = owned
+        self._frozen.discard(owner)
+        self.dirty.add(owner)
+
+    def freeze(self, owner: Owner) -> None:
+        """Notes that what an owner should have is not known: its rows stay as they are."""
+        self._frozen.add(owner)
+        self.dirty.discard(owner)
+
+    def note_row(self, before: Row | None, after: Row | None) -> None:
+        """Takes the change of a row, None for one that is not there."""
+        if before is not None:
+            self._drop(before.uuid)
+        mark = self._find_mark(after) if after is not None else None
+        if after is not None and mark is not None:
+            self._actual.setdefault(mark.owner, {})[after.uuid] = after, mark
+            self._owners[after.uuid] = mark.owner
+            self._touch(mark.owner)
+
+    def note_children(
+        self, parent_class: type[Row], column: str, before: Row | None, after: Row | None
+    ) -> None:
+        """Takes the change of a row whose set 'column' holds rows that may be ours."""
+        old = set(getattr(before, column)) if before is not None else set()
+        new = set(getattr(after, column)) if after is not None else set()
+        for child in old - new:
+            self._parents.pop(child, None)
+        for child in new - old:
+            assert after is not None
+            self._parents[child] = Parent(parent_class.TABLE, after.uuid, column)
+        for child in old ^ new:
+            if child in self._owners:
+                self._touch(self._owners[child])
+
+    def forget(self, owner: Owner) -> None:
+        """Notes that nothing is known of an owner any more, without making it dirty."""
+        self._owned.pop(owner, None)
+        self._frozen.discard(owner)
+
+    def find_rows(self, owner: Owner) -> Iterable[Row]:
+        """Yields the rows that an owner has."""
+        return (row for row, _ in self._actual.get(owner, {}).values())
+
+    def mark_all(self) -> None:
+        """Makes everybody dirty."""
+        self.dirty = (set(self._actual) | set(self._owned)) - self._frozen
+
+    def plan(self, owner: Owner) -> list[Change]:
+        """Returns what to change for one owner."""
+        if owner in self._frozen:
+            return []
+        owned = self.find_owned(owner)
+        present = list(self._actual.get(owner, {}).values())
+        there = {(row.TABLE, mark.key) for row, mark in present}
+        wanted = [
+            *owned.rows,
+            *(each for each in owned.updates if (each.table, each.key) in there),
+        ]
+        named = {(each.table, each.key) for each in wanted}
+        compared = [
+            Actual(mark.key, row, self._parents.get(row.uuid))
+            for row, mark in present
+            if (row.TABLE, mark.key) in named or not _is_kept(owned, mark)
+        ]
+        return plan(wanted, compared)
+
+    def finish(self, owner: Owner, changes: list[Change]) -> list[Change]:
+        """Returns the changes that plan() said, with what follows from them."""
+        return changes
+
+    def is_frozen(self, owner: Owner) -> bool:
+        """Whether what an owner should have is not known."""
+        return owner in self._frozen
+
+    def is_wanted(self, owner: Owner) -> bool:
+        """Whether an owner should have anything, be it no row at this moment."""
+        return owner in self._owned
+
+    def find_owned(self, owner: Owner) -> Owned:
+        """Returns what an owner should have."""
+        return self._owned.get(owner, Owned())
+
+    def _drop(self, uuid: UUID) -> None:
+        owner = self._owners.pop(uuid, None)
+        if owner is None:
+            return
+        rows = self._actual[owner]
+        del rows[uuid]
+        if not rows:
+            del self._actual[owner]
+        self._touch(owner)
+
+    def _touch(self, owner: Owner) -> None:
+        if owner not in self._frozen:
+            self.dirty.add(owner)
+
+
+def _is_kept(owned: Owned, mark: Mark) -> bool:
+    by_subject = bool(mark.subject) and mark.subject in owned.kept
+    return mark.foreign or owned.keeps_all or by_subject

@@ -1,0 +1,76 @@
+"""The values of one datum by key, who read them, and the indexes that follow them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+Reader = tuple[int, Hashable]
+"""Position of a node, and one of its keys."""
+
+
+class Everything:
+    """Stands for every key of a datum at once."""
+
+
+EVERYTHING = Everything()
+
+
+class Store:
+    """What the engine keeps of one datum.
+
+    'problems' are sentences on keys whose value could not be computed; they
+    have no value.
+    """
+
+    __slots__ = ("changed", "dependents", "followers", "name", "problems", "values", "_readers")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.values: dict[Any, Any] = {}
+        self.problems: dict[Any, str] = {}
+        # Positions of nodes that have the same keys.
+        self.followers: list[int] = []
+        self.dependents: list[Any] = []
+        # Of a datum that somebody outside asks for: the keys that changed.
+        self.changed: set[Any] | None = None
+        # Most keys have one reader: a set for each would be most of the memory.
+        self._readers: dict[Any, Reader | set[Reader]] = {}
+
+    def has(self, key: Any) -> bool:
+        """Whether there is a value for 'key', or a reason why there is none."""
+        return key in self.values or key in self.problems
+
+    @property
+    def has_problems(self) -> bool:
+        """Whether the value of any key could not be computed."""
+        return bool(self.problems)
+
+    def add_reader(self, key: Any, reader: Reader) -> None:
+        """Notes that 'reader' depends on the value of 'key'."""
+        known = self._readers.get(key)
+        if known is None:
+            self._readers[key] = reader
+        elif isinstance(known, set):
+            known.add(reader)
+        elif known != reader:
+            self._readers[key] = {known, reader}
+
+    def drop_reader(self, key: Any, reader: Reader) -> None:
+        """Notes that 'reader' depends on 'key' no more."""
+        known = self._readers.get(key)
+        if isinstance(known, set):
+            known.discard(reader)
+            if not known:
+                del self._readers[key]
+        elif known == reader:
+            del self._readers[key]
+
+    def find_readers(self, key: Any) -> Iterator[Reader]:
+        """Yields those that depend on 'key', and those that depend on everything."""
+        for each in (key, EVERYTHING):
+            known = self._readers.get(each)
+            if isinstance(known, set):
+                yield from known
+            elif known is not None:
+                yield known

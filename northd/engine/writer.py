@@ -1,0 +1,242 @@
+"""Writes what a ledger lacks: some owners at a time, bounded in rows.
+
+A transaction that is refused is halved by its owners until the one is found
+whose rows the server does not take; that one is tried again with a growing
+pause, and 'refusals' has a sentence for its row, with the time of the next try.
+Nobody else waits for it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ovs.vlog
+
+from ...lib.delta import Change
+from ...lib.idl import Session
+from ...lib.loop import now_ms as wall_clock_ms
+from ...lib.moment import add_retry
+from .ledger import Ledger, Owner
+
+FIRST_PAUSE_MS = 1000
+LONGEST_PAUSE_MS = 30_000
+# A chassis or ovn-northd can begin with the first of them while the others are planned.
+MOST_CHANGES = 4000
+_LONGEST_SENTENCE = 200
+
+vlog = ovs.vlog.Vlog("writer")
+
+Conclude = Callable[[], Sequence[Change]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    sentence: str
+    changes: Sequence[Change]
+    pause_ms: int
+    retry_ms: int
+
+
+class Writer:
+    """Brings one database to what its ledger says.
+
+    'rank' orders owners, 'conclude' says what to change of the root row once
+    nobody else's changes are left.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        ledger: Ledger,
+        rank: Callable[[Owner], Any],
+        conclude: Conclude,
+    ) -> None:
+        self.ledger = ledger
+        self._session = session
+        self._rank = rank
+        self._conclude = conclude
+        self._committing: tuple[Owner, ...] | None = None
+        self._suspects: deque[tuple[Owner, ...]] = deque()
+        self._refused: dict[Owner, _Refusal] = {}
+        self._concluded = False
+        self._conclude_at_ms = 0
+        self._told: set[Owner] = set()
+
+    @property
+    def settled(self) -> bool:
+        """Whether every row is as it should be, but for what the server refuses."""
+        return self.written and self._concluded
+
+    @property
+    def written(self) -> bool:
+        """As 'settled', the root row aside."""
+        return not (self.ledger.dirty or self._suspects or self._session.committing)
+
+    def take_refusals(self) -> dict[Owner, str | None]:
+        """Returns the sentence on each owner whose rows are refused since the last call.
+
+        None for one whose rows are refused no more.
+        """
+        told, self._told = self._told, set()
+        return {
+            owner: self._refused[owner].sentence if owner in self._refused else None
+            for owner in told
+        }
+
+    def reconsider(self) -> None:
+        """Notes that the root row may have to be changed."""
+        self._concluded = False
+
+    def recover(self) -> None:
+        """Makes everything be compared again."""
+        self.ledger.mark_all()
+        self._concluded = False
+
+    def find_next_ms(self) -> int | None:
+        """Returns when something refused is to be tried again."""
+        moments = [each.retry_ms for each in self._refused.values()]
+        return min(moments, default=None)
+
+    def run(self, now_ms: int) -> None:
+        """Notes how the last transaction ended and starts the next one, if there is anything."""
+        self._take_outcome(now_ms)
+        if self._session.committing:
+            return
+        self._review()
+        for owners in self._choose(now_ms):
+            if self._commit(owners, now_ms):
+                return
+
+    def compare(self) -> None:
+        """Finds out who is as it should be, without writing; for one that stands by."""
+        self.ledger.dirty = {owner for owner in self.ledger.dirty if self._plan(owner, 0) != []}
+
+    # -- helpers -----------------------------------------------------------
+
+    def _take_outcome(self, now_ms: int) -> None:
+        if self._session.committing:
+            return
+        owners, self._committing = self._committing, None
+        outcome = self._session.take_outcome()
+        if owners is None:
+            return
+        if outcome == "":
+            self._forgive(owners)
+        elif outcome is None:  # it lost a race, or the connection
+            self.ledger.dirty.update(owners)
+            self._concluded = False
+        else:
+            self._fail(owners, format_refusal(outcome), now_ms)
+
+    def _forgive(self, owners: Iterable[Owner]) -> None:
+        for owner in owners:
+            if self._refused.pop(owner, None) is not None:
+                self._told.add(owner)
+
+    def _fail(self, owners: Sequence[Owner], sentence: str, now_ms: int) -> None:
+        """Notes that the changes of 'owners' together were refused, with those of the root row."""
+        self._concluded = False
+        if len(owners) > 1:
+            half = len(owners) // 2
+            self.ledger.dirty.update(owners)
+            self._suspects.extendleft((tuple(owners[half:]), tuple(owners[:half])))
+        elif owners:
+            self._refuse(owners[0], sentence, now_ms)
+        else:
+            self._conclude_at_ms = now_ms + FIRST_PAUSE_MS
+
+    def _refuse(self, owner: Owner, sentence: str, now_ms: int) -> None:
+        before = self._refused.get(owner)
+        pause_ms = min(before.pause_ms * 2, LONGEST_PAUSE_MS) if before else FIRST_PAUSE_MS
+        told = add_retry(sentence, pause_ms, wall_clock_ms())
+        changes = self.ledger.plan(owner)
+        self._refused[owner] = _Refusal(told, changes, pause_ms, now_ms + pause_ms)
+        self.ledger.dirty.discard(owner)
+        self._told.add(owner)
+
+    def _review(self) -> None:
+        """Looks at what was refused and has changed since: it is tried at once if it is another."""
+        for owner in self.ledger.dirty & self._refused.keys():
+            if self._is_as_refused(owner):
+                self.ledger.dirty.discard(owner)
+            else:
+                self._forgive((owner,))
+
+    def _is_as_refused(self, owner: Owner) -> bool:
+        try:
+            return self.ledger.plan(owner) == self._refused[owner].changes
+        except Exception:  # _plan() tells
+            return False
+
+    def _choose(self, now_ms: int) -> Iterable[tuple[Owner, ...]]:
+        """Yields the owners of the next transaction; further ones if those need none."""
+        suspected = {owner for owners in self._suspects for owner in owners}
+        yield tuple(sorted(self.ledger.dirty - suspected, key=self._rank))
+        while self._suspects:
+            yield self._suspects.popleft()
+        for owner, refusal in list(self._refused.items()):
+            if refusal.retry_ms <= now_ms:
+                yield (owner,)
+
+    def _commit(self, owners: Sequence[Owner], now_ms: int) -> bool:
+        """Commits what the first of 'owners' lack; returns whether that is anything."""
+        changes: list[Change] = []
+        chosen: list[Owner] = []
+        for owner in owners:
+            if len(changes) >= MOST_CHANGES:
+                break
+            self.ledger.dirty.discard(owner)
+            planned = self._plan(owner, now_ms)
+            if planned:
+                chosen.append(owner)
+                changes += planned
+            elif planned is not None:
+                self._forgive((owner,))
+        if not (self._concluded or self._suspects or self.ledger.dirty):
+            if now_ms >= self._conclude_at_ms:
+                changes += self._conclude()
+            self._concluded = True
+        if changes:
+            self._send(changes, chosen, now_ms)
+        return bool(changes)
+
+    def _plan(self, owner: Owner, now_ms: int) -> list[Change] | None:
+        """Returns the changes of one owner, None if a mistake of ours hides them."""
+        try:
+            return self.ledger.finish(owner, self.ledger.plan(owner))
+        except Exception as error:  # it stays with this owner
+            vlog.exception(f"{self._session.database}: {owner} cannot be planned")
+            self._refused[owner] = _Refusal(
+                f"svc-northd cannot plan its rows: {error!r}",
+                (),
+                LONGEST_PAUSE_MS,
+                now_ms + LONGEST_PAUSE_MS,
+            )
+            self._told.add(owner)
+            return None
+
+    def _send(self, changes: list[Change], owners: list[Owner], now_ms: int) -> None:
+        try:
+            self._session.commit(changes, f"svc-northd: {len(changes)} changes")
+        except Exception as error:  # what cannot be put into a transaction, as if it were refused
+            vlog.exception(f"{self._session.database}: {len(changes)} changes cannot be written")
+            self._fail(owners, f"svc-northd cannot write its rows: {error!r}", now_ms)
+        else:
+            self._committing = tuple(owners)
+
+
+def format_refusal(error: str) -> str:
+    """Returns what the server said as a short sentence that is the same at every try."""
+    try:
+        words = json.loads(error)
+        sentence = f"{words['error']}: {words['details']}"
+    except (ValueError, TypeError, KeyError):
+        sentence = error
+    sentence = re.sub(r",? with UUID [0-9a-f-]{36}", "", sentence)
+    sentence = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "a row", sentence)
+    return sentence.partition(".  ")[0][:_LONGEST_SENTENCE]

@@ -1,0 +1,1 @@
+"""Which svc-northd is the active one."""

@@ -1,0 +1,60 @@
+"""The row of table Northd: what the active svc-northd says of itself with each beat."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from ...lib import sb
+
+# As the schema has them.
+_MOST_TIME_MS = 253_402_300_799_999
+_MOST_HEARTBEAT = 2**53 - 1
+_MOST_PROBLEM = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What became of the passes: when the last whole one ended (wall ms), and what is wrong."""
+
+    worked_ms: int
+    problem: str
+
+
+def find_next_heartbeat(heartbeat: int) -> int:
+    """Returns the number after 'heartbeat', which anybody may have written."""
+    return heartbeat + 1 if 0 <= heartbeat < _MOST_HEARTBEAT else 1
+
+
+def make_columns(
+    incarnation: str, heartbeat: int, patience_ms: int, since_ms: int, work: Work
+) -> dict[str, Any]:
+    """Returns the columns of a beat of this process; 'since_ms' is wall time, 0 before it leads."""
+    return {
+        "incarnation": incarnation,
+        "hostname": socket.gethostname(),
+        "pid": os.getpid(),
+        "heartbeat": heartbeat,
+        "patience": patience_ms,
+        "since": _bound_time(since_ms),
+        "worked_at": _bound_time(work.worked_ms),
+        "problem": _clean(work.problem),
+    }
+
+
+def find_leader(rows: list[sb.Northd]) -> sb.Northd | None:
+    """Returns the row of the svc-northd that has the southbound's lock, or had it last."""
+    return min(rows, key=lambda row: row.uuid, default=None)
+
+
+def _bound_time(wall_ms: int) -> int:
+    """Returns 'wall_ms' as the schema takes it, whatever the clock says."""
+    return min(max(0, wall_ms), _MOST_TIME_MS)
+
+
+def _clean(text: str) -> str:
+    """Returns 'text' as the database takes it: short, and of characters that can be shown."""
+    shown = "".join(each if each.isprintable() else " " for each in text)
+    return shown if len(shown) <= _MOST_PROBLEM else f"{shown[:_MOST_PROBLEM]}..."

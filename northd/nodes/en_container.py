@@ -1,0 +1,219 @@
+"""Node 'container': the containers that should run, whichever type they are of, by name.
+
+A type compiles its units (services/api/compile.py); each has a container of a
+name.  Of two with one name the first by type and unit has it.
+
+A unit that cannot be compiled, for a mistake of ours or of its type, harms only
+itself: its container goes on with its last good configuration, as its bindings
+have it, and is placed like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from ...lib import nb
+from ...lib.container import is_name
+from ...lib.router import is_ours
+from ...services.api.compile import (
+    CONTAINERS_BY_SERVED,
+    CORE_DATA,
+    LAST,
+    OPERATOR_CONTAINER,
+    CompileHalf,
+    ContainerSpec,
+    Last,
+    Unit,
+    make_container_name,
+)
+from ...services.api.node import AnyNode, Datum, Index, Node, Read
+from ..scheduler.model import ACTIVE
+from .tables import (
+    BINDINGS_BY_CONTAINER,
+    CONTAINER_BINDING,
+    SERVICE_CONTAINER,
+    SERVICE_CONTAINER_BY_NAME,
+    find_rows,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container, before it has a place.
+
+    'spec' is None for one that goes on as it was, since its unit cannot be
+    compiled; then 'problem' says why.
+    """
+
+    name: str
+    service_type: str
+    unit: Unit | None
+    spec: ContainerSpec | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TypeData:
+    """The data of one service type: names and verdicts by unit, units by the container's name."""
+
+    name: str
+    half: CompileHalf
+    named: Datum[Unit, str]
+    units: Datum[str, AbstractSet[Unit]]
+    own_units: Datum[str, AbstractSet[str]]
+
+    def find_unit(self, read: Read, container: str) -> Unit | None:
+        """Returns the unit whose container has this name."""
+        units = sorted(read(self.units, container) or (), key=str)
+        return units[0] if units else None
+
+
+CONTAINER: Datum[str, Container] = Datum("container")
+_SERVED: Datum[str, tuple[UUID, ...]] = Datum("served")
+
+
+def make_type_data(halves: Mapping[str, CompileHalf]) -> tuple[TypeData, ...]:
+    """Returns the data of each type; those with tables of their own go before the operator's rows."""
+    return tuple(
+        TypeData(
+            name,
+            half,
+            Datum(f"{name} named"),
+            Datum(f"{name} units by container"),
+            Datum(f"{name} units"),
+        )
+        for name, half in sorted(halves.items(), key=lambda each: (each[1].units is None, each[0]))
+    )
+
+
+def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
+    """Returns the nodes up to 'container', with those of the types themselves."""
+    nodes: list[AnyNode] = [
+        Node(OPERATOR_CONTAINER, find_operator_row, (SERVICE_CONTAINER_BY_NAME,), _ROWS),
+        Node(_SERVED, find_served, (SERVICE_CONTAINER_BY_NAME,), _ROWS),
+        Index(CONTAINERS_BY_SERVED, _SERVED, lambda _name, uuids: uuids),
+        Node(LAST, find_last, (BINDINGS_BY_CONTAINER,), (CONTAINER_BINDING,)),
+    ]
+    for each in types:
+        nodes += _make_type_nodes(each)
+    units = tuple(each.units for each in types)
+    compiled = tuple(each.half.compiled for each in types)
+    doubts = tuple(
+        datum for each in types if each.half.units for datum in _find_sources(each.half.units)
+    )
+    nodes.append(Node(CONTAINER, _make_run(types), (*units, LAST), (*compiled, *doubts)))
+    return tuple(nodes)
+
+
+def _find_sources(units: Index[Any, Any, Any]) -> tuple[Datum[Any, Any], ...]:
+    return (units.of, units.datum)
+
+
+def find_operator_row(read: Read, name: str) -> nb.ServiceContainer | None:
+    """Returns the row of a container that the operator made, without what is written to it here."""
+    rows = find_rows(read, SERVICE_CONTAINER, read(SERVICE_CONTAINER_BY_NAME, name))
+    row: nb.ServiceContainer | None = rows[0] if rows else None
+    if row is None or is_ours(row.external_ids):
+        return None
+    return replace(
+        row,
+        serves=(),
+        ports=(),
+        status_code=None,
+        status_message="",
+        chassis=None,
+        namespace_name=None,
+        interface_name=None,
+        since=None,
+    )
+
+
+def find_served(read: Read, name: str) -> tuple[UUID, ...]:
+    """Returns the northbound rows that a container has served of late."""
+    rows = find_rows(read, SERVICE_CONTAINER, read(SERVICE_CONTAINER_BY_NAME, name))
+    return tuple(_parse_uuids(each for row in rows for each in row.serves))
+
+
+def find_last(read: Read, name: str) -> Last | None:
+    """Returns what a container was last given where it serves."""
+    rows = find_rows(read, CONTAINER_BINDING, read(BINDINGS_BY_CONTAINER, name))
+    active = [row for row in rows if row.role == ACTIVE] or rows
+    return Last(active[0].service_type, active[0].configuration) if active else None
+
+
+def _parse_uuids(texts: Iterable[str]) -> Iterable[UUID]:
+    for text in texts:
+        try:
+            yield UUID(text)
+        except ValueError:
+            continue
+
+
+def _make_type_nodes(each: TypeData) -> list[AnyNode]:
+    half = each.half
+    nodes: list[AnyNode] = [*half.nodes]
+    units: Datum[Any, Any] = each.own_units
+    if half.units is not None:
+        units = half.units.datum
+    else:
+        nodes.append(Index(units, OPERATOR_CONTAINER, _make_find_unit(each.name)))
+    return [
+        *nodes,
+        Node(each.named, _make_find_name(half.prefix), (units,)),
+        Index(each.units, each.named, lambda _unit, name: (name,)),
+        Node(half.compiled, half.compile, (units,), (*half.inputs, *CORE_DATA)),
+    ]
+
+
+def _make_find_unit(service_type: str) -> Callable[[str, nb.ServiceContainer], Iterable[str]]:
+    return lambda name, row: (name,) if row.service_type == service_type and is_name(name) else ()
+
+
+def _make_find_name(prefix: str) -> Callable[[Read, Unit], str]:
+    return lambda _read, unit: make_container_name(prefix, unit)
+
+
+def _make_run(types: Sequence[TypeData]) -> Callable[[Read, str], Container | None]:
+    def run(read: Read, name: str) -> Container | None:
+        for each in types:
+            unit = each.find_unit(read, name)
+            if unit is not None:
+                return _make(read, name, each, unit)
+        last = read(LAST, name)
+        problem = _find_doubt(read, last, types) if last is not None else None
+        if last is None or problem is None:
+            return None
+        return Container(name, last.service_type, None, None, problem)
+
+    return run
+
+
+def _find_doubt(read: Read, last: Last, types: Sequence[TypeData]) -> str | None:
+    """Returns why it is not known whether a container that runs is wanted, None if it is not."""
+    for each in types:
+        if each.name == last.service_type:
+            half = each.half
+            doubtful = half.units is not None and (
+                read.has_problems(half.units.of) or read.has_problems(half.units.datum)
+            )
+            return f"service type {each.name} cannot tell its containers" if doubtful else None
+    return f"service type {last.service_type} is not installed on central"
+
+
+def _make(read: Read, name: str, each: TypeData, unit: Unit) -> Container | None:
+    problem = read.find_problem(each.half.compiled, unit)
+    if problem is not None:
+        if read(LAST, name) is None:
+            return None
+        return Container(name, each.name, unit, None, problem)
+    compiled = read(each.half.compiled, unit)
+    if compiled is None or compiled.container is None:
+        return None
+    return Container(name, each.name, unit, compiled.container)
+
+
+_ROWS = (SERVICE_CONTAINER,)

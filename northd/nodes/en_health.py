@@ -1,0 +1,99 @@
+"""Node 'health': how each container is where it is bound, and where it failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...services.api.node import AnyNode, Datum, Node, Read
+from ..scheduler.failures import ChassisLife
+from ..scheduler.health import Evidence, Health, Memory, judge
+from .en_chassis import CANDIDATE
+from .en_container import CONTAINER
+from .tables import (
+    AVOIDED_BY_CONTAINER,
+    AVOIDED_CHASSIS,
+    BINDINGS_BY_CONTAINER,
+    CONTAINER_BINDING,
+    ONLY,
+    OPTIONS,
+    PORT_BINDING,
+    PORTS_BY_CONTAINER,
+    QUEUE_START,
+    SERVICE_CONTAINER,
+    SERVICE_CONTAINER_BY_NAME,
+    VERDICT,
+    WATCH,
+    find_rows,
+)
+
+HEALTH: Datum[str, Health] = Datum("health")
+
+
+def make_nodes(memory: Memory) -> tuple[AnyNode, ...]:
+    """Returns the node; 'memory' is what this process keeps for the time of containers."""
+    return (Node(HEALTH, _make_run(memory), (CONTAINER,), _INPUTS),)
+
+
+def _make_run(memory: Memory) -> Callable[[Read, str], Health | None]:
+    def run(read: Read, name: str) -> Health | None:
+        options = read(OPTIONS, ONLY)
+        if read(CONTAINER, name) is None or options is None:
+            return None
+        read(WATCH, ONLY)  # a new watch gives everybody the whole time again
+        return judge(
+            name,
+            _find_evidence(read, name),
+            lambda chassis: _find_life(read, chassis),
+            options.container_start_timeout_ms,
+            memory,
+            read.is_past,
+        )
+
+    return run
+
+
+def _find_evidence(read: Read, name: str) -> Evidence:
+    bindings = find_rows(read, CONTAINER_BINDING, read(BINDINGS_BY_CONTAINER, name))
+    ports = find_rows(read, PORT_BINDING, read(PORTS_BY_CONTAINER, name))
+    down = {row.chassis for row in ports if not row.up}
+    chassis = {row.chassis for row in bindings}
+    starts = {each: read(QUEUE_START, (name, each)) for each in chassis}
+    return Evidence(
+        bindings=bindings,
+        ports_up={row.chassis for row in ports} - down,
+        avoided=find_rows(read, AVOIDED_CHASSIS, read(AVOIDED_BY_CONTAINER, name)),
+        queue_start={each: start for each, start in starts.items() if start is not None},
+        reported=None if bindings else _find_reported(read, name),
+    )
+
+
+def _find_reported(read: Read, name: str) -> str | None:
+    """Returns the chassis that the northbound remembers of a container."""
+    rows = find_rows(read, SERVICE_CONTAINER, read(SERVICE_CONTAINER_BY_NAME, name))
+    return rows[0].chassis if rows else None
+
+
+def _find_life(read: Read, chassis: str) -> ChassisLife:
+    verdict, candidate = read(VERDICT, chassis), read(CANDIDATE, chassis)
+    return ChassisLife(
+        is_fit=verdict is not None and verdict.alive and not verdict.ovn_problem,
+        incarnation=verdict.incarnation if verdict is not None else None,
+        weight=candidate.weight if candidate is not None else None,
+    )
+
+
+_INPUTS = (
+    CANDIDATE,
+    VERDICT,
+    BINDINGS_BY_CONTAINER,
+    CONTAINER_BINDING,
+    PORTS_BY_CONTAINER,
+    PORT_BINDING,
+    AVOIDED_BY_CONTAINER,
+    AVOIDED_CHASSIS,
+    SERVICE_CONTAINER,
+    SERVICE_CONTAINER_BY_NAME,
+    QUEUE_START,
+    OPTIONS,
+    WATCH,
+)

@@ -1,0 +1,30 @@
+"""Node 'hv_cfg': the nb_cfg that every chassis that is alive and fit has reached."""
+
+from __future__ import annotations
+
+from ...services.api.node import AnyNode, Datum, Node, Read, Tally
+from .tables import CHASSIS_CFG, ROOT, VERDICT
+
+_REACHED: Datum[str, int] = Datum("reached_cfg")
+_REACHED_BY: Datum[int, int] = Datum("chassis by reached_cfg")
+HV_CFG: Datum[str, int] = Datum("hv_cfg")
+
+
+def find_reached(read: Read, chassis: str) -> int | None:
+    """Returns what a chassis has reached, None for one that nobody waits for."""
+    verdict = read(VERDICT, chassis)
+    if verdict is None or not verdict.alive or verdict.ovn_problem:
+        return None
+    return read(CHASSIS_CFG, chassis)
+
+
+def find_lowest(read: Read, _key: str) -> int | None:
+    """Returns the lowest number; None while no chassis is alive."""
+    return min(read.all(_REACHED_BY), default=None)
+
+
+NODES: tuple[AnyNode, ...] = (
+    Node(_REACHED, find_reached, (CHASSIS_CFG,), (VERDICT,)),
+    Tally(_REACHED_BY, _REACHED, lambda _chassis, number: ((number, 1),)),
+    Node(HV_CFG, find_lowest, (ROOT,), (_REACHED_BY,)),
+)

@@ -1,0 +1,74 @@
+"""Nodes 'nb_container' and 'nb_wish': what svc-northd writes to the northbound of containers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from ...lib import nb
+from ...lib.delta import Desired, Keys
+from ...services.api.compile import OPERATOR_CONTAINER, Transit
+from ...services.api.node import AnyNode, Datum, Node, Read
+from ..attach.port import Port
+from ..engine.ledger import Owned
+from ..ovn.rows import make_mark
+from .en_container import CONTAINER, Container
+from .en_link import LINK
+from .en_placement import PLACEMENT
+from .en_status import STATUS
+from .tables import CONTAINER_WISH, WISH_BY_NAME, find_rows
+
+NB_CONTAINER: Datum[str, Owned] = Datum("nb_container")
+NB_WISH: Datum[str, Owned] = Datum("nb_wish")
+
+
+def make_container(read: Read, name: str) -> Owned | None:
+    """Returns the Service_Container row: ours as a whole, of the operator's what we write."""
+    status = read(STATUS, name)
+    if status is None:
+        return None
+    container = read(CONTAINER, name)
+    columns: dict[str, Any] = asdict(status)
+    if container is None or container.spec is None:
+        # Of one that goes on as it was the rest of its row does too.
+        return Owned(updates=(Desired(nb.ServiceContainer.TABLE, name, columns),))
+    columns["ports"] = tuple(
+        each.logical_port for each in read(LINK, name) or () if isinstance(each, Port)
+    )
+    columns["serves"] = tuple(str(uuid) for uuid in container.spec.serves)
+    if read(OPERATOR_CONTAINER, name) is not None:
+        return Owned(updates=(Desired(nb.ServiceContainer.TABLE, name, columns),))
+    columns |= _identify(container)
+    return Owned((Desired(nb.ServiceContainer.TABLE, name, columns),))
+
+
+def _identify(container: Container) -> dict[str, Any]:
+    assert container.spec is not None
+    routers = [
+        each.attachment.router
+        for each in container.spec.ports
+        if isinstance(each.attachment, Transit)
+    ]
+    return {
+        "name": container.name,
+        "service_type": container.service_type,
+        "group": container.spec.group,
+        "configuration": {"router": str(routers[0])} if routers else {},
+        "external_ids": Keys(make_mark(container.name)),
+    }
+
+
+def make_wish(read: Read, name: str) -> Owned | None:
+    """Returns how a request to migrate ended that is over."""
+    placement = read(PLACEMENT, name)
+    wishes = find_rows(read, CONTAINER_WISH, read(WISH_BY_NAME, name))
+    if placement is None or placement.migration is None or not wishes:
+        return None
+    columns = {"migrated_cfg": wishes[0].migrate_cfg, "migrate_status": placement.migration}
+    return Owned(updates=(Desired(nb.ContainerWish.TABLE, name, columns),))
+
+
+NODES: tuple[AnyNode, ...] = (
+    Node(NB_CONTAINER, make_container, (STATUS,), (CONTAINER, LINK, OPERATOR_CONTAINER)),
+    Node(NB_WISH, make_wish, (WISH_BY_NAME,), (PLACEMENT, CONTAINER_WISH)),
+)

@@ -1,0 +1,198 @@
+"""Nodes 'ovn_container' and 'ovn_policy': what should be in OVN_Northbound.
+
+For each container: the rows of its ports, and for an address in mode routed a
+route and a stateless NAT rule of the address to itself, so that OVN answers ARP
+for it and hands it on untouched; and routes to what is rerouted where the router
+has none, since a policy is only looked at after a route was found.  For each
+redirect: a router policy.  Drops are apart from everything else, so that no
+mistake with the rest holds them up.
+
+A stateful rule of an address to itself must never be made: ovs-vswitchd 3.1
+aborts on it in its userspace connection tracker.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from uuid import UUID
+
+from ...lib.delta import Desired, Parent
+from ...lib.router import Router, find_gateway_port
+from ...services.api.compile import DROPS, ROUTER, AddressSpec, ContainerSpec, RouteSpec
+from ...services.api.node import AnyNode, Datum, Index, Node, Read
+from ..attach import transit
+from ..attach.port import Port, make_row
+from ..engine.ledger import Owned
+from ..ovn import rows as ovn
+from .en_container import CONTAINER, Container, TypeData
+from .en_link import LINK, find_logical_port
+from .en_placement import PLACEMENT
+from .en_redirect import REDIRECT, Redirect
+from .tables import PORT_BINDING, PORTS_BY_CONTAINER, ROUTER_POLICY, find_rows
+
+OVN_CONTAINER: Datum[str, Owned] = Datum("ovn_container")
+OVN_DROP: Datum[str, Owned] = Datum("ovn_drop")
+OVN_REROUTE: Datum[str, Owned] = Datum("ovn_reroute")
+_DROPS_BY_CONTAINER: Datum[str, AbstractSet[UUID]] = Datum("ovn drops by container")
+
+
+def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
+    """Returns the nodes."""
+    held = tuple(each.half.held for each in types if each.half.held is not None)
+    return (
+        Node(
+            OVN_CONTAINER,
+            make_container,
+            (CONTAINER,),
+            (LINK, PLACEMENT, ROUTER, PORTS_BY_CONTAINER, PORT_BINDING),
+        ),
+        Node(OVN_REROUTE, make_reroutes, (REDIRECT,)),
+        Index(_DROPS_BY_CONTAINER, ROUTER_POLICY, _find_dropper),
+        Node(OVN_DROP, _make_run(held), (REDIRECT, _DROPS_BY_CONTAINER), (ROUTER_POLICY, *held)),
+    )
+
+
+# -- containers ------------------------------------------------------------------
+
+
+def make_container(read: Read, name: str) -> Owned | None:
+    """Returns the rows of a container's ports and addresses."""
+    container, placement = read(CONTAINER, name), read(PLACEMENT, name)
+    if container is None or placement is None:
+        return None
+    chassis = placement.active or transit.NO_CHASSIS
+    if container.spec is None:
+        return Owned(updates=tuple(_make_fences(read, name, chassis)), keeps_all=True)
+    ports = [each for each in read(LINK, name) or () if isinstance(each, Port)]
+    rows = [row for port in ports for row in transit.make_rows(name, port, chassis)]
+    for port in ports:
+        router = read(ROUTER, port.router)
+        if router is not None:
+            rows += _make_addresses(container, container.spec, router, port)
+            rows += _make_routes(container.name, container.spec, router, port)
+    return Owned(tuple(rows))
+
+
+def _make_fences(read: Read, name: str, chassis: str) -> Iterator[Desired]:
+    """Yields what is kept true of a container that goes on as it was: who has its ports."""
+    rows = find_rows(read, PORT_BINDING, read(PORTS_BY_CONTAINER, name))
+    for interface in sorted({row.interface for row in rows}):
+        first = find_logical_port(name, interface) == name
+        key = f"{name}/container" if first else f"{name}/{interface}/container"
+        yield make_row(ovn.LogicalSwitchPort, key, {"options": {"requested-chassis": chassis}})
+
+
+def _make_addresses(
+    container: Container, spec: ContainerSpec, router: Router, port: Port
+) -> Iterator[Desired]:
+    """Yields route and NAT rule of each external address."""
+    for each in spec.addresses:
+        if each.router != router.uuid:
+            continue
+        host = ipaddress.ip_interface(each.address)
+        next_hop = port.next_hops.get(host.version)
+        if next_hop is None:
+            continue
+        yield _make_route(container.name, port, str(host.network), next_hop)
+        yield _make_nat(container.name, router, each)
+
+
+def _make_nat(name: str, router: Router, each: AddressSpec) -> Desired:
+    columns: dict[str, object] = {
+        "type": "dnat_and_snat",
+        "external_ip": each.address,
+        "logical_ip": each.address,
+        "options": {"stateless": "true"},
+    }
+    gateway = find_gateway_port(router, each.address)
+    if len(router.gateway_ports) > 1 and gateway is not None:
+        columns["gateway_port"] = gateway.uuid
+    parent = Parent(ovn.LogicalRouter.TABLE, router.uuid, "nat")
+    return make_row(ovn.NAT, f"{name}/nat/{each.address}", columns, parent)
+
+
+def _make_routes(
+    name: str, spec: ContainerSpec, router: Router, port: Port
+) -> Iterator[Desired]:
+    """Yields a route for each prefix to which the router has none that covers it."""
+    covered = (*router.routes, *router.networks)
+    for each in spec.routes:
+        if each.router != router.uuid or _is_covered(each, covered):
+            continue
+        next_hop = port.next_hops.get(ipaddress.ip_network(each.prefix).version)
+        if next_hop is not None:
+            yield _make_route(name, port, each.prefix, next_hop)
+
+
+def _is_covered(
+    route: RouteSpec, covered: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]
+) -> bool:
+    network = ipaddress.ip_network(route.prefix)
+    return any(
+        known.version == network.version and network.subnet_of(known)  # type: ignore[arg-type]
+        for known in covered
+    )
+
+
+def _make_route(name: str, port: Port, prefix: str, next_hop: str) -> Desired:
+    return make_row(
+        ovn.StaticRoute,
+        f"{name}/route/{prefix}",
+        {"ip_prefix": prefix, "nexthop": next_hop, "output_port": port.in_port},
+        Parent(ovn.LogicalRouter.TABLE, port.router, "static_routes"),
+    )
+
+
+# -- redirects -------------------------------------------------------------------
+
+
+def make_reroutes(read: Read, name: str) -> Owned | None:
+    """Returns the policies that reroute to a container."""
+    rules = [each for each in read(REDIRECT, name) or () if each.action != DROPS]
+    return Owned(tuple(_make_policy(each) for each in rules)) if rules else None
+
+
+def _make_run(held: Sequence[Datum[UUID, bool]]) -> Callable[[Read, str], Owned | None]:
+    def run(read: Read, name: str) -> Owned | None:
+        """Returns the policies that drop, and whose stay though nobody says them."""
+        rules = [each for each in read(REDIRECT, name) or () if each.action == DROPS]
+        present = find_rows(read, ROUTER_POLICY, read(_DROPS_BY_CONTAINER, name))
+        subjects = {_find_subject(row) for row in present}
+        kept = frozenset(each for each in subjects if _is_held(read, held, each))
+        if not rules and not kept:
+            return None
+        return Owned(tuple(_make_policy(each) for each in rules), kept=kept)
+
+    return run
+
+
+def _is_held(read: Read, held: Sequence[Datum[UUID, bool]], subject: str) -> bool:
+    try:
+        uuid = UUID(subject)
+    except ValueError:
+        return False
+    return any(
+        read.find_problem(each, uuid) is not None or read(each, uuid) is not None for each in held
+    )
+
+
+def _find_dropper(_uuid: UUID, row: ovn.RouterPolicy) -> Iterable[str]:
+    key = ovn.find_key(row.external_ids)
+    return (key.partition("/")[0],) if key and row.action == DROPS else ()
+
+
+def _find_subject(row: ovn.RouterPolicy) -> str:
+    return ovn.find_subject(ovn.find_key(row.external_ids) or "")
+
+
+def _make_policy(rule: Redirect) -> Desired:
+    columns = {
+        "priority": rule.priority,
+        "match": rule.match,
+        "action": rule.action,
+        "nexthops": (rule.next_hop,) if rule.next_hop else (),
+    }
+    parent = Parent(ovn.LogicalRouter.TABLE, rule.router, "policies")
+    return make_row(ovn.RouterPolicy, rule.name, columns, parent)

@@ -1,0 +1,222 @@
+"""Nodes up to 'placement': where each container is from here on.
+
+What is settled stays where it is, and only counts as load; the plan is made for
+the rest, and for nobody where everybody is settled.  The bindings in the
+southbound are the memory of the scheduler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from uuid import UUID
+
+from ...services.api.node import AnyNode, Datum, Node, Read, Tally
+from ..scheduler.health import Health
+from ..scheduler.load import LoadKey
+from ..scheduler.model import ACTIVE, STANDBY, MoveRules, Request, Schedule
+from ..scheduler.schedule import schedule
+from ..scheduler.settled import Settled, count_places, find_settled, make_load
+from .en_chassis import CANDIDATE
+from .en_container import CONTAINER, Container
+from .en_group import GROUP, Group
+from .en_health import HEALTH
+from .tables import (
+    CONTAINER_WISH,
+    ONLY,
+    OPTIONS,
+    ROOT,
+    SERVICE_CONTAINER,
+    SERVICE_CONTAINER_BY_NAME,
+    WISH_BY_NAME,
+    find_rows,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A container that a plan is to be made for."""
+
+    request: Request
+    health: Health
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a container is from here on: the chassis that serves it, those that stand by.
+
+    'reason' is why it has no place or is not where it should be, 'cause' why it
+    serves from another chassis than before, 'migration' how a request to migrate
+    ended.  'lost': nothing serves where it stays, since it has nowhere else to go.
+    """
+
+    active: str | None
+    standby: tuple[str, ...] = ()
+    reason: str | None = None
+    cause: str | None = None
+    migration: str | None = None
+    lost: bool = False
+
+    def list_places(self) -> list[tuple[str, str]]:
+        """Returns each chassis with the role there."""
+        if self.active is None:
+            return []
+        return [(self.active, ACTIVE), *((each, STANDBY) for each in self.standby)]
+
+
+REQUEST: Datum[str, Request] = Datum("request")
+# On how many places a chassis is taken, for its limit, and whether that is too many.
+ROOM_TAKEN: Datum[str, int] = Datum("room_taken")
+_PLACES: Datum[str, tuple[str, ...]] = Datum("places_that_take_room")
+OVER_LIMIT: Datum[str, bool] = Datum("over_limit")
+SETTLED: Datum[str, Settled] = Datum("settled")
+LOAD: Datum[LoadKey, int] = Datum("load")
+UNSETTLED: Datum[str, Unsettled] = Datum("unsettled")
+SCHEDULE: Datum[str, Schedule] = Datum("schedule")
+PLACEMENT: Datum[str, Placement] = Datum("placement")
+# How many places there will be on a chassis.
+SCHEDULED: Datum[str, int] = Datum("scheduled")
+
+
+def make_request(read: Read, name: str) -> Request | None:
+    """Returns what a container asks of its chassis."""
+    container = read(CONTAINER, name)
+    if container is None:
+        return None
+    uuid = _find_group(read, container)
+    group = (read(GROUP, uuid) if uuid is not None else None) or Group()
+    wishes = find_rows(read, CONTAINER_WISH, read(WISH_BY_NAME, name))
+    wish = wishes[0] if wishes else None
+    asked = wish is not None and wish.migrate_cfg > wish.migrated_cfg
+    return Request(
+        name=name,
+        service_type=container.service_type,
+        group=group.name,
+        policy=group.policy,
+        problem=group.problem,
+        chassis_group=group.chassis_group,
+        port_chassis=group.port_chassis,
+        bound_chassis=group.bound_chassis,
+        requested_chassis=wish.requested_chassis if wish else None,
+        migrate_chassis=(wish.migrate_chassis or "") if wish and asked else None,
+        spread=group.spread,
+        standby=group.standby,
+        needs=container.spec.needs if container.spec is not None else (),
+    )
+
+
+def _find_group(read: Read, container: Container) -> UUID | None:
+    """Returns the group; of a container that goes on as it was, the one that it had."""
+    if container.spec is not None:
+        return container.spec.group
+    rows = find_rows(read, SERVICE_CONTAINER, read(SERVICE_CONTAINER_BY_NAME, container.name))
+    group: UUID | None = rows[0].group if rows else None
+    return group
+
+
+def find_places(read: Read, name: str) -> tuple[str, ...] | None:
+    """Returns the chassis on which a container takes room."""
+    health = read(HEALTH, name)
+    if health is None:
+        return None
+    return tuple(chassis for chassis, _ in count_places(health.places, partial(read, CANDIDATE)))
+
+
+def find_over_limit(read: Read, chassis: str) -> bool | None:
+    """Returns whether a chassis has to lose containers; None if it does not."""
+    options, candidate = read(OPTIONS, ONLY), read(CANDIDATE, chassis)
+    if options is None or candidate is None or not options.enforce_container_limit:
+        return None
+    return 0 <= candidate.limit < (read(ROOM_TAKEN, chassis) or 0) or None
+
+
+def find_stay(read: Read, name: str) -> Settled | None:
+    """Returns where a container is and stays, None if that is for a plan to say."""
+    request, health = read(REQUEST, name), read(HEALTH, name)
+    if request is None or health is None:
+        return None
+    return find_settled(
+        request,
+        health.places,
+        health.pending,
+        partial(read, CANDIDATE),
+        lambda chassis: read(OVER_LIMIT, chassis) is not None,
+    )
+
+
+def find_unsettled(read: Read, name: str) -> Unsettled | None:
+    """Returns a container that a plan is to be made for."""
+    request, health = read(REQUEST, name), read(HEALTH, name)
+    if request is None or health is None or read(SETTLED, name) is not None:
+        return None
+    return Unsettled(request, health)
+
+
+def make_schedule(read: Read, _key: str) -> Schedule | None:
+    """Returns the plan for all that are not settled, None if all are."""
+    waiting, options = read.all(UNSETTLED), read(OPTIONS, ONLY)
+    if not waiting or options is None:
+        return None
+    load = read.all(LOAD)
+    avoided = {
+        (name, chassis): each
+        for name, unsettled in waiting.items()
+        for chassis, each in unsettled.health.pending.items()
+    }
+    return schedule(
+        [each.request for each in waiting.values()],
+        read.all(CANDIDATE).values(),
+        {name: each.health.places for name, each in waiting.items()},
+        avoided,
+        MoveRules(options.enforce_container_limit, options.drain_moves),
+        lambda key: load.get(key, 0),
+    )
+
+
+def place(read: Read, name: str) -> Placement | None:
+    """Returns where a container is from here on."""
+    if read(CONTAINER, name) is None:
+        return None
+    settled = read(SETTLED, name)
+    if settled is not None:
+        return Placement(settled.active, settled.standby)
+    plan = read(SCHEDULE, ONLY)
+    if plan is None:
+        return None
+    return Placement(
+        active=plan.chassis.get(name),
+        standby=plan.standby.get(name, ()),
+        reason=plan.reasons.get(name),
+        cause=plan.causes.get(name),
+        migration=plan.migrations.get(name),
+        lost=name in plan.lost,
+    )
+
+
+def _count_ones(_key: str, places: Iterable[str]) -> Iterable[tuple[str, int]]:
+    return ((chassis, 1) for chassis in places)
+
+
+def _count_scheduled(_key: str, placement: Placement) -> Iterable[tuple[str, int]]:
+    return ((chassis, 1) for chassis, _ in placement.list_places())
+
+
+NODES: tuple[AnyNode, ...] = (
+    Node(
+        REQUEST,
+        make_request,
+        (CONTAINER,),
+        (GROUP, WISH_BY_NAME, CONTAINER_WISH, SERVICE_CONTAINER, SERVICE_CONTAINER_BY_NAME),
+    ),
+    Node(_PLACES, find_places, (HEALTH,), (CANDIDATE,)),
+    Tally(ROOM_TAKEN, _PLACES, _count_ones),
+    Node(OVER_LIMIT, find_over_limit, (CANDIDATE,), (OPTIONS, ROOM_TAKEN)),
+    Node(SETTLED, find_stay, (REQUEST,), (HEALTH, CANDIDATE, OVER_LIMIT)),
+    Tally(LOAD, SETTLED, lambda _name, settled: make_load(settled)),
+    Node(UNSETTLED, find_unsettled, (REQUEST,), (HEALTH, SETTLED)),
+    Node(SCHEDULE, make_schedule, (ROOT,), (UNSETTLED, OPTIONS, LOAD, CANDIDATE)),
+    Node(PLACEMENT, place, (CONTAINER,), (SETTLED, SCHEDULE)),
+    Tally(SCHEDULED, PLACEMENT, _count_scheduled),
+)
+

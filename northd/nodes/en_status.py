@@ -1,0 +1,228 @@
+"""Nodes 'container_status' and 'seen': how each container is, in words, for the northbound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from ...lib import nb, sb
+from ...lib.container import name_problem
+from ...services.api.compile import OPERATOR_CONTAINER, SEEN, Compiled, Item, Seen
+from ...services.api.node import AnyNode, Datum, Node, Read
+from .en_container import CONTAINER, Container, TypeData
+from .en_link import LINK, find_problem
+from .en_placement import PLACEMENT, Placement
+from .tables import (
+    BINDINGS_BY_CONTAINER,
+    CONTAINER_BINDING,
+    CONTAINER_ITEM,
+    ITEMS_BY_CONTAINER,
+    PLACEMENTS_BY_CONTAINER,
+    REFUSED,
+    SERVICE_CONTAINER,
+    SERVICE_CONTAINER_BY_NAME,
+    find_rows,
+)
+from .tables import PLACEMENT as PLACEMENT_ROW
+
+ERROR = "error"
+STARTING = "starting"
+RUNNING = "running"
+KEPT = "still as configured before"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The status columns of a Service_Container."""
+
+    status_code: str
+    status_message: str
+    chassis: str | None = None
+    namespace_name: str | None = None
+    interface_name: str | None = None
+    since: int | None = None
+
+
+# Of each container that should run, and of each row of an operator that comes to none.
+STATUS: Datum[str, Status] = Datum("container_status")
+
+
+def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
+    """Returns the nodes, and those by which the types tell of their own rows."""
+    units = tuple(datum for each in types for datum in (each.units, each.half.compiled))
+    told = tuple(node for each in types for node in each.half.status_nodes)
+    return (
+        Node(
+            STATUS,
+            _make_run(types),
+            (CONTAINER, OPERATOR_CONTAINER),
+            (
+                LINK,
+                PLACEMENT,
+                REFUSED,
+                BINDINGS_BY_CONTAINER,
+                CONTAINER_BINDING,
+                PLACEMENTS_BY_CONTAINER,
+                PLACEMENT_ROW,
+                *units,
+            ),
+        ),
+        Node(
+            SEEN,
+            find_seen,
+            (CONTAINER,),
+            (
+                STATUS,
+                PLACEMENT,
+                ITEMS_BY_CONTAINER,
+                CONTAINER_ITEM,
+                SERVICE_CONTAINER,
+                SERVICE_CONTAINER_BY_NAME,
+            ),
+        ),
+        *told,
+    )
+
+
+def find_seen(read: Read, name: str) -> Seen | None:
+    """Returns how a container is, and what it reported where it serves."""
+    container, status, placement = read(CONTAINER, name), read(STATUS, name), read(PLACEMENT, name)
+    if container is None or status is None:
+        return None
+    items: dict[str, list[Item]] = {}
+    for row in find_rows(read, CONTAINER_ITEM, read(ITEMS_BY_CONTAINER, name)):
+        if placement is not None and row.chassis == placement.active:
+            item = Item(row.kind, row.name, row.state, row.message, row.since, row.detail)
+            items.setdefault(row.subject, []).append(item)
+    return Seen(
+        status.status_code,
+        status.status_message,
+        status.chassis,
+        _find_group(read, container),
+        {subject: tuple(sorted(each, key=_rank)) for subject, each in items.items()},
+    )
+
+
+def _rank(item: Item) -> tuple[str, str]:
+    return item.kind, item.name
+
+
+def _find_group(read: Read, container: Container) -> UUID | None:
+    if container.spec is not None:
+        return container.spec.group
+    rows = find_rows(read, SERVICE_CONTAINER, read(SERVICE_CONTAINER_BY_NAME, container.name))
+    group: UUID | None = rows[0].group if rows else None
+    return group
+
+
+# -- containers that should run ----------------------------------------------------
+
+
+def _make_run(types: Sequence[TypeData]) -> Callable[[Read, str], Status | None]:
+    by_name = {each.name: each for each in types}
+
+    def run(read: Read, name: str) -> Status | None:
+        container = read(CONTAINER, name)
+        if container is not None:
+            return _tell_problem(read, name, by_name, _find_status(read, container))
+        row = read(OPERATOR_CONTAINER, name)
+        return None if row is None else Status(ERROR, _refuse(read, row, by_name))
+
+    return run
+
+
+def _find_status(read: Read, container: Container) -> Status:
+    name = container.name
+    placement = read(PLACEMENT, name) or Placement(None)
+    refused = read(REFUSED, name)
+    unattached = find_problem(read(LINK, name) or ())
+    if unattached is not None:
+        return Status(ERROR, unattached)
+    if refused is not None:
+        return Status(ERROR, f"OVN_Northbound refused its rows: {refused}")
+    bindings = find_rows(read, CONTAINER_BINDING, read(BINDINGS_BY_CONTAINER, name))
+    here = next((row for row in bindings if row.chassis == placement.active), None)
+    status = _find_reported(placement, here)
+    placed = find_rows(read, PLACEMENT_ROW, read(PLACEMENTS_BY_CONTAINER, name))
+    if status.since is not None and placed:
+        # A standby may be ready for long before it serves.
+        last = max(placed, key=lambda row: int(row.number))
+        status = replace(status, since=max(status.since, last.since))
+    return _keep_words(status, container.problem)
+
+
+def _find_reported(placement: Placement, binding: sb.ContainerBinding | None) -> Status:
+    where, reason = placement.active, placement.reason
+    if where is None:
+        return Status(ERROR, reason or "waiting for a chassis")
+    status = Status(STARTING, f"chassis {where} was asked to start it", where)
+    if binding is not None and binding.status_code is not None:
+        status = Status(
+            binding.status_code,
+            binding.status_message,
+            where,
+            binding.namespace_name,
+            binding.interface_name,
+            binding.since,
+        )
+    if placement.lost:
+        return replace(status, status_code=ERROR, status_message=reason or "")
+    if reason is None or reason in status.status_message:
+        return status
+    said = status.status_message
+    return replace(status, status_message=f"{said}; {reason}" if said else reason)
+
+
+def _keep_words(status: Status, problem: str | None) -> Status:
+    """Returns 'status' with what is wrong with the rows of a container that goes on without it."""
+    if problem is None:
+        return status
+    sentence = f"{KEPT}: {problem}"
+    if status.status_code != RUNNING:
+        sentence = f"{status.status_message}; {sentence}"
+    return replace(status, status_message=sentence)
+
+
+# -- rows that come to no container ------------------------------------------------
+
+
+def _tell_problem(
+    read: Read, name: str, types: Mapping[str, TypeData], status: Status
+) -> Status:
+    """Returns 'status' with the problem that the type has with the operator's own row."""
+    row = read(OPERATOR_CONTAINER, name)
+    compiled = _find_compiled(read, row, types) if row is not None else None
+    if row is None or compiled is None or row.uuid not in compiled.problems:
+        return status
+    return _keep_words(status, compiled.problems[row.uuid])
+
+
+def _find_compiled(
+    read: Read, row: nb.ServiceContainer, types: Mapping[str, TypeData]
+) -> Compiled | None:
+    each = types.get(row.service_type)
+    unit = each.find_unit(read, row.name) if each is not None else None
+    if each is None or unit is None or read.find_problem(each.half.compiled, unit) is not None:
+        return None
+    return read(each.half.compiled, unit)
+
+
+def _refuse(read: Read, row: nb.ServiceContainer, types: Mapping[str, TypeData]) -> str:
+    """Returns why a row of the operator comes to no container."""
+    each = types.get(row.service_type)
+    if each is None:
+        return f"service type {row.service_type or 'of no name'} is not installed on central"
+    if each.half.units is not None:
+        return (
+            f"service type {row.service_type} is not served by a row of its own; its containers"
+            " come with rows of its own tables"
+        )
+    problem = name_problem(row.name)
+    unit = each.find_unit(read, row.name)
+    if problem is None and unit is not None:
+        problem = read.find_problem(each.half.compiled, unit)
+    compiled = _find_compiled(read, row, types)
+    if problem is None and compiled is not None:
+        problem = compiled.problems.get(row.uuid)
+    return problem or "its service type makes no container of it"

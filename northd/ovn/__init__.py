@@ -1,0 +1,1 @@
+"""What svc-northd knows of OVN: its rows, its expression language, its southbound."""

@@ -1,0 +1,95 @@
+"""Hands what changed in the databases to the engine and to the ledgers.
+
+Called once in a pass, with the sessions that are in sync.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from ..lib import sb
+from ..lib.idl import Session
+from ..lib.rows import Row
+from ..services.api.node import Datum
+from .engine.engine import Engine
+from .engine.ledger import Ledger
+from .nodes.tables import KNOWN_PORTS, ONLY, QUEUE_START
+from .ovn import rows as ovn
+from .ovn.southbound import PortReplica
+from .scheduler.build_queue import BuildQueue
+
+Pair = tuple[Any, Any]
+Tables = Mapping[str, Mapping[type[Row], Datum[Any, Any]]]
+
+# Sets of OVN that hold rows of ours.
+_CHILDREN: Mapping[str, tuple[type[Row], tuple[str, ...]]] = {
+    ovn.LogicalRouter.TABLE: (ovn.LogicalRouter, ("ports", "static_routes", "policies", "nat")),
+    ovn.LogicalSwitch.TABLE: (ovn.LogicalSwitch, ("ports",)),
+}
+
+
+class Replicas:
+    """Follows the sessions for one engine and the ledger of each database."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        sessions: Mapping[str, Session],
+        ledgers: Mapping[str, Ledger],
+        tables: Tables,
+    ) -> None:
+        self._engine = engine
+        self._sessions = sessions
+        self._ledgers = ledgers
+        self._data = {
+            prefix: {row_class.TABLE: datum for row_class, datum in each.items()}
+            for prefix, each in tables.items()
+        }
+        self.queue = BuildQueue()
+
+    def follow(self, now_ms: int) -> set[str]:
+        """Takes what changed; returns the tables, as "nb.SVC_Global"."""
+        changed: set[str] = set()
+        for prefix, session in self._sessions.items():
+            for table, pairs in session.take_changed_rows().items():
+                if pairs:
+                    changed.add(f"{prefix}.{table}")
+                    self._take(prefix, table, pairs, now_ms)
+        return changed
+
+    def follow_ports(self, ports: PortReplica) -> None:
+        """Takes what changed of OVN_Southbound; without a connection nothing is known of it."""
+        if ports.known is None:
+            for datum in self._data["ovn_sb"].values():
+                for uuid in list(self._engine.get_all(datum)):
+                    self._engine.put(datum, uuid, None)
+        for table, pairs in ports.take_changed_rows().items():
+            datum = self._data["ovn_sb"][table]
+            for uuid, (_, new) in pairs.items():
+                self._engine.put(datum, uuid, new)
+        self._engine.put(KNOWN_PORTS, ONLY, ports.known)
+
+    def restart_queue(self, now_ms: int) -> None:
+        """Gives every container that is yet to be built its whole time again."""
+        self.queue.begin()
+        for spot in list(self._engine.get_all(QUEUE_START)):
+            self._engine.put(QUEUE_START, spot, None)
+        rows = self._sessions["sb"].rows(sb.ContainerBinding).values()
+        self.queue.update(now_ms, [(None, row) for row in rows])
+
+    def _take(self, prefix: str, table: str, pairs: Mapping[UUID, Pair], now_ms: int) -> None:
+        datum = self._data[prefix].get(table)
+        ledger = self._ledgers[prefix]
+        holder = _CHILDREN.get(table) if prefix == "ovn" else None
+        for uuid, (old, new) in pairs.items():
+            if datum is not None:
+                self._engine.put(datum, uuid, new)
+            if holder is not None:
+                for column in holder[1]:
+                    ledger.note_children(holder[0], column, old, new)
+            ledger.note_row(old, new)
+        if table == sb.ContainerBinding.TABLE:
+            for spot in self.queue.update(now_ms, pairs.values()):
+                self._engine.put(QUEUE_START, spot, self.queue.find_start(spot) or None)

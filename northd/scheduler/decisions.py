@@ -1,0 +1,124 @@
+"""What a plan gives to containers: the chassis to serve from, and those to move to.
+
+What was newly given can be given otherwise in the same plan, if that makes room
+for another (shifts.py).  The load follows each decision.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from .model import Candidate, Request
+from .policies import rank
+from .shifts import find_shifts
+from .snapshot import Snapshot
+
+
+class Decisions:
+    """'active' is the chassis that each container serves from, 'targets' where planned moves go.
+
+    A planned move of one of 'bound' goes to the chassis that was asked for, and
+    nowhere else.
+    """
+
+    def __init__(self, snapshot: Snapshot, bound: Collection[str]) -> None:
+        self.snapshot = snapshot
+        self.bound = bound
+        self.active: dict[str, str] = {}
+        self.targets: dict[str, str] = {}
+        self._new: dict[str, str] = {}
+        self._newcomers: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self._stuck: set[str] = set()
+
+    def keep(self, request: Request, chassis: str) -> None:
+        """Lets 'request' serve from where it is, for the time being or for good."""
+        self.active[request.name] = chassis
+        self.snapshot.load.add_share(request, self.snapshot.chassis[chassis])
+
+    def find_serving(self) -> dict[str, str]:
+        """Returns the chassis that each container serves from or is newly given."""
+        return {**self.active, **self._new}
+
+    def find_new(self, request: Request) -> str | None:
+        """Returns the chassis that this plan newly gives to 'request'."""
+        return self._new.get(request.name)
+
+    def turn(self, request: Request, chassis: str) -> None:
+        """Makes a standby the one that serves."""
+        self._shift_share(request, self.active.get(request.name), chassis)
+        self.active[request.name] = chassis
+
+    def aim(self, request: Request, chassis: str) -> None:
+        """Makes a standby the one that a planned move goes to."""
+        self._shift_share(request, self.active[request.name], chassis)
+        self.targets[request.name] = chassis
+
+    def choose(self, request: Request, wanted: str | None = None) -> bool:
+        """Gives 'request' a new chassis by its policy; returns whether there is one.
+
+        With 'wanted' no other one will do.
+        """
+        if request.problem is not None:
+            return False
+        open_to = [
+            each
+            for each in self.snapshot.find_options(request)
+            if wanted in (None, each.name) and not self.snapshot.load.is_full(each)
+        ]
+        if open_to:
+            self._give(request, self._find_best(request, open_to))
+        return bool(open_to) or (wanted is None and self._make_room(request))
+
+    def adopt(self) -> None:
+        """Makes the new places what they are for: to serve from at once, or to move to."""
+        for name, chassis in self._new.items():
+            if name in self.active:
+                self.targets[name] = chassis
+            else:
+                self.active[name] = chassis
+
+    def _find_best(self, request: Request, open_to: list[Candidate]) -> str:
+        """Returns the chassis that the policy prefers; what 'request' leaves does not count."""
+        origin = self.snapshot.chassis.get(self.active.get(request.name, ""))
+        if origin is not None:
+            self.snapshot.load.add_share(request, origin, -1)
+        best = min(open_to, key=lambda each: rank(request, each, self.snapshot.load))
+        if origin is not None:
+            self.snapshot.load.add_share(request, origin)
+        return best.name
+
+    def _make_room(self, request: Request) -> bool:
+        """Gives 'request' a chassis by giving others of this plan another one, if that can be."""
+        chassis = self.snapshot.chassis
+        shifts = find_shifts(
+            request.name,
+            self._find_options,
+            lambda name: not self.snapshot.load.is_full(chassis[name]),
+            self._newcomers,
+            self._stuck,
+        )
+        for name, target in shifts or ():
+            self._give(self.snapshot.requests[name], target)
+        return shifts is not None
+
+    def _find_options(self, name: str) -> list[str]:
+        if name in self.bound and name in self.active:
+            return []
+        options = self.snapshot.find_options(self.snapshot.requests[name])
+        return [each.name for each in options]
+
+    def _give(self, request: Request, chassis: str) -> None:
+        before = self._new.get(request.name)
+        if before is not None:
+            del self._newcomers[before][request.name]
+            self.snapshot.load.add(before, -1)
+        self._shift_share(request, before or self.active.get(request.name), chassis)
+        self._new[request.name] = chassis
+        self._newcomers[chassis][request.name] = None
+        self.snapshot.load.add(chassis)
+
+    def _shift_share(self, request: Request, before: str | None, after: str) -> None:
+        if before is not None:
+            self.snapshot.load.add_share(request, self.snapshot.chassis[before], -1)
+        self.snapshot.load.add_share(request, self.snapshot.chassis[after])

@@ -1,0 +1,77 @@
+"""How many containers are on each chassis, which policies and limits go by.
+
+What containers that are settled add to it is kept elsewhere, by an index, and
+only looked up here: a plan costs what it plans, however many there are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from .model import Candidate, Request
+
+LoadKey = tuple[str, str, str]
+"""What is counted, of which group ("" for all), on which chassis or in which failure domain."""
+Base = Callable[[LoadKey], int]
+"""Returns a count, 0 for what was never counted."""
+
+TOTAL = "total"
+GROUP = "group"
+DOMAIN = "domain"
+
+
+class Load:
+    """Containers of each chassis, decisions of this plan included.
+
+    The total counts every role, as a limit does; those of a group and of a
+    domain count the places from which the containers of a group serve, or will.
+    """
+
+    def __init__(self, base: Base | None = None) -> None:
+        self._base = base
+        self._counts: Counter[LoadKey] = Counter()
+        # Each count of the base is looked up once.
+        self._based: dict[LoadKey, int] = {}
+
+    def add(self, chassis: str, count: int = 1) -> None:
+        """Counts one more container on 'chassis', or one less with -1."""
+        self._counts[TOTAL, "", chassis] += count
+
+    def add_share(self, request: Request, candidate: Candidate, count: int = 1) -> None:
+        """Counts 'request' as one of its group's on 'candidate', or takes it off with -1."""
+        self._counts[GROUP, request.group, candidate.name] += count
+        self._counts[DOMAIN, request.group, find_domain(request.spread, candidate)] += count
+
+    def count_total(self, chassis: str) -> int:
+        """Returns how many containers 'chassis' has in any role."""
+        return self._count((TOTAL, "", chassis))
+
+    def count_group(self, group: str, chassis: str) -> int:
+        """Returns how many containers of 'group' serve from 'chassis'."""
+        return self._count((GROUP, group, chassis))
+
+    def count_domain(self, group: str, domain: str) -> int:
+        """Returns how many containers of 'group' serve from failure domain 'domain'."""
+        return self._count((DOMAIN, group, domain))
+
+    def is_full(self, candidate: Candidate) -> bool:
+        """Whether 'candidate' has as many containers as it takes."""
+        return 0 <= candidate.limit <= self.count_total(candidate.name)
+
+    def is_over(self, candidate: Candidate) -> bool:
+        """Whether 'candidate' has more containers than it takes."""
+        return 0 <= candidate.limit < self.count_total(candidate.name)
+
+    def _count(self, key: LoadKey) -> int:
+        if self._base is None:
+            return self._counts[key]
+        based = self._based.get(key)
+        if based is None:
+            based = self._based[key] = self._base(key)
+        return based + self._counts[key]
+
+
+def find_domain(spread: str | None, candidate: Candidate) -> str:
+    """Returns the failure domain of 'candidate' by label 'spread', "" without one."""
+    return candidate.labels.get(spread, "") if spread else ""

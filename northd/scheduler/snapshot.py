@@ -1,0 +1,139 @@
+"""What a plan is made from: chassis, bindings, failures, and the load they add up to."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from .departures import find_active
+from .filters import find_departure, find_loss, find_refusal
+from .load import Base, Load
+from .model import Avoidance, Candidate, Place, Request
+from .reasons import NO_OTHER, NONE, describe_avoided, explain
+from .settled import count_places
+
+Places = Mapping[str, Sequence[Place]]
+Avoided = Mapping[tuple[str, str], Avoidance]
+
+
+class Snapshot:
+    """The input of a plan by name, in an order that does not depend on that of the rows.
+
+    'base' is the load of containers that are not in it.
+    """
+
+    def __init__(
+        self,
+        requests: Iterable[Request],
+        candidates: Iterable[Candidate],
+        places: Places,
+        avoided: Avoided,
+        base: Base | None = None,
+    ) -> None:
+        self.chassis = {each.name: each for each in sorted(candidates, key=lambda c: c.name)}
+        self.requests = {each.name: each for each in sorted(requests, key=_rank_need)}
+        self.places = {
+            name: sorted(places.get(name, ()), key=lambda place: place.chassis)
+            for name in self.requests
+        }
+        self.avoided = avoided
+        self.load = Load(base)
+        self._avoided_by: defaultdict[str, set[str]] = defaultdict(set)
+        for container, chassis in avoided:
+            self._avoided_by[container].add(chassis)
+        self._sorted: dict[object, tuple[tuple[Candidate, ...], Counter[str]]] = {}
+        for bound in self.places.values():
+            for chassis, count in count_places(bound, self.chassis.get):
+                self.load.add(chassis, count)
+
+    def find_active(self, request: Request) -> Place | None:
+        """Returns the place that 'request' serves from."""
+        return find_active(self.places[request.name])
+
+    def find_standbys(self, request: Request) -> list[tuple[Place, Candidate]]:
+        """Returns the other places from which 'request' could serve, those ready first."""
+        active = self.find_active(request)
+        found = [
+            (place, candidate)
+            for place in self.places[request.name]
+            if place is not active and (candidate := self.find_usable(place)) is not None
+        ]
+        return sorted(found, key=lambda each: (not each[0].ready, each[0].chassis))
+
+    def find_usable(self, place: Place) -> Candidate | None:
+        """Returns the chassis of 'place' if a container can serve from there."""
+        candidate = self.chassis.get(place.chassis)
+        if candidate is None or find_loss(candidate) is not None or place.failure is not None:
+            return None
+        return candidate
+
+    def refuse(self, request: Request, candidate: Candidate) -> str | None:
+        """Returns why 'candidate' is no new place for 'request', room aside."""
+        return find_refusal(request, candidate) or self._refuse_avoided(request, candidate)
+
+    def refuse_standby(self, request: Request, candidate: Candidate) -> str | None:
+        """Returns why 'request' must not serve from 'candidate', where it stands by."""
+        return find_departure(request, candidate) or self._refuse_avoided(request, candidate)
+
+    def find_options(self, request: Request) -> Sequence[Candidate]:
+        """Returns the chassis that could take 'request' if they had room, but where it is."""
+        suitable, _ = self._sort_out(request)
+        closed = {place.chassis for place in self.places[request.name]}
+        closed |= self._avoided_by.get(request.name, set())
+        return [each for each in suitable if each.name not in closed] if closed else suitable
+
+    def explain(self, request: Request, standby: bool = False) -> str:
+        """Returns why no chassis takes 'request', or a further standby of it, in a sentence."""
+        if request.problem is not None:
+            return request.problem
+        wanted = request.requested_chassis
+        if wanted is not None and wanted not in self.chassis:
+            return f"the requested chassis {wanted} is not registered"
+        there = {place.chassis for place in self.places[request.name]}
+        suitable, unsuitable = self._sort_out(request)
+        refusals = unsuitable.copy()
+        retries: dict[str, int] = {}
+        for each in suitable:
+            if standby and each.name in there:
+                continue
+            full = f"full (limit {each.limit})" if self.load.is_full(each) else None
+            has_it = "where it is" if each.name in there else None
+            avoided = self._refuse_avoided(request, each)
+            refusals[avoided or has_it or full or "given to another"] += 1
+            if avoided is not None:
+                retries[each.name] = self.avoided[request.name, each.name].retry_at
+        if standby and not refusals:
+            return "there is no other chassis"
+        return explain(refusals, retries, NO_OTHER if standby else NONE)
+
+    def _refuse_avoided(self, request: Request, candidate: Candidate) -> str | None:
+        if candidate.name not in self._avoided_by.get(request.name, ()):
+            return None
+        return describe_avoided(self.avoided[request.name, candidate.name])
+
+    def _sort_out(self, request: Request) -> tuple[tuple[Candidate, ...], Counter[str]]:
+        """Returns the chassis whose filters pass, and how many do not and why.
+
+        Found once for all requests that are alike.
+        """
+        alike = (
+            request.service_type,
+            request.chassis_group,
+            request.port_chassis,
+            request.requested_chassis,
+            request.needs,
+            request.policy == "load",
+        )
+        found = self._sorted.get(alike)
+        if found is None:
+            refusals = {name: find_refusal(request, each) for name, each in self.chassis.items()}
+            suitable = tuple(each for name, each in self.chassis.items() if refusals[name] is None)
+            found = suitable, Counter(reason for reason in refusals.values() if reason is not None)
+            self._sorted[alike] = found
+        return found
+
+
+def _rank_need(request: Request) -> tuple[bool, bool, str]:
+    """Returns the order in which requests choose: those with the fewest places to go first."""
+    restricted = request.chassis_group is not None or request.port_chassis is not None
+    return request.requested_chassis is None, not restricted, request.name

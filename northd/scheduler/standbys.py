@@ -1,0 +1,65 @@
+"""Which chassis hold a container ready beside the one that serves."""
+
+from __future__ import annotations
+
+from .load import find_domain
+from .model import Candidate, Request
+from .policies import rank
+from .snapshot import Snapshot
+
+
+def keep_standbys(
+    snapshot: Snapshot, request: Request, active: str, target: str | None, enforce_limit: bool
+) -> set[str]:
+    """Returns the chassis of standbys that stay: a move's ends, and those the group asks for.
+
+    Until the container serves from 'active' every place that could serve
+    stays, so that a move that fails can go back.  The room of those that go is
+    given to others from here on.
+    """
+    warm: set[str] = set()
+    settled = is_settled(snapshot, request, active)
+    ends = {active, target}
+    here = snapshot.find_active(request)
+    places = snapshot.find_standbys(request)
+    if here is not None and (candidate := snapshot.find_usable(here)) is not None:
+        places.append((here, candidate))
+    for place, candidate in places:
+        if place.chassis in ends:
+            continue
+        surplus = enforce_limit and snapshot.load.is_over(candidate)
+        allowed = snapshot.refuse_standby(request, candidate) is None
+        wanted = allowed and len(warm) < request.standby
+        if (wanted and not surplus) or not settled:
+            warm.add(place.chassis)
+        else:
+            snapshot.load.add(place.chassis, -1)
+    return warm | {target} if target is not None else warm
+
+
+def is_settled(snapshot: Snapshot, request: Request, active: str) -> bool:
+    """Whether 'request' serves from 'active' already, so that no move is under way."""
+    place = snapshot.find_active(request)
+    return place is not None and place.chassis == active and place.serving
+
+
+def choose_standbys(snapshot: Snapshot, request: Request, active: str, count: int) -> set[str]:
+    """Returns up to 'count' chassis for new standbys, in another failure domain if there is one."""
+    here = find_domain(request.spread, snapshot.chassis[active])
+    chosen: set[str] = set()
+
+    def rank_near(candidate: Candidate) -> tuple[bool, tuple[int, float, str]]:
+        near = request.spread is not None and find_domain(request.spread, candidate) == here
+        return near, rank(request, candidate, snapshot.load)
+
+    for _ in range(count if request.problem is None else 0):
+        open_to = [
+            each
+            for each in snapshot.find_options(request)
+            if each.name not in (*chosen, active) and not snapshot.load.is_full(each)
+        ]
+        if open_to:
+            best = min(open_to, key=rank_near).name
+            snapshot.load.add(best)
+            chosen.add(best)
+    return chosen

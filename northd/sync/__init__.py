@@ -1,0 +1,1 @@
+"""Writing: what follows from changes on their way to the databases."""

@@ -1,0 +1,54 @@
+"""The way back north: status columns, rows of our own containers, the three numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...lib import nb, sb, sealing
+from ...lib.delta import Actual, Change, Desired, plan
+from ...lib.idl import Session
+from ...lib.router import is_ours
+from ...lib.rows import Row
+from ..engine.ledger import Mark
+
+CONTAINER = "container"
+WISH = "wish"
+
+
+def find_mark(row: Row) -> Mark | None:
+    """Returns whose a row is; of rows that are the operator's only columns are kept true.
+
+    Rows of the tables of service types are each an owner of its own.
+    """
+    match row:
+        case nb.SVCGlobal():
+            return None
+        case nb.ServiceContainer():
+            foreign = not is_ours(row.external_ids)
+            return Mark((CONTAINER, row.name), row.name, foreign=foreign)
+        case nb.ContainerWish():
+            return Mark((WISH, row.name), row.name, foreign=True)
+    return Mark((row.TABLE, row.uuid), row.uuid, foreign=True)
+
+
+def rank(owner: Any) -> tuple[str, str]:
+    """Returns the order in which owners are written."""
+    kind, key = owner
+    return kind, str(key)
+
+
+def plan_global(session: Session, southbound: Session, hv_cfg: int, now_ms: int) -> list[Change]:
+    """Returns what to change on the root row, which is made if there is none."""
+    rows = list(session.rows(nb.SVCGlobal).values())
+    before = rows[0] if rows else None
+    compiled = next(iter(southbound.rows(sb.SBGlobal).values()), None)
+    columns: dict[str, Any] = {}
+    if before is None or not sealing.is_seed(before.seal_seed):
+        columns["seal_seed"] = sealing.make_seed()
+    if compiled is not None:
+        columns.update(nb_cfg_timestamp=compiled.nb_cfg_timestamp, sb_cfg=compiled.nb_cfg)
+        columns["hv_cfg"] = hv_cfg
+        for number in ("sb_cfg", "hv_cfg"):
+            if before is None or getattr(before, number) != columns[number]:
+                columns[f"{number}_timestamp"] = now_ms
+    return plan([Desired(nb.SVCGlobal.TABLE, "", columns)], [Actual("", row) for row in rows])

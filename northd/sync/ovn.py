@@ -1,0 +1,72 @@
+"""OVN_Northbound: whose the rows are that carry our mark, and the number that OVN counts.
+
+The root row of OVN is shared: svc-northd raises its nb_cfg, as any client may,
+when its own nb_cfg moved, and notes both numbers beside it, so that a chassis
+can tell when OVN, too, has reached what the number stands for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...lib.delta import Change, SetKeys, Update, Verify
+from ...lib.idl import Session
+from ...lib.numbers import parse_number
+from ...lib.rows import Row
+from ..engine.ledger import Mark
+from ..ovn import rows as ovn
+
+DROP = "drop"
+CONTAINER = "container"
+REROUTE = "reroute"
+ORDER = (DROP, CONTAINER, REROUTE)
+
+NB_CFG_KEY = "ovnsvc-nb-cfg"
+OVN_NB_CFG_KEY = "ovnsvc-ovn-nb-cfg"
+_MOST = 2**63 - 1
+
+
+def find_mark(row: Row) -> Mark | None:
+    """Returns whose a row is, None for one without our mark.
+
+    Drops have an owner of their own, so that no refusal of anything else holds
+    up what fails closed.
+    """
+    key = ovn.find_key(getattr(row, ovn.MARKED_COLUMN, {}))
+    if key is None or isinstance(row, ovn.NBGlobal):
+        return None
+    kind, subject = CONTAINER, ""
+    if isinstance(row, ovn.RouterPolicy):
+        kind = DROP if row.action == DROP else REROUTE
+        subject = ovn.find_subject(key)
+    return Mark((kind, key.partition("/")[0]), key, subject)
+
+
+def rank(owner: Any) -> tuple[int, str]:
+    """Returns the order in which owners are written."""
+    kind, name = owner
+    return ORDER.index(kind), name
+
+
+def plan_nb_cfg(session: Session, nb_cfg: int) -> list[Change]:
+    """Returns what makes OVN count 'nb_cfg', nothing if it does already."""
+    for row in session.rows(ovn.NBGlobal).values():
+        if read_nb_cfg(session)[0] == nb_cfg:
+            return []
+        marks = {NB_CFG_KEY: str(nb_cfg), OVN_NB_CFG_KEY: str(row.nb_cfg + 1)}
+        return [
+            Verify(row.TABLE, row.uuid, "nb_cfg"),
+            Update(row.TABLE, row.uuid, {"nb_cfg": row.nb_cfg + 1}),
+            SetKeys(row.TABLE, row.uuid, "external_ids", marks),
+        ]
+    return []
+
+
+def read_nb_cfg(session: Session) -> tuple[int, int]:
+    """Returns the nb_cfg of ours that OVN counts, and OVN's own number for it."""
+    for row in session.rows(ovn.NBGlobal).values():
+        ours = parse_number(row.external_ids.get(NB_CFG_KEY, ""), 0, _MOST)
+        theirs = parse_number(row.external_ids.get(OVN_NB_CFG_KEY, ""), 0, _MOST)
+        if ours is not None and theirs is not None:
+            return ours, theirs
+    return 0, 0

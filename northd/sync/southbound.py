@@ -1,0 +1,123 @@
+"""SVC_Southbound: whose its rows are, and what follows from a change of bindings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from ...lib import sb
+from ...lib.delta import Actual, Change, Delete, Desired, Insert, Update, plan
+from ...lib.idl import Session
+from ...lib.rows import Row
+from ..engine.ledger import Ledger, Mark, Owner
+from ..options import Options
+from . import history
+
+CONTAINER = "container"
+REDIRECT = "redirect"
+CHASSIS = "chassis"
+
+# What a chassis needs a new generation for.
+_GENERATION_COLUMNS = frozenset({"service_type", "role", "configuration", "secrets"})
+
+
+def find_mark(row: Row) -> Mark | None:
+    """Returns whose a row is; all but those of chassis, and the root, are svc-northd's."""
+    match row:
+        case sb.PortBinding():
+            return Mark((CONTAINER, row.container), (row.logical_port, row.chassis))
+        case sb.ContainerBinding() | sb.AvoidedChassis():
+            return Mark((CONTAINER, row.container), (row.container, row.chassis))
+        case sb.Placement():
+            return Mark((CONTAINER, row.container), (row.container, row.number), foreign=True)
+        case sb.ContainerItem():
+            item = (row.container, row.chassis, row.kind, row.name)
+            return Mark((CONTAINER, row.container), item, foreign=True)
+        case sb.RedirectFlow():
+            return Mark((REDIRECT, row.container), row.name, row.subject)
+        case sb.ChassisWeight():
+            return Mark((CHASSIS, row.chassis), row.chassis)
+    return None
+
+
+def rank(owner: Any) -> tuple[bool, str, str]:
+    """Returns the order in which owners are written: what a chassis has to do comes first."""
+    kind, name = owner
+    return kind != CONTAINER, kind, name
+
+
+class SouthboundLedger(Ledger):
+    """'find_cause' says why a container serves from where it does, 'now_ms' the wall clock."""
+
+    def __init__(
+        self, find_cause: Callable[[str], str | None], now_ms: Callable[[], int]
+    ) -> None:
+        super().__init__(find_mark)
+        self._find_cause = find_cause
+        self._now_ms = now_ms
+
+    def finish(self, owner: Owner, changes: list[Change]) -> list[Change]:
+        """Adds generations and times, the history of places, and what goes with a binding."""
+        if self.is_frozen(owner) or not isinstance(owner, tuple):
+            return changes
+        rows = list(self.find_rows(owner))
+        bindings = {row.uuid: row for row in rows if isinstance(row, sb.ContainerBinding)}
+        now_ms = self._now_ms()
+        finished: list[Change] = [_finish(change, bindings, now_ms) for change in changes]
+        if owner[0] != CONTAINER:
+            return finished
+        placements = [row for row in rows if isinstance(row, sb.Placement)]
+        owned = self.find_owned(owner).rows
+        bound = {row.key for row in owned if row.table == sb.ContainerBinding.TABLE}
+        if self.is_wanted(owner):
+            cause = self._find_cause(owner[1])
+            finished += history.record(finished, bindings, placements, cause, now_ms)
+        else:
+            finished += [Delete(row.TABLE, row.uuid, None) for row in placements]
+        return finished + _drop_items(rows, bound)
+
+
+def plan_global(
+    session: Session, nb_cfg: int, options: Options, now_ms: int, ovn_nb_cfg: int
+) -> list[Change]:
+    """Returns what to change on the root row, which is made if there is none."""
+    columns: dict[str, Any] = {
+        "nb_cfg": nb_cfg,
+        "ovn_nb_cfg": ovn_nb_cfg,
+        "options": {
+            "heartbeat-interval": str(options.heartbeat_interval_ms),
+            "chassis-dead-after": str(options.chassis_dead_after_ms),
+        },
+    }
+    rows = list(session.rows(sb.SBGlobal).values())
+    if not rows or rows[0].nb_cfg != nb_cfg:
+        columns["nb_cfg_timestamp"] = now_ms
+    return plan([Desired(sb.SBGlobal.TABLE, "", columns)], [Actual("", row) for row in rows])
+
+
+def _finish(change: Change, bindings: Any, now_ms: int) -> Change:
+    """Returns 'change' with the columns that follow from the change itself."""
+    if not isinstance(change, Insert | Update):
+        return change
+    columns = dict(change.columns)
+    if change.table == sb.ContainerBinding.TABLE and _GENERATION_COLUMNS & columns.keys():
+        before = bindings[change.uuid].generation if isinstance(change, Update) else 0
+        columns["generation"] = before + 1
+        if isinstance(change, Insert):
+            columns["unwell_since"] = now_ms
+    if change.table == sb.ChassisWeight.TABLE and "alive" in columns:
+        columns["since"] = now_ms
+    return replace(change, columns=columns)
+
+
+def _drop_items(rows: Iterable[Row], bound: set[Any]) -> list[Change]:
+    """Returns deletions of items whose container is not bound there any more.
+
+    The chassis makes and removes its items; this is for one that is gone.
+    """
+    return [
+        Delete(row.TABLE, row.uuid, None)
+        for row in rows
+        if isinstance(row, sb.ContainerItem) and (row.container, row.chassis) not in bound
+    ]

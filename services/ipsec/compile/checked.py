@@ -1,0 +1,154 @@
+"""Node 'checked': each connection by itself and with its router, as the container would get it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from ....lib.addresses import find_overlap
+from ....lib.router import Router
+from ...api.compile import ROUTER
+from ...api.node import AnyNode, Datum, Node, Read
+from .. import router_rules, rules
+from ..contention import Contender, make_contender
+from ..rows import IKEPolicy, IPsecConnection, IPsecPolicy, VPNService
+from .home import HOME, find_owner
+from .tables import CONNECTION, IKE_POLICY, IPSEC_POLICY, SERVICE, SERVICES_BY_CONNECTION
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Traffic of a connection that must not cross 'router' in clear."""
+
+    service: UUID
+    router: UUID
+    local_subnets: tuple[str, ...]
+    peer_subnets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A connection: 'entry' of the container's configuration, or why there can be none.
+
+    A connection whose subnets can be read is guarded even when it is disabled
+    or has another problem: its traffic is dropped rather than sent out in clear.
+    """
+
+    row: IPsecConnection
+    owner: VPNService
+    contender: Contender
+    guards: tuple[Guard, ...] = ()
+    entry: Mapping[str, Any] | None = None
+    problem: str | None = None
+
+
+CHECKED: Datum[UUID, Checked] = Datum("checked")
+
+
+def run(read: Read, uuid: UUID) -> Checked | None:
+    """Returns what is known of a connection without the others of its router."""
+    row, owner = read(CONNECTION, uuid), find_owner(read, uuid)
+    if row is None or owner is None:
+        return None
+    ike = read(IKE_POLICY, row.ike_policy) if row.ike_policy else None
+    ipsec = read(IPSEC_POLICY, row.ipsec_policy) if row.ipsec_policy else None
+    home = read(HOME, owner.uuid)
+    router = read(ROUTER, home.router) if home is not None and home.router else None
+    problem = _find_problem(row, owner, router, (ike, ipsec))
+    return Checked(
+        row=row,
+        owner=owner,
+        contender=make_contender(owner, row),
+        guards=_find_guards(read, row),
+        entry=_make_entry(owner, row, ike, ipsec) if problem is None else None,
+        problem=problem,
+    )
+
+
+def _find_problem(
+    row: IPsecConnection,
+    service: VPNService,
+    router: Router | None,
+    policies: tuple[IKEPolicy | None, IPsecPolicy | None],
+) -> str | None:
+    problem = rules.connection_problem(row, service)
+    for policy in policies:
+        if problem is None and policy is not None:
+            found = rules.policy_problem(policy)
+            problem = None if found is None else f"policy {policy.name}: {found}"
+    if problem is None and router is not None:
+        problem = router_rules.connection_problem(row, router)
+    if problem is None and not service.external_ips:
+        problem = "its VPN service has no external address"
+    return problem
+
+
+def _find_guards(read: Read, row: IPsecConnection) -> tuple[Guard, ...]:
+    """Returns a guard for each service that has the connection and a router."""
+    guards = []
+    for uuid in sorted(read(SERVICES_BY_CONNECTION, row.uuid) or ()):
+        service, home = read(SERVICE, uuid), read(HOME, uuid)
+        router = read(ROUTER, home.router) if home is not None and home.router else None
+        guard = _make_guard(service, row, router) if service and router else None
+        if guard is not None:
+            guards.append(guard)
+    return tuple(guards)
+
+
+def _make_guard(service: VPNService, row: IPsecConnection, router: Router) -> Guard | None:
+    """Returns the guard, None if the subnets make no sense on 'router'."""
+    local = rules.parse_subnets(service.local_subnets)
+    peers = rules.parse_subnets(row.peer_subnets)
+    if not local or not peers or find_overlap(local, peers) is not None:
+        return None
+    if router_rules.network_problem(row, router) is not None:
+        return None
+    return Guard(service.uuid, router.uuid, tuple(map(str, local)), tuple(map(str, peers)))
+
+
+def _make_entry(
+    service: VPNService, row: IPsecConnection, ike: IKEPolicy | None, ipsec: IPsecPolicy | None
+) -> Mapping[str, Any]:
+    """Returns one connection of the configuration; schemas/svc-sb.rst documents the keys."""
+    local_address = service.external_ips[0]
+    return {
+        "id": str(row.uuid),
+        "name": f"{service.name}/{row.name}",
+        "local_address": local_address,
+        "peer_address": row.peer_address,
+        "local_id": row.local_id or local_address,
+        "peer_id": row.peer_id or row.peer_address,
+        "local_subnets": [str(each) for each in rules.parse_subnets(service.local_subnets)],
+        "peer_subnets": [str(each) for each in rules.parse_subnets(row.peer_subnets)],
+        "ike_version": _find_ike_version(ike),
+        "ike_proposal": rules.ike_proposal(ike),
+        "ike_lifetime_s": _find_lifetime_s(ike, rules.DEFAULT_IKE_LIFETIME_S),
+        "esp_proposal": rules.esp_proposal(ipsec),
+        "esp_lifetime_s": _find_lifetime_s(ipsec, rules.DEFAULT_IPSEC_LIFETIME_S),
+        "initiate": row.initiator != "response-only",
+        "dpd_action": row.dpd_action or rules.DEFAULT_DPD_ACTION,
+        "dpd_interval_s": row.dpd_interval or rules.DEFAULT_DPD_INTERVAL_S,
+        "dpd_timeout_s": row.dpd_timeout or rules.DEFAULT_DPD_TIMEOUT_S,
+        "mtu": row.mtu,
+    }
+
+
+def _find_ike_version(policy: IKEPolicy | None) -> int:
+    version = (policy and policy.ike_version) or rules.DEFAULT_IKE_VERSION
+    return int(version.removeprefix("v"))
+
+
+def _find_lifetime_s(policy: IKEPolicy | IPsecPolicy | None, default: int) -> int:
+    return (policy and policy.lifetime) or default
+
+
+NODES: tuple[AnyNode, ...] = (
+    Node(
+        CHECKED,
+        run,
+        (CONNECTION, SERVICES_BY_CONNECTION),
+        (SERVICE, HOME, ROUTER, IKE_POLICY, IPSEC_POLICY),
+    ),
+)

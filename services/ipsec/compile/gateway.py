@@ -1,0 +1,336 @@
+"""Node 'gateway': all connections of a router together, and the container that they come to.
+
+What has a problem goes on as its container was last given it.  So the order in
+which connections are taken is: those that go on as they were; those that run
+and did not change; those that run and changed, which go on as they were if they
+contend; newcomers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from ...api.compile import (
+    CONTAINERS_BY_SERVED,
+    DROPS,
+    FIRST,
+    INSIDE,
+    LAST,
+    LAST_RESORT,
+    OUTSIDE,
+    REROUTE,
+    REROUTES,
+    ROUTER,
+    AddressSpec,
+    Compiled,
+    ContainerSpec,
+    PortSpec,
+    RedirectSpec,
+    RouteSpec,
+    Secret,
+    Transit,
+)
+from ...api.node import AnyNode, Datum, Node, Read
+from .. import rules
+from ..contention import Contention, make_last_contender
+from ..router_rules import make_container_name
+from ..rows import VPNService
+from .checked import CHECKED, Checked, Guard
+from .home import SERVICE_PROBLEM, SERVICES_BY_ROUTER
+from .tables import SERVICE
+
+_Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What a router's container is to serve.
+
+    'entries' are the connections of its configuration by UUID, 'kept' those of
+    them that go on as they were.  'problems' are sentences on rows.  'held' are
+    services with a problem that were served of late, 'last_addresses' the outer
+    addresses of then.
+    """
+
+    services: tuple[VPNService, ...]
+    members: tuple[Checked, ...]
+    entries: Mapping[str, _Entry]
+    kept: frozenset[str]
+    problems: Mapping[UUID, str]
+    held: tuple[VPNService, ...] = ()
+    last_addresses: tuple[str, ...] = ()
+
+
+GATEWAY: Datum[UUID, Gateway] = Datum("gateway")
+COMPILED: Datum[UUID, Compiled] = Datum("ipsec compiled")
+
+
+def run(read: Read, router: UUID) -> Gateway | None:
+    """Returns what the container of a router is to serve."""
+    services = _sort(read(SERVICE, uuid) for uuid in read(SERVICES_BY_ROUTER, router) or ())
+    if not services or read(ROUTER, router) is None:
+        return None
+    owned = {service.uuid: service for service in services}
+    problems = {
+        uuid: problem for uuid in owned if (problem := read(SERVICE_PROBLEM, uuid)) is not None
+    }
+    uuids = sorted({uuid for service in services for uuid in service.connections})
+    found = (read(CHECKED, uuid) for uuid in uuids)
+    members = sorted(
+        (each for each in found if each is not None),
+        key=lambda each: (each.row.name, each.row.uuid),
+    )
+    mine = [each for each in members if each.owner.uuid in owned]
+    container = make_container_name(router)
+    choice = _Choice(read, container, problems)
+    choice.take(mine)
+    held = tuple(
+        service
+        for service in services
+        if service.uuid in problems
+        and service.enabled is not False
+        and container in (read(CONTAINERS_BY_SERVED, service.uuid) or ())
+    )
+    return Gateway(
+        tuple(services),
+        tuple(members),
+        choice.entries,
+        frozenset(choice.kept),
+        {**problems, **choice.problems},
+        held,
+        choice.find_last_addresses() if held else (),
+    )
+
+
+@dataclass(slots=True)
+class _Choice:
+    """Which connections stand, and by which entry each."""
+
+    read: Read
+    container: str
+    service_problems: Mapping[UUID, str]
+    entries: dict[str, _Entry] = field(default_factory=dict)
+    kept: set[str] = field(default_factory=set)
+    problems: dict[UUID, str] = field(default_factory=dict)
+    _last: dict[str, Any] | None = None
+
+    def take(self, members: list[Checked]) -> None:
+        """Takes the connections of a router."""
+        well = [each for each in members if self._find_problem(each) is None]
+        contention = Contention()
+        if len(well) == len(members) and all(
+            contention.add(each.contender) is None for each in well
+        ):
+            for each in well:
+                self._enter(each, each.entry)
+            return
+        # Only where something is wrong it matters what runs.
+        self._take_with_last(members)
+
+    def find_last_addresses(self) -> tuple[str, ...]:
+        """Returns the outer addresses that the container was last given."""
+        return tuple(map(str, self._read_last().get("outer_addresses", ())))
+
+    def _take_with_last(self, members: Iterable[Checked]) -> None:
+        contention = Contention()
+        for _, each in sorted(
+            ((self._rank(each), each) for each in members), key=lambda pair: pair[0]
+        ):
+            problem = self._find_problem(each)
+            if problem is None:
+                problem = contention.add(each.contender)
+                entry = each.entry
+            if problem is not None:
+                self.problems.update(self._tell(each, problem))
+                entry = self._keep(each, contention)
+            self._enter(each, entry)
+
+    def _rank(self, each: Checked) -> tuple[int, str, UUID]:
+        last = self._find_last(each)
+        if self._find_problem(each) is not None:
+            order = 0
+        elif last is None:
+            order = 3
+        else:
+            order = 1 if last == each.entry else 2
+        return order, each.row.name, each.row.uuid
+
+    def _find_problem(self, each: Checked) -> str | None:
+        return each.problem or self.service_problems.get(each.owner.uuid)
+
+    def _tell(self, each: Checked, problem: str) -> Iterator[tuple[UUID, str]]:
+        if each.problem is None and each.owner.uuid in self.service_problems:
+            return  # the service's own row says it
+        yield each.row.uuid, problem
+
+    def _keep(self, each: Checked, contention: Contention) -> _Entry | None:
+        """Returns the entry by which a connection goes on, None if it did not run."""
+        last = self._find_last(each)
+        if last is None:
+            return None
+        contention.keep(make_last_contender(each.owner, each.row, last))
+        self.kept.add(str(each.row.uuid))
+        return last
+
+    def _enter(self, each: Checked, entry: _Entry | None) -> None:
+        if entry is not None and each.contender.enabled:
+            self.entries[str(each.row.uuid)] = entry
+
+    def _find_last(self, each: Checked) -> _Entry | None:
+        if not each.contender.enabled:
+            return None
+        connections = self._read_last().get("connections", ())
+        uuid = str(each.row.uuid)
+        return next((entry for entry in connections if entry.get("id") == uuid), None)
+
+    def _read_last(self) -> dict[str, Any]:
+        if self._last is None:
+            last = self.read(LAST, self.container)
+            self._last = _parse_last(last.configuration) if last is not None else {}
+        return self._last
+
+
+def _parse_last(configuration: str) -> dict[str, Any]:
+    """Returns a configuration as it was written, {} if it is none of ours."""
+    try:
+        document = json.loads(configuration)
+    except (ValueError, RecursionError):
+        return {}
+    known = isinstance(document, dict) and all(
+        isinstance(each, dict) and each.keys() >= _KEYS for each in document.get("connections", ())
+    )
+    return document if known else {}
+
+
+_KEYS = {"id", "local_address", "local_id", "peer_id", "local_subnets", "peer_subnets"}
+
+
+# -- what it comes to ----------------------------------------------------------
+
+
+def compile_gateway(read: Read, router: UUID) -> Compiled:
+    """Returns the container of a router, and what is rerouted and dropped around it."""
+    gateway = read(GATEWAY, router)
+    if gateway is None:
+        return Compiled()
+    guards = _merge(guard for each in gateway.members for guard in _find_guards(each, router))
+    return Compiled(
+        _make_container(gateway, router, guards),
+        tuple(_make_redirects(gateway, router, guards)),
+        gateway.problems,
+    )
+
+
+def _make_container(
+    gateway: Gateway, router: UUID, guards: Mapping[str, Guard]
+) -> ContainerSpec | None:
+    serving = [
+        each
+        for each in gateway.services
+        if each.enabled is not False and each.uuid not in gateway.problems
+    ]
+    addresses = {address for each in serving for address in each.external_ips}
+    addresses |= {str(entry["local_address"]) for entry in gateway.entries.values()}
+    if not addresses:
+        addresses |= set(gateway.last_addresses)
+    if not addresses:
+        return None
+    configuration = {
+        "outer_addresses": sorted(addresses),
+        "connections": [gateway.entries[uuid] for uuid in sorted(gateway.entries)],
+    }
+    keys = {str(each.row.uuid): each.row.psk for each in gateway.members}
+    peers = {peer for guard in guards.values() for peer in guard.peer_subnets}
+    peers |= {str(peer) for entry in gateway.entries.values() for peer in entry["peer_subnets"]}
+    return ContainerSpec(
+        ports=(PortSpec(Transit(router)),),
+        configuration=json.dumps(configuration, sort_keys=True, separators=(",", ":")),
+        secrets=tuple(Secret(uuid, key) for uuid in gateway.entries if (key := keys.get(uuid))),
+        kept_secrets=tuple(uuid for uuid in gateway.entries if not keys.get(uuid)),
+        group=next((each.group for each in (*serving, *gateway.held) if each.group), None),
+        serves=tuple(each.uuid for each in (*serving, *gateway.held)),
+        addresses=tuple(AddressSpec(router, address) for address in sorted(addresses)),
+        routes=tuple(RouteSpec(router, peer) for peer in sorted(peers)),
+    )
+
+
+def _find_guards(each: Checked, router: UUID) -> Iterator[tuple[str, Guard]]:
+    for guard in each.guards:
+        if guard.router == router:
+            yield str(each.row.uuid), guard
+
+
+def _merge(guards: Iterable[tuple[str, Guard]]) -> dict[str, Guard]:
+    """Returns one guard for each connection, since rules are named after it."""
+    merged: dict[str, Guard] = {}
+    for uuid, guard in guards:
+        before = merged.get(uuid)
+        if before is None:
+            merged[uuid] = guard
+        else:
+            local = tuple(sorted({*before.local_subnets, *guard.local_subnets}))
+            merged[uuid] = Guard(guard.service, guard.router, local, guard.peer_subnets)
+    return merged
+
+
+def _make_redirects(
+    gateway: Gateway, router: UUID, guards: Mapping[str, Guard]
+) -> Iterator[RedirectSpec]:
+    """Yields the reroutes of what is served, and the drops of what is guarded or served."""
+    for uuid, guard in guards.items():
+        yield from _make_drops(uuid, router, guard.local_subnets, guard.peer_subnets)
+    for uuid, entry in gateway.entries.items():
+        local, peers = tuple(entry["local_subnets"]), tuple(entry["peer_subnets"])
+        guarded = guards.get(uuid)
+        if guarded is None or (guarded.local_subnets, guarded.peer_subnets) != (local, peers):
+            yield from _make_drops(uuid, router, local, peers)
+        for version, inner, outer in _split(local, peers):
+            yield RedirectSpec(uuid, "reroute", router, REROUTES, version, inner, outer, REROUTE)
+
+
+def _make_drops(
+    uuid: str, router: UUID, local: tuple[str, ...], peers: tuple[str, ...]
+) -> Iterator[RedirectSpec]:
+    """Yields the drops of one connection, each of another kind.
+
+    Local to peer subnets that came from outside or out of the container itself
+    (spoofed, or looping while there is no tunnel); local to peer subnets still
+    here; peer to local subnets from outside, as only what the container
+    decrypted is let in.
+    """
+    for version, inner, outer in _split(local, peers):
+        kinds = (
+            ("drop-loop", inner, outer, FIRST, (OUTSIDE, INSIDE)),
+            ("drop-out", inner, outer, LAST_RESORT, ()),
+            ("drop-in", outer, inner, LAST_RESORT, (OUTSIDE,)),
+        )
+        for kind, sources, destinations, level, origins in kinds:
+            yield RedirectSpec(
+                uuid, kind, router, DROPS, version, sources, destinations, level, origins
+            )
+
+
+def _split(
+    local: Iterable[str], peers: Iterable[str]
+) -> Iterator[tuple[int, tuple[str, ...], tuple[str, ...]]]:
+    """Yields each IP version of which both sides have subnets, with those."""
+    inner, outer = rules.parse_subnets(local), rules.parse_subnets(peers)
+    for version in (4, 6):
+        ours = tuple(str(each) for each in inner if each.version == version)
+        theirs = tuple(str(each) for each in outer if each.version == version)
+        if ours and theirs:
+            yield version, ours, theirs
+
+
+def _sort(rows: Iterable[VPNService | None]) -> list[VPNService]:
+    found = [row for row in rows if row is not None]
+    return sorted(found, key=lambda row: (row.name, row.uuid))
+
+
+NODES: tuple[AnyNode, ...] = (
+    Node(GATEWAY, run, (SERVICES_BY_ROUTER,), (SERVICE, ROUTER, SERVICE_PROBLEM, CHECKED, LAST, CONTAINERS_BY_SERVED)),
+)

@@ -1,0 +1,175 @@
+"""Nodes 'home' and 'service_problem': the router of each VPN service, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from uuid import UUID
+
+from ....lib.addresses import quote
+from ....lib.router import Router, name_problem
+from ...api.compile import CONTAINERS_BY_SERVED, ROUTER, ROUTERS_BY_ADDRESS, ROUTERS_BY_NAME
+from ...api.node import AnyNode, Datum, Index, Node, Read
+from .. import router_rules, rules
+from ..rows import VPNService
+from .tables import ROUTERS_BY_CONTAINER, SERVICE, SERVICES_BY_ADDRESS, SERVICES_BY_CONNECTION
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The router that a service is on, None for none; 'problem' if its name does not lead there."""
+
+    router: UUID | None
+    problem: str | None = None
+
+
+HOME: Datum[UUID, Home] = Datum("home")
+SERVICES_BY_ROUTER: Datum[UUID, AbstractSet[UUID]] = Datum("services by router")
+# What is wrong with a service but for what others have, and all that is wrong with it.
+OWN_PROBLEM: Datum[UUID, str] = Datum("service_own_problem")
+SERVICE_PROBLEM: Datum[UUID, str] = Datum("service_problem")
+
+
+def find_home(read: Read, uuid: UUID) -> Home | None:
+    """Returns the router of a service.
+
+    Of several with the name, and of none, the one that serves it already is meant.
+    """
+    row = read(SERVICE, uuid)
+    if row is None:
+        return None
+    found = find_routers(read, row.router)
+    if len(found) == 1:
+        return Home(found[0])
+    serving = [each for each in _find_serving(read, uuid) if each in found or not found]
+    problem = name_problem(row.router, len(found)) if row.router else "no router is given"
+    if len(serving) == 1:
+        return Home(serving[0], None if found else problem)
+    return Home(None, problem)
+
+
+def find_routers(read: Read, name: str) -> list[UUID]:
+    """Returns the routers that 'name' stands for: the one with that UUID, or those named so."""
+    try:
+        uuid = UUID(name)
+    except ValueError:
+        return sorted(read(ROUTERS_BY_NAME, name) or ())
+    if str(uuid) == name and read(ROUTER, uuid) is not None:
+        return [uuid]
+    return sorted(read(ROUTERS_BY_NAME, name) or ())
+
+
+def find_own_problem(read: Read, uuid: UUID) -> str | None:
+    """Returns what is wrong with a service by itself, with its router and with its connections."""
+    row, home = read(SERVICE, uuid), read(HOME, uuid)
+    if row is None or home is None:
+        return None
+    problem = rules.service_problem(row) or find_taken(read, row) or home.problem
+    router = read(ROUTER, home.router) if home.router else None
+    if problem is not None or router is None:
+        return problem
+    return router_rules.service_problem(row, router) or _find_foreign(read, row, router)
+
+
+def find_problem(read: Read, uuid: UUID) -> str | None:
+    """Returns what is wrong with a service, if another one has its address included."""
+    row, home, problem = read(SERVICE, uuid), read(HOME, uuid), read(OWN_PROBLEM, uuid)
+    if row is None or home is None or problem is not None:
+        return problem
+    for address in row.external_ips:
+        first = min(
+            (each for each in _find_rivals(read, address)),
+            key=lambda each: _rank(read, each),
+            default=row,
+        )
+        other = read(HOME, first.uuid)
+        if other is not None and other.router != home.router:
+            return (
+                f"external address {address} is already used by VPN service"
+                f" {quote(first.name)} on another router"
+            )
+    return None
+
+
+def find_owner(read: Read, connection: UUID) -> VPNService | None:
+    """Returns the service that a connection belongs to: the first by name of those that have it."""
+    rows = [read(SERVICE, each) for each in read(SERVICES_BY_CONNECTION, connection) or ()]
+    return min(
+        (row for row in rows if row is not None),
+        key=lambda row: (row.name, row.uuid),
+        default=None,
+    )
+
+
+def find_taken(read: Read, row: VPNService) -> str | None:
+    """Returns a sentence if a connection of a service belongs to another one."""
+    for connection in row.connections:
+        owner = find_owner(read, connection)
+        if owner is not None and owner.uuid != row.uuid:
+            name = quote(owner.name)
+            return f"a connection of it belongs to VPN service {name} already"
+    return None
+
+
+def _find_serving(read: Read, uuid: UUID) -> list[UUID]:
+    """Returns the routers whose containers have served a service of late."""
+    containers = read(CONTAINERS_BY_SERVED, uuid) or ()
+    return [router for each in containers for router in read(ROUTERS_BY_CONTAINER, each) or ()]
+
+
+def _find_foreign(read: Read, row: VPNService, router: Router) -> str | None:
+    """Returns a sentence if another router on the same network has the address."""
+    own = {network for port in router.gateway_ports for network in port.networks}
+    for address in row.external_ips:
+        for uuid in sorted(read(ROUTERS_BY_ADDRESS, address) or ()):
+            other = read(ROUTER, uuid) if uuid != router.uuid else None
+            networks = other.gateway_ports if other is not None else ()
+            if other is not None and own & {net for port in networks for net in port.networks}:
+                return f"external address {address} is used by router {other.name}"
+    return None
+
+
+def _find_rivals(read: Read, address: str) -> list[VPNService]:
+    """Returns the services that have an address and nothing else wrong with them, or run."""
+    uuids = read(SERVICES_BY_ADDRESS, rules.canonical_address(address)) or ()
+    rows = [
+        read(SERVICE, uuid)
+        for uuid in uuids
+        if read(OWN_PROBLEM, uuid) is None or _is_served(read, uuid)
+    ]
+    return [row for row in rows if row is not None]
+
+
+def _is_served(read: Read, uuid: UUID) -> bool:
+    containers = read(CONTAINERS_BY_SERVED, uuid)
+    return bool(containers)
+
+
+def _rank(read: Read, row: VPNService) -> tuple[bool, str, UUID]:
+    return not _is_served(read, row.uuid), row.name, row.uuid
+
+
+def _find_router(_uuid: UUID, home: Home) -> tuple[UUID, ...]:
+    return (home.router,) if home.router is not None else ()
+
+
+UNITS: Index[UUID, UUID, Home] = Index(SERVICES_BY_ROUTER, HOME, _find_router)
+
+_ROUTERS = (ROUTER, ROUTERS_BY_NAME, ROUTERS_BY_CONTAINER, CONTAINERS_BY_SERVED)
+
+NODES: tuple[AnyNode, ...] = (
+    Node(HOME, find_home, (SERVICE,), _ROUTERS),
+    UNITS,
+    Node(
+        OWN_PROBLEM,
+        find_own_problem,
+        (SERVICE,),
+        (HOME, ROUTER, ROUTERS_BY_ADDRESS, SERVICES_BY_CONNECTION),
+    ),
+    Node(
+        SERVICE_PROBLEM,
+        find_problem,
+        (SERVICE,),
+        (HOME, OWN_PROBLEM, SERVICES_BY_ADDRESS, CONTAINERS_BY_SERVED),
+    ),
+)

@@ -1,0 +1,207 @@
+"""Nodes 'vpn_status' and 'held': what is said of services and connections, and whose drops stay.
+
+Every status has its reason beside it, in words.  What goes on as it was has the
+status that is seen, and the sentence that it is so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from ...api.compile import SEEN, Item, RowStatus, Seen
+from ...api.node import AnyNode, Datum, Node, Read
+from ..router_rules import make_container_name
+from ..rows import IPsecConnection, VPNService
+from .checked import CHECKED
+from .gateway import COMPILED, GATEWAY, Gateway
+from .home import HOME, SERVICE_PROBLEM, find_owner
+from .tables import CONNECTION, SERVICE, SERVICES_BY_CONNECTION
+
+STATUSES: Datum[UUID, tuple[RowStatus, ...]] = Datum("vpn_status")
+HELD: Datum[UUID, bool] = Datum("held")
+
+_KEPT = "still as configured before"
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """The status of one connection."""
+
+    row: IPsecConnection
+    status: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Situation:
+    """What is known of a service beside its row."""
+
+    gateway: Gateway | None
+    problem: str | None
+    fault: str | None
+    seen: Seen | None
+
+    def find_problem(self, connection: UUID) -> str | None:
+        """Returns what is wrong with a connection, or else with its service."""
+        if self.fault is not None:
+            return self.fault
+        problem = self.gateway.problems.get(connection) if self.gateway is not None else None
+        if problem is None and self.problem is not None:
+            return f"its VPN service has a problem: {self.problem}"
+        return problem
+
+    def runs(self, connection: UUID) -> bool:
+        """Whether a connection goes on as it was, or as when it could last be computed."""
+        if self.fault is not None:
+            return self.seen is not None and str(connection) in self.seen.items
+        return self.gateway is not None and str(connection) in self.gateway.kept
+
+
+def run(read: Read, uuid: UUID) -> tuple[RowStatus, ...] | None:
+    """Returns the status of a service and of the connections that it speaks for."""
+    row = read(SERVICE, uuid)
+    if row is None:
+        return None
+    situation = _look(read, uuid)
+    states: list[_State] = []
+    told: list[RowStatus] = []
+    for connection in row.connections:
+        member = read(CONNECTION, connection)
+        if member is None:
+            continue
+        state = _find_state(row, member, situation)
+        states.append(state)
+        owner = find_owner(read, connection)
+        if owner is not None and owner.uuid == uuid:
+            told.append(_make(IPsecConnection, connection, state.status, state.message))
+    status, message = _find_service_status(row, situation, states)
+    group = situation.seen.group if situation.seen is not None else None
+    if situation.seen is not None and row.group and row.group != group:
+        message += "; its group is passed over, another service's of this router counts"
+    return (*told, _make(VPNService, uuid, status, message))
+
+
+def find_held(read: Read, uuid: UUID) -> bool | None:
+    """Returns whether the drops of a connection stay, since what they should be is not known.
+
+    A mistake in a row, or a router that was renamed, must not open a way around
+    the tunnel that was there: the drops go with the row or the router.
+    """
+    if read.find_problem(CHECKED, uuid) is not None:
+        return True
+    checked = read(CHECKED, uuid)
+    if checked is None:
+        return None
+    if checked.problem is not None:
+        return True
+    for service in sorted(read(SERVICES_BY_CONNECTION, uuid) or ()):
+        if _find_fault(read, service) is not None:
+            return True
+        home = read(HOME, service)
+        router = home.router if home is not None else None
+        if read(SERVICE_PROBLEM, service) is not None or router is None:
+            return True
+        if read.find_problem(GATEWAY, router) is not None:
+            return True
+        gateway = read(GATEWAY, router)
+        if gateway is not None and uuid in gateway.problems:
+            return True
+    return None
+
+
+def _look(read: Read, uuid: UUID) -> _Situation:
+    fault = _find_fault(read, uuid)
+    if fault is not None:
+        return _Situation(None, None, fault, None)
+    home, problem = read(HOME, uuid), read(SERVICE_PROBLEM, uuid)
+    router = home.router if home is not None else None
+    if router is None:
+        return _Situation(None, problem, None, None)
+    seen = read(SEEN, make_container_name(router))
+    fault = read.find_problem(COMPILED, router)
+    if fault is not None:
+        return _Situation(None, problem, fault, seen)
+    return _Situation(read(GATEWAY, router), problem, None, seen)
+
+
+def _find_fault(read: Read, service: UUID) -> str | None:
+    """Returns why it could not be computed where a service is, and whether it is well."""
+    return read.find_problem(HOME, service) or read.find_problem(SERVICE_PROBLEM, service)
+
+
+def _find_state(
+    service: VPNService, row: IPsecConnection, situation: _Situation
+) -> _State:
+    problem = situation.find_problem(row.uuid)
+    if problem is not None and not situation.runs(row.uuid):
+        return _State(row, "error", problem)
+    if row.enabled is False or service.enabled is False:
+        who = "the connection" if row.enabled is False else "its VPN service"
+        return _State(
+            row, "disabled", f"{who} is disabled; traffic to its peer subnets is dropped"
+        )
+    status, message = _find_tunnel_status(row, situation.seen)
+    if problem is not None:
+        message = f"{_KEPT}: {problem}; {message}" if message else f"{_KEPT}: {problem}"
+    return _State(row, status, message)
+
+
+def _find_tunnel_status(row: IPsecConnection, seen: Seen | None) -> tuple[str, str]:
+    if seen is None:
+        return "down", "no container runs yet"
+    if seen.status_code != "running":
+        return "down", f"container {seen.status_code}: {seen.status_message}"
+    tunnels = seen.items.get(str(row.uuid), ())
+    if not tunnels:
+        return "down", f"chassis {seen.chassis} has not reported on the tunnel yet"
+    down = [each for each in tunnels if each.state != "up"]
+    if down:
+        first = down[0]
+        return "down", first.message or f"{first.state}: no reason is known yet"
+    return "up", _format_algorithms(tunnels[0])
+
+
+def _format_algorithms(tunnel: Item) -> str:
+    found = (tunnel.detail.get(key, "") for key in ("ike_algorithms", "esp_algorithms"))
+    return "; ".join(each for each in found if each)
+
+
+def _find_service_status(
+    row: VPNService, situation: _Situation, states: Sequence[_State]
+) -> tuple[str, str]:
+    problem = situation.fault or situation.problem
+    kept = any(situation.runs(each.row.uuid) for each in states)
+    if problem is not None and not kept:
+        return "error", problem
+    if row.enabled is False:
+        return "disabled", "the VPN service is disabled"
+    status, message = _count(each for each in states if each.status != "disabled")
+    return status, f"{_KEPT}: {problem}; {message}" if problem is not None else message
+
+
+def _count(states: Iterable[_State]) -> tuple[str, str]:
+    wanted = list(states)
+    if not wanted:
+        return "down", "no enabled connection"
+    up = [each for each in wanted if each.status == "up"]
+    message = f"{len(up)} of {len(wanted)} tunnels up"
+    waiting = sorted(
+        (each for each in wanted if each.status != "up"), key=lambda each: each.row.name
+    )
+    if waiting:
+        message += f"; {waiting[0].row.name}: {waiting[0].message}"
+    return "up" if not waiting else "partial" if up else "down", message
+
+
+def _make(row_class: type[VPNService | IPsecConnection], uuid: UUID, status: str, message: str) -> RowStatus:
+    return RowStatus(row_class, uuid, {"status": status, "status_message": message})
+
+
+_OF_SERVICES = (HOME, SERVICE_PROBLEM, GATEWAY, SERVICES_BY_CONNECTION)
+
+NODES: tuple[AnyNode, ...] = (
+    Node(STATUSES, run, (SERVICE,), (CONNECTION, COMPILED, SEEN, *_OF_SERVICES)),
+    Node(HELD, find_held, (CONNECTION,), (CHECKED, *_OF_SERVICES)),
+)
