@@ -14,13 +14,15 @@ from typing import Any
 from ..lib.errors import UsageError
 from ..services.api.commands import TYPE_TABLES
 from . import log
+from .answer import Touched, find_errors, wait
 from .command_table import CommandTable
 from .context import Attempt, Context, connect
-from .db.records import ROOT, find_duplicate, get_root
+from .db.records import ROOT, get_root
 from .db.replica import Replica, TryAgain
 from .db.rpc import Client
 from .db.values import NewUuid
 from .options import GlobalOptions
+from .results import check_results, find_uuids, take_uuids
 from .telling import format_words
 
 _MOST_TRIES = 1000
@@ -28,12 +30,6 @@ _MOST_TRIES = 1000
 # Either may be "error".
 _STATUS_COLUMNS = ("status", "status_code")
 
-Touched = tuple[str, str, str]
-"""A row that was written: its table, its UUID, and the column of its status."""
-
-
-class Unsatisfied(Exception):
-    """A command has to wait for a change of 'table'."""
 
     def __init__(self, table: str) -> None:
         super().__init__(table)
@@ -55,8 +51,8 @@ def run(
         next_cfg, touched = _run_until_done(client, settings, table, contexts)
         wait_time = ""
         if next_cfg is not None:
-            wait_time = _wait(client, settings, next_cfg, start_ms)
-            contexts[-1].warnings += _find_errors(client, touched)
+            wait_time = wait(client, settings, next_cfg, start_ms)
+            contexts[-1].warnings += find_errors(client, touched)
         for context in contexts:
             if context.follow_up is not None and not settings.has("dry-run"):
                 context.follow_up(client)
@@ -149,11 +145,11 @@ def _commit(attempt: Attempt, contexts: Sequence[Context]) -> tuple[int | None, 
     if settings.has("dry-run"):
         operations.append({"op": "abort"})
     results = replica.client.transact(operations)
-    _check_results(operations, results, contexts)
+    check_results(operations, results, contexts)
     if settings.has("dry-run"):
         return None, []
-    uuids = _find_uuids(operations, results)
-    _take_uuids(contexts, uuids)
+    uuids = find_uuids(operations, results)
+    take_uuids(contexts, uuids)
     for row, result in zip(questions, results[first_answer:], strict=False):
         row.take_answer(result["rows"][0])
     _warn_of_lost_rows(attempt, contexts[-1])
@@ -187,49 +183,6 @@ def _make_comments(words: str, contexts: Sequence[Context]) -> list[dict[str, An
     return [{"op": "comment", "comment": "\n".join(comments)}]
 
 
-def _check_results(
-    operations: Sequence[dict[str, Any]], results: Sequence[Any], contexts: Sequence[Context] = ()
-) -> None:
-    """Raises TryAgain or UsageError if the transaction did not go through."""
-    for number, result in enumerate(results):
-        if not result or "error" not in result:
-            continue
-        operation = operations[number]["op"] if number < len(operations) else "commit"
-        if operation == "abort" and result["error"] == "aborted":
-            return
-        if operation == "wait" and result["error"] == "timed out":
-            raise TryAgain
-        details = result.get("details")
-        reason = f"{result['error']}: {details}" if details else result["error"]
-        raise UsageError(_find_taken_name(reason, contexts) or f"transaction error: {reason}")
-
-
-def _find_taken_name(reason: str, contexts: Sequence[Context]) -> str | None:
-    """Returns in our words that a name is taken, if that is what ovsdb-server complains of."""
-    found = find_duplicate(reason)
-    words = contexts[0].types.find_words(found[0]) if found and contexts else None
-    if found is None or words is None:
-        return None
-    return f"{found[1]}: {words.one} with this name already exists"
-
-
-def _find_uuids(operations: Sequence[dict[str, Any]], results: Sequence[Any]) -> dict[str, str]:
-    """Returns the UUIDs that the server chose, by the names of the rows in the transaction."""
-    return {
-        operation["uuid-name"]: result["uuid"][1]
-        for operation, result in zip(operations, results, strict=False)
-        if operation["op"] == "insert"
-    }
-
-
-def _take_uuids(contexts: Sequence[Context], uuids: Mapping[str, str]) -> None:
-    for context in contexts:
-        context.lines = [
-            uuids.get(line.label, line) if isinstance(line, NewUuid) else line
-            for line in context.lines
-        ]
-
-
 def _find_touched(replica: Replica, uuids: Mapping[str, str]) -> list[Touched]:
     """Returns the rows with a status that the transaction has added or changed."""
     return [
@@ -252,58 +205,3 @@ def _warn_of_lost_rows(attempt: Attempt, context: Context) -> None:
                 f'row id "{name}" was created but no reference to it was inserted, '
                 "so it will not actually appear in the database"
             )
-
-
-def _wait(client: Client, settings: GlobalOptions, next_cfg: int, start_ms: int) -> str:
-    columns = ["sb_cfg", "hv_cfg"] if settings.wait == "hv" else ["sb_cfg"]
-    whom = "svc-northd and all chassis" if settings.wait == "hv" else "svc-northd"
-    settings.stage = f"waiting for {whom} (nb_cfg {next_cfg}); the change is in the database"
-    # With no chassis hv_cfg may run ahead, so both numbers have to be there.
-    operations = [
-        {
-            "op": "wait",
-            "table": ROOT,
-            "where": [[column, "<", next_cfg]],
-            "columns": [column],
-            "until": "==",
-            "rows": [],
-        }
-        for column in columns
-    ]
-    _check_results(operations, client.transact(operations))
-    if not settings.has("print-wait-time"):
-        return ""
-    [root] = client.select([ROOT])[ROOT]
-    return _format_wait_time(settings, root, next_cfg, start_ms)
-
-
-def _find_errors(client: Client, touched: Sequence[Touched]) -> list[str]:
-    """Returns what svc-northd says is wrong with the rows that were written."""
-    operations = [
-        {
-            "op": "select",
-            "table": table,
-            "where": [["_uuid", "==", ["uuid", uuid]], [column, "==", "error"]],
-            "columns": ["name", "status_message"],
-        }
-        for table, uuid, column in touched
-    ]
-    results = client.transact(operations) if operations else []
-    rows = [row for result in results for row in result.get("rows", ())]
-    return [f"{row['name']}: {row['status_message']}" for row in rows]
-
-
-def _format_wait_time(
-    settings: GlobalOptions, root: dict[str, Any], next_cfg: int, start_ms: int
-) -> str:
-    def since(column: str) -> str:
-        return f"{root[column] - start_ms}ms\n"
-
-    lines = [
-        f"Time spent on processing nb_cfg {next_cfg}:\n",
-        f"\tsvc-northd delay before processing:\t{since('nb_cfg_timestamp')}",
-        f"\tsvc-northd completion:\t\t\t{since('sb_cfg_timestamp')}",
-    ]
-    if settings.wait == "hv":
-        lines.append(f"\tsvc-controller(s) completion:\t\t{since('hv_cfg_timestamp')}")
-    return "".join(lines)

@@ -187,8 +187,11 @@ def test_a_secret_from_standard_input(echo: Svcctl, databases: Databases) -> Non
             "e1: service type nono is not installed here, so its keys cannot be checked"
             " (--no-check omits that)",
         ),
-        ("container-add /e echo", "/e: not a name for a container (1 to 15 of"),
-        ("container-add abcdefghijklmnop echo", "abcdefghijklmnop: not a name for a container"),
+        ("container-add /e echo", "/e cannot be the name of a container: up to 15"),
+        (
+            "container-add abcdefghijklmnop echo",
+            "abcdefghijklmnop cannot be the name of a container",
+        ),
         ("container-add e0 echo greeting=x", "e0: a container with this name already exists"),
         ("container-add e1 echo --group=x", "e1: key 'greeting' is required"),
         ("--no-check container-add e1 echo --group=x", "x: group not found"),

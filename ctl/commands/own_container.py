@@ -5,11 +5,11 @@ What may be in one is for its service type to say, which is loaded for that.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ...lib.addresses import quote
+from ...lib.container import name_problem
 from ...lib.errors import UsageError
 from ...lib.router import is_ours
 from ..ask.secret_file import read_secret
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 KeyChanges = tuple[Sequence[str], Mapping[str, str]]
 """The keys that a map has, and what each key that changes becomes."""
 
-# The name is that of an interface and of a namespace as well.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
-
 
 def add(context: Context) -> None:
     """container-add NAME TYPE [KEY=VALUE]..: adds a container of the operator's own.
@@ -38,11 +35,9 @@ def add(context: Context) -> None:
     as they are.
     """
     name, service_type, *words = context.arguments
-    if _NAME.fullmatch(name) is None:
-        raise UsageError(
-            f"{quote(name)}: not a name for a container (1 to 15 of A-Z, a-z, 0-9, '_', '.', '-',"
-            " a letter or digit first)"
-        )
+    problem = name_problem(name)
+    if problem is not None:
+        raise UsageError(problem)
     if context.replica.find(TABLE, "name", name) is not None:
         raise UsageError(f"{name}: a container with this name already exists")
     configuration, secrets = _parse_pairs(name, words), _read_secrets(context, name)
