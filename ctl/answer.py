@@ -14,10 +14,6 @@ Touched = tuple[str, str, str]
 """A row that was written: its table, its UUID, and the column of its status."""
 
 
-class Unsatisfied(Exception):
-    """A command has to wait for a change of 'table'."""
-
-
 def wait(client: Client, settings: GlobalOptions, next_cfg: int, start_ms: int) -> str:
     """Returns once 'next_cfg' was answered, with the text on the time that took if asked for."""
     columns = ["sb_cfg", "hv_cfg"] if settings.wait == "hv" else ["sb_cfg"]

@@ -23,13 +23,12 @@ class CommandTable:
 
     def __init__(self) -> None:
         self.types = InstalledTypes()
-        self._others: dict[str, tuple[Command, str]] | None = None
 
     def find(self, name: str) -> tuple[Command, str] | None:
         """Returns a command and the service type that it is of, "" for the core."""
         if name in _CORE:
             return _CORE[name], ""
-        return self._load().get(name)
+        return self.types.find_command(name)
 
     def sections(self) -> Sequence[Section]:
         """Returns all commands as the help lists them, the core's last but for the general ones."""
@@ -61,12 +60,3 @@ class CommandTable:
             importlib.import_module(f".{file}", package), function
         )
         return found
-
-    def _load(self) -> dict[str, tuple[Command, str]]:
-        if self._others is None:
-            self._others = {}
-            for name, half in self.types.commands().items():
-                for _, section in half.sections:
-                    for command in section:
-                        self._others.setdefault(command.name, (command, name))
-        return self._others

@@ -31,6 +31,9 @@ _MOST_TRIES = 1000
 _STATUS_COLUMNS = ("status", "status_code")
 
 
+class Unsatisfied(Exception):
+    """A command has to wait for a change of 'table'."""
+
     def __init__(self, table: str) -> None:
         super().__init__(table)
         self.table = table

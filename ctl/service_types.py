@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..lib.schema import NORTHBOUND
-from ..services.api.commands import Commands, TableWords
+from ..services.api.commands import Command, Commands, TableWords
 from .table_words import CORE_TABLES
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class InstalledTypes:
         self._types: dict[str, ServiceType] | None = None
         self._commands: dict[str, Commands] | None = None
         self._words: dict[str, TableWords] = dict(CORE_TABLES)
+        self._found: dict[str, tuple[Command, str]] = {}
 
     def find_type(self, name: str) -> ServiceType | None:
         """Returns the type of this name, None if it is not installed or cannot be loaded."""
@@ -39,15 +40,21 @@ class InstalledTypes:
                 try:
                     half = each.commands()
                     words = {table.name: table for table in half.tables}
-                    titles = [title for title, _ in half.sections]
+                    section = [each for _, section in half.sections for each in section]
+                    found = {command.name: (command, name) for command in section}
                 except Exception as error:  # somebody else's code must not end svcctl
                     kind = type(error).__name__
                     self.problems.append(f"service type {name} has no usable commands: {kind}")
                     continue
-                assert len(titles) >= 0
                 self._commands[name] = half
                 self._words = {**words, **self._words}
+                self._found = {**found, **self._found}
         return self._commands
+
+    def find_command(self, name: str) -> tuple[Command, str] | None:
+        """Returns a command and the type that it is of; the first type by name has it."""
+        self.commands()
+        return self._found.get(name)
 
     def find_words(self, table: str) -> TableWords | None:
         """Returns what is to be known of a table, None if neither core nor type says it."""
