@@ -244,7 +244,7 @@ STRANGE = st.sampled_from(
 
 @given(STRANGE)
 def test_whatever_is_told_can_be_taken(value: Any) -> None:
-    told = ask(Strange(value))  # type: ignore[arg-type]
+    told = ask(Strange(value))
     assert told.failure is not None
     assert told.status is None
 
