@@ -6,13 +6,12 @@ not to be replicated: a row that its only writer knows anyhow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import ovs.jsonrpc
 
-Operation = Mapping[str, Any]
+Operation = dict[str, Any]
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ southbound wants it, nobody warned.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,7 @@ class Bench:
         (self.directory / f"{schema.SOUTHBOUND}.db").unlink()
         self.sb = Database(self.directory, schema.SOUTHBOUND)
 
-    def until(self, condition: Callable[[], Any], what: str) -> None:
+    def until(self, condition: Callable[[], Any], what: str, timeout_s: float = 10) -> None:
         """Runs svc-controller until 'condition'."""
 
         def step() -> Any:
@@ -84,7 +84,7 @@ class Bench:
             poller.block()
             return False
 
-        wait_until(step, what)
+        wait_until(step, what, timeout_s)
 
     def until_beats(self, count: int) -> None:
         """Runs until the chassis has beaten 'count' times more."""
@@ -101,13 +101,14 @@ class Bench:
     def _incarnation(self) -> str:
         return self.controller.chassis.heartbeat.incarnation
 
-    def settle(self) -> None:
+    def settle(self, timeout_s: float = 10) -> None:
         """Runs until svc-controller has said that it did what is asked now."""
         asked = self.sb.rows("SB_Global")[0]["nb_cfg"] + 1
         self.sb.update("SB_Global", [], nb_cfg=asked)
         self.until(
             lambda: [row["nb_cfg"] for row in self.sb.rows("Chassis_Private")] == [asked],
             f"nb_cfg {asked}",
+            timeout_s,
         )
 
     def bind(self, name: str, configuration: Any = None, **columns: Any) -> None:
@@ -126,20 +127,32 @@ class Bench:
             self.sb.update("Container_Binding", where, **values)
             return
         identity = {"container": name, "chassis": ME}
-        port = {
-            "logical_port": name,
-            "interface": "svc0",
-            "kind": "transit",
-            "mac": "0a:00:00:00:00:01",
-            "addresses": "169.254.0.2/30",
-            "gateways": "169.254.0.1",
-            "mtu": 1442,
-            "iface_id": name,
-        }
         self.sb.transact(
-            {"op": "insert", "table": "Port_Binding", "row": identity | port},
+            {"op": "insert", "table": "Port_Binding", "row": identity | make_port(name)},
             {"op": "insert", "table": "Container_Binding", "row": identity | values},
         )
+
+    def bind_all(self, names: Iterable[str]) -> None:
+        """Writes bindings on this chassis, in one transaction."""
+        operations: list[dict[str, Any]] = []
+        for name in names:
+            self._generation += 1
+            identity = {"container": name, "chassis": ME}
+            values = {
+                "service_type": "fake",
+                "role": "active",
+                "configuration": '{"addresses": []}',
+                "generation": self._generation,
+            }
+            for table, row in (("Port_Binding", make_port(name)), ("Container_Binding", values)):
+                operations.append({"op": "insert", "table": table, "row": identity | row})
+        self.sb.transact(*operations)
+
+    def add_port(self, name: str, interface: str, **columns: Any) -> None:
+        """Gives a container another port."""
+        own = {"logical_port": f"{name}-{interface}", "iface_id": f"{name}-{interface}"}
+        row = make_port(name) | own | {"interface": interface} | columns
+        self.sb.insert("Port_Binding", container=name, chassis=ME, **row)
 
     def unbind(self, name: str) -> None:
         """Removes a binding."""
@@ -196,3 +209,17 @@ class Bench:
                 row.pop(column, None)
             row.pop("_version")
         return dumps
+
+
+def make_port(name: str) -> dict[str, Any]:
+    """Returns the columns of the first port of a container."""
+    return {
+        "logical_port": name,
+        "interface": "svc0",
+        "kind": "transit",
+        "mac": "0a:00:00:00:00:01",
+        "addresses": "169.254.0.2/30",
+        "gateways": "169.254.0.1",
+        "mtu": 1442,
+        "iface_id": name,
+    }

@@ -97,9 +97,13 @@ def connect(side: Side, peer: Side, **settings: Any) -> dict[str, Any]:
 
 @dataclass
 class Rig:
-    """The chassis; start() and stop(), then the databases and the controller's pid."""
+    """The chassis; start() and stop(), then the databases and the controller's pid.
+
+    'packages' are folders with packages for svc-controller, beside those that are installed.
+    """
 
     directory: Path
+    packages: tuple[Path, ...] = ()
     init: subprocess.Popen[bytes] | None = None
     controller: subprocess.Popen[bytes] | None = None
     _generation: int = 0
@@ -142,6 +146,7 @@ class Rig:
         """Starts svc-controller in the rig."""
         environment = {
             **os.environ,
+            "PYTHONPATH": os.pathsep.join(map(str, self.packages)),
             "SVC_RUNDIR": str(self.directory),
             "SVC_LOGDIR": str(self.directory / "log"),
             "SVC_SYSCONFDIR": str(self.directory / "etc"),
@@ -187,19 +192,33 @@ class Rig:
         seed: str = SEED,
         role: str = "active",
     ) -> None:
-        """Writes, or rewrites, the binding of a container on this chassis."""
-        self._generation += 1
+        """Writes, or rewrites, the binding of an ipsec container on this chassis."""
         configuration = json.dumps({"outer_addresses": [side.outer], "connections": connections})
+        secrets = {each["id"]: psk for each in connections}
+        self.bind_type(side, "ipsec", configuration, secrets, seed=seed, role=role)
+
+    def bind_type(
+        self,
+        side: Side,
+        service_type: str,
+        configuration: str,
+        secrets: Mapping[str, str],
+        *,
+        seed: str = SEED,
+        role: str = "active",
+    ) -> None:
+        """Writes, or rewrites, the binding of a container of any type; secrets are in clear."""
+        self._generation += 1
         (chassis,) = self.sb.rows("Chassis")
-        secrets = {
-            each["id"]: sealing.seal(psk, chassis["public_key"], seed, each["id"])
-            for each in connections
+        sealed = {
+            name: sealing.seal(value, chassis["public_key"], seed, name)
+            for name, value in secrets.items()
         }
         columns = {
-            "service_type": "ipsec",
+            "service_type": service_type,
             "role": role,
             "configuration": configuration,
-            "secrets": to_map(secrets),
+            "secrets": to_map(sealed),
             "generation": self._generation,
         }
         where = [["container", "==", side.name]]
@@ -222,6 +241,22 @@ class Rig:
         self.sb.transact(
             {"op": "insert", "table": "Port_Binding", "row": port},
             {"op": "insert", "table": "Container_Binding", "row": {**identity, **columns}},
+        )
+
+    def add_port(self, side: Side, interface: str, address: str, tag: int) -> None:
+        """Gives a container another port."""
+        self.sb.insert(
+            "Port_Binding",
+            logical_port=f"{side.name}-{interface}",
+            container=side.name,
+            chassis=CHASSIS,
+            interface=interface,
+            kind="vlan",
+            mac="0a:00:00:00:01:01",
+            addresses=address,
+            mtu=1442,
+            tag=tag,
+            iface_id=f"{side.name}-{interface}",
         )
 
     def set_role(self, side: Side, role: str) -> None:

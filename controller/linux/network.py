@@ -21,7 +21,7 @@ from typing import Any
 from pyroute2.netlink.exceptions import NetlinkError
 
 from ...lib.errors import HostError
-from ...services.api.host import MAIN_TABLE, UNREACHABLE, Address, Network, Route
+from ...services.api.host import LOCAL, MAIN_TABLE, UNREACHABLE, Address, Network, Route
 from . import netns
 from .directory import find_directory
 from .link import find_link, find_veths, opened
@@ -33,7 +33,11 @@ _NFT_TIMEOUT_S = 0.8
 
 _PROTO_STATIC = 4
 _TYPE_UNICAST = 1
+_TYPE_LOCAL = 2
 _TYPE_UNREACHABLE = 7
+_KINDS = {_TYPE_LOCAL: LOCAL, _TYPE_UNREACHABLE: UNREACHABLE}
+_LO_INDEX = 1
+_SCOPE_HOST = 254
 _SCOPE_GLOBAL = 0
 _NODAD = 0x02
 
@@ -98,7 +102,8 @@ class NetworkDriver:
                 _write_ruleset(container, wanted.ruleset)
             with opened() as route:
                 lo, ports = _find_lo(route), _find_ports(route)
-                used = {each.interface for each in (*wanted.addresses, *wanted.routes)}
+                used = {each.interface for each in wanted.addresses}
+                used |= {each.interface for each in wanted.routes if each.gateway is not None}
                 missing = sorted(used - ports.keys())
                 if lo is None or missing:
                     what = ", ".join(missing) or "lo"
@@ -107,7 +112,7 @@ class NetworkDriver:
                     route.link("set", index=lo["index"], state="up")
                 _sync_addresses(route, lo["index"], wanted.loopback)
                 for name, index in ports.items():
-                    mine = (each.address for each in wanted.addresses if each.interface == name)
+                    mine = [each.address for each in wanted.addresses if each.interface == name]
                     _sync_addresses(route, index, mine)
                 _sync_routes(route, ports, wanted.routes)
             for name, value in _find_sysctls(ports).items():
@@ -180,8 +185,8 @@ def sort_routes(routes: Iterable[Route]) -> tuple[Route, ...]:
 def _format_route(message: Any, family: int, names: Mapping[int, str]) -> Route:
     anywhere = "0.0.0.0" if family == socket.AF_INET else "::"
     destination = f"{message.get_attr('RTA_DST') or anywhere}/{message['dst_len']}"
-    if message["type"] == _TYPE_UNREACHABLE:
-        return Route(destination, kind=UNREACHABLE)
+    if message["type"] in _KINDS:
+        return Route(destination, kind=_KINDS[message["type"]])
     return Route(
         destination,
         message.get_attr("RTA_GATEWAY"),
@@ -207,6 +212,8 @@ def _route_request(wanted: Route, ports: Mapping[str, int]) -> dict[str, Any]:
         "proto": _PROTO_STATIC,
         "type": _TYPE_UNREACHABLE,
     }
+    if wanted.kind == LOCAL:
+        request |= {"type": _TYPE_LOCAL, "oif": _LO_INDEX, "scope": _SCOPE_HOST}
     if wanted.gateway is not None:
         request |= {"gateway": wanted.gateway, "type": _TYPE_UNICAST}
         if wanted.interface in ports:

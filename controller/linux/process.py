@@ -120,7 +120,7 @@ def start(launch: Launch, namespace: str, record_path: str) -> LinuxProcess:
                 start_new_session=True,
                 cwd=launch.directory,
                 preexec_fn=_make_limiter(launch),  # noqa: PLW1509  # there is one thread
-                **_find_identity(launch.user),
+                **find_identity(launch.user),
             )
     except (OSError, subprocess.SubprocessError) as error:
         raise HostError(f"{launch.argv[0]} cannot be started: {error}") from error
@@ -222,7 +222,7 @@ def _make_limiter(launch: Launch) -> Callable[[], None] | None:
     return limit if wanted else None
 
 
-def _find_identity(user: str) -> dict[str, Any]:
+def find_identity(user: str) -> dict[str, Any]:
     """Returns the arguments of Popen that make a program run as 'user', with its groups."""
     if user == ROOT:
         return {}

@@ -21,6 +21,7 @@ from typing import Protocol, runtime_checkable
 
 import ovs.poller
 
+from ...lib.errors import ConfigError
 from .program import Launch, Program
 
 FIRST_INTERFACE = "svc0"
@@ -116,6 +117,11 @@ class Plan:
     network: Network
     programs: tuple[Program, ...] = ()
     settings: object = None
+
+    def __post_init__(self) -> None:
+        names = [each.name for each in self.programs]
+        if len(set(names)) != len(names):
+            raise ConfigError("two programs have the same name")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from dataclasses import dataclass, field
 
+from ...lib.errors import ConfigError
+
 ROOT = "root"
+
+# Of programs and files; neither leads out of a directory.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +22,9 @@ class File:
     content: str = field(default="", repr=False)
     secret: str | None = None
     mode: int = 0o400
+
+    def __post_init__(self) -> None:
+        _check_name("file", self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,13 @@ class Program:
     active_only: bool = False
     status: str | None = None
 
+    def __post_init__(self) -> None:
+        _check_name("program", self.name)
+        if self.status is not None:
+            _check_name("file", self.status)
+        if not self.argv:
+            raise ConfigError(f"program {self.name} has no command")
+
 
 @dataclass(frozen=True, slots=True)
 class Launch:
@@ -103,3 +119,8 @@ class Launch:
     limits: Limits = Limits()
     stop_signal: int = signal.SIGTERM
     stop_ms: int = 1000
+
+
+def _check_name(what: str, name: str) -> None:
+    if _NAME.fullmatch(name) is None:
+        raise ConfigError(f"{name!r} cannot be the name of a {what}")

@@ -18,9 +18,9 @@ class IpsecType:
     api = API
 
     def compile_half(self) -> CompileHalf:
-        from .compile import COMPILE_HALF
+        from .compile.half import HALF
 
-        return COMPILE_HALF
+        return HALF
 
     def host_half(self) -> HostHalf:
         from .host import IpsecHost

@@ -20,7 +20,6 @@ LIBIPSEC = "libipsec"
 
 _PLUGIN_DIRECTORIES = ("/usr/lib/ipsec/plugins", "/usr/lib64/strongswan/plugins")
 _CONFIGURATION_VARIABLE = "STRONGSWAN_CONF"
-_DIGEST_KEY_BYTES = 32
 # Far below the time after which a chassis is taken for dead.
 _PROBE_TIMEOUT_S = 0.5
 
@@ -143,26 +142,6 @@ def start(sandbox: Sandbox, esp: str, mtu: int) -> Process:
 def find_loaded_path(sandbox: Sandbox) -> str:
     """Returns the file that says which connections this charon was given."""
     return os.path.join(sandbox.directory, "loaded.json")
-
-
-def load_digest_key(sandbox: Sandbox) -> bytes:
-    """Returns the random key of the digests in the file of find_loaded_path().
-
-    It goes with the container, and is none of the chassis' so that SAs outlive a new one.
-    """
-    path = os.path.join(sandbox.directory, "digest.key")
-    try:
-        with open(path, "rb") as file:
-            key = file.read()
-    except FileNotFoundError:
-        key = b""
-    if len(key) != _DIGEST_KEY_BYTES:
-        key = os.urandom(_DIGEST_KEY_BYTES)
-        descriptor = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(key)
-        os.replace(f"{path}.new", path)
-    return key
 
 
 def _has_plugin(name: str) -> bool:

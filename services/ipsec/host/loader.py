@@ -7,7 +7,6 @@ Secrets are unsealed here, handed to charon and not kept.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from dataclasses import astuple, dataclass
 import ovs.vlog
 
 from ....lib.errors import ConfigError
+from ...api.digest import load_key, make_digest
 from ...api.host import Sandbox, Workload
 from . import charon
 from .connections import (
@@ -63,7 +63,7 @@ class Loader:
         assert isinstance(wanted.settings, Settings)
         self._connections = {each.id: each for each in wanted.settings.connections}
         self._sealed = dict(wanted.secrets)
-        key = charon.load_digest_key(self._sandbox)
+        key = load_key(self._sandbox.directory)
         self._digests = {
             each.id: _digest(each, self._find_secret(each.id), key)
             for each in wanted.settings.connections
@@ -223,11 +223,6 @@ class Loader:
 def _digest(connection: Connection, secret: list[str], key: bytes) -> _Digest:
     """Returns the digests; the name that people see is no part of them."""
     return _Digest(
-        _hash([format_connection(connection), secret], key),
-        _hash([format_negotiated(connection), secret], key),
+        make_digest([format_connection(connection), secret], key),
+        make_digest([format_negotiated(connection), secret], key),
     )
-
-
-def _hash(content: object, key: bytes) -> str:
-    """Returns a keyed digest: a guess of the secret cannot be tested without the key."""
-    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), key=key).hexdigest()

@@ -1,0 +1,134 @@
+"""The compile half: a Service_Container of type 'echo' to a container on its router."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from ovnsvc.lib.errors import ConfigError
+from ovnsvc.lib.router import name_problem
+from ovnsvc.lib.rows import Row
+from ovnsvc.services.api.compile import (
+    DROPS,
+    LAST_RESORT,
+    OPERATOR_CONTAINER,
+    REROUTE,
+    REROUTES,
+    ROUTER,
+    ROUTERS_BY_NAME,
+    AddressSpec,
+    Compiled,
+    ConfigurationKey,
+    ContainerSpec,
+    PortSpec,
+    RedirectSpec,
+    RouteSpec,
+    Secret,
+    Transit,
+)
+from ovnsvc.services.api.node import AnyNode, Datum, Index, Read
+
+from .settings import KEYS, REQUIRED, TOKEN, Settings, parse
+
+COMPILED: Datum[Any, Compiled] = Datum("echo compiled")
+
+_TCP = 6
+_ANYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
+
+
+class EchoCompile:
+    """A services.api CompileHalf: the units are names of Service_Container rows."""
+
+    tables: Mapping[type[Row], Datum[UUID, Any]] = {}
+    nodes: Sequence[AnyNode] = ()
+    units: Index[Any, Any, Any] | None = None
+    prefix = "ech"
+    inputs: Sequence[Datum[Any, Any]] = ()
+    compiled = COMPILED
+    held: Datum[UUID, bool] | None = None
+    status_nodes: Sequence[AnyNode] = ()
+    statuses: Datum[Any, Any] | None = None
+
+    def compile(self, read: Read, unit: str) -> Compiled:
+        """Returns the container; raises ConfigError."""
+        row = read(OPERATOR_CONTAINER, unit)
+        if row is None:
+            return Compiled()
+        settings = parse(row.configuration)
+        token = row.secret.get(TOKEN)
+        if not token:
+            raise ConfigError(f"secret {TOKEN} is missing")
+        router = _find_router(read, settings.router)
+        # Names of secrets are those of a container here, and of all in find_secrets().
+        name = f"{unit} {TOKEN}"
+        container = ContainerSpec(
+            ports=(PortSpec(Transit(router)),),
+            configuration=_format(settings, name),
+            secrets=(Secret(name, token),),
+            group=row.group,
+            addresses=(AddressSpec(router, settings.address),),
+            routes=(RouteSpec(router, settings.destination),),
+        )
+        return Compiled(container, _make_redirects(str(row.uuid), router, settings))
+
+    def find_secrets(self, read: Read, names: Iterable[str]) -> Mapping[str, str]:
+        """Returns the tokens that are there."""
+        found = {}
+        for name in names:
+            row = read(OPERATOR_CONTAINER, name.removesuffix(f" {TOKEN}"))
+            if row is not None and TOKEN in row.secret:
+                found[name] = row.secret[TOKEN]
+        return found
+
+    def describe(self) -> Sequence[ConfigurationKey]:
+        """Returns the keys of its configuration, and its secret."""
+        keys = [ConfigurationKey(key, what, key in REQUIRED) for key, what in KEYS.items()]
+        return [*keys, ConfigurationKey(TOKEN, "what a client sends first", True, True)]
+
+
+def _find_router(read: Read, name: str) -> UUID:
+    found = sorted(read(ROUTERS_BY_NAME, name) or ())
+    try:
+        uuid = UUID(name)
+    except ValueError:
+        uuid = None
+    if uuid is not None and read(ROUTER, uuid) is not None:
+        return uuid
+    if len(found) != 1:
+        raise ConfigError(name_problem(name, len(found)) or "")
+    return found[0]
+
+
+def _format(settings: Settings, secret: str) -> str:
+    content = {
+        "address": settings.address,
+        "destination": settings.destination,
+        "port": settings.port,
+        "greeting": settings.greeting,
+        "secret": secret,
+    }
+    return json.dumps(content, sort_keys=True)
+
+
+def _make_redirects(subject: str, router: UUID, settings: Settings) -> tuple[RedirectSpec, ...]:
+    """Returns the reroute to the container, and the drop for while there is none."""
+    version = ipaddress.ip_network(settings.destination).version
+    match: dict[str, Any] = {
+        "subject": subject,
+        "router": router,
+        "ip_version": version,
+        "sources": (_ANYWHERE[version],),
+        "destinations": (settings.destination,),
+        "protocol": _TCP,
+        "ports": (settings.port,),
+    }
+    return (
+        RedirectSpec(kind="reroute", action=REROUTES, level=REROUTE, **match),
+        RedirectSpec(kind="drop", action=DROPS, level=LAST_RESORT, **match),
+    )
+
+
+HALF = EchoCompile()
