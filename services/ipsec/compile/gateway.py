@@ -332,5 +332,10 @@ def _sort(rows: Iterable[VPNService | None]) -> list[VPNService]:
 
 
 NODES: tuple[AnyNode, ...] = (
-    Node(GATEWAY, run, (SERVICES_BY_ROUTER,), (SERVICE, ROUTER, SERVICE_PROBLEM, CHECKED, LAST, CONTAINERS_BY_SERVED)),
+    Node(
+        GATEWAY,
+        run,
+        (SERVICES_BY_ROUTER,),
+        (SERVICE, ROUTER, SERVICE_PROBLEM, CHECKED, LAST, CONTAINERS_BY_SERVED),
+    ),
 )
