@@ -77,10 +77,6 @@ Kind = type[Resource]
 
 ORDER: tuple[Kind, ...] = (StateDirectory, Namespace, Links, SwitchPorts, Network, Workload)
 
-# What has to go before a thing that is not there (any more) can be made: Open
-# vSwitch would go on with the link that it knew by the same name.
-DEPENDENTS: dict[Kind, tuple[Kind, ...]] = {Links: (SwitchPorts,)}
-
 
 def name_outside(container: str, inside: str) -> str:
     """Returns the name on the host of the link that is 'inside' in the namespace."""
