@@ -12,6 +12,7 @@ from ..lib import sb
 from ..lib.delta import Desired
 from ..services.api.host import HostHalf, Probe
 from .identity import Identity
+from .programs.told import LONGEST_NAME, LONGEST_TEXT, clean
 
 vlog = ovs.vlog.Vlog("registration")
 
@@ -70,7 +71,8 @@ def _probe(service_type: HostHalf) -> Probe:
     """Returns what a type says, or why that cannot be taken: it is somebody else's plug-in."""
     try:
         found = service_type.probe()
-        problem = None if found.problem is None else str(found.problem)
-        return Probe(problem, {str(key): str(value) for key, value in found.facts.items()})
+        problem = None if found.problem is None else clean(found.problem, LONGEST_TEXT)
+        facts = {clean(key, LONGEST_NAME): found.facts[key] for key in found.facts}
+        return Probe(problem, {key: clean(text, LONGEST_TEXT) for key, text in facts.items()})
     except Exception as error:  # it must not end the heartbeat
-        return Probe(f"it cannot be probed: {error!r}")
+        return Probe(clean(f"it cannot be probed: {error!r}", LONGEST_TEXT))

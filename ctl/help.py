@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from ..lib import schema
 from ..lib.version import VERSION
-from .command import Command
-from .commands import COMMANDS, SECTIONS
+from ..services.api.commands import Command
+from .command_table import CommandTable
 from .options import GLOBAL
 
 
-def format_help() -> str:
+def format_help(table: CommandTable) -> str:
     """Returns the usage: the commands by noun, then the options."""
     lines = [
-        "svcctl: says what service containers and VPNs there are to be",
+        "svcctl: says what service containers there are to be",
         "usage: svcctl [OPTIONS] COMMAND [ARG...] [-- COMMAND [ARG...]]...",
     ]
-    for title, commands in SECTIONS:
+    for title, commands in table.sections():
         lines += ["", f"{title}:"]
         for command in commands:
             lines += _format_usage(command)
@@ -27,41 +27,53 @@ def format_help() -> str:
     return "\n".join(lines) + "\n"
 
 
-def format_command(name: str) -> str:
-    """Returns the usage of one command."""
-    return "\n".join(["usage: svcctl [OPTIONS]", *_format_usage(COMMANDS[name])]) + "\n"
+def format_command(table: CommandTable, name: str) -> str | None:
+    """Returns the usage of one command and what else is to be known of it, if there is one."""
+    known = table.find(name)
+    if known is None:
+        return None
+    import inspect
+
+    text = inspect.cleandoc(table.load(*known).__doc__ or "").partition("\n\n")[2]
+    about = ["", text] if text else []
+    return "\n".join(["usage: svcctl [OPTIONS]", *_format_usage(known[0]), *about]) + "\n"
 
 
 def _format_usage(command: Command) -> list[str]:
     lines = [f"  {command.name} {command.arguments}".rstrip()]
     if command.options:
-        lines.append("      " + " ".join(f"[{_spell(o)}]" for o in command.options))
+        spelled = (f"[{_spell(o)}]{_find_dots(command, o)}" for o in command.options)
+        lines.append("      " + " ".join(spelled))
     return lines
 
 
-def format_version() -> str:
+def _find_dots(command: Command, option: str) -> str:
+    return ".." if option.rstrip("=") in command.repeatable else ""
+
+
+def format_version(_table: CommandTable) -> str:
     """Returns the versions of the program and of the schema that it was made for."""
     version = schema.load(schema.NORTHBOUND)["version"]
     return f"svcctl (ovnsvc) {VERSION}\nDB Schema {version}\n"
 
 
-def format_commands() -> str:
+def format_commands(table: CommandTable) -> str:
     """Returns a line for each command, for completion."""
     return "".join(
         " ".join([*(f"[--{option}]" for option in command.options), ""])
         + f",{command.name},{command.arguments}\n"
-        for command in COMMANDS.values()
+        for command in table.list_all()
     )
 
 
-def format_options() -> str:
+def format_options(table: CommandTable) -> str:
     """Returns a line for each option, for completion."""
     lines = []
     for name, short, *_ in GLOBAL:
         lines.append("--" + name.replace("[=", "=").replace("=", "=ARG"))
         if short:
             lines.append(f"-{short[0]}" + (" ARG" if "=" in name else ""))
-    for option in dict.fromkeys(o for command in COMMANDS.values() for o in command.options):
+    for option in dict.fromkeys(o for command in table.list_all() for o in command.options):
         lines.append("--" + option.replace("=", "=ARG"))
     return "\n".join(lines) + "\n"
 

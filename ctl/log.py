@@ -1,7 +1,7 @@
 """Logging, for the rare run that asks for it: python-ovs' vlog is loaded only then.
 
 A change is told to syslog in any case, as ovn-nbctl does.  Nothing that is
-logged holds a secret: callers pass what Context.format_words() returns.
+logged holds a secret: callers pass what telling.format_words() returns.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from typing import Any
 
 from ..lib import dirs
 from ..lib.errors import UsageError
-from .options import Settings
+from .options import GlobalOptions
 
 _state: dict[str, Any] = {}
 
 
-def start(settings: Settings) -> None:
+def start(settings: GlobalOptions) -> None:
     """Sets up what -v and --log-file ask for; raises UsageError if that is wrong."""
     if not settings.log_levels and not settings.has("log-file"):
         return

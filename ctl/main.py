@@ -12,9 +12,10 @@ import sys
 from collections.abc import Sequence
 
 from ..lib.errors import ConfigError, UsageError
-from .command import Context, parse_commands
-from .commands import COMMANDS
-from .options import Settings, parse
+from .command_line import parse_commands
+from .command_table import CommandTable
+from .context import Context
+from .options import GlobalOptions, parse
 
 
 def main(argv: Sequence[str] | None = None, database: str = "SVC_Northbound") -> int:
@@ -36,14 +37,14 @@ def _main(words: list[str], database: str) -> int:
     for word in words:
         if "\0" in word or any("\ud800" <= character <= "\udfff" for character in word):
             raise UsageError(f"argument {word!a} is not valid UTF-8")
-    every = dict.fromkeys(option for command in COMMANDS.values() for option in command.options)
-    settings, early, rest = parse(words, every)
-    text = _find_text(settings, rest)
+    table = CommandTable()
+    settings, early, rest = parse(words, table.find_options)
+    text = _find_text(settings, table, rest)
     if text is not None:
         sys.stdout.write(text)
         sys.stdout.flush()
         return 0
-    contexts = parse_commands(COMMANDS, early, rest)
+    contexts = parse_commands(table, early, rest)
     if settings.log_levels or settings.has("log-file"):
         from . import log
 
@@ -52,7 +53,7 @@ def _main(words: list[str], database: str) -> int:
 
     _start_timer(settings)
     try:
-        wait_time = run(settings, contexts, database)
+        wait_time = run(settings, table, contexts, database)
     finally:
         if settings.timeout_s:
             signal.alarm(0)
@@ -60,21 +61,23 @@ def _main(words: list[str], database: str) -> int:
     return 0
 
 
-def _find_text(settings: Settings, words: Sequence[str]) -> str | None:
+def _find_text(settings: GlobalOptions, table: CommandTable, words: Sequence[str]) -> str | None:
     """Returns what an option asks for that needs no database."""
     asked = [name for name in ("help", "version", "commands", "options") if settings.has(name)]
-    needs_help = words[1:2] in (["--help"], ["-h"]) and words[0] in COMMANDS
+    needs_help = words[1:2] in (["--help"], ["-h"])
     if not asked and not needs_help:
         return None
     from . import help as texts
 
     if not asked:
-        return texts.format_command(words[0])
-    text: str = getattr(texts, f"format_{asked[0]}")()
+        return texts.format_command(table, words[0])
+    text: str = getattr(texts, f"format_{asked[0]}")(table)
+    for problem in table.types.problems:
+        _say(f"warning: {problem}")
     return text
 
 
-def _start_timer(settings: Settings) -> None:
+def _start_timer(settings: GlobalOptions) -> None:
     """Ends the process by SIGALRM, as OVS does, when the time of --timeout is up."""
     if not settings.timeout_s:
         return
@@ -89,9 +92,9 @@ def _start_timer(settings: Settings) -> None:
     signal.alarm(settings.timeout_s)
 
 
-def _print(settings: Settings, contexts: Sequence[Context], wait_time: str) -> None:
-    from .table import Style, format_table
-    from .values import escape
+def _print(settings: GlobalOptions, contexts: Sequence[Context], wait_time: str) -> None:
+    from .db.table import Style, format_table
+    from .db.values import escape
 
     parts = []
     is_first = True

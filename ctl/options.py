@@ -8,11 +8,11 @@ global ones, as with ovn-nbctl; a command's options may also follow its name.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ..lib import dirs
 from ..lib.errors import UsageError
-from .table import DATA_FORMATS, FORMATS
+from .db.table import DATA_FORMATS, FORMATS
 
 # '=' after a name: an argument is required; '[=' : it may be given.
 GLOBAL = (
@@ -30,7 +30,7 @@ GLOBAL = (
     ("no-leader-only", "", "", "use any member of a cluster"),
     ("shuffle-remotes", "", "", "try the servers in random order (the default)"),
     ("no-shuffle-remotes", "", "", "try the servers in the given order"),
-    ("show-secrets", "", "", "show pre-shared keys in list, find and get"),
+    ("show-secrets", "", "", "show secrets in list, find and get"),
     ("format=", "f", "|".join(FORMATS), "how tables are printed"),
     ("data=", "d", "|".join(DATA_FORMATS), "how the cells of tables are printed"),
     ("no-headings", "", "", "leave out the headings of tables"),
@@ -53,7 +53,7 @@ GLOBAL = (
 _WAIT_PROBLEM = 'argument to --wait must be "none", "sb", or "hv"'
 
 
-class Settings:
+class GlobalOptions:
     """What the global options say; 'stage' is what the run is at, for when its time is up."""
 
     def __init__(self) -> None:
@@ -104,18 +104,18 @@ class Settings:
 
 
 def parse(
-    argv: Sequence[str], command_options: Iterable[str]
-) -> tuple[Settings, list[str], list[str]]:
+    argv: Sequence[str], find_options: Callable[[str], Iterable[str]]
+) -> tuple[GlobalOptions, list[str], list[str]]:
     """Returns the settings, the first command's options, and the words from its name on.
 
-    'command_options' are those of any command; whether the first one takes what
-    it was given is found out by parse_command().
+    'find_options' returns the options of commands that a word may stand for;
+    whether the first command takes what it was given is found out by
+    parse_commands().
     """
-    settings = Settings()
+    settings = GlobalOptions()
     own = [name for name, *_ in GLOBAL]
     shorts = {short[0]: name for name, short, *_ in GLOBAL if short}
     taken = {name.rstrip("[=") for name in own}
-    specs = [*own, *(name for name in command_options if name.rstrip("=") not in taken)]
     early: list[str] = []
     position = 0
     while position < len(argv):
@@ -126,7 +126,10 @@ def parse(
         if not word.startswith("-") or word == "-":
             break
         if word.startswith("--"):
-            spec, value, position = take_long(argv, position, specs)
+            others: Iterable[str] = ()
+            if word[2:].partition("=")[0] not in taken:
+                others = (name for name in find_options(word) if name.rstrip("=") not in taken)
+            spec, value, position = take_long(argv, position, [*own, *others])
             if spec in own:
                 settings.apply(spec.rstrip("[="), value)
             else:
@@ -172,7 +175,7 @@ def take_long(
 
 
 def _take_short(
-    argv: Sequence[str], position: int, shorts: Mapping[str, str], settings: Settings
+    argv: Sequence[str], position: int, shorts: Mapping[str, str], settings: GlobalOptions
 ) -> int:
     letters = argv[position][1:]
     while letters:

@@ -12,18 +12,23 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..lib.errors import UsageError
+from ..services.api.commands import TYPE_TABLES
 from . import log
-from .command import Context, Symbols, connect
-from .options import Settings
-from .records import ROOT, find_duplicate, get_root
-from .replica import Replica, TryAgain
-from .rpc import Client
-from .values import NewUuid
+from .answer import Touched, find_errors, wait
+from .command_table import CommandTable
+from .context import Attempt, Context, connect
+from .db.records import ROOT, get_root
+from .db.replica import Replica, TryAgain
+from .db.rpc import Client
+from .db.values import NewUuid
+from .options import GlobalOptions
+from .results import check_results, find_uuids, take_uuids
+from .telling import format_words
 
 _MOST_TRIES = 1000
 
-# A table and the UUID of a row.
-Place = tuple[str, str]
+# Either may be "error".
+_STATUS_COLUMNS = ("status", "status_code")
 
 
 class Unsatisfied(Exception):
@@ -34,7 +39,9 @@ class Unsatisfied(Exception):
         self.table = table
 
 
-def run(settings: Settings, contexts: Sequence[Context], database: str) -> str:
+def run(
+    settings: GlobalOptions, table: CommandTable, contexts: Sequence[Context], database: str
+) -> str:
     """Runs 'contexts' and returns the text about the time waited, if that was asked for.
 
     Raises UsageError, nothing having been written.  Lines of a context that are
@@ -44,11 +51,11 @@ def run(settings: Settings, contexts: Sequence[Context], database: str) -> str:
     log.debug(f"connected to {client.remote}")
     try:
         start_ms = int(time.time() * 1000)
-        next_cfg, touched = _run_until_done(client, settings, contexts)
+        next_cfg, touched = _run_until_done(client, settings, table, contexts)
         wait_time = ""
         if next_cfg is not None:
-            wait_time = _wait(client, settings, next_cfg, start_ms)
-            contexts[-1].warnings += _find_errors(client, touched)
+            wait_time = wait(client, settings, next_cfg, start_ms)
+            contexts[-1].warnings += find_errors(client, touched)
         for context in contexts:
             if context.follow_up is not None and not settings.has("dry-run"):
                 context.follow_up(client)
@@ -58,19 +65,20 @@ def run(settings: Settings, contexts: Sequence[Context], database: str) -> str:
 
 
 def _run_until_done(
-    client: Client, settings: Settings, contexts: Sequence[Context]
-) -> tuple[int | None, list[Place]]:
+    client: Client, settings: GlobalOptions, table: CommandTable, contexts: Sequence[Context]
+) -> tuple[int | None, list[Touched]]:
     """Returns the number to wait for, if any, and the rows that were written."""
     replica = Replica(client)
     tables = _find_tables(replica, settings, contexts)
-    functions = [context.command.load() for context in contexts]
+    functions = [_load(table, context) for context in contexts]
     watched: set[str] = set()
     for _ in range(_MOST_TRIES):
         try:
             replica.load(tables)
             settings.stage = "running the commands"
-            symbols = _run_once(replica, settings, contexts, functions)
-            return _commit(replica, settings, contexts, symbols)
+            attempt = Attempt(replica, settings)
+            _run_once(attempt, contexts, functions)
+            return _commit(attempt, contexts)
         except Unsatisfied as unsatisfied:
             # The first time the table is read again, since it may have changed
             # before it was watched.
@@ -85,10 +93,18 @@ def _run_until_done(
     raise UsageError("the database changes faster than this command can follow")
 
 
-def _find_tables(replica: Replica, settings: Settings, contexts: Sequence[Context]) -> list[str]:
+def _find_tables(
+    replica: Replica, settings: GlobalOptions, contexts: Sequence[Context]
+) -> list[str]:
     tables: dict[str, None] = {}
     for context in contexts:
         for name in context.command.tables.split():
+            if name == TYPE_TABLES:
+                found = context.types.list_tables()
+                tables.update(
+                    dict.fromkeys(each for each in found if each in replica.schema.tables)
+                )
+                continue
             wanted = context.arguments[0] if name == "*" else name
             tables[replica.schema.get_table(wanted).name] = None
     if settings.wait != "none":
@@ -96,24 +112,27 @@ def _find_tables(replica: Replica, settings: Settings, contexts: Sequence[Contex
     return list(tables)
 
 
+def _load(table: CommandTable, context: Context) -> Callable[[Context], None]:
+    """Returns the function of a command; what one of a service type raises ends that command."""
+    if not context.type_name:
+        return table.load(context.command, "")
+    from .type_run import load_type_command
+
+    return load_type_command(table, context)
+
+
 def _run_once(
-    replica: Replica,
-    settings: Settings,
-    contexts: Sequence[Context],
-    functions: Sequence[Callable[[Context], None]],
-) -> Symbols:
-    symbols = Symbols(replica)
+    attempt: Attempt, contexts: Sequence[Context], functions: Sequence[Callable[[Context], None]]
+) -> None:
     for context, function in zip(contexts, functions, strict=True):
-        context.begin(replica, settings, symbols)
+        context.begin(attempt)
         function(context)
-    symbols.check()
-    return symbols
+    attempt.names.check()
 
 
-def _commit(
-    replica: Replica, settings: Settings, contexts: Sequence[Context], symbols: Symbols
-) -> tuple[int | None, list[Place]]:
+def _commit(attempt: Attempt, contexts: Sequence[Context]) -> tuple[int | None, list[Touched]]:
     """Commits what the commands did; returns the number to wait for, if any, and the rows."""
+    replica, settings = attempt.replica, attempt.settings
     forced = any(context.forces_wait for context in contexts)
     waits = forced or (settings.wait != "none" and bool(replica.operations()))
     increment = _make_increment(replica) if waits else []
@@ -121,7 +140,7 @@ def _commit(
     if not changes:
         return None, []
     assert any(context.command.changes for context in contexts)
-    words = "svcctl " + " -- ".join(context.format_words() for context in contexts)
+    words = "svcctl " + " -- ".join(format_words(context) for context in contexts)
     operations = [*replica.prerequisites(), *changes, *_make_comments(words, contexts)]
     questions = [row for row in replica.changed() if row.question()]
     first_answer = len(operations)
@@ -129,14 +148,14 @@ def _commit(
     if settings.has("dry-run"):
         operations.append({"op": "abort"})
     results = replica.client.transact(operations)
-    _check_results(operations, results)
+    check_results(operations, results, contexts)
     if settings.has("dry-run"):
         return None, []
-    uuids = _find_uuids(operations, results)
-    _take_uuids(contexts, uuids)
+    uuids = find_uuids(operations, results)
+    take_uuids(contexts, uuids)
     for row, result in zip(questions, results[first_answer:], strict=False):
         row.take_answer(result["rows"][0])
-    _warn_of_lost_rows(replica, contexts[-1], symbols)
+    _warn_of_lost_rows(attempt, contexts[-1])
     if not settings.has("no-syslog"):
         log.tell_syslog(f"Called as {words}")
     if not waits:
@@ -167,111 +186,25 @@ def _make_comments(words: str, contexts: Sequence[Context]) -> list[dict[str, An
     return [{"op": "comment", "comment": "\n".join(comments)}]
 
 
-def _check_results(operations: Sequence[dict[str, Any]], results: Sequence[Any]) -> None:
-    """Raises TryAgain or UsageError if the transaction did not go through."""
-    for number, result in enumerate(results):
-        if not result or "error" not in result:
-            continue
-        operation = operations[number]["op"] if number < len(operations) else "commit"
-        if operation == "abort" and result["error"] == "aborted":
-            return
-        if operation == "wait" and result["error"] == "timed out":
-            raise TryAgain
-        details = result.get("details")
-        reason = f"{result['error']}: {details}" if details else result["error"]
-        raise UsageError(find_duplicate(reason) or f"transaction error: {reason}")
-
-
-def _find_uuids(operations: Sequence[dict[str, Any]], results: Sequence[Any]) -> dict[str, str]:
-    """Returns the UUIDs that the server chose, by the names of the rows in the transaction."""
-    return {
-        operation["uuid-name"]: result["uuid"][1]
-        for operation, result in zip(operations, results, strict=False)
-        if operation["op"] == "insert"
-    }
-
-
-def _take_uuids(contexts: Sequence[Context], uuids: Mapping[str, str]) -> None:
-    for context in contexts:
-        context.lines = [
-            uuids.get(line.label, line) if isinstance(line, NewUuid) else line
-            for line in context.lines
-        ]
-
-
-def _find_touched(replica: Replica, uuids: Mapping[str, str]) -> list[Place]:
+def _find_touched(replica: Replica, uuids: Mapping[str, str]) -> list[Touched]:
     """Returns the rows with a status that the transaction has added or changed."""
     return [
         (
             row.table.name,
             uuids[row.uuid.label] if isinstance(row.uuid, NewUuid) else row.uuid,
+            column,
         )
         for row in replica.changed()
-        if "status_message" in row.table.columns and "status" in row.table.columns
+        for column in _STATUS_COLUMNS
+        if "status_message" in row.table.columns and column in row.table.columns
     ]
 
 
-def _warn_of_lost_rows(replica: Replica, context: Context, symbols: Symbols) -> None:
-    for row in replica.inserted():
-        name = symbols.find_name(row.uuid)
-        if name is not None and not row.table.is_root and not symbols.is_held(name):
+def _warn_of_lost_rows(attempt: Attempt, context: Context) -> None:
+    for row in attempt.replica.inserted():
+        name = attempt.names.find_name(row.uuid)
+        if name is not None and not row.table.is_root and not attempt.names.is_held(name):
             context.warnings.append(
                 f'row id "{name}" was created but no reference to it was inserted, '
                 "so it will not actually appear in the database"
             )
-
-
-def _wait(client: Client, settings: Settings, next_cfg: int, start_ms: int) -> str:
-    columns = ["sb_cfg", "hv_cfg"] if settings.wait == "hv" else ["sb_cfg"]
-    whom = "svc-northd and all chassis" if settings.wait == "hv" else "svc-northd"
-    settings.stage = f"waiting for {whom} (nb_cfg {next_cfg}); the change is in the database"
-    # With no chassis hv_cfg may run ahead, so both numbers have to be there.
-    operations = [
-        {
-            "op": "wait",
-            "table": ROOT,
-            "where": [[column, "<", next_cfg]],
-            "columns": [column],
-            "until": "==",
-            "rows": [],
-        }
-        for column in columns
-    ]
-    _check_results(operations, client.transact(operations))
-    if not settings.has("print-wait-time"):
-        return ""
-    [root] = client.select([ROOT])[ROOT]
-    return _format_wait_time(settings, root, next_cfg, start_ms)
-
-
-def _find_errors(client: Client, touched: Sequence[Place]) -> list[str]:
-    """Returns what svc-northd says is wrong with the rows that were written."""
-    columns = ["name", "status", "status_message"]
-    operations = [
-        {
-            "op": "select",
-            "table": table,
-            "where": [["_uuid", "==", ["uuid", uuid]]],
-            "columns": columns,
-        }
-        for table, uuid in touched
-    ]
-    results = client.transact(operations) if operations else []
-    rows = [row for result in results for row in result.get("rows", ())]
-    return [f"{row['name']}: {row['status_message']}" for row in rows if row["status"] == "error"]
-
-
-def _format_wait_time(
-    settings: Settings, root: dict[str, Any], next_cfg: int, start_ms: int
-) -> str:
-    def since(column: str) -> str:
-        return f"{root[column] - start_ms}ms\n"
-
-    lines = [
-        f"Time spent on processing nb_cfg {next_cfg}:\n",
-        f"\tsvc-northd delay before processing:\t{since('nb_cfg_timestamp')}",
-        f"\tsvc-northd completion:\t\t\t{since('sb_cfg_timestamp')}",
-    ]
-    if settings.wait == "hv":
-        lines.append(f"\tsvc-controller(s) completion:\t\t{since('hv_cfg_timestamp')}")
-    return "".join(lines)

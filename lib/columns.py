@@ -40,12 +40,20 @@ class Shared:
 class Column:
     """Reads the values of one column of 'column_type', an ovs.db.types.Type.
 
-    'find_uuid' gives the object that stands for a UUID elsewhere already.
+    'find_uuid' gives the object that stands for a UUID elsewhere already.  Of a
+    map only the 'kept' keys are read, all if None.
     """
 
-    def __init__(self, column_type: Any, shared: Shared, find_uuid: Callable[[UUID], UUID]) -> None:
+    def __init__(
+        self,
+        column_type: Any,
+        shared: Shared,
+        find_uuid: Callable[[UUID], UUID],
+        kept: frozenset[str] | None = None,
+    ) -> None:
         self._shared = shared
         self._find_uuid = find_uuid
+        self._kept = kept
         self._is_map = bool(column_type.is_map())
         self._is_single = column_type.n_max == 1
         self._is_optional = column_type.n_min == 0
@@ -110,7 +118,10 @@ class Column:
 
     def _read_pairs(self, json: Any) -> list[tuple[Any, Any]]:
         assert self._read_value is not None
-        return [(self._read_key(key), self._read_value(value)) for key, value in json[1]]
+        pairs = json[1]
+        if self._kept is not None:
+            pairs = [pair for pair in pairs if pair[0] in self._kept]
+        return [(self._read_key(key), self._read_value(value)) for key, value in pairs]
 
     def _read_atoms(self, json: Any) -> list[Any]:
         """Returns the atoms of a set, which is written without "set" if it has one."""

@@ -6,15 +6,16 @@ back after an outage.  Its rows cost 6 KB each, so that updates go to a Replica
 
 Used by idl.Session only.  This file alone knows internals of python-ovs, with
 those of 3.1 and 4.0 tried: '_session', the JSON-RPC session; '_request_id', of
-the request whose answer a condition waits for; '_lock_request_id';
-'_last_seqno', the number of the connection that is spoken to; '_Idl__clear' and
-'_Idl__parse_update', where content arrives; '_Idl__txn_process_reply', where a
-reply comes that nobody else asked for; the requests on locks.
+the request whose answer a condition waits for; '_lock_request_id' and the
+requests on locks; '_Idl__clear' and '_Idl__parse_update', where content
+arrives; '_Idl__txn_process_reply', where a reply comes that nobody else asked
+for.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -85,15 +86,6 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
         return bool(self._session.is_connected())
 
     @property
-    def number(self) -> int | None:
-        """The number of the connection whose content the replica has, or is about to have.
-
-        That of the session moves earlier, while the replica is still the old one.
-        """
-        number: int | None = self._last_seqno
-        return number
-
-    @property
     def seqno(self) -> int:
         """The number of the connection that is spoken over, another one after each reconnection."""
         return int(self._session.get_seqno())
@@ -119,7 +111,19 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
         """Whether the outcome of a transaction is open."""
         return bool(self._transactions)
 
-    # -- what is sent ------------------------------------------------------
+    # -- the loop ----------------------------------------------------------
+
+    def run(self) -> bool:
+        """Receives and sends what can be; returns whether anything may have changed."""
+        if self.synced or not gc.isenabled():
+            return bool(super().run())
+        # The content makes millions of objects at once, and none of them is garbage: to look
+        # for some again and again would take a third of the time.
+        gc.disable()
+        try:
+            return bool(super().run())
+        finally:
+            gc.enable()
 
     def wait(self, poller: ovs.poller.Poller) -> None:
         """Arms 'poller' for whatever run() waits for."""
@@ -128,6 +132,8 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
         # The inherited one also wakes at once for a condition that cannot be sent yet.
         if self.cond_changed and self.connected and self._request_id is None:
             poller.immediate_wake()
+
+    # -- what is sent ------------------------------------------------------
 
     def set_condition(self, table: str, condition: Sequence[Any]) -> None:
         """Replaces the condition of 'table', one of those that are monitored."""

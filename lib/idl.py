@@ -23,6 +23,7 @@ import ovs.vlog
 from .call import Call, Operation
 from .connection import Connection
 from .delta import Change
+from .numbers import parse_number
 from .replica import ChangedRows, Pair, Replica
 from .rows import Row, find_columns
 from .schema_request import SchemaRequest
@@ -74,8 +75,6 @@ class Session:
         self._changed_rows: ChangedRows | None = None
         self._followed: dict[str, ChangedRows] = {}
         self._connection: Connection | None = None
-        self._number: int | None = None
-        self._told_all = False
         self._transaction: Transaction | None = None
         self._beside: Transaction | None = None
         self._beside_outcome: bool | None = None
@@ -104,11 +103,6 @@ class Session:
         self._finish_beside()
         self._apply_lock()
         connection.queue_again()
-        if self._number != connection.number:
-            self._number, self._told_all = connection.number, False
-        if self.synced and not self._told_all:
-            self._told_all = True
-            self._replica.changed.update(self._replica.rows)
 
     def wait(self, poller: ovs.poller.Poller) -> None:
         """Arms 'poller' for whatever run() waits for."""
@@ -231,10 +225,10 @@ class Session:
             self._followed[table] = self._replica.follow([table])
         return list(self._followed[table].take().get(table, {}).values())
 
-    def take_changes(self) -> set[str]:
-        """Returns the tables that changed since the last call, all after a failed commit."""
-        changed, self._replica.changed = self._replica.changed, set()
-        return changed
+    def has_rows_to_take(self, row_class: type[Row]) -> bool:
+        """Returns whether take_rows() may have something to return."""
+        followed = self._followed.get(row_class.TABLE)
+        return followed is None or followed.waiting
 
     # -- writing -----------------------------------------------------------
 
@@ -344,7 +338,6 @@ class Session:
         if transaction.status is Status.DONE:
             self._outcome = ""
             return
-        self._replica.changed.update(self._replica.rows)
         if transaction.status is Status.REFUSED:
             self._outcome = transaction.reason
             self._retry_ms = ovs.timeval.msec() + self._refused_backoff_ms
@@ -382,7 +375,7 @@ def find_remote_problem(remotes: str) -> str | None:
         if method not in ("tcp", "ssl"):
             return f"{remote!r} is neither unix:PATH nor tcp:IP:PORT nor ssl:IP:PORT"
         host, port = _split_port(rest)
-        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        if not host or parse_number(port, 1, 65535) is None:
             return f"{remote!r} has no port: it must be {method}:IP:PORT"
         try:
             ipaddress.ip_address(host)

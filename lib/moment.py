@@ -14,8 +14,8 @@ def format_time(wall_ms: int) -> str:
     """Returns 'wall_ms' (since the epoch) as ISO 8601 in UTC; any number that a row may hold."""
     try:
         moment = time.gmtime(wall_ms // 1000)
-        # A year of more digits is no ISO 8601, and no clock says it.
-        if moment.tm_year > _LAST_YEAR:
+        # Another year is no ISO 8601, and no clock says it.
+        if not 0 < moment.tm_year <= _LAST_YEAR:
             return f"{wall_ms} ms"
         return time.strftime("%Y-%m-%dT%H:%M:%SZ", moment)
     except (OverflowError, OSError, ValueError):

@@ -71,9 +71,7 @@ def _format_json(json: Any) -> str:
         return HIDDEN
 
 
-def _init_error(
-    error: Any, message: str, json: Any = None, tag: str | None = None
-) -> None:
+def _init_error(error: Any, message: str, json: Any = None, tag: str | None = None) -> None:
     """Makes an ovs.db.error.Error without the JSON in its text: it may be a secret alone."""
     error.msg, error.json = message, json
     error.tag = tag or ("ovsdb error" if json is None else "syntax error")

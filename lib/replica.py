@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from .columns import Column, Shared
-from .rows import Row, find_columns
+from .rows import Row, find_columns, find_kept_keys
 
 Pair = tuple[Any, Any]
 
@@ -38,6 +38,11 @@ class ChangedRows:
         # What came and went is forgotten, or it would be kept for as long as nobody asks.
         if before.setdefault(row_uuid, old) is None and new is None:
             del before[row_uuid]
+
+    @property
+    def waiting(self) -> bool:
+        """Whether rows were noted since take()."""
+        return any(self._before.values())
 
     def take(self) -> dict[str, dict[UUID, Pair]]:
         """Returns each changed row, as it was and as it is; None where it is not there.
@@ -105,7 +110,6 @@ class Replica:
     def __init__(self, row_classes: Iterable[type[Row]]) -> None:
         self.classes = {row_class.TABLE: row_class for row_class in row_classes}
         self.rows: dict[str, dict[UUID, Any]] = {table: {} for table in self.classes}
-        self.changed: set[str] = set()
         self._tables: dict[str, _Table] = {}
         self._order: dict[str, int] = {}
         self._followers: list[ChangedRows] = []
@@ -116,8 +120,9 @@ class Replica:
         """Learns the types of the columns that the server has, by table and column."""
         shared = Shared()
         for table, row_class in self.classes.items():
+            kept = find_kept_keys(row_class)
             columns = {
-                name: self._describe_column(column_type, shared)
+                name: self._describe_column(column_type, shared, kept.get(name))
                 for name, column_type in types[table].items()
             }
             self._tables[table] = _Table(row_class, columns)
@@ -135,7 +140,6 @@ class Replica:
             self._former[table] = dict(rows)
             for row_uuid in self._former[table]:
                 self._put(table, row_uuid, None)
-        self.changed.update(self.classes)
 
     def update(self, updates: dict[str, dict[str, Any]]) -> None:
         """Applies an "update", "update2" or "update3" of the server, and uses it up.
@@ -153,20 +157,25 @@ class Replica:
 
     # -- helpers, in the order they are called ------------------------------
 
-    def _describe_column(self, column_type: Any, shared: Shared) -> Column:
+    def _describe_column(
+        self, column_type: Any, shared: Shared, kept: frozenset[str] | None
+    ) -> Column:
         rows = self.rows.get(column_type.key.ref_table_name, {})
 
         def find_uuid(row_uuid: UUID) -> UUID:
             row = rows.get(row_uuid)
             return row_uuid if row is None else row.uuid
 
-        return Column(column_type, shared, find_uuid)
+        return Column(column_type, shared, find_uuid, kept)
 
     def _apply(self, table: str, row_uuid: UUID, change: Mapping[str, Any]) -> None:
         maker = self._tables[table]
         if "modify" in change:
-            row = maker.modify(self.rows[table][row_uuid], change["modify"])
-            self._put(table, row.uuid, row)
+            before = self.rows[table][row_uuid]
+            row = maker.modify(before, change["modify"])
+            # Keys of a map that nobody keeps may be all that changed.
+            if not is_same(before, row):
+                self._put(table, row.uuid, row)
             return
         # An "update" has "new" where there is a row, an "update2" one of the others.
         for kind in ("initial", "insert", "new"):
@@ -183,7 +192,6 @@ class Replica:
         before = rows.get(row_uuid)
         for follower in self._followers:
             follower.note(table, row_uuid, before, row)
-        self.changed.add(table)
         if row is not None:
             rows[row.uuid] = row
         elif before is not None:

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from .delta import Change, Delete, Insert, Parent, Ref, SetKeys, Update, Verify
 
-Operation = dict[str, Any]
+Operation = Mapping[str, Any]
 
 
 class Status(enum.Enum):

@@ -97,6 +97,11 @@ class Liveness:
         changed, self._changed = self._changed, {}
         return changed
 
+    @property
+    def asking(self) -> bool:
+        """Whether judge() waits for the answer to a probe."""
+        return self._asked_ms is not None
+
     def is_due(self, now_ms: int) -> bool:
         """Returns whether the next pass may be: heartbeats of many chassis are taken together."""
         return self._now_ms is None or now_ms - self._now_ms >= READ_INTERVAL_MS
@@ -107,7 +112,7 @@ class Liveness:
         'unread' is whether rows, or the answer to the probe, wait to be taken.
         """
         if self._now_ms is None:
-            return 0 if unread else PASS_INTERVAL_MS
+            return PASS_INTERVAL_MS
         if unread:
             next_ms = self._now_ms + READ_INTERVAL_MS
         elif self._asked_ms is not None:

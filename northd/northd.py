@@ -103,7 +103,7 @@ class Northd:
             session.wait(poller)
         self.ports.wait(poller)
         self.leadership.wait(poller)
-        poller.timer_wait(self.liveness.find_wait_ms(now_ms))
+        poller.timer_wait(self.liveness.find_wait_ms(now_ms, self._has_news_of_chassis()))
         moments = [self.engine.find_next_ms()]
         if self.active:
             moments.append(self.writers.find_next_ms())
@@ -142,7 +142,8 @@ class Northd:
     @property
     def settled(self) -> bool:
         """Whether every row is as it should be, as far as this process knows."""
-        return self._was_active and self.writers.settled
+        unread = self._has_news_of_chassis()
+        return self._was_active and self.writers.settled and not unread
 
     # -- helpers, in the order they are called -----------------------------
 
@@ -208,6 +209,13 @@ class Northd:
             self._probe = self.sb.probe()
         for name, verdict in self.liveness.take_changed().items():
             self._note_verdict(name, verdict)
+
+    def _has_news_of_chassis(self) -> bool:
+        """Whether heartbeats, or an answer to a probe, wait until they are taken together."""
+        if self.liveness.asking and self._probe is not None and self.sb.has_answered(self._probe):
+            return True
+        tables = (sb_rows.ChassisPrivate, sb_rows.ChassisWeight)
+        return self.sb.connected and any(self.sb.has_rows_to_take(table) for table in tables)
 
     def _note_verdict(self, name: str, now: Verdict | None) -> None:
         before = self._verdicts.pop(name, Verdict(alive=False))
@@ -276,9 +284,6 @@ def _open_sessions(
     """Returns the sessions; their writers have pauses of their own after a refusal."""
     # A lock is known to one server only, so in a cluster it is the leader's that counts.
     common: dict[str, Any] = {"leader_only": True, "refused_backoff_ms": 0}
-    own_rows = {
-        row_class.TABLE: ovn.OWN_ROWS for row_class in (ovn.LogicalSwitch, ovn.LogicalSwitchPort)
-    }
     return {
         "nb": Session(
             nb_remote,
@@ -302,6 +307,6 @@ def _open_sessions(
             **common,
         ),
         "ovn": Session(
-            ovn_remote, ovn.DATABASE, ovn.ROW_CLASSES, conditions=own_rows, **common
+            ovn_remote, ovn.DATABASE, ovn.ROW_CLASSES, conditions=ovn.CONDITIONS, **common
         ),
     }

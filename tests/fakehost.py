@@ -52,7 +52,7 @@ class FakeHost:
     ovn_expected: bool = False
     loads: int = 0
     interval_ms: int | None = 20
-    metrics: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Mapping[str, float]] = field(default_factory=dict)
     items: dict[str, Any] = field(default_factory=dict)
     broken: dict[tuple[str, str], Exception] = field(default_factory=dict)
     reads: list[tuple[str, str]] = field(default_factory=list)
@@ -297,4 +297,3 @@ class FakeService:
         error = self._host.broken.get((self._sandbox.container, method))
         if error is not None:
             raise error
-

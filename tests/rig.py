@@ -243,6 +243,22 @@ class Rig:
             {"op": "insert", "table": "Container_Binding", "row": {**identity, **columns}},
         )
 
+    def add_port(self, side: Side, interface: str, address: str, tag: int) -> None:
+        """Gives a container another port."""
+        self.sb.insert(
+            "Port_Binding",
+            logical_port=f"{side.name}-{interface}",
+            container=side.name,
+            chassis=CHASSIS,
+            interface=interface,
+            kind="vlan",
+            mac="0a:00:00:00:01:01",
+            addresses=address,
+            mtu=1442,
+            tag=tag,
+            iface_id=f"{side.name}-{interface}",
+        )
+
     def set_role(self, side: Side, role: str) -> None:
         """Changes the role of a container, and nothing else."""
         self._generation += 1

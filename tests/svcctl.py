@@ -72,10 +72,18 @@ def update(databases: Databases, **columns: Any) -> None:
     databases.nb.update("Service_Container", [["name", "==", "vpn-1"]], **columns)
 
 
-def find_container(databases: Databases) -> dict[str, Any]:
-    """Returns the row of container vpn-1."""
-    [row] = databases.nb.rows("Service_Container", [["name", "==", "vpn-1"]])
-    return row
+def wish(databases: Databases, **columns: Any) -> None:
+    """Sets columns of the wish for container vpn-1, which is made if need be."""
+    where = [["name", "==", "vpn-1"]]
+    if not databases.nb.rows("Container_Wish", where):
+        databases.nb.insert("Container_Wish", name="vpn-1")
+    databases.nb.update("Container_Wish", where, **columns)
+
+
+def find_wish(databases: Databases) -> dict[str, Any]:
+    """Returns the wish for container vpn-1; {} if there is none."""
+    rows = databases.nb.rows("Container_Wish", [["name", "==", "vpn-1"]])
+    return rows[0] if rows else {}
 
 
 class Svcctl:

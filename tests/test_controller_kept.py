@@ -232,9 +232,7 @@ def test_the_next_try_is_told_once_for_each_try() -> None:
     clock, host, name = [0], FakeHost(), "c1"
     host.failures["apply", Namespace, name] = "no room"
     drivers: dict[Kind, Driver] = {kind: FakeDriver(host, kind) for kind in ORDER}
-    reconciler = Reconciler(
-        Host(drivers, FakeLinksDriver(host, Links)), clock_ms=lambda: clock[0]
-    )
+    reconciler = Reconciler(Host(drivers, FakeLinksDriver(host, Links)), clock_ms=lambda: clock[0])
     record = Record("", "", (), 1, ())
     wanted = {name: Container(name, 1, dict.fromkeys(ORDER, name), record)}  # type: ignore[arg-type]
     told = []

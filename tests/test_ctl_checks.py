@@ -139,6 +139,43 @@ def test_a_router_has_a_name_and_a_uuid(vpn: Svcctl, cloud: Databases) -> None:
     vpn.good("vpn-del", "second")
 
 
+def test_a_uuid_means_the_router_that_has_it(vpn: Svcctl, cloud: Databases) -> None:
+    [row] = cloud.ovn_nb.rows("Logical_Router", [["name", "==", "other-router"]])
+    other = row["_uuid"][1]
+    namesake = add_router(cloud, other, "9.0.0.2/24")
+    vpn.good("vpn-add", "venus", other, "1.0.0.101", "192.168.7.0/24")
+    reason = vpn.bad("vpn-add", "mars", namesake, "1.0.0.101", "192.168.7.0/24")
+    assert reason.endswith("is already used by VPN service venus on another router")
+    reason = vpn.bad("vpn-add", "mars", namesake, "9.0.0.2", "192.168.7.0/24")
+    assert reason.startswith("mars: external address 9.0.0.2 is an address of router")
+    vpn.good("vpn-add", "mars", namesake, "9.0.0.9", "192.168.7.0/24")
+    words = ("10.9.0.0/24", "--psk-file=/etc/hostname")
+    vpn.good("conn-add", "venus", "c", "1.0.0.3", *words)
+    # The same subnet on another router is no contention.
+    vpn.good("conn-add", "mars", "c", "9.0.0.3", *words)
+
+
+def test_commands_of_one_line_contend(vpn: Svcctl, databases: Databases) -> None:
+    def add(name: str, number: int, third: int | None = None) -> list[str]:
+        subnet = f"10.{number if third is None else third}.0.0/16"
+        words = ["conn-add", "mercury", name, f"1.0.1.{number}", subnet]
+        return [*words, "--psk-file=/etc/hostname", "--"]
+
+    line = [word for number in range(1, 21) for word in add(f"c{number}", number)]
+    overlaps = "d: peer subnet 10.7.0.0/16 overlaps peer subnet 10.7.0.0/16 of connection c7"
+    assert vpn.bad(*line, *add("d", 30, 7)) == overlaps
+    changed = ["conn-set", "mercury", "c7", "--peer-subnets=10.99.0.0/16", "--"]
+    assert vpn.bad(*line, *add("d", 30, 99), *changed) == (
+        "c7: peer subnet 10.99.0.0/16 overlaps peer subnet 10.99.0.0/16 of connection d"
+    )
+    vpn.good(*line, *changed, *add("d", 30, 7))
+    taken = "e: peer subnet 10.99.0.0/16 overlaps peer subnet 10.99.0.0/16 of connection c7"
+    assert vpn.bad(*add("e", 31, 99)) == taken
+    vpn.good("conn-del", "mercury", "c7", "--", *add("e", 31, 99))
+    vpn.good("set", "IPsec_Connection", "e", "peer_subnets=10.98.0.0/16", "--", *add("f", 32, 99))
+    assert len(databases.nb.rows("IPsec_Connection")) == 23
+
+
 def test_a_connection_is_changed(vpn: Svcctl, databases: Databases, tmp_path: Path) -> None:
     vpn.good("ike-policy-add", "p")
     (tmp_path / "psk").write_text("other\n")

@@ -9,14 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ..ctl.commands import COMMANDS
+from ..ctl.command_table import CommandTable
+from ..ctl.db.notation import parse_datum
+from ..ctl.db.schema import ColumnSchema
+from ..ctl.db.values import format_datum, from_json, to_json
 from ..ctl.options import GLOBAL
-from ..ctl.schema import Column
-from ..ctl.values import format_datum, from_json, parse_datum, to_json
 from ..lib.errors import UsageError
 from .ovsdb import Databases
 from .svcctl import Svcctl, add_router
 
+COMMANDS = CommandTable().list_all()
 TABLES = ("VPN_Service", "IPsec_Connection", "Container_Group", "SVC_Global", "Chassis", "SSL")
 NAMES = ("mercury", "c", "g", "hv1", ".", "@x", "nono", "", "1.0.0.1", "10.0.0.0/8", "-1", "x,y")
 COLUMNS = ("name", "psk", "mtu", "options", "options:a", "peer_subnets", "group", "_uuid", "x")
@@ -34,7 +36,7 @@ assignments = st.builds(
 )
 words = st.sampled_from(TABLES) | names | assignments
 option_names = [name for name, *_ in GLOBAL if name not in SKIPPED]
-option_names += [option for command in COMMANDS.values() for option in command.options]
+option_names += [option for command in COMMANDS for option in command.options]
 options = st.builds(
     lambda name, value: f"--{name.rstrip('[=')}" + (f"={value}" if value else ""),
     st.sampled_from(sorted({name for name in option_names if not name.startswith("psk-file")})),
@@ -43,7 +45,7 @@ options = st.builds(
 commands = st.builds(
     lambda before, name, after: [*before, name, *after],
     st.lists(options, max_size=2),
-    st.sampled_from(sorted(set(COMMANDS) - KEPT_OUT)) | names,
+    st.sampled_from(sorted({command.name for command in COMMANDS} - KEPT_OUT)) | names,
     st.lists(words | options, max_size=5),
 )
 lines = st.lists(commands, min_size=1, max_size=3).map(
@@ -83,7 +85,7 @@ def test_any_command_line(shared: Svcctl, line: list[str]) -> None:
 
 columns = st.sampled_from(
     [
-        Column("T", "c", json)
+        ColumnSchema("T", "c", json)
         for json in (
             "string",
             "integer",
@@ -104,7 +106,7 @@ def no_names(text: str, _base: object) -> str:
 
 @given(st.text(alphabet=st.sampled_from('ab1 ,=[]{}"\\@-:\n\0é') | st.characters()), columns)
 def test_a_value_that_can_be_read_is_read_again_from_what_is_printed(
-    text: str, column: Column
+    text: str, column: ColumnSchema
 ) -> None:
     try:
         datum = parse_datum(text, column, no_names)
@@ -116,6 +118,6 @@ def test_a_value_that_can_be_read_is_read_again_from_what_is_printed(
 
 @given(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"])), unique=True))
 def test_any_strings_survive_being_printed(strings: list[str]) -> None:
-    column = Column("T", "c", {"key": "string", "min": 0, "max": "unlimited"})
+    column = ColumnSchema("T", "c", {"key": "string", "min": 0, "max": "unlimited"})
     datum = tuple(sorted({each.replace("\0", "") for each in strings}))
     assert parse_datum(format_datum(datum, column), column, no_names) == datum

@@ -69,7 +69,7 @@ def test_lists_show_state_and_reason(vpn: Svcctl, databases: Databases) -> None:
     assert vpn.good("-f", "json", "group-list") == (
         '{"data":[["vpns","least","","","",0,["set",["mercury"]],0]],'
         '"headings":["name","policy","chassis-group","port-group","spread","standby",'
-        '"vpns","containers"]}\n'
+        '"services","containers"]}\n'
     )
 
 
@@ -97,7 +97,7 @@ def test_show(vpn: Svcctl, databases: Databases) -> None:
     assert vpn.good("show") == service + container
     assert vpn.good("show", "mercury") == service
     assert vpn.good("show", "vpn-0123456789a") == container
-    assert vpn.bad("show", "x") == "x: neither a VPN service nor a container has this name"
+    assert vpn.bad("show", "x") == "x: neither a service nor a container has this name"
 
 
 def test_deleting_leaves_nothing(vpn: Svcctl, databases: Databases) -> None:

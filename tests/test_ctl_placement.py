@@ -9,7 +9,17 @@ import pytest
 from ..lib import sb, schema
 from ..lib.idl import Session
 from .ovsdb import Databases, wait_until
-from .svcctl import WHEN, WHEN_MS, Svcctl, add_container, add_router, bind, find_container, update
+from .svcctl import (
+    WHEN,
+    WHEN_MS,
+    Svcctl,
+    add_container,
+    add_router,
+    bind,
+    find_wish,
+    update,
+    wish,
+)
 
 DISTANT_MS = 4_000_000_000_000
 
@@ -197,22 +207,23 @@ def test_who_is_active(cloud: Svcctl, databases: Databases) -> None:
 
 
 def test_the_list_of_containers(cloud: Svcctl, databases: Databases) -> None:
-    router = add_router(databases, "r")
+    add_router(databases, "r")
     cloud.good("vpn-add", "mercury", "r", "1.0.0.100", "10.0.0.0/24")
-    cloud.good("vpn-add", "venus", router, "1.0.0.101", "10.1.0.0/24")
-    configuration = ["map", [["router", router]]]
-    update(databases, configuration=configuration, since=WHEN_MS, status_message="fine")
-    databases.nb.insert("Service_Container", name="vpn-2", service_type="x")
+    cloud.good("vpn-add", "venus", "r", "1.0.0.100", "10.1.0.0/24")
+    uuids = [row["_uuid"][1] for row in databases.nb.rows("VPN_Service")]
+    gone = "00000000-0000-4000-8000-000000000000"
+    serves = ["set", sorted([*uuids, gone])]
+    update(databases, serves=serves, since=WHEN_MS, status_message="fine")
+    databases.nb.insert("Service_Container", name="vpn-2", service_type="x", serves="a row")
+    databases.nb.insert("Container_Wish", name="vpn-3", requested_chassis="hv2")
+    databases.nb.insert("Container_Wish", name="vpn-4")
     headings = "name,type,serves,group,chassis,status,since,moving-to,standby,reason"
     assert cloud.good("-f", "csv", "container-list").splitlines() == [
         headings,
-        f'vpn-1,ipsec,"mercury, venus",g,hv1,running,{WHEN},,,fine',
-        "vpn-2,x,,,,,,,,",
+        f'vpn-1,ipsec,"{gone}, mercury, venus",g,hv1,running,{WHEN},,,fine',
+        "vpn-2,x,a row,,,,,,,",
+        "vpn-3,,,,,,,,,no container has this name; it is pinned to hv2",
     ]
-    databases.ovn_nb.stop()
-    assert "vpn-1,ipsec,venus,g" in cloud.good("-f", "csv", "container-list")
-    cloud.good("vpn-del", "venus")
-    assert f"vpn-1,ipsec,router {router},g" in cloud.good("-f", "csv", "container-list")
 
 
 def find_moves(svcctl: Svcctl) -> tuple[str, str]:
@@ -227,11 +238,11 @@ def test_a_standby_or_a_move(cloud: Svcctl, databases: Databases) -> None:
     assert find_moves(cloud) == ("hv2", "")
     cloud.good("group-set", "g", "--standby=1")
     assert find_moves(cloud) == ("", "hv2")
-    update(databases, requested_chassis="hv2")
+    wish(databases, requested_chassis="hv2")
     assert find_moves(cloud) == ("hv2", "")
-    update(databases, requested_chassis=["set", []], migrate_chassis="hv3", migrate_cfg=1)
+    wish(databases, requested_chassis=["set", []], migrate_chassis="hv3", migrate_cfg=1)
     assert find_moves(cloud) == ("hv3", "hv2")
-    update(databases, migrated_cfg=1)
+    wish(databases, migrated_cfg=1)
     bind(databases, "vpn-1", "hv3", "standby")
     assert find_moves(cloud) == ("", "hv2, hv3")
     # The place that it comes from.
@@ -244,7 +255,8 @@ def test_a_standby_or_a_move(cloud: Svcctl, databases: Databases) -> None:
 
 def test_one_container(cloud: Svcctl, databases: Databases) -> None:
     over = {"migrated_cfg": 2, "migrate_cfg": 2, "migrate_status": "migrated to hv1"}
-    update(databases, since=WHEN_MS, **over)
+    update(databases, since=WHEN_MS)
+    wish(databases, **over)
     bind(databases, "vpn-1", "hv2", "standby")
     failed = {"status_code": "error", "status_message": "no memory", "reached_generation": 1}
     databases.sb.update(
@@ -315,10 +327,74 @@ def test_containers_without_the_southbound(cloud: Svcctl, databases: Databases) 
 
 def test_pin_and_unpin(cloud: Svcctl, databases: Databases) -> None:
     cloud.good("container-pin", "vpn-1", "hv2")
-    assert find_container(databases)["requested_chassis"] == "hv2"
+    assert find_wish(databases)["requested_chassis"] == "hv2"
     assert "    requested chassis: hv2\n" in cloud.good("container-show", "vpn-1")
+    assert "    requested chassis: hv2\n" in cloud.good("show", "vpn-1")
     cloud.good("container-unpin", "vpn-1")
-    assert find_container(databases)["requested_chassis"] == ["set", []]
+    assert find_wish(databases) == {}
+    cloud.good("container-unpin", "vpn-1")
+    assert cloud.bad("container-unpin", "vpn-9") == "vpn-9: container not found"
+
+
+def test_a_pin_outlives_its_container(cloud: Svcctl, databases: Databases) -> None:
+    cloud.good("container-pin", "vpn-1", "hv2")
+    databases.nb.delete("Service_Container")
+    assert find_wish(databases)["requested_chassis"] == "hv2"
+    assert cloud.good("container-show", "vpn-1") == (
+        "container vpn-1\n"
+        "    no container has this name; only what is wished for it is there\n"
+        "    requested chassis: hv2\n"
+        "    active on hv1\n        status: running\n        generation: 0 of 2\n"
+    )
+    assert cloud.bad("container-pin", "vpn-1", "hv3") == "vpn-1: container not found"
+    cloud.good("--no-check", "container-pin", "vpn-1", "hv3")
+    assert find_wish(databases)["requested_chassis"] == "hv3"
+    cloud.good("container-unpin", "vpn-1")
+    assert find_wish(databases) == {}
+
+
+def test_a_wish_that_was_counted_stays(cloud: Svcctl, databases: Databases) -> None:
+    cloud.good("container-migrate", "vpn-1", "hv2", "--", "container-pin", "vpn-1", "hv2")
+    cloud.good("container-unpin", "vpn-1")
+    row = find_wish(databases)
+    assert (row["requested_chassis"], row["migrate_cfg"]) == (["set", []], 1)
+
+
+def test_items_and_metrics(cloud: Svcctl, databases: Databases) -> None:
+    item = {"container": "vpn-1", "chassis": "hv1", "kind": "tunnel"}
+    detail, counters = ["map", [["ip", "1.0.0.3"]]], ["map", [["bytes_in", 7]]]
+    databases.sb.insert("Container_Item", name="b", state="up", detail=detail, **item)
+    failed = {"state": "down", "message": "no answer", "since": WHEN_MS, "counters": counters}
+    databases.sb.insert("Container_Item", name="a", **failed, **item)
+    databases.sb.insert("Container_Item", name="c", **{**item, "container": "vpn-2"})
+    metrics = ["map", [["cpu", 1.5], ["restarts", 2.0]]]
+    databases.sb.update("Container_Binding", [], metrics=metrics)
+    assert cloud.good("container-show", "vpn-1").endswith(
+        "    active on hv1\n"
+        "        status: running\n"
+        "        generation: 0 of 2\n"
+        "        metric cpu: 1.5\n"
+        "        metric restarts: 2\n"
+        "    tunnel a on hv1\n"
+        "        state: down\n"
+        "        message: no answer\n"
+        f"        since: {WHEN}\n"
+        "        counter bytes_in: 7\n"
+        "    tunnel b on hv1\n"
+        "        state: up\n"
+        "        detail ip: 1.0.0.3\n"
+    )
+
+
+def test_what_svc_northd_cannot_do(cloud: Svcctl, databases: Databases) -> None:
+    databases.sb.insert("Northd", hostname="c1", problem="2 rows cannot be served")
+    said = "error: svc-northd: 2 rows cannot be served (no whole pass yet)\n"
+    assert said in cloud.good("status")
+    databases.sb.update("Northd", [], worked_at=WHEN_MS)
+    said = f"2 rows cannot be served (no whole pass since the one that ended at {WHEN})\n"
+    assert said in cloud.good("status")
+    databases.sb.update("Northd", [], problem="")
+    assert "whole pass" not in cloud.good("status")
 
 
 def spoil(databases: Databases, svcctl: Svcctl, what: str) -> None:

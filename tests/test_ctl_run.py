@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ..ctl.command_table import CommandTable
 from ..lib.version import VERSION
 from .ovsdb import Databases, wait_until
 from .svcctl import ROOT, Result, Svcctl, add_router
@@ -389,10 +390,12 @@ def test_a_global_option_is_put_before_the_command(svcctl: Svcctl, words: str, o
 
 
 def test_each_command_has_its_function() -> None:
-    from ..ctl.commands import COMMANDS
-
-    for command in COMMANDS.values():
-        assert (command.load().__doc__ or "").strip(), command.name
+    table = CommandTable()
+    for command in table.list_all():
+        known = table.find(command.name)
+        assert known is not None
+        assert (table.load(*known).__doc__ or "").strip(), command.name
+    assert table.types.problems == []
 
 
 def test_the_version_is_that_of_setup_py() -> None:

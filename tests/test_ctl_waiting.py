@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from .ovsdb import Databases, wait_until
-from .svcctl import Svcctl, add_container, bind, find_container, update
+from .svcctl import Svcctl, add_container, bind, find_wish, update, wish
 
 
 @pytest.fixture
@@ -99,12 +99,13 @@ def test_a_drain_that_cannot_be_waited_for(cloud: Svcctl, databases: Databases) 
 def test_each_migration_counts(cloud: Svcctl, databases: Databases) -> None:
     running = [cloud.start("container-migrate", "vpn-1", "hv2") for _ in range(4)]
     assert [process.communicate() for process in running] == [("", "")] * 4
-    row = find_container(databases)
+    row = find_wish(databases)
     assert (row["migrate_chassis"], row["migrate_cfg"]) == ("hv2", 4)
     words = ("container-migrate", "vpn-1", "hv3")
-    cloud.good(*words, "--", *words, "--", "set", "Service_Container", "vpn-1", "port=p")
-    row = find_container(databases)
-    assert (row["migrate_chassis"], row["migrate_cfg"], row["port"]) == ("hv3", 6, "p")
+    cloud.good(*words, "--", *words, "--", "set", "Container_Wish", "vpn-1", "external_ids:a=b")
+    row = find_wish(databases)
+    assert (row["migrate_chassis"], row["migrate_cfg"]) == ("hv3", 6)
+    assert row["external_ids"] == ["map", [["a", "b"]]]
     shown = cloud.good("container-show", "vpn-1")
     assert "    migration: request 6, to hv3, is under way\n" in shown
 
@@ -113,10 +114,10 @@ def test_a_container_that_is_there_already(cloud: Svcctl, databases: Databases) 
     result = cloud("container-migrate", "vpn-1", "hv1", "--wait")
     assert (result.status, result.stdout) == (0, "")
     assert result.stderr == "svcctl: warning: vpn-1 is on hv1 already\n"
-    assert find_container(databases)["migrate_cfg"] == 0
+    assert find_wish(databases) == {}
     # It stays, where it was about to leave.
     cloud.good("container-migrate", "vpn-1", "hv2", "--", "container-migrate", "vpn-1", "hv1")
-    assert find_container(databases)["migrate_cfg"] == 2
+    assert find_wish(databases)["migrate_cfg"] == 2
 
 
 def test_a_container_that_is_pinned(cloud: Svcctl, databases: Databases) -> None:
@@ -145,18 +146,18 @@ def test_waiting_for_a_migration(
     cloud: Svcctl, databases: Databases, done: int, status: str, out: str, err: str
 ) -> None:
     process = cloud.start("container-migrate", "vpn-1", "hv2", "--wait")
-    wait_until(lambda: find_container(databases)["migrate_cfg"], "the request")
+    wait_until(lambda: find_wish(databases).get("migrate_cfg"), "the request")
     update(databases, status_message="moving")
-    update(databases, migrated_cfg=done, migrate_status=status)
+    wish(databases, migrated_cfg=done, migrate_status=status)
     complaint = f"svcctl: {err}" if err else ""
     assert process.communicate() == (out, complaint)
     assert process.returncode == bool(err)
 
 
 def test_a_migration_waits_for_its_own_number(cloud: Svcctl, databases: Databases) -> None:
-    update(databases, migrate_cfg=7, migrated_cfg=7, migrate_status="migrated to hv2")
+    wish(databases, migrate_cfg=7, migrated_cfg=7, migrate_status="migrated to hv2")
     process = cloud.start("-t", "3", "container-migrate", "vpn-1", "hv2", "--wait")
-    wait_until(lambda: find_container(databases)["migrate_cfg"] == 8, "the request")
+    wait_until(lambda: find_wish(databases).get("migrate_cfg") == 8, "the request")
     update(databases, status_message="no room")
     out, err = process.communicate()
     assert (process.returncode, out) == (-signal.SIGALRM, "")
@@ -171,14 +172,14 @@ def test_a_migration_and_all_chassis(cloud: Svcctl, databases: Databases) -> Non
     assert cloud.good("--dry-run", *words) == ""
     process = cloud.start(*words, "--", "init")
     answer(databases)
-    update(databases, migrated_cfg=1, migrate_status="migrated to hv2")
+    wish(databases, migrated_cfg=1, migrate_status="migrated to hv2")
     databases.nb.update("SVC_Global", [], hv_cfg=1)
     assert process.communicate() == ("vpn-1: migrated to hv2\n", "")
 
 
 def test_a_container_that_goes_meanwhile(cloud: Svcctl, databases: Databases) -> None:
     process = cloud.start("container-migrate", "vpn-1", "hv2", "--wait")
-    wait_until(lambda: find_container(databases)["migrate_cfg"], "the request")
+    wait_until(lambda: find_wish(databases).get("migrate_cfg"), "the request")
     databases.nb.delete("Service_Container")
     said = "svcctl: vpn-1: the container was removed meanwhile\n"
     assert process.communicate() == ("", said)

@@ -453,6 +453,13 @@ def test_a_chassis_that_starts_anew_again_and_again_but_takes_up_all_fails_nothi
         now += 3000
 
 
+def test_the_time_goes_on_when_its_chassis_first_says_something() -> None:
+    world = World(_binding(status_code=None, reached_generation=0, incarnation=""))
+    world.look()
+    seen = world.turn(NOW + 5000, status_code="starting", incarnation="1")
+    assert seen.next_ms == NOW + TIMEOUT_MS
+
+
 # -- programs that come and go ---------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterable
+from typing import Any
 
 import ovs.poller
 
@@ -17,11 +18,16 @@ from .ovsdb import Database, Databases, exchange, wait_until
 from .scenario import Scenario
 
 
+def _make_options(dead_after_ms: int) -> list[Any]:
+    """Returns options with a time that is at least two heartbeats long."""
+    return ["map", [["heartbeat-interval", "250"], ["chassis-dead-after", str(dead_after_ms)]]]
+
+
 def test_an_outage_of_the_southbound_kills_no_chassis(databases: Databases, logs: Logs) -> None:
     cloud = Cloud(databases, logs)
     cloud.add_chassis("hv1", "hv2")
     cloud.add_router("tenant-router")
-    cloud.nb.insert("SVC_Global", options=["map", [["chassis-dead-after", "600"]]])
+    cloud.nb.insert("SVC_Global", options=_make_options(600))
     vpn = cloud.add_vpn("mercury", "tenant-router")
     cloud.add_connection(vpn, "to-venus")
     cloud.settle()
@@ -89,8 +95,7 @@ def test_a_pause_of_the_southbound_kills_no_chassis(databases: Databases, logs: 
     cloud = Scenario(databases, logs)
     names = [f"hv{number}" for number in range(10)]
     cloud.add_chassis(*names)
-    options = ["map", [["chassis-dead-after", str(_QUICK_DEAD_AFTER_MS)]]]
-    cloud.nb.insert("SVC_Global", options=options)
+    cloud.nb.insert("SVC_Global", options=_make_options(_QUICK_DEAD_AFTER_MS))
     cloud.add_services(20)
     cloud.settle()
     places = cloud.list_places()
@@ -105,14 +110,14 @@ def test_a_pause_of_the_southbound_kills_no_chassis(databases: Databases, logs: 
         assert cloud.list_places() == places
         assert logs.find_warnings() == []
         for northd in (cloud.northd, second):
-            assert all(verdict.alive for verdict in northd.engine.get("alive").values())
+            assert all(verdict.alive for verdict in northd.liveness.verdicts.values())
         logs.allow("chassis hv0 is dead: its heartbeat stopped")
         beaters.stop("hv0")
         for each in (cloud.northd, second):
 
             def died(northd: Northd = each) -> bool:
                 _run_for(0.0, cloud.northd, second)
-                return not northd.engine.get("alive")["hv0"].alive
+                return not northd.liveness.verdicts["hv0"].alive
 
             wait_until(died, "the death of one that stopped")
     finally:

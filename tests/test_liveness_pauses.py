@@ -25,7 +25,8 @@ class _World:
     'pauses' are the server's, 'stops' those of svc-northd, 'halts' those of all
     three, each as (beginning, length).  The server reads svc-northd's
     connection first, then that of the chassis.  'work_ms' is what passes take
-    in turn, 'batch' how many messages a pass reads.
+    in turn, 'batch' how many messages are read at a time.  What was read is
+    taken when Liveness is due.
     """
 
     pauses: list[tuple[int, int]] = field(default_factory=list)
@@ -45,6 +46,8 @@ class _World:
         self.busy_ms = self.left_ms = 0
         self.wake_ms = 0
         self.row: sb.ChassisPrivate | None = None
+        self.taken: sb.ChassisPrivate | None = None
+        self.unread = False
 
     def find_death(self) -> int | None:
         """Returns when svc-northd held the chassis dead."""
@@ -81,23 +84,29 @@ class _World:
             self.left_ms -= 1
             self.busy_ms += 1
         elif self.inbox or now_ms >= self.wake_ms:
-            self._pass(now_ms)
+            self._receive()
+            if self.liveness.is_due(now_ms):
+                self._pass(now_ms)
+            wait_ms = self.liveness.find_wait_ms(now_ms + self.left_ms, self.unread)
+            self.wake_ms = now_ms + self.left_ms + wait_ms
 
-    def _pass(self, now_ms: int) -> None:
+    def _receive(self) -> None:
         read, self.inbox = self.inbox[: self.batch], self.inbox[self.batch :]
-        before = self.row
+        self.unread = self.unread or bool(read)
         for message in read:
             if message < 0:
                 self.answered = True
             else:
                 self.row = make_beat("hv1", message)
+
+    def _pass(self, now_ms: int) -> None:
+        before, self.taken, self.unread = self.taken, self.row, False
         self.liveness.tick(now_ms, self.busy_ms)
         self.liveness.read(OPTIONS, [(before, self.row)] if before != self.row else [], [])
         if self.liveness.judge(self.answered):
             self.probed, self.answered = True, False
         self.left_ms = self.work_ms[self.passes % len(self.work_ms)]
         self.passes += 1
-        self.wake_ms = now_ms + self.left_ms + self.liveness.find_wait_ms(now_ms + self.left_ms)
 
 
 def _falls(now_ms: int, spans: Iterable[tuple[int, int]]) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ..lib import loop
+from ..lib.failures import Failures
 from .logs import Logs
 from .ovsdb import request, wait_until
 
@@ -18,7 +19,7 @@ NOBODY = 65534
 
 
 def test_a_lasting_failure_does_not_flood_the_log(logs: Logs) -> None:
-    failures = loop._Failures()
+    failures = Failures()
     for text in ["no way"] * 1000 + ["another"]:
         try:
             raise ValueError(text)
@@ -110,3 +111,14 @@ def test_cleanup_is_exit_for_who_has_nothing_to_give_back(tmp_path: Path) -> Non
         assert process.wait(timeout=10) == 0
     finally:
         process.kill()
+
+
+def test_the_wall_clock_steps_alone_and_either_way() -> None:
+    wall_ms, monotonic_ms = loop.now_ms(), loop.monotonic_ms()
+    try:
+        loop.warp_wall(-3_600_000)
+        assert loop.now_ms() < wall_ms - 3_500_000
+        assert monotonic_ms <= loop.monotonic_ms() < monotonic_ms + 60_000
+    finally:
+        loop.warp_wall(3_600_000)
+    assert wall_ms <= loop.now_ms() < wall_ms + 60_000

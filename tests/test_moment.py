@@ -16,11 +16,21 @@ WALL_MS = 1_767_225_600_000
     [
         (0, "1970-01-01T00:00:00Z"),
         (WALL_MS + 999, "2026-01-01T00:00:00Z"),
-        (10**30, f"{10**30} ms"),
+        (-1, "1969-12-31T23:59:59Z"),
+        (253_402_300_799_999, "9999-12-31T23:59:59Z"),
+        (253_402_300_800_000, "253402300800000 ms"),
+        (10**18, f"{10**18} ms"),
+        (-(10**30), f"{-(10**30)} ms"),
     ],
 )
 def test_time(wall_ms: int, text: str) -> None:
     assert format_time(wall_ms) == text
+
+
+@given(st.integers())
+def test_any_number_is_shown(wall_ms: int) -> None:
+    assert format_time(wall_ms)
+    assert add_retry("no", 5000, wall_ms).startswith("no; tried again at ")
 
 
 def test_only_a_pause_worth_reading_of_is_told() -> None:

@@ -17,7 +17,7 @@ from .scenario import Scenario, View, run_scenario
 _MOST_LIVES = 200
 
 
-class Crash(Exception):
+class Crash(BaseException):
     """The svc-northd ended here."""
 
 

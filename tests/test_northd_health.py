@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from ..northd.scheduler.spells import STEADY_MS
 from ..northd.sync import history
 from .logs import Logs
 from .ovsdb import Databases
@@ -69,11 +70,13 @@ def test_container_that_does_not_start_in_time_is_placed_elsewhere(
 
 
 def test_start_timeout_is_the_operators(cloud: Scenario) -> None:
-    cloud.set_options(container_start_timeout="1000")
+    cloud.set_options(container_start_timeout="6000")
     cloud.chassis["hv1"].slow = {""}
     (container,) = cloud.add_services(1)
     cloud.settle()
-    cloud.warp(1100)
+    cloud.warp(5900)
+    assert cloud.look(container).active == "hv1"
+    cloud.warp(200)
     assert cloud.look(container).active == "hv2"
 
 
@@ -90,6 +93,7 @@ def test_failure_that_the_chassis_mends_moves_nothing(cloud: Scenario, container
         hv1.step()
         cloud.settle()
         assert cloud.find(cloud.sb, "Container_Binding")["unwell_since"] == ["set", []]
+        cloud.warp(STEADY_MS)
     assert cloud.look(container) == _serving_from("hv1")
     assert len(cloud.list_history(container)) == 1
 
@@ -138,6 +142,7 @@ def test_tries_go_on_for_ever_with_a_growing_pause(cloud: Scenario, container: s
     hv1.failing = {}
     cloud.settle()
     assert cloud.look(container) == _serving_from("hv1")
+    cloud.warp(STEADY_MS)
     assert cloud.message(container) == "as told"
     cloud.warp(700_000)
     assert cloud.list_avoided(container) == {}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ..lib import schema
-from ..northd import active, beat, claim
+from ..northd.leader import leadership, northbound_lock, pace, watch
 from ..northd.northd import Northd
 from .cloud import Cloud
 from .logs import Logs
@@ -23,10 +23,11 @@ LEFT = "leaving the lock of the southbound to another svc-northd"
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes beats, patience and absences short, so that no test waits for seconds."""
-    monkeypatch.setattr(beat, "LEAST_PATIENCE_MS", 700)
-    monkeypatch.setattr(beat, "MOST_ABSENCE_MS", 300)
-    monkeypatch.setattr(active, "BEAT_INTERVAL_MS", 50)
-    monkeypatch.setattr(claim, "_PROBE_INTERVAL_MS", 50)
+    monkeypatch.setattr(pace, "LEAST_PATIENCE_MS", 700)
+    monkeypatch.setattr(watch, "LEAST_PATIENCE_MS", 700)
+    monkeypatch.setattr(watch, "MOST_ABSENCE_MS", 300)
+    monkeypatch.setattr(leadership, "BEAT_INTERVAL_MS", 50)
+    monkeypatch.setattr(northbound_lock, "_PROBE_INTERVAL_MS", 50)
 
 
 @pytest.fixture
@@ -45,6 +46,11 @@ def other(cloud: Cloud) -> Iterator[Database]:
     made = Database(directory, schema.SOUTHBOUND)
     yield made
     made.stop()
+
+
+def _start(cloud: Cloud, southbound: str, ovn: str) -> Northd:
+    """Returns another svc-northd of that cloud, with these two databases."""
+    return Northd(cloud.nb.remote, southbound, ovn, cloud.ovn_sb_remote, halves=cloud.halves)
 
 
 def _add_service(cloud: Cloud) -> None:
@@ -99,7 +105,8 @@ def test_one_server_may_serve_all_databases(server: Database, logs: Logs) -> Non
     logs.allow(RELIEVED)
 
     def start() -> Northd:
-        return Northd(server.remote, server.remote, server.remote, f"unix:{server.directory}/none")
+        nowhere = f"unix:{server.directory}/none"
+        return Northd(server.remote, server.remote, server.remote, nowhere, halves={})
 
     first = start()
     _run(lambda: first.active, "the first to be active", first)
@@ -118,7 +125,7 @@ def test_one_server_may_serve_all_databases(server: Database, logs: Logs) -> Non
 
 
 def _start_wrong(cloud: Cloud, other: Database) -> Northd:
-    return Northd(cloud.nb.remote, other.remote, cloud.ovn.remote, cloud.ovn_sb_remote)
+    return _start(cloud, other.remote, cloud.ovn.remote)
 
 
 def _live_once(cloud: Cloud, other: Database) -> None:
@@ -193,12 +200,12 @@ def test_the_mark_of_the_southbound_comes_back(cloud: Cloud) -> None:
     def find_marks() -> list[str | None]:
         roots = (cloud.nb.rows("SVC_Global"), cloud.ovn.rows("NB_Global"))
         ids = [dict(row["external_ids"][1]) for rows in roots for row in rows]
-        return [each.get(claim.SOUTHBOUND_KEY) for each in ids]
+        return [each.get(northbound_lock.SOUTHBOUND_KEY) for each in ids]
 
     southbound = cloud.find(cloud.sb, "Northd")["_uuid"][1]
     cloud.wait_for(lambda: find_marks() == [southbound, southbound], "the marks")
     cloud.nb.update("SVC_Global", [], external_ids=["map", [["a", "b"]]])
-    cloud.ovn.update("NB_Global", [], external_ids=["map", [[claim.SOUTHBOUND_KEY, "x"]]])
+    cloud.ovn.update("NB_Global", [], external_ids=["map", [[northbound_lock.SOUTHBOUND_KEY, "x"]]])
     cloud.wait_for(lambda: find_marks() == [southbound, southbound], "the marks again")
     assert ["a", "b"] in cloud.nb.rows("SVC_Global")[0]["external_ids"][1]
     cloud.laws()
@@ -213,7 +220,7 @@ def test_one_that_loses_a_northbound_gives_way_and_stands_by(cloud: Cloud, logs:
     own = f"punix:{cloud.databases.directory}/own.sock"
     _appctl(cloud.ovn, "ovsdb-server/add-remote", own)
     cloud.northd.close()
-    first = Northd(cloud.nb.remote, cloud.sb.remote, own[1:], cloud.ovn_sb_remote)
+    first = _start(cloud, cloud.sb.remote, own[1:])
     second = cloud.northd = cloud.start_northd()
     _run_until(cloud, lambda: first.settled, "the first to be active", first)
     cloud.settle(first, second)
@@ -285,7 +292,7 @@ def test_one_that_never_reached_a_northbound_leaves_the_lead_to_others(
 ) -> None:
     logs.allow("nope.sock: connection attempt failed")
     nowhere = f"unix:{cloud.databases.directory}/nope.sock"
-    first = Northd(cloud.nb.remote, cloud.sb.remote, nowhere, cloud.ovn_sb_remote)
+    first = _start(cloud, cloud.sb.remote, nowhere)
     _run_until(cloud, lambda: first.nb.synced and first.sb.synced, "what it reaches", first)
     _run_until(cloud, lambda: cloud.northd.active, "the other", first, cloud.northd)
     assert not first.sb.contended

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ..northd.nodes.en_port_group import HOLDERS
 from .logs import Logs
 from .ovsdb import Database, Databases
 from .scenario import Scenario, count, run_scenario
@@ -184,7 +185,7 @@ def test_containers_follow_the_ports_of_their_port_group(cloud: Scenario, ovn_sb
 
 
 def _knows(cloud: Scenario, chassis: set[str]) -> bool:
-    return chassis in [each.up for each in cloud.northd.engine.get("port_group").values()]
+    return chassis in [each.up for each in cloud.northd.engine.get_all(HOLDERS).values()]
 
 
 def test_while_the_ports_cannot_be_read_there_is_no_place(cloud: Scenario) -> None:

@@ -12,7 +12,7 @@ import pytest
 from ..lib import sb, schema
 from ..lib.idl import Session
 from ..lib.nb import IPsecConnection
-from ..northd import active, beat
+from ..northd.leader import leadership, pace, watch
 from ..northd.northd import Northd
 from .cloud import Cloud, make_vpn_cloud
 from .logs import Logs
@@ -32,8 +32,9 @@ def cloud(databases: Databases, logs: Logs) -> Iterator[Cloud]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes beats and patience short, so that no test waits for seconds."""
-    monkeypatch.setattr(beat, "LEAST_PATIENCE_MS", 700)
-    monkeypatch.setattr(active, "BEAT_INTERVAL_MS", 50)
+    monkeypatch.setattr(pace, "LEAST_PATIENCE_MS", 700)
+    monkeypatch.setattr(watch, "LEAST_PATIENCE_MS", 700)
+    monkeypatch.setattr(leadership, "BEAT_INTERVAL_MS", 50)
 
 
 def _run_until(cloud: Cloud, condition: Callable[[], Any], what: str, *northds: Northd) -> None:
@@ -145,7 +146,7 @@ def test_one_that_hangs_before_its_first_beat_is_relieved(cloud: Cloud, logs: Lo
     logs.allow(RELIEVED)
     cloud.northd.close()
     hung = Session(
-        cloud.sb.remote, schema.SOUTHBOUND, [sb.Northd], lock=active.LOCK,
+        cloud.sb.remote, schema.SOUTHBOUND, [sb.Northd], lock=leadership.LOCK,
         schema=schema.load(schema.SOUTHBOUND),
     )
     _receive(hung, lambda: hung.has_lock, "the lock")

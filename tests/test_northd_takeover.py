@@ -18,8 +18,6 @@ from .cloud import Cloud, make_vpn_cloud
 from .logs import Logs
 from .ovsdb import Database, Databases, wait_until
 
-ROOT = Path(__file__).resolve().parents[1]
-
 
 class Process:
     """A real svc-northd."""
@@ -29,13 +27,14 @@ class Process:
         self._log = directory / f"{name}.log"
         command = [
             *("setpriv", "--pdeathsig", "KILL", "--"),
-            *(sys.executable, "-m", f"{ROOT.name}.northd.main"),
+            # As it is installed: what entry points name is of that package.
+            *(sys.executable, "-m", "ovnsvc.northd.main"),
             *("-vconsole:off", "-vsyslog:off", "-vfile:info"),
             *(f"--unixctl={self._control}", f"--log-file={self._log}"),
             *(f"--{option}={remote}" for option, remote in remotes.items()),
         ]
         environment = {**os.environ, "SVC_RUNDIR": str(directory), "SVC_LOGDIR": str(directory)}
-        self._process = subprocess.Popen(command, cwd=ROOT.parent, env=environment)
+        self._process = subprocess.Popen(command, env=environment)
         wait_until(self._listens, f"{name} to start")
 
     @property

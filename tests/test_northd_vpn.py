@@ -220,7 +220,8 @@ def test_router_with_no_room_for_a_transit_says_so(cloud: Cloud) -> None:
 
 def test_dead_chassis_is_left_for_another(cloud: Cloud) -> None:
     cloud.logs.allow("is dead: its heartbeat stopped")
-    cloud.nb.update("SVC_Global", [], options=["map", [["chassis-dead-after", "600"]]])
+    options = [["chassis-dead-after", "600"], ["heartbeat-interval", "200"]]
+    cloud.nb.update("SVC_Global", [], options=["map", options])
     vpn = cloud.add_vpn("mercury", "tenant-router")
     cloud.add_connection(vpn, "to-venus")
     cloud.settle()

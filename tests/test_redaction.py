@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ..lib import redaction
-from .ovsdb import Databases
+from .ovsdb import Databases, wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
 MARK = "marker-of-a-secret"
@@ -118,8 +118,12 @@ assert container.secret == {{"key": mark}}
 session.commit([Update("SVC_Global", root.uuid, {{"seal_seed": mark + "2"}})], "a test")
 run_until(lambda: not session.committing)
 # What the library says of a value that does not fit, and of a stream that is broken.
-row = session._idl.tables["Service_Container"].rows[container.uuid]
-transaction = ovs.db.idl.Transaction(session._idl)
+helper = ovs.db.idl.SchemaHelper(schema_json=schema.load(schema.NORTHBOUND))
+helper.register_columns("Service_Container", ["secret"])
+idl = ovs.db.idl.Idl(remote, helper)
+run_until(lambda: idl.run() and idl.has_ever_connected())
+row = idl.tables["Service_Container"].rows[container.uuid]
+transaction = ovs.db.idl.Transaction(idl)
 row.secret = {{mark: 5}}
 transaction.abort()
 loop.vlog.err(str(ovs.db.error.Error("bad value", [mark])))
@@ -169,3 +173,47 @@ def test_nothing_that_is_logged_holds_a_secret(
     if "FILE" not in option:
         assert stat.S_IMODE(file.parent.stat().st_mode) == 0o750
     assert databases.nb.rows("SVC_Global")[0]["seal_seed"] == f"{MARK}2"
+
+
+def test_svc_northd_logs_no_secret_while_it_works(databases: Databases, tmp_path: Path) -> None:
+    databases.ovn_nb.insert("NB_Global")
+    databases.nb.insert("SVC_Global")
+    connection = {
+        "op": "insert",
+        "table": "IPsec_Connection",
+        "uuid-name": "connection",
+        "row": {"name": "to-venus", "peer_address": "1.0.0.3", "psk": MARK},
+    }
+    service = {"name": "mercury", "router": "r", "connections": ["named-uuid", "connection"]}
+    databases.nb.transact(connection, {"op": "insert", "table": "VPN_Service", "row": service})
+    log = tmp_path / "northd.log"
+    remotes = {
+        "svcnb-db": databases.nb.remote,
+        "svcsb-db": databases.sb.remote,
+        "ovnnb-db": databases.ovn_nb.remote,
+        "ovnsb-db": f"unix:{tmp_path}/none",
+    }
+    process = subprocess.Popen(
+        [
+            *("setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-m", "ovnsvc.northd.main"),
+            *("-vconsole:off", "-vsyslog:off", "-vfile:dbg", f"--log-file={log}"),
+            *(f"--{option}={remote}" for option, remote in remotes.items()),
+        ],
+        env={**os.environ, "SVC_RUNDIR": str(tmp_path), "SVC_LOGDIR": str(tmp_path)},
+    )
+    try:
+        wait_until(lambda: _find_seal_seed(databases), "its seed", 30)
+        wait_until(lambda: databases.sb.rows("Northd")[0]["worked_at"], "a whole pass", 30)
+    finally:
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+    logged = log.read_text()
+    assert f'"psk":"{redaction.HIDDEN}"' in logged
+    assert f'"seal_seed":"{redaction.HIDDEN}"' in logged
+    assert MARK not in logged
+    assert _find_seal_seed(databases) not in logged
+
+
+def _find_seal_seed(databases: Databases) -> str:
+    seed = databases.nb.rows("SVC_Global")[0]["seal_seed"]
+    return seed if isinstance(seed, str) else ""

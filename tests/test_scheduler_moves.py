@@ -236,6 +236,7 @@ def _toggle(field: Field, name: str) -> None:
 @many
 @given(dice)
 @example(Dice(833833)).via("a migration under way when the programs of the active place end")
+@example(Dice(3101370338091166631)).via("a migration to where it is, and failed")
 def test_whatever_happens_no_move_loses_anything(dice: Dice) -> None:
     field = Field(dice, MoveRules(enforce_limit=dice.one_in(2), drain_moves=dice.randint(1, 2)))
     for name in CONTAINERS[: dice.randint(1, 5)]:

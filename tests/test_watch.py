@@ -1,4 +1,4 @@
-"""When the active svc-northd counts as hanging, a northbound as lost; by numbers, without a clock."""
+"""When the active svc-northd counts as hanging, and a northbound as lost; without a clock."""
 
 from __future__ import annotations
 

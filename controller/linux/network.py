@@ -102,7 +102,8 @@ class NetworkDriver:
                 _write_ruleset(container, wanted.ruleset)
             with opened() as route:
                 lo, ports = _find_lo(route), _find_ports(route)
-                used = {each.interface for each in (*wanted.addresses, *wanted.routes)}
+                used = {each.interface for each in wanted.addresses}
+                used |= {each.interface for each in wanted.routes if each.gateway is not None}
                 missing = sorted(used - ports.keys())
                 if lo is None or missing:
                     what = ", ".join(missing) or "lo"

@@ -68,7 +68,8 @@ class ServiceDriver:
         running = self._running.get(container)
         if running is None:
             return None
-        self._due[container] = None
+        if running.problem is None:  # else it runs when it is tried again
+            self._due[container] = None
         running.service.check()
         return running.wanted if self._read_type(container) == running.service_type else None
 
@@ -96,12 +97,13 @@ class ServiceDriver:
             if service_type is None:
                 return True
             self._stopping[container] = self._make_service(service_type, container, 0)
-        self._due[container] = None
-        if not self._stopping[container].stop():
+        service = self._stopping[container]
+        self._due.pop(container, None)
+        self._wakeups.forget(container)
+        if not service.stop():
+            self._wakeups.watch(container, service.wait, monotonic_ms())
             return False
         _release(container, self._stopping.pop(container))
-        self._wakeups.forget(container)
-        self._due.pop(container, None)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._type_path(container))
         return True
@@ -158,22 +160,18 @@ class ServiceDriver:
 
     def _run_one(self, container: str, now_ms: int) -> None:
         running = self._running.get(container)
-        service = running.service if running is not None else self._stopping.get(container)
-        if service is None:
+        if running is None:  # one that ends: remove() says what it waits for next
             self._wakeups.forget(container)
+            self.failed.add(container)
             return
-        known = running.problem if running is not None else None
-        problem = _try(container, lambda: self._step(container, service, now_ms), known)
+        service = running.service
+        problem = _try(container, lambda: self._step(container, service, now_ms), running.problem)
         if problem is not None:
             self._wakeups.set_timer(container, now_ms + _RETRY_MS)
-        if running is not None:
-            self._note_problem(container, running, problem)
-        else:
-            self.failed.add(container)
+        self._note_problem(container, running, problem)
 
     def _step(self, container: str, service: Service, now_ms: int) -> None:
-        if container in self._running:
-            service.set_installed(container in self._installed)
+        service.set_installed(container in self._installed)
         service.run(now_ms)
         self._wakeups.watch(container, service.wait, now_ms)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...lib import sb
+from ...lib.moment import format_time
 
 # As the schema has them.
 _MOST_TIME_MS = 253_402_300_799_999
@@ -47,6 +48,19 @@ def make_columns(
 def find_leader(rows: list[sb.Northd]) -> sb.Northd | None:
     """Returns the row of the svc-northd that has the southbound's lock, or had it last."""
     return min(rows, key=lambda row: row.uuid, default=None)
+
+
+def format_row(row: sb.Northd) -> list[str]:
+    """Returns lines on the svc-northd that was last seen active, whatever the row holds."""
+    lines = []
+    if row.since:
+        who = f"{row.hostname}, pid {row.pid}, incarnation {row.incarnation}"
+        lines.append(f"Active: {who}, since {format_time(row.since)}")
+    worked = format_time(row.worked_at) if row.worked_at else "never"
+    lines.append(f"Last whole pass: {worked}")
+    if row.problem:
+        lines.append(f"Problem of the active one: {row.problem}")
+    return lines
 
 
 def _bound_time(wall_ms: int) -> int:

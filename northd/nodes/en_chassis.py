@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...lib import nb, sb, sealing
+from ...lib.placement import DEFAULT_WEIGHT
 from ...services.api.node import AnyNode, Datum, Node, Read
 from ..liveness import Verdict
 from ..scheduler.model import UNLIMITED, Candidate
@@ -14,8 +15,6 @@ from .tables import (
     VERDICT,
     find_rows,
 )
-
-DEFAULT_WEIGHT = 1
 
 CANDIDATE: Datum[str, Candidate] = Datum("candidate")
 PUBLIC_KEY: Datum[str, str] = Datum("public_key")

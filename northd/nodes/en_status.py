@@ -168,10 +168,11 @@ def _find_reported(placement: Placement, binding: sb.ContainerBinding | None) ->
         )
     if placement.lost:
         return replace(status, status_code=ERROR, status_message=reason or "")
-    if reason is None or reason in status.status_message:
+    if reason is None:
         return status
     said = status.status_message
-    return replace(status, status_message=f"{said}; {reason}" if said else reason)
+    told = f"{said}; {reason}" if said and said not in reason else reason
+    return replace(status, status_message=told)
 
 
 def _keep_words(status: Status, problem: str | None) -> Status:

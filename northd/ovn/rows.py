@@ -9,17 +9,19 @@ Logical_Router that holds ours and the three keys on NB_Global.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 from uuid import UUID
 
 from ...lib.router import OWNER, OWNER_KEY
-from ...lib.rows import Row
+from ...lib.rows import Row, keep_keys
 
 DATABASE = "OVN_Northbound"
 MARKED_COLUMN = "external_ids"
 ROW_KEY = "ovnsvc-key"
 OWN_ROWS = [[MARKED_COLUMN, "includes", ["map", [[OWNER_KEY, OWNER]]]]]
+# What others write beside it, as Neutron does on every row, is not kept.
+_MARK = keep_keys(OWNER_KEY, ROW_KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class LogicalRouter(Row):
     static_routes: tuple[UUID, ...]
     policies: tuple[UUID, ...]
     nat: tuple[UUID, ...]
-    options: dict[str, str]
+    options: dict[str, str] = field(metadata=keep_keys("chassis"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class LogicalRouterPort(Row):
     networks: tuple[str, ...]
     gateway_chassis: tuple[UUID, ...]
     ha_chassis_group: UUID | None
-    external_ids: dict[str, str]
+    external_ids: dict[str, str] = field(metadata=_MARK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class StaticRoute(Row):
     output_port: str | None
     policy: str | None
     route_table: str
-    external_ids: dict[str, str]
+    external_ids: dict[str, str] = field(metadata=_MARK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class RouterPolicy(Row):
     match: str
     action: str
     nexthops: tuple[str, ...]
-    external_ids: dict[str, str]
+    external_ids: dict[str, str] = field(metadata=_MARK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class NAT(Row):
     logical_ip: str
     gateway_port: UUID | None
     options: dict[str, str]
-    external_ids: dict[str, str]
+    external_ids: dict[str, str] = field(metadata=_MARK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class LogicalSwitch(Row):
     TABLE: ClassVar[str] = "Logical_Switch"
     name: str
     ports: tuple[UUID, ...]
-    external_ids: dict[str, str]
+    external_ids: dict[str, str] = field(metadata=_MARK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class LogicalSwitchPort(Row):
     type: str
     addresses: tuple[str, ...]
     options: dict[str, str]
-    external_ids: dict[str, str]
+    external_ids: dict[str, str] = field(metadata=_MARK)
 
 
 ROW_CLASSES: tuple[type[Row], ...] = (
@@ -111,6 +113,13 @@ ROW_CLASSES: tuple[type[Row], ...] = (
     LogicalSwitch,
     LogicalSwitchPort,
 )
+
+# Of these tables only our own rows are read.  Routers with their ports, NAT rules and routes are
+# replicated all: any of them may have an address that a container is to have, and a condition that
+# names rows would be sent, read and applied anew as a whole for each router more.
+CONDITIONS = {
+    row_class.TABLE: OWN_ROWS for row_class in (LogicalSwitch, LogicalSwitchPort, RouterPolicy)
+}
 
 # Where the rows of a table that is not a root hang.
 PARENT_COLUMNS: dict[str, tuple[type[Row], str]] = {

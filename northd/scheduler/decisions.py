@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 
-from .model import Candidate, Request
-from .policies import rank
+from .model import Request
+from .policies import BY_NAME, rank
 from .shifts import find_shifts
 from .snapshot import Snapshot
 
@@ -61,14 +61,10 @@ class Decisions:
         """
         if request.problem is not None:
             return False
-        open_to = [
-            each
-            for each in self.snapshot.find_options(request)
-            if wanted in (None, each.name) and not self.snapshot.load.is_full(each)
-        ]
-        if open_to:
-            self._give(request, self._find_best(request, open_to))
-        return bool(open_to) or (wanted is None and self._make_room(request))
+        best = self._find_best(request, wanted)
+        if best is not None:
+            self._give(request, best)
+        return best is not None or (wanted is None and self._make_room(request))
 
     def adopt(self) -> None:
         """Makes the new places what they are for: to serve from at once, or to move to."""
@@ -78,9 +74,14 @@ class Decisions:
             else:
                 self.active[name] = chassis
 
-    def _find_best(self, request: Request, open_to: list[Candidate]) -> str:
+    def _find_best(self, request: Request, wanted: str | None) -> str | None:
         """Returns the chassis that the policy prefers; what 'request' leaves does not count."""
         origin = self.snapshot.chassis.get(self.active.get(request.name, ""))
+        if origin is None and wanted is None and request.policy not in BY_NAME:
+            return self.snapshot.find_first(request)
+        open_to = [each for each in self.snapshot.find_open(request) if wanted in (None, each.name)]
+        if not open_to:
+            return None
         if origin is not None:
             self.snapshot.load.add_share(request, origin, -1)
         best = min(open_to, key=lambda each: rank(request, each, self.snapshot.load))

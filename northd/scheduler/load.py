@@ -29,6 +29,10 @@ class Load:
     """
 
     def __init__(self, base: Base | None = None) -> None:
+        # Another number whenever a total is another.
+        self.version = 0
+        # Another number whenever any count is less than before.
+        self.shrinkage = 0
         self._base = base
         self._counts: Counter[LoadKey] = Counter()
         # Each count of the base is looked up once.
@@ -37,11 +41,14 @@ class Load:
     def add(self, chassis: str, count: int = 1) -> None:
         """Counts one more container on 'chassis', or one less with -1."""
         self._counts[TOTAL, "", chassis] += count
+        self.version += 1
+        self.shrinkage += count < 0
 
     def add_share(self, request: Request, candidate: Candidate, count: int = 1) -> None:
         """Counts 'request' as one of its group's on 'candidate', or takes it off with -1."""
         self._counts[GROUP, request.group, candidate.name] += count
         self._counts[DOMAIN, request.group, find_domain(request.spread, candidate)] += count
+        self.shrinkage += count < 0
 
     def count_total(self, chassis: str) -> int:
         """Returns how many containers 'chassis' has in any role."""

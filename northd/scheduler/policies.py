@@ -51,3 +51,5 @@ POLICIES: Mapping[str, Callable[[Request, Candidate, Load], float]] = {
     "random": _random,
     "weighted": _weighted,
 }
+# Those to which the name of the container matters, so that each has an order of its own.
+BY_NAME = frozenset({"random"})

@@ -29,7 +29,7 @@ from .load import Base
 from .model import Candidate, MoveRules, Place, Request, Schedule
 from .reasons import FIRST_PLACE
 from .snapshot import Avoided, Places, Snapshot
-from .standbys import choose_standbys, is_settled, keep_standbys
+from .standbys import choose_standbys, is_serving, keep_standbys
 
 
 def schedule(
@@ -173,7 +173,7 @@ class _Round:
         serving = self._given.find_serving()
         for name in serving.keys() - self._lost:
             request, active = self._snapshot.requests[name], serving[name]
-            if not is_settled(self._snapshot, request, active):
+            if not is_serving(self._snapshot, request, active):
                 others = {each.chassis for each, _ in self._snapshot.find_standbys(request)}
                 self._moving.update(others - {active})
 
@@ -266,8 +266,10 @@ class _Round:
             if not wanted:
                 ended[name] = "not migrated: no chassis is named"
                 continue
-            if self._given.active.get(name) == wanted and name not in self._lost:
-                if is_settled(self._snapshot, request, wanted):
+            place = self._snapshot.find_active(request)
+            failed = place is not None and place.chassis == wanted and place.failure is not None
+            if self._given.active.get(name) == wanted and name not in self._lost and not failed:
+                if is_serving(self._snapshot, request, wanted):
                     ended[name] = f"migrated to {wanted}"
             elif (refusal := self._refuse_migration(request)) is not None:
                 ended[name] = f"not migrated to {wanted}: it is {refusal}"
@@ -287,7 +289,7 @@ class _Round:
         )
         kept = keep_standbys(self._snapshot, request, active, target, self._rules.enforce_limit)
         missing = request.standby - len(kept)
-        if missing <= 0 or target is not None or not is_settled(self._snapshot, request, active):
+        if missing <= 0 or target is not None or not is_serving(self._snapshot, request, active):
             return kept
         chosen = choose_standbys(self._snapshot, request, active, missing)
         if len(chosen) < missing:

@@ -43,12 +43,13 @@ def find_settled(
     'avoided' are the chassis on which it failed and is not to be tried at this
     time.  'is_over_limit' says of a chassis whether it has more containers than
     it takes and has to lose some: never, unless the operator enforces limits.
-    One that lacks a standby, or was asked to migrate, is never settled.
+    One that lacks a standby, or was asked to migrate, is never settled; one
+    that is starting where it is may be.
     """
     if request.migrate_chassis is not None or len(places) != request.standby + 1:
         return None
     active = find_active(places)
-    if active is None or not active.serving:
+    if active is None:
         return None
     for place in places:
         candidate = find_candidate(place.chassis)

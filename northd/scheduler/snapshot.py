@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from .departures import find_active
 from .filters import find_departure, find_loss, find_refusal
 from .load import Base, Load
 from .model import Avoidance, Candidate, Place, Request
+from .ranking import Ranking
 from .reasons import NO_OTHER, NONE, describe_avoided, explain
 from .settled import count_places
+from .suitable import Suitable, find_kind
 
 Places = Mapping[str, Sequence[Place]]
 Avoided = Mapping[tuple[str, str], Avoidance]
@@ -41,7 +43,8 @@ class Snapshot:
         self._avoided_by: defaultdict[str, set[str]] = defaultdict(set)
         for container, chassis in avoided:
             self._avoided_by[container].add(chassis)
-        self._sorted: dict[object, tuple[tuple[Candidate, ...], Counter[str]]] = {}
+        self._suitable: dict[object, Suitable] = {}
+        self._rankings: dict[object, Ranking] = {}
         for bound in self.places.values():
             for chassis, count in count_places(bound, self.chassis.get):
                 self.load.add(chassis, count)
@@ -77,10 +80,23 @@ class Snapshot:
 
     def find_options(self, request: Request) -> Sequence[Candidate]:
         """Returns the chassis that could take 'request' if they had room, but where it is."""
-        suitable, _ = self._sort_out(request)
-        closed = {place.chassis for place in self.places[request.name]}
-        closed |= self._avoided_by.get(request.name, set())
-        return [each for each in suitable if each.name not in closed] if closed else suitable
+        return _leave_out(self._find_suitable(request).options, self._find_closed(request))
+
+    def find_open(self, request: Request) -> Sequence[Candidate]:
+        """Returns the chassis that could take 'request' and have room."""
+        return _leave_out(self._find_suitable(request).find_open(), self._find_closed(request))
+
+    def find_first(self, request: Request, but: Collection[str] = ()) -> str | None:
+        """Returns the chassis that the policy prefers of those open to 'request', none of 'but'.
+
+        Its policy must be one to which the name of a container is all the same.
+        """
+        kind = find_kind(request), request.policy, request.group, request.spread
+        ranking = self._rankings.get(kind)
+        if ranking is None or not ranking.is_current():
+            ranking = Ranking(request, self._find_suitable(request).find_open(), self.load)
+            self._rankings[kind] = ranking
+        return ranking.find_best(self._find_closed(request).union(but))
 
     def explain(self, request: Request, standby: bool = False) -> str:
         """Returns why no chassis takes 'request', or a further standby of it, in a sentence."""
@@ -90,18 +106,19 @@ class Snapshot:
         if wanted is not None and wanted not in self.chassis:
             return f"the requested chassis {wanted} is not registered"
         there = {place.chassis for place in self.places[request.name]}
-        suitable, unsuitable = self._sort_out(request)
-        refusals = unsuitable.copy()
+        suitable = self._find_suitable(request)
+        refusals = suitable.count_refusals()
         retries: dict[str, int] = {}
-        for each in suitable:
-            if standby and each.name in there:
+        for name in self._find_closed(request) & suitable.chassis.keys():
+            room = suitable.describe_room(suitable.chassis[name])
+            refusals[room] -= 1
+            if standby and name in there:
                 continue
-            full = f"full (limit {each.limit})" if self.load.is_full(each) else None
-            has_it = "where it is" if each.name in there else None
-            avoided = self._refuse_avoided(request, each)
-            refusals[avoided or has_it or full or "given to another"] += 1
+            avoided = self._refuse_avoided(request, suitable.chassis[name])
+            refusals[avoided or "where it is"] += 1
             if avoided is not None:
-                retries[each.name] = self.avoided[request.name, each.name].retry_at
+                retries[name] = self.avoided[request.name, name].retry_at
+        refusals = +refusals
         if standby and not refusals:
             return "there is no other chassis"
         return explain(refusals, retries, NO_OTHER if standby else NONE)
@@ -111,29 +128,25 @@ class Snapshot:
             return None
         return describe_avoided(self.avoided[request.name, candidate.name])
 
-    def _sort_out(self, request: Request) -> tuple[tuple[Candidate, ...], Counter[str]]:
-        """Returns the chassis whose filters pass, and how many do not and why.
-
-        Found once for all requests that are alike.
-        """
-        alike = (
-            request.service_type,
-            request.chassis_group,
-            request.port_chassis,
-            request.requested_chassis,
-            request.needs,
-            request.policy == "load",
-        )
-        found = self._sorted.get(alike)
+    def _find_suitable(self, request: Request) -> Suitable:
+        kind = find_kind(request)
+        found = self._suitable.get(kind)
         if found is None:
-            refusals = {name: find_refusal(request, each) for name, each in self.chassis.items()}
-            suitable = tuple(each for name, each in self.chassis.items() if refusals[name] is None)
-            found = suitable, Counter(reason for reason in refusals.values() if reason is not None)
-            self._sorted[alike] = found
+            found = Suitable(request, self.chassis.values(), self.load)
+            self._suitable[kind] = found
         return found
+
+    def _find_closed(self, request: Request) -> set[str]:
+        """Returns the chassis that are no new place for 'request' alone."""
+        there = {place.chassis for place in self.places[request.name]}
+        return there | self._avoided_by.get(request.name, set())
 
 
 def _rank_need(request: Request) -> tuple[bool, bool, str]:
     """Returns the order in which requests choose: those with the fewest places to go first."""
     restricted = request.chassis_group is not None or request.port_chassis is not None
     return request.requested_chassis is None, not restricted, request.name
+
+
+def _leave_out(chassis: Sequence[Candidate], closed: Collection[str]) -> Sequence[Candidate]:
+    return [each for each in chassis if each.name not in closed] if closed else chassis

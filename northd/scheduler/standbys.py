@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from .load import find_domain
 from .model import Candidate, Request
-from .policies import rank
+from .policies import BY_NAME, rank
 from .snapshot import Snapshot
 
 
@@ -18,7 +20,7 @@ def keep_standbys(
     given to others from here on.
     """
     warm: set[str] = set()
-    settled = is_settled(snapshot, request, active)
+    serving = is_serving(snapshot, request, active)
     ends = {active, target}
     here = snapshot.find_active(request)
     places = snapshot.find_standbys(request)
@@ -30,14 +32,14 @@ def keep_standbys(
         surplus = enforce_limit and snapshot.load.is_over(candidate)
         allowed = snapshot.refuse_standby(request, candidate) is None
         wanted = allowed and len(warm) < request.standby
-        if (wanted and not surplus) or not settled:
+        if (wanted and not surplus) or not serving:
             warm.add(place.chassis)
         else:
             snapshot.load.add(place.chassis, -1)
     return warm | {target} if target is not None else warm
 
 
-def is_settled(snapshot: Snapshot, request: Request, active: str) -> bool:
+def is_serving(snapshot: Snapshot, request: Request, active: str) -> bool:
     """Whether 'request' serves from 'active' already, so that no move is under way."""
     place = snapshot.find_active(request)
     return place is not None and place.chassis == active and place.serving
@@ -45,21 +47,25 @@ def is_settled(snapshot: Snapshot, request: Request, active: str) -> bool:
 
 def choose_standbys(snapshot: Snapshot, request: Request, active: str, count: int) -> set[str]:
     """Returns up to 'count' chassis for new standbys, in another failure domain if there is one."""
-    here = find_domain(request.spread, snapshot.chassis[active])
     chosen: set[str] = set()
+    for _ in range(count if request.problem is None else 0):
+        best = _find_best(snapshot, request, active, chosen)
+        if best is not None:
+            snapshot.load.add(best)
+            chosen.add(best)
+    return chosen
+
+
+def _find_best(
+    snapshot: Snapshot, request: Request, active: str, chosen: Collection[str]
+) -> str | None:
+    if request.spread is None and request.policy not in BY_NAME:
+        return snapshot.find_first(request, {*chosen, active})
+    here = find_domain(request.spread, snapshot.chassis[active])
 
     def rank_near(candidate: Candidate) -> tuple[bool, tuple[int, float, str]]:
         near = request.spread is not None and find_domain(request.spread, candidate) == here
         return near, rank(request, candidate, snapshot.load)
 
-    for _ in range(count if request.problem is None else 0):
-        open_to = [
-            each
-            for each in snapshot.find_options(request)
-            if each.name not in (*chosen, active) and not snapshot.load.is_full(each)
-        ]
-        if open_to:
-            best = min(open_to, key=rank_near).name
-            snapshot.load.add(best)
-            chosen.add(best)
-    return chosen
+    open_to = [each for each in snapshot.find_open(request) if each.name not in (*chosen, active)]
+    return min(open_to, key=rank_near).name if open_to else None

@@ -8,9 +8,10 @@ either half.
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from . import API
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from .host import HostHalf
 
 ENTRY_POINTS = "ovnsvc.service_types"
+
+_DISTRIBUTION = "ovnsvc"
+_ROOT = __package__.removesuffix(".services.api")
 
 
 class ServiceType(Protocol):
@@ -51,7 +55,7 @@ def load_service_types(
         if names is not None and entry.name not in names:
             continue
         try:
-            loaded = cast("ServiceType", entry.load())
+            loaded = cast("ServiceType", _load(entry))
             api = loaded.api
         except Exception as error:  # as above
             problems.append(f"service type {entry.name} cannot be loaded: {error!r}")
@@ -82,3 +86,15 @@ def load_host_halves() -> tuple[dict[str, HostHalf], list[str]]:
         except Exception as error:  # as above
             problems.append(f"the host half of service type {name} cannot be loaded: {error!r}")
     return halves, problems
+
+
+def _load(entry: importlib.metadata.EntryPoint) -> Any:
+    """Returns what an entry point leads to; a type of ours is that of this very tree.
+
+    A checkout that is run under its folder's name would have two of each class
+    otherwise.
+    """
+    root, _, rest = entry.module.partition(".")
+    if root != _DISTRIBUTION:
+        return entry.load()
+    return getattr(importlib.import_module(f"{_ROOT}.{rest}"), entry.attr)

@@ -18,7 +18,7 @@ class IpsecType:
     api = API
 
     def compile_half(self) -> CompileHalf:
-        from .compile import HALF
+        from .compile.half import HALF
 
         return HALF
 

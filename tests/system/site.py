@@ -211,7 +211,7 @@ class Operator:
         return seen
 
     def _dump_southbound(self) -> dict[str, Any]:
-        tables = ("Container_Binding", "Port_Binding", "Redirect_Flow", "IPsec_Tunnel")
+        tables = ("Container_Binding", "Port_Binding", "Redirect_Flow", "Container_Item")
         dump: dict[str, Any] = {
             table: len(self.rows("SVC_Southbound", table)) for table in tables
         }

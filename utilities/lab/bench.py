@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from . import cloud, database, gaps, process, recompute, scale, tenant, traffic
+from . import cloud, database, gaps, process, recompute, replica, scale, tenant, traffic
 from .errors import LabError
 from .figure import Figure
 from .host import VENV_BIN, Host
@@ -181,6 +181,14 @@ def wait_column(lab: Lab, table: str, column: str, value: str) -> None:
     gaps.wait(lambda: get_column(lab, table, column) == value, f"{table}:{column} {value}")
 
 
+def run_replica(_lab: Lab, runs: int) -> Iterator[Figure]:
+    """What a row costs a daemon, on databases of its own."""
+    for kind in replica.KINDS:
+        costs = [replica.measure(kind) for _ in range(runs)]
+        yield Figure(f"replica: a {kind.name}", "bytes", [each.bytes for each in costs])
+        yield Figure(f"replica: load of a {kind.name}", "us", [each.load_us for each in costs])
+
+
 PARTS: dict[str, Part] = {
     "commands": run_commands,
     "start": run_start,
@@ -189,6 +197,7 @@ PARTS: dict[str, Part] = {
     "recompute": run_recompute,
     "scale": run_scale,
     "memory": run_memory,
+    "replica": run_replica,
 }
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from ....lib.addresses import find_overlap
 from ....lib.router import Router
-from ...api.compile import ROUTER
+from ...api.compile import CONTAINERS_BY_SERVED, ROUTER
 from ...api.node import AnyNode, Datum, Node, Read
 from .. import router_rules, rules
 from ..contention import Contender, make_contender
@@ -149,6 +149,6 @@ NODES: tuple[AnyNode, ...] = (
         CHECKED,
         run,
         (CONNECTION, SERVICES_BY_CONNECTION),
-        (SERVICE, HOME, ROUTER, IKE_POLICY, IPSEC_POLICY),
+        (SERVICE, HOME, ROUTER, IKE_POLICY, IPSEC_POLICY, CONTAINERS_BY_SERVED),
     ),
 )

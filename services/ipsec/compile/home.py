@@ -92,13 +92,12 @@ def find_problem(read: Read, uuid: UUID) -> str | None:
 
 
 def find_owner(read: Read, connection: UUID) -> VPNService | None:
-    """Returns the service that a connection belongs to: the first by name of those that have it."""
-    rows = [read(SERVICE, each) for each in read(SERVICES_BY_CONNECTION, connection) or ()]
-    return min(
-        (row for row in rows if row is not None),
-        key=lambda row: (row.name, row.uuid),
-        default=None,
-    )
+    """Returns the service that a connection belongs to: of several one that is served."""
+    found = [read(SERVICE, each) for each in read(SERVICES_BY_CONNECTION, connection) or ()]
+    rows = [row for row in found if row is not None]
+    if len(rows) <= 1:
+        return rows[0] if rows else None
+    return min(rows, key=lambda row: _rank(read, row))
 
 
 def find_taken(read: Read, row: VPNService) -> str | None:
@@ -164,7 +163,7 @@ NODES: tuple[AnyNode, ...] = (
         OWN_PROBLEM,
         find_own_problem,
         (SERVICE,),
-        (HOME, ROUTER, ROUTERS_BY_ADDRESS, SERVICES_BY_CONNECTION),
+        (HOME, ROUTER, ROUTERS_BY_ADDRESS, SERVICES_BY_CONNECTION, CONTAINERS_BY_SERVED),
     ),
     Node(
         SERVICE_PROBLEM,

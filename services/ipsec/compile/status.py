@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from ...api.compile import SEEN, Item, RowStatus, Seen
+from ...api.compile import CONTAINERS_BY_SERVED, SEEN, Item, RowStatus, Seen
 from ...api.node import AnyNode, Datum, Node, Read
 from ..router_rules import make_container_name
 from ..rows import IPsecConnection, VPNService
@@ -202,6 +202,11 @@ def _make(row_class: type[VPNService | IPsecConnection], uuid: UUID, status: str
 _OF_SERVICES = (HOME, SERVICE_PROBLEM, GATEWAY, SERVICES_BY_CONNECTION)
 
 NODES: tuple[AnyNode, ...] = (
-    Node(STATUSES, run, (SERVICE,), (CONNECTION, COMPILED, SEEN, *_OF_SERVICES)),
+    Node(
+        STATUSES,
+        run,
+        (SERVICE,),
+        (CONNECTION, COMPILED, SEEN, CONTAINERS_BY_SERVED, *_OF_SERVICES),
+    ),
     Node(HELD, find_held, (CONNECTION,), (CHECKED, *_OF_SERVICES)),
 )

@@ -1,0 +1,59 @@
+"""Which keys a service type takes in Service_Container:configuration and :secret."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from ...lib.errors import UsageError
+from ...services.api.compile import ConfigurationKey
+from ...services.api.service_type import ServiceType
+from ..type_run import describe_mistake
+
+
+def describe_keys(service: ServiceType) -> Sequence[ConfigurationKey]:
+    """Returns the keys that a type takes; raises UsageError if it cannot say."""
+    try:
+        return list(service.compile_half().describe())
+    except Exception as error:  # the mistake of a type is told, and --no-check goes round it
+        raise UsageError(
+            f"the service type does not say which keys it takes ({describe_mistake(error)});"
+            " --no-check omits that"
+        ) from None
+
+
+def find_key_problem(
+    described: Sequence[ConfigurationKey],
+    service_type: str,
+    keys: Sequence[str],
+    secrets: Sequence[str],
+    *,
+    is_whole: bool,
+) -> str | None:
+    """Returns what is wrong with the keys of a container, None if nothing is.
+
+    With 'is_whole' they are all that the container has, so that one that is
+    required must be among them.
+    """
+    known = {key.name: key for key in described}
+    for key in (*keys, *secrets):
+        if key not in known:
+            return f"key {key!r} is not known to service type {service_type}{_propose(key, known)}"
+    for key in keys:
+        if known[key].secret:
+            return f"key {key!r} is a secret; give it with --secret={key}=FILE"
+    for key in secrets:
+        if not known[key].secret:
+            return f"key {key!r} is no secret; give it as {key}=VALUE"
+    missing = [key for key in described if key.required and key.name not in (*keys, *secrets)]
+    if is_whole and missing:
+        description = f" ({missing[0].description})" if missing[0].description else ""
+        return f"key {missing[0].name!r} is required by service type {service_type}{description}"
+    return None
+
+
+def _propose(key: str, known: dict[str, ConfigurationKey]) -> str:
+    close = difflib.get_close_matches(key, known, 1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; it takes {', '.join(sorted(known))}" if known else "; it takes none"

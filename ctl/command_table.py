@@ -1,0 +1,62 @@
+"""Every command that there is: those of the core, and those of the installed types.
+
+The types are looked for only when the core does not know a command or an
+option, or when all commands are listed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..services.api.commands import Command, Section
+from .core_commands import SECTIONS
+from .service_types import InstalledTypes
+
+_CORE = {command.name: command for _, section in SECTIONS for command in section}
+_CORE_OPTIONS = dict.fromkeys(option for command in _CORE.values() for option in command.options)
+
+
+class CommandTable:
+    """The commands by name."""
+
+    def __init__(self) -> None:
+        self.types = InstalledTypes()
+
+    def find(self, name: str) -> tuple[Command, str] | None:
+        """Returns a command and the service type that it is of, "" for the core."""
+        if name in _CORE:
+            return _CORE[name], ""
+        return self.types.find_command(name)
+
+    def sections(self) -> Sequence[Section]:
+        """Returns all commands as the help lists them, the core's last but for the general ones."""
+        found: list[Section] = []
+        for half in self.types.commands().values():
+            found += half.sections
+        return [SECTIONS[0], *found, *SECTIONS[1:]]
+
+    def list_all(self) -> list[Command]:
+        """Returns all commands."""
+        return [command for _, section in self.sections() for command in section]
+
+    def find_options(self, word: str) -> Sequence[str]:
+        """Returns the options of commands among which 'word' ("--NAME[=VALUE]") is to be found.
+
+        An option that is shortened may stand for one of any command.
+        """
+        name = word[2:].partition("=")[0]
+        if name in _CORE_OPTIONS or f"{name}=" in _CORE_OPTIONS:
+            return list(_CORE_OPTIONS)
+        every = (option for command in self.list_all() for option in command.options)
+        return list(dict.fromkeys(every))
+
+    def load(self, command: Command, type_name: str) -> Callable[[Any], None]:
+        """Imports the file of a command's function and returns that."""
+        package = self.types.commands()[type_name].package if type_name else __package__
+        file, _, function = command.run.rpartition(".")
+        found: Callable[[Any], None] = getattr(
+            importlib.import_module(f".{file}", package), function
+        )
+        return found

@@ -1,0 +1,151 @@
+"""chassis-*: the operator's word on a chassis, and what the southbound knows of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+
+from ...lib.addresses import quote
+from ...lib.errors import UsageError
+from ...lib.placement import DEFAULT_WEIGHT, NO_LIMIT
+from ..ask.lookup import Json, check_chassis, members, open_southbound, read_southbound, select
+from ..ask.moment import format_time
+from ..ask.waiting import wait_for_drain
+from ..context import Context
+from ..db.notation import make_complaint, parse_atom
+from ..db.row import Row
+from ..db.table import OutputTable
+
+TABLE = "Chassis"
+
+_HEADINGS = [
+    *("name", "hostname", "state", "since", "weight", "limit", "drain", "active", "standby"),
+    *("load", "types", "problem", "service-problems"),
+]
+_SELECTS = [
+    select("Chassis", (), ["name", "hostname", "service_types", "service_problems"]),
+    select("Chassis_Weight"),
+    select("Chassis_Private", (), ["name", "load"]),
+    # With the name, since a selection has no row twice.
+    select("Container_Binding", (), ["container", "chassis", "role"]),
+]
+
+
+def list_all(context: Context) -> None:
+    """chassis-list"""
+    chassis, weights, private, bindings = read_southbound(context, _SELECTS)
+    known = {row["name"]: row for row in chassis}
+    judged = {row["chassis"]: row for row in weights}
+    loads = {row["name"]: dict(row["load"][1]).get("cpu", "") for row in private}
+    counts = Counter((row["chassis"], row["role"]) for row in bindings)
+    wishes = {row.text("name"): row for row in context.replica.rows(TABLE).values()}
+    context.table = OutputTable(_HEADINGS, "table")
+    for name in sorted({*known, *wishes}):
+        weight = judged.get(name)
+        context.table.add(
+            name,
+            known[name]["hostname"] if name in known else "",
+            *_find_life(known.get(name), weight),
+            *_find_wish(wishes.get(name)),
+            counts[name, "active"],
+            counts[name, "standby"],
+            _describe_load(loads.get(name, ""), weight),
+            *_find_problems(known.get(name), weight),
+        )
+
+
+def set_weight(context: Context) -> None:
+    """chassis-set-weight CHASSIS N"""
+    _set_number(context, "container_weight")
+
+
+def set_limit(context: Context) -> None:
+    """chassis-set-limit CHASSIS N|none"""
+    if context.arguments[1] == "none":
+        _get(context).set_atom("container_limit", None)
+    else:
+        _set_number(context, "container_limit")
+
+
+def drain(context: Context) -> None:
+    """chassis-drain CHASSIS: with --wait until no container is left there."""
+    _get(context).set_atom("drain", True)
+    if context.has("wait"):
+        # That it cannot be waited for is known before anything is written.
+        open_southbound(context).close()
+        # Until svc-northd has seen the drain it may place one more there.
+        context.forces_wait = True
+        context.follow_up = partial(wait_for_drain, context, chassis=context.arguments[0])
+
+
+def undrain(context: Context) -> None:
+    """chassis-undrain CHASSIS"""
+    row = context.replica.find(TABLE, "name", context.arguments[0])
+    if row is None:
+        check_chassis(context, [context.arguments[0]])
+    else:
+        row.set_atom("drain", False)
+
+
+def _set_number(context: Context, column: str) -> None:
+    name, text = context.arguments
+    base = context.replica.schema.tables[TABLE].columns[column].key
+    try:
+        number = parse_atom(text, base, context.names.resolve)
+    except UsageError as error:
+        raise make_complaint(quote(name), error) from None
+    _get(context).set_atom(column, number)
+
+
+def _get(context: Context) -> Row:
+    """Returns the operator's row of the chassis, a new one for a chassis that has none."""
+    name = context.arguments[0]
+    row = context.replica.find(TABLE, "name", name)
+    if row is None:
+        if not name:
+            raise UsageError('"": not the name of a chassis')
+        check_chassis(context, [name])
+        row = context.replica.insert(TABLE)
+        row.set_atom("name", name)
+    return row
+
+
+def _find_life(chassis: Json | None, weight: Json | None) -> tuple[str, str]:
+    """Returns whether a chassis is alive, and since when that is so."""
+    if chassis is None:
+        return "unknown", ""
+    if weight is None:
+        return "not yet judged", ""
+    return "alive" if weight["alive"] else "dead", format_time(weight["since"])
+
+
+def _find_wish(row: Row | None) -> tuple[int, str, str]:
+    weight = row.find("container_weight") if row else None
+    limit = row.find("container_limit") if row else None
+    return (
+        DEFAULT_WEIGHT if weight is None else weight,
+        "none" if limit in (None, NO_LIMIT) else str(limit),
+        "yes" if row and row.find("drain") else "no",
+    )
+
+
+def _describe_load(cpu: str, weight: Json | None) -> str:
+    """Returns the load of a chassis that is alive: that of a dead one is of another time."""
+    if weight is not None and not weight["alive"]:
+        return ""
+    text = f"{cpu}%" if cpu else ""
+    return f"{text} (too high)" if text and weight and weight["overloaded"] else text
+
+
+def _find_problems(
+    chassis: Json | None, weight: Json | None
+) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
+    """Returns the service types of a chassis, why it takes nothing, why no further type."""
+    if chassis is None:
+        return (), "not registered in the southbound", ()
+    problems = sorted(chassis["service_problems"][1])
+    return (
+        tuple(sorted(members(chassis["service_types"]))),
+        weight["problem"] if weight else "",
+        tuple(f"{service_type}: {reason}" for service_type, reason in problems),
+    )

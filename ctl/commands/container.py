@@ -1,0 +1,205 @@
+"""container-list and container-show: where the containers run, and how they are."""
+
+from __future__ import annotations
+
+import time
+
+from ...lib.errors import UsageError
+from ..ask.lookup import Json, find_atom
+from ..ask.moment import format_retry, format_time
+from ..ask.whereabouts import Whereabouts, is_migrating, read_whereabouts
+from ..context import Context
+from ..db.records import find_row
+from ..db.row import Row
+from ..db.table import OutputTable
+from ..db.values import is_uuid
+from .group import count_standbys
+
+TABLE = "Service_Container"
+WISH = "Container_Wish"
+
+Fact = tuple[str, str]
+
+_HEADINGS = [
+    *("name", "type", "serves", "group", "chassis", "status", "since", "moving-to", "standby"),
+    "reason",
+]
+
+
+def list_all(context: Context) -> None:
+    """container-list"""
+    context.table = OutputTable(_HEADINGS, "table")
+    containers = {row.text("name"): row for row in context.replica.rows(TABLE).values()}
+    wishes = {row.text("name"): row for row in context.replica.rows(WISH).values()}
+    whereabouts = read_whereabouts(context)
+    for name in sorted({*containers, *wishes}):
+        row, wish = containers.get(name), wishes.get(name)
+        if row is not None:
+            _list_one(context, row, wish, whereabouts)
+        elif wish is not None and wish.text("requested_chassis"):
+            reason = f"no container has this name; it is pinned to {wish.text('requested_chassis')}"
+            context.table.add(name, *[""] * (len(_HEADINGS) - 2), reason)
+
+
+def show(context: Context) -> None:
+    """container-show CONTAINER"""
+    context.refuse_format()
+    text = context.arguments[0]
+    row = find_row(context.replica, TABLE, text)
+    name = row.text("name") if row else text
+    wish = context.replica.find(WISH, "name", name)
+    if row is None and wish is None:
+        raise UsageError(f"{text}: container not found")
+    whereabouts = read_whereabouts(context, name)
+    context.lines.append(f"container {name}")
+    if row is None:
+        context.lines.append("    no container has this name; only what is wished for it is there")
+    else:
+        _add(context, 1, _find_facts(context, row, wish, whereabouts))
+    if wish is not None:
+        _add(context, 1, _find_wishes(wish))
+    if row is not None:
+        _add(context, 1, _find_own_facts(row))
+    _show_whereabouts(context, name, whereabouts)
+
+
+# -- pieces ----------------------------------------------------------------
+
+
+def _list_one(context: Context, row: Row, wish: Row | None, whereabouts: Whereabouts) -> None:
+    assert context.table is not None
+    name, group = row.text("name"), _find_group(context, row)
+    target = whereabouts.find_target(name, wish, count_standbys(group))
+    context.table.add(
+        name,
+        row.text("service_type"),
+        _find_served(context, row),
+        group.text("name") if group else "",
+        row.text("chassis"),
+        row.text("status_code"),
+        format_time(row.find("since")),
+        target,
+        tuple(each for each in whereabouts.standbys(name) if each != target),
+        row.text("status_message"),
+    )
+
+
+def _find_group(context: Context, row: Row) -> Row | None:
+    return context.replica.rows("Container_Group").get(row.text("group"))
+
+
+def _find_served(context: Context, row: Row) -> tuple[str, ...]:
+    """Returns the names of the rows that a container works for; a UUID where it has none."""
+    served = row.strings("serves")
+    if not any(is_uuid(text) for text in served):
+        return served
+    half = context.types.commands().get(row.text("service_type"))
+    tables = [words.name for words in half.tables] if half else []
+    known = [context.replica.rows(name) for name in tables if name in context.replica.schema.tables]
+    names = (
+        next((rows[text].text("name") for rows in known if text in rows), text) for text in served
+    )
+    return tuple(sorted(names))
+
+
+def _show_whereabouts(context: Context, name: str, whereabouts: Whereabouts) -> None:
+    for binding in whereabouts.bindings(name):
+        context.lines.append(f"    {binding['role']} on {binding['chassis']}")
+        _add(context, 2, _find_binding_facts(binding))
+    for item in whereabouts.items(name):
+        context.lines.append(f"    {item['kind']} {item['name']} on {item['chassis']}")
+        _add(context, 2, _find_item_facts(item))
+    for avoided in whereabouts.avoided(name):
+        context.lines.append(f"    avoids {avoided['chassis']}")
+        _add(context, 2, _find_avoided_facts(avoided))
+    history = whereabouts.history(name)
+    if history:
+        context.lines.append("    placements")
+        _add(context, 2, [(str(each["number"]), _describe_placement(each)) for each in history])
+
+
+def _add(context: Context, depth: int, facts: list[Fact]) -> None:
+    indent = "    " * depth
+    context.lines.extend(f"{indent}{name}: {value}" for name, value in facts if value)
+
+
+def _find_facts(
+    context: Context, row: Row, wish: Row | None, whereabouts: Whereabouts
+) -> list[Fact]:
+    group = _find_group(context, row)
+    target = whereabouts.find_target(row.text("name"), wish, count_standbys(group))
+    return [
+        ("type", row.text("service_type")),
+        ("serves", ", ".join(_find_served(context, row))),
+        ("group", group.text("name") if group else ""),
+        ("status", row.text("status_code")),
+        ("message", row.text("status_message")),
+        ("since", format_time(row.find("since"))),
+        ("chassis", row.text("chassis")),
+        ("moving to", target),
+    ]
+
+
+def _find_wishes(wish: Row) -> list[Fact]:
+    return [
+        ("requested chassis", wish.text("requested_chassis")),
+        ("migration", _describe_migration(wish)),
+    ]
+
+
+def _find_own_facts(row: Row) -> list[Fact]:
+    configuration, secret = row.datum("configuration"), row.datum("secret")
+    assert isinstance(configuration, dict)
+    return [
+        ("ports", ", ".join(row.strings("ports"))),
+        ("namespace", row.text("namespace_name")),
+        ("interface", row.text("interface_name")),
+        *((f"configuration {key}", str(value)) for key, value in configuration.items()),
+        ("secrets", ", ".join(str(key) for key in secret)),
+    ]
+
+
+def _describe_migration(wish: Row) -> str:
+    number = wish.find("migrate_cfg")
+    if is_migrating(wish):
+        return f"request {number}, to {wish.text('migrate_chassis')}, is under way"
+    status = wish.text("migrate_status")
+    return f"request {wish.find('migrated_cfg')}: {status}" if status else ""
+
+
+def _find_binding_facts(binding: Json) -> list[Fact]:
+    generation, reached = binding["generation"], binding["reached_generation"]
+    restarts = binding["restarts"]
+    return [
+        ("status", find_atom(binding["status_code"]) or "chassis has not reported"),
+        ("message", binding["status_message"]),
+        ("since", format_time(find_atom(binding["since"]))),
+        ("unwell since", format_time(find_atom(binding["unwell_since"]))),
+        ("generation", f"{generation}" if reached == generation else f"{reached} of {generation}"),
+        ("restarts", str(restarts) if restarts else ""),
+        *((f"metric {key}", f"{value:.15g}") for key, value in sorted(binding["metrics"][1])),
+    ]
+
+
+def _find_item_facts(item: Json) -> list[Fact]:
+    return [
+        ("state", item["state"]),
+        ("message", item["message"]),
+        ("since", format_time(find_atom(item["since"]))),
+        *((f"detail {key}", value) for key, value in sorted(item["detail"][1])),
+        *((f"counter {key}", str(value)) for key, value in sorted(item["counters"][1])),
+    ]
+
+
+def _find_avoided_facts(avoided: Json) -> list[Fact]:
+    return [
+        ("reason", avoided["reason"]),
+        ("failures", f"{avoided['failures']}, the last at {format_time(avoided['since'])}"),
+        ("tried again", format_retry(avoided["retry_at"], int(time.time() * 1000))),
+    ]
+
+
+def _describe_placement(placement: Json) -> str:
+    reason = placement["reason"]
+    text = f"{format_time(placement['since'])} {placement['chassis']}"
+    return f"{text} ({reason})" if reason else text

@@ -1,0 +1,89 @@
+"""container-pin, container-unpin, container-migrate: where the operator wants a container.
+
+That is a row of its own by the container's name, so that it outlives a
+container that goes and comes again.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ...lib.errors import UsageError
+from ..ask.eligible import check_eligible
+from ..ask.waiting import wait_for_migration
+from ..ask.whereabouts import is_migrating
+from ..context import Context
+from ..db.records import find_row
+from ..db.row import Row
+from .container import TABLE, WISH
+
+
+def pin(context: Context) -> None:
+    """container-pin CONTAINER CHASSIS: it may run there and nowhere else.
+
+    The pin stays when the container goes, and holds when it comes again.
+    """
+    name, row = _find_container(context)
+    chassis = context.arguments[1]
+    check_eligible(context, row, chassis)
+    _get_wish(context, name).set_atom("requested_chassis", chassis)
+
+
+def unpin(context: Context) -> None:
+    """container-unpin CONTAINER"""
+    wish = context.replica.find(WISH, "name", context.arguments[0])
+    if wish is None:
+        wish = context.replica.find(WISH, "name", _find_container(context)[0])
+    if wish is None:
+        return
+    wish.set_atom("requested_chassis", None)
+    if not wish.find("migrate_cfg") and not wish.datum("external_ids"):
+        # Somebody may ask for something at this moment.
+        wish.verify("migrate_cfg", "external_ids")
+        context.replica.delete(wish)
+
+
+def migrate(context: Context) -> None:
+    """container-migrate CONTAINER CHASSIS: moves it once; with --wait until that is over."""
+    name, row = _find_container(context)
+    chassis = context.arguments[1]
+    wish = context.replica.find(WISH, "name", name)
+    pinned = wish.text("requested_chassis") if wish else ""
+    if pinned and pinned != chassis:
+        raise UsageError(f"{name}: is pinned to {pinned}; use container-unpin, or container-pin")
+    check_eligible(context, row, chassis)
+    is_there = row is not None and row.text("chassis") == chassis
+    if is_there and not (wish and is_migrating(wish)):
+        context.warnings.append(f"{name} is on {chassis} already")
+        return
+    wish = _get_wish(context, name)
+    wish.set_atom("migrate_chassis", chassis)
+    wish.increment("migrate_cfg")
+    if context.has("wait"):
+        context.follow_up = partial(wait_for_migration, context, wish=wish, chassis=chassis)
+
+
+# -- pieces ----------------------------------------------------------------
+
+
+def _find_container(context: Context) -> tuple[str, Row | None]:
+    """Returns the name of the container that is meant and its row, None with --no-check only."""
+    text = context.arguments[0]
+    row = find_row(context.replica, TABLE, text)
+    if row is not None:
+        return row.text("name"), row
+    if not text or not context.settings.has("no-check"):
+        raise UsageError(f"{text}: container not found")
+    return text, None
+
+
+def _get_wish(context: Context, name: str) -> Row:
+    """Returns the wish for a container, a new one if there is none."""
+    wish = context.replica.find(WISH, "name", name)
+    if wish is None:
+        wish = context.replica.insert(WISH)
+        wish.set_atom("name", name)
+        if not context.replica.has_deleted(WISH, "name", name):
+            # Of two that make it at the same time the second takes the row of the first.
+            wish.verify_absent("name")
+    return wish

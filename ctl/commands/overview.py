@@ -1,0 +1,171 @@
+"""init, sync, show, status: the whole at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from ...lib.addresses import quote
+from ...lib.errors import UsageError
+from ...lib.options import find_problems
+from ...lib.placement import NORTHD_LOCK
+from ...services.api.commands import Commands, StatusLines
+from ..ask.lookup import Json, open_southbound, read, select
+from ..ask.moment import format_time
+from ..context import Context
+from ..db.records import ROOT, find_row, get_root
+from ..db.row import Row
+from ..type_run import TypeRun, describe_mistake
+
+_Told = TypeVar("_Told")
+
+
+def init(context: Context) -> None:
+    """init: makes the root row if it is not there yet."""
+    get_root(context.replica)
+
+
+def sync(context: Context) -> None:
+    """sync: waits, as --wait says, though nothing changes."""
+    if context.settings.wait == "none":
+        context.warnings.append('"sync" has no effect without --wait')
+    else:
+        context.forces_wait = True
+
+
+def show(context: Context) -> None:
+    """show [NAME]: what each service type serves, and the containers, as a tree."""
+    context.refuse_format()
+    name = context.argument(0)
+    for lines in _ask_types(context, lambda half, run: half.show(run, name)):
+        context.lines += lines
+    if name is None:
+        containers = _sorted(context, "Service_Container")
+    else:
+        found = find_row(context.replica, "Service_Container", name)
+        containers = [found] if found else []
+        if found is None and not context.lines:
+            raise UsageError(f"{name}: neither a service nor a container has this name")
+    for row in containers:
+        _show_container(context, row)
+
+
+def status(context: Context) -> None:
+    """status: what there is, and how much of it works."""
+    context.refuse_format()
+    selects = [
+        select("Chassis", (), ["name"]),
+        select("Chassis_Weight", (), ["chassis", "alive"]),
+        select("Northd"),
+    ]
+    client = open_southbound(context)
+    try:
+        chassis, weights, northds = read(client, selects)
+        led = client.is_locked(NORTHD_LOCK)
+    finally:
+        client.close()
+    known = {row["name"] for row in chassis}
+    alive = {row["chassis"] for row in weights if row["alive"]} & known
+    told = list(_ask_types(context, lambda half, run: half.tell_status(run)))
+    context.lines += [line for each in told for line in each.counts]
+    context.lines += [
+        f"containers: {_count_running(context)}",
+        f"chassis: {len(alive)} of {len(known)} alive",
+        _describe_northd(northds, led),
+    ]
+    _tell_numbers(context, told)
+    context.lines += [line for row in northds for line in _find_northd_problems(row)]
+    context.lines += [f"error: {line}" for each in told for line in each.problems]
+    for row in _sorted(context, "Service_Container"):
+        if row.text("status_code") == "error":
+            context.lines.append(f"error: {_name(row)}: {row.text('status_message')}")
+
+
+def _ask_types(context: Context, ask: Callable[[Commands, TypeRun], _Told]) -> Iterator[_Told]:
+    """Returns what each service type has to say; one that cannot is told of in a warning."""
+    for name, half in context.types.commands().items():
+        try:
+            yield ask(half, TypeRun(context))
+        except UsageError:
+            raise
+        except Exception as error:  # the mistake of a type is no reason to be silent on the rest
+            context.warnings.append(f"service type {name}: {describe_mistake(error)}")
+    context.warnings += context.types.problems
+
+
+def _tell_numbers(context: Context, told: Sequence[StatusLines]) -> None:
+    root = next(iter(context.replica.rows(ROOT).values()), None)
+    if root is None:
+        context.lines.append("the northbound is not initialized (svcctl init)")
+        return
+    numbers = (f"{name} {root.find(name)}" for name in ("nb_cfg", "sb_cfg", "hv_cfg"))
+    context.lines.append(", ".join(numbers))
+    context.lines += _find_delays(root, [line for each in told for line in each.delays])
+    options = root.datum("options")
+    assert isinstance(options, dict)
+    problems = find_problems({str(key): str(value) for key, value in options.items()})
+    context.lines += [f"error: SVC_Global: {each}" for each in problems]
+
+
+def _describe_northd(rows: list[Json], led: bool) -> str:
+    """Returns which svc-northd is active, as it has said itself; 'led': one holds the lock."""
+    if not rows or not led:
+        last = "".join(f"; the last was on {quote(row['hostname'])}" for row in rows)
+        stale = ", and nothing that is told here is of this moment" if rows else ""
+        return f"svc-northd: none is active{last}{stale}"
+    [row] = rows
+    if not row["since"]:
+        return f"svc-northd: not active yet on {quote(row['hostname'])}, pid {row['pid']}"
+    since = format_time(row["since"])
+    return f"svc-northd: active on {quote(row['hostname'])}, pid {row['pid']}, since {since}"
+
+
+def _find_northd_problems(row: Json) -> list[str]:
+    """Returns what svc-northd says is wrong with its work; the time is of its own clock."""
+    if not row["problem"]:
+        return []
+    last = format_time(row["worked_at"])
+    since = f"since the one that ended at {last}" if last else "yet"
+    return [f"error: svc-northd: {row['problem']} (no whole pass {since})"]
+
+
+def _find_delays(root: Row, of_types: Sequence[str]) -> list[str]:
+    """Returns sentences on who has not answered to what the operator wrote."""
+    nb_cfg, sb_cfg, hv_cfg = (root.find(name) for name in ("nb_cfg", "sb_cfg", "hv_cfg"))
+    if sb_cfg < nb_cfg:
+        return [f"svc-northd has not answered: nb_cfg {nb_cfg}, sb_cfg {sb_cfg}"]
+    found = [f"svc-northd has not answered: {each}" for each in of_types]
+    if hv_cfg < sb_cfg:
+        found.insert(0, f"not all chassis have answered: sb_cfg {sb_cfg}, hv_cfg {hv_cfg}")
+    return found
+
+
+def _show_container(context: Context, row: Row) -> None:
+    context.lines.append(f"container {row.text('name')} ({row.text('service_type')})")
+    wish = context.replica.find("Container_Wish", "name", row.text("name"))
+    for name, value in (
+        ("chassis", row.text("chassis")),
+        ("requested chassis", wish.text("requested_chassis") if wish else ""),
+        ("ports", ", ".join(row.strings("ports"))),
+        ("status", _join(row.text("status_code"), row.text("status_message"))),
+    ):
+        if value:
+            context.lines.append(f"    {name}: {value}")
+
+
+def _name(row: Row) -> str:
+    return row.text("name") or '""'
+
+
+def _join(status_text: str, reason: str) -> str:
+    return f"{status_text} ({reason})" if status_text and reason else status_text or reason
+
+
+def _count_running(context: Context) -> str:
+    rows = context.replica.rows("Service_Container").values()
+    running = sum(1 for row in rows if row.text("status_code") == "running")
+    return f"{running} of {len(rows)} running"
+
+
+def _sorted(context: Context, table: str) -> list[Row]:
+    return sorted(context.replica.rows(table).values(), key=lambda row: row.text("name"))

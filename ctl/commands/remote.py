@@ -1,0 +1,69 @@
+"""get-, del-, set-connection and -ssl: where the northbound's server listens, and its keys."""
+
+from __future__ import annotations
+
+from ...lib.errors import UsageError
+from ..context import Context
+from ..db.notation import parse_atom
+from ..db.records import get_root
+
+
+def get_connection(context: Context) -> None:
+    """get-connection"""
+    rows = context.replica.rows("Connection").values()
+    context.lines.extend(sorted(row.text("target") for row in rows))
+
+
+def delete_connection(context: Context) -> None:
+    """del-connection"""
+    for row in list(context.replica.rows("Connection").values()):
+        context.replica.delete(row)
+    get_root(context.replica).set("connections", ())
+
+
+def set_connection(context: Context) -> None:
+    """set-connection TARGET.."""
+    probe = context.options.get("inactivity-probe")
+    base = context.replica.schema.tables["Connection"].columns["inactivity_probe"].key
+    delete_connection(context)
+    rows = []
+    for target in dict.fromkeys(context.arguments):
+        method = target.partition(":")[0]
+        if method not in ("tcp", "ssl", "unix", "ptcp", "pssl", "punix"):
+            raise UsageError(f"{target}: a target is ptcp:, pssl:, punix:, tcp:, ssl: or unix:")
+        row = context.replica.insert("Connection")
+        row.set_atom("target", target)
+        if probe is not None:
+            number = parse_atom(probe, base, context.names.resolve)
+            row.set_atom("inactivity_probe", number)
+        rows.append(row.uuid)
+    get_root(context.replica).set("connections", tuple(sorted(rows)))
+
+
+def get_ssl(context: Context) -> None:
+    """get-ssl"""
+    for row in context.replica.rows("SSL").values():
+        context.lines += [
+            f"Private key: {row.text('private_key')}",
+            f"Certificate: {row.text('certificate')}",
+            f"CA Certificate: {row.text('ca_cert')}",
+            f"Bootstrap: {'true' if row.find('bootstrap_ca_cert') else 'false'}",
+        ]
+
+
+def delete_ssl(context: Context) -> None:
+    """del-ssl"""
+    for row in list(context.replica.rows("SSL").values()):
+        context.replica.delete(row)
+    get_root(context.replica).set("ssl", ())
+
+
+def set_ssl(context: Context) -> None:
+    """set-ssl PRIVATE-KEY CERTIFICATE CA-CERT [SSL-PROTOS] [SSL-CIPHERS]"""
+    delete_ssl(context)
+    row = context.replica.insert("SSL")
+    columns = ("private_key", "certificate", "ca_cert", "ssl_protocols", "ssl_ciphers")
+    for column, text in zip(columns, context.arguments, strict=False):
+        row.set_atom(column, text)
+    row.set_atom("bootstrap_ca_cert", context.has("bootstrap"))
+    get_root(context.replica).set("ssl", (row.uuid,))

@@ -1,0 +1,126 @@
+"""One command of a run with its words, and what all commands of a run work on.
+
+run.py runs them in order on one replica; main prints what they have to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..lib.errors import UsageError
+from ..services.api.commands import Command
+from .db.replica import Replica
+from .db.rpc import Client, Tls, split_remotes
+from .db.table import OutputTable
+from .options import GlobalOptions
+from .row_names import RowNames
+from .service_types import InstalledTypes
+
+
+class Attempt:
+    """What the commands of a run work on, until somebody else turns out to have been faster.
+
+    'shared' is what they keep for each other.
+    """
+
+    __slots__ = ("names", "replica", "settings", "shared")
+
+    def __init__(self, replica: Replica, settings: GlobalOptions) -> None:
+        self.replica = replica
+        self.settings = settings
+        self.names = RowNames(replica)
+        self.shared: dict[Any, Any] = {}
+
+
+class Context:
+    """One command of a run: its words, what it works on and what it has to say.
+
+    With 'forces_wait' svc-northd is waited for, whatever --wait says, and though
+    nothing changes.  'follow_up' is called once the change is in the database,
+    with a connection to that.  'memory' is what can be read only once though the
+    command may have to run again.  'type_name' is the service type that the
+    command is of, "" for one of the core.
+    """
+
+    def __init__(
+        self,
+        command: Command,
+        options: Mapping[str, Sequence[str | None]],
+        arguments: Sequence[str],
+        types: InstalledTypes,
+        type_name: str = "",
+    ) -> None:
+        self.command = command
+        self.given = options
+        self.options = {name: values[-1] for name, values in options.items()}
+        self.arguments = arguments
+        self.types = types
+        self.type_name = type_name
+        self.memory: dict[str, str] = {}
+        self._attempt: Attempt | None = None
+        self._reset()
+
+    def begin(self, attempt: Attempt) -> None:
+        """Gets ready to run, again if somebody else was faster the time before."""
+        self._attempt = attempt
+        self._reset()
+
+    def _reset(self) -> None:
+        self.lines: list[str] = []
+        self.table: OutputTable | None = None
+        self.warnings: list[str] = []
+        self.forces_wait = False
+        self.follow_up: Callable[[Client], None] | None = None
+
+    @property
+    def attempt(self) -> Attempt:
+        """What the command works on."""
+        assert self._attempt is not None
+        return self._attempt
+
+    @property
+    def replica(self) -> Replica:
+        """The rows that the command reads and changes."""
+        return self.attempt.replica
+
+    @property
+    def settings(self) -> GlobalOptions:
+        """The options of svcctl itself."""
+        return self.attempt.settings
+
+    @property
+    def names(self) -> RowNames:
+        """The names of rows."""
+        return self.attempt.names
+
+    def has(self, option: str) -> bool:
+        """Returns whether the command was given 'option'."""
+        return option in self.options
+
+    def values(self, option: str) -> list[str]:
+        """Returns the arguments of an option that may be given more than once."""
+        return [value or "" for value in self.given.get(option, ())]
+
+    def argument(self, position: int) -> str | None:
+        """Returns the argument at 'position' if it was given."""
+        return self.arguments[position] if position < len(self.arguments) else None
+
+    def refuse_format(self) -> None:
+        """Raises UsageError if a table is asked of a command that prints none."""
+        if self.settings.format is not None and self.settings.has("format"):
+            name = self.command.name
+            raise UsageError(f"'{name}' prints text, not a table; leave out --format")
+
+    def connect(self, remotes: str, database: str) -> Client:
+        """Returns a connection to another database, as the options say."""
+        return connect(self.settings, remotes, database)
+
+
+def connect(settings: GlobalOptions, remotes: str, database: str) -> Client:
+    """Returns a connection to 'database' at 'remotes', with the TLS files of the options."""
+    shuffle = not settings.has("no-shuffle-remotes")
+    leader_only = not settings.has("no-leader-only")
+    find = settings.values.get
+    tls = Tls(find("private-key"), find("certificate"), find("ca-cert"), find("ssl-ciphers"))
+    return Client(split_remotes(remotes, shuffle), database, tls, leader_only)

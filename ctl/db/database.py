@@ -1,0 +1,148 @@
+"""The generic database commands that read, as ovs/lib/db-ctl-base.c has them.
+
+They know no table: everything comes from the server's schema.  What a secret
+column holds is not shown without --show-secrets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ...lib.errors import UsageError
+from ..context import Context
+from ..run import Unsatisfied
+from ..telling import HIDDEN, is_condition_secret
+from .conditions import ColumnKey, holds, parse_column_key
+from .records import find_row, get_row
+from .row import Row
+from .schema import ColumnSchema, TableSchema
+from .table import Cell, OutputTable, PlainCell
+from .values import format_atom, format_datum
+
+
+def list_rows(context: Context) -> None:
+    """list TABLE [RECORD]..: prints the rows, or all of them."""
+    table, names = get_table(context), context.arguments[1:]
+    if names:
+        found = [find(context, table, name) for name in names]
+    else:
+        found = list(_in_order(context, table))
+    _print(context, table, (row for row in found if row is not None))
+
+
+def find_rows(context: Context) -> None:
+    """find TABLE [CONDITION]..: prints the rows that fulfil all conditions."""
+    table, conditions = get_table(context), context.arguments[1:]
+    rows = _in_order(context, table)
+    _print(
+        context, table, (row for row in rows if all(_holds(context, row, c) for c in conditions))
+    )
+
+
+def get_values(context: Context) -> None:
+    """get TABLE RECORD [COLUMN[:KEY]]..: prints each value on a line."""
+    table = get_table(context)
+    row = find(context, table, context.arguments[1])
+    if row is None:
+        return
+    name = context.options.get("id")
+    if name is not None:
+        context.names.bind(name, row.uuid)
+    for text in context.arguments[2:]:
+        context.lines.append(_format_column(context, row, parse_column_key(text, table)))
+
+
+def wait_until(context: Context) -> None:
+    """wait-until TABLE RECORD [CONDITION]..: goes on when the row is there and fulfils them."""
+    table = get_table(context)
+    row = find_row(context.replica, table.name, context.arguments[1])
+    conditions = context.arguments[2:]
+    if row is None and not context.has("if-exists"):
+        raise Unsatisfied(table.name)
+    if row is not None and not all(_holds(context, row, each) for each in conditions):
+        raise Unsatisfied(table.name)
+
+
+def comment(context: Context) -> None:
+    """comment [WORD]..: puts the words into the log of the database."""
+
+
+# -- pieces ----------------------------------------------------------------
+
+
+def get_table(context: Context) -> TableSchema:
+    """Returns the table that the first argument names."""
+    return context.replica.schema.get_table(context.arguments[0])
+
+
+def _holds(context: Context, row: Row, text: str) -> bool:
+    """Returns whether 'row' fulfils a condition, of which a secret is not to be repeated."""
+    try:
+        return holds(row, text, context.names.resolve)
+    except UsageError:
+        if not is_condition_secret(context, row.table, text):
+            raise
+        raise UsageError("a condition that may hold a secret cannot be read") from None
+
+
+def _in_order(context: Context, table: TableSchema) -> Iterable[Row]:
+    rows = context.replica.rows(table.name)
+    return [rows[uuid] for uuid in sorted(rows)]
+
+
+def find(context: Context, table: TableSchema, text: str) -> Row | None:
+    """Returns the row that is meant; None is possible with --if-exists only."""
+    if context.has("if-exists"):
+        return find_row(context.replica, table.name, text)
+    return get_row(context.replica, table.name, text)
+
+
+def _print(context: Context, table: TableSchema, rows: Iterable[Row]) -> None:
+    columns = _choose_columns(context, table)
+    context.table = OutputTable([column.name for column in columns])
+    for row in rows:
+        context.table.rows.append([_make_cell(context, row, column) for column in columns])
+
+
+def _choose_columns(context: Context, table: TableSchema) -> list[ColumnSchema]:
+    text = context.options.get("columns")
+    if text is None:
+        return list(table.columns.values())
+    names = text.replace(",", " ").split()
+    if not names:
+        raise UsageError("must specify at least one column name")
+    return [table.get_column(name) for name in names]
+
+
+def _make_cell(context: Context, row: Row, column: ColumnSchema) -> Cell | PlainCell:
+    datum = row.datum(column.name)
+    if datum and _is_hidden(context, column):
+        return PlainCell(HIDDEN)
+    return Cell(datum, column)
+
+
+def _is_hidden(context: Context, column: ColumnSchema) -> bool:
+    if context.settings.has("show-secrets"):
+        return False
+    return context.types.is_secret(context.replica.schema.name, column.table, column.name)
+
+
+def _format_column(context: Context, row: Row, place: ColumnKey) -> str:
+    column = place.column
+    datum = row.datum(column.name)
+    if datum and _is_hidden(context, column):
+        return HIDDEN
+    if place.key is None:
+        return format_datum(datum, column)
+    if column.value is None:
+        raise UsageError(f"cannot specify key to get for non-map column {column.name}")
+    assert isinstance(datum, dict)
+    key = place.parse_key(context.names.resolve)
+    if key in datum:
+        return format_atom(datum[key], column.value)
+    if context.has("if-exists"):
+        return ""
+    raise UsageError(
+        f'no key "{place.key}" in {row.table.name} record "{context.arguments[1]}" '
+        f"column {column.name}"
+    )

@@ -1,0 +1,83 @@
+"""Finds the row that a word on the command line means.
+
+In this order: a UUID, "." for the only row of a table, the row's name, a prefix
+of a UUID that has four digits or more and fits one row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...lib.errors import UsageError
+from .replica import Replica
+from .row import Row
+from .values import is_uuid
+
+ROOT = "SVC_Global"
+
+_NAME_COLUMNS = ("name", "target", "chassis")
+_SHORTEST_PREFIX = 4
+
+
+def find_row(replica: Replica, table: str, text: str) -> Row | None:
+    """Returns the row of 'table' that 'text' means, if any; raises UsageError if several."""
+    rows = replica.rows(table)
+    if is_uuid(text):
+        found = rows.get(text.lower())
+        if found is not None:
+            return found
+    if text == "." and len(rows) == 1:
+        return next(iter(rows.values()))
+    named = find_named(replica, table, text)
+    if len(named) > 1:
+        raise UsageError(f'multiple rows in {table} match "{text}"')
+    return named[0] if named else _find_prefixed(rows, text)
+
+
+def get_row(replica: Replica, table: str, text: str) -> Row:
+    """As find_row(), but raises UsageError if there is none."""
+    row = find_row(replica, table, text)
+    if row is None:
+        raise UsageError(f'no row "{text}" in table {table}')
+    return row
+
+
+def get_named(replica: Replica, table: str, text: str, noun: str) -> Row:
+    """As get_row(), in the words of a command for one kind of thing."""
+    row = find_row(replica, table, text)
+    if row is None:
+        raise UsageError(f"{text}: {noun} not found")
+    return row
+
+
+def find_duplicate(reason: str) -> tuple[str, str] | None:
+    """Returns the table and the name that is taken, if that is what ovsdb-server complains of."""
+    if "identical values" not in reason:
+        return None
+    import re
+
+    index = r'in "(\w+)" table to have identical values \((.*)\) for index on column "name"'
+    found = re.search(index, reason)
+    return None if found is None else (found[1], found[2])
+
+
+def get_root(replica: Replica) -> Row:
+    """Returns the root row; a new database gets it with its first change."""
+    root = next(iter(replica.rows(ROOT).values()), None)
+    return root if root is not None else replica.insert(ROOT)
+
+
+def find_named(replica: Replica, table: str, text: str) -> list[Row]:
+    """Returns the rows of 'table' whose name is 'text'."""
+    columns = replica.schema.tables[table].columns
+    column = next((name for name in _NAME_COLUMNS if name in columns), None)
+    if column is None:
+        return []
+    return [row for row in replica.rows(table).values() if row.find(column) == text]
+
+
+def _find_prefixed(rows: Mapping[str, Row], text: str) -> Row | None:
+    if len(text) < _SHORTEST_PREFIX:
+        return None
+    found = [row for uuid, row in rows.items() if uuid.startswith(text.lower())]
+    return found[0] if len(found) == 1 else None

@@ -1,0 +1,134 @@
+"""What a command of a service type gets: a Run of services/api/commands.py, on our Context."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from typing import Any
+
+from ..lib.errors import ConfigError, UsageError
+from ..lib.router import Router
+from ..services.api.commands import Atom, Datum
+from .ask.router import find_routers
+from .ask.secret_file import read_secret
+from .command_table import CommandTable
+from .context import Context
+from .db.conditions import parse_assignment
+from .db.notation import make_complaint, parse_atom, parse_datum, strip_complaint
+from .db.records import find_row
+from .db.replica import TryAgain
+from .db.row import Row
+from .db.table import OutputTable
+from .run import Unsatisfied
+
+_OURS = (UsageError, ConfigError, TryAgain, Unsatisfied)
+
+
+class TypeRun:
+    """One command at work, as a type sees it."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.arguments: Sequence[str] = context.arguments
+        self.options: Mapping[str, str | None] = context.options
+        self.lines = context.lines
+        self.warnings = context.warnings
+
+    @property
+    def name(self) -> str:
+        return self._context.command.name
+
+    @property
+    def shared(self) -> MutableMapping[Any, Any]:
+        return self._context.attempt.shared
+
+    @property
+    def no_check(self) -> bool:
+        return self._context.settings.has("no-check")
+
+    def has(self, option: str) -> bool:
+        return self._context.has(option)
+
+    def argument(self, position: int) -> str | None:
+        return self._context.argument(position)
+
+    def rows(self, table: str) -> Mapping[str, Row]:
+        return self._context.replica.rows(table)
+
+    def find(self, table: str, column: str, value: Atom) -> Row | None:
+        return self._context.replica.find(table, column, value)
+
+    def find_row(self, table: str, text: str) -> Row | None:
+        return find_row(self._context.replica, table, text)
+
+    def get_row(self, table: str, text: str) -> Row:
+        row = self.find_row(table, text)
+        if row is None:
+            words = self._context.types.find_words(table)
+            raise UsageError(f"{text}: {words.noun if words else table} not found")
+        return row
+
+    def insert(self, table: str) -> Row:
+        return self._context.replica.insert(table)
+
+    def delete(self, row: Row) -> None:
+        self._context.replica.delete(row)
+
+    def delete_member(self, row: Row) -> None:
+        self._context.replica.delete_member(row)
+
+    def list_columns(self, table: str) -> Sequence[str]:
+        columns = self._context.replica.schema.tables[table].columns
+        return [name for name in columns if name != "_uuid"]
+
+    def parse_atom(self, table: str, column: str, text: str) -> Atom:
+        base = self._context.replica.schema.tables[table].columns[column].key
+        try:
+            return parse_atom(text, base, self._context.names.resolve)
+        except UsageError as error:
+            raise strip_complaint(error) from None
+
+    def parse_assignment(self, table: str, text: str) -> tuple[str, Datum]:
+        schema = self._context.replica.schema.tables[table]
+        key, value = parse_assignment(text, schema)
+        column = key.column
+        if key.key is not None or column.name == "_uuid":
+            raise UsageError(f"{text}: not a column that can be set here")
+        try:
+            return column.name, parse_datum(value, column, self._context.names.resolve)
+        except UsageError as error:
+            raise make_complaint(column.name, error) from None
+
+    def read_secret(self, option: str, path: str, noun: str, *, one_line: bool = True) -> str:
+        return read_secret(self._context, f"--{option}={path}", path, noun, one_line=one_line)
+
+    def start_table(self, headings: Sequence[str]) -> OutputTable:
+        self._context.table = OutputTable(list(headings), "table")
+        return self._context.table
+
+    def find_routers(self, text: str) -> Sequence[Router]:
+        return find_routers(self._context, text)
+
+    def refuse_format(self) -> None:
+        self._context.refuse_format()
+
+
+def load_type_command(table: CommandTable, context: Context) -> Callable[[Context], None]:
+    """Returns what runs a command of a service type."""
+    with_words = f"service type {context.type_name}: {context.command.name}"
+
+    def load_and_run(context: Context) -> None:
+        try:
+            table.load(context.command, context.type_name)(TypeRun(context))
+        except _OURS:
+            raise
+        except Exception as error:  # somebody else's code must not end svcctl without a word
+            raise UsageError(f"{with_words}: {describe_mistake(error)}") from None
+
+    return load_and_run
+
+
+def describe_mistake(error: Exception) -> str:
+    """Returns where a type's code raised what; its message is left out, as it may hold anything."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {last.filename}:{last.lineno}, a mistake of the type"

@@ -1,0 +1,13 @@
+"""Where containers go: what svcctl and svc-northd must mean alike.
+
+What a group may say is in group.py.
+"""
+
+from __future__ import annotations
+
+# Chassis:container_weight and container_limit where they are not set.
+DEFAULT_WEIGHT = 1
+NO_LIMIT = -1
+
+# Held in the southbound by the svc-northd that is active.
+NORTHD_LOCK = "svc_northd"

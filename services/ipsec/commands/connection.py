@@ -1,0 +1,206 @@
+"""conn-add, conn-set, conn-del, conn-list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ....lib.addresses import parse_subnet, quote
+from ....lib.errors import UsageError
+from ...api.commands import Datum, Run, TableRow
+from ...api.make_row import make_row
+from .. import rules
+from ..rows import IPsecConnection
+from .overview import CONNECTION, SERVICE, members_of
+from .siblings import find_connection_problem, make_home
+
+_COLUMN_OPTIONS = ("initiator", "mtu", "dpd-action", "dpd-interval", "dpd-timeout", "enabled")
+_CLEARED_WHEN_EMPTY = ("peer_id", "local_id")
+
+
+def add(run: Run) -> None:
+    """conn-add VPN CONN PEER_ADDRESS PEER_SUBNET[,..]"""
+    service = run.get_row(SERVICE, run.arguments[0])
+    name, peer_address, peer_subnets = run.arguments[1:4]
+    row = _find(run, service, name)
+    if row is not None and not run.has("may-exist"):
+        raise UsageError(f"{name}: a connection with this name already exists")
+    columns: dict[str, Datum] = {
+        "name": (name,),
+        "peer_address": (peer_address,),
+        "peer_subnets": tuple(peer_subnets.split(",")),
+        **_parse_authentication(run, name),
+        **_find_policies(run),
+        **_parse_columns(run, name),
+    }
+    _check(_find_own_problem(service, columns), name)
+    columns["peer_subnets"] = _parse_subnets(peer_subnets)
+    if row is not None:
+        _check_same(row, columns)
+        return
+    _check(find_connection_problem(run, service, None, columns), name)
+    row = run.insert(CONNECTION)
+    for column, datum in columns.items():
+        row.set(column, datum)
+    # Two that add connections at the same time would each find the name unused.
+    service.verify("connections")
+    service.insert("connections", (row.uuid,))
+
+
+def set_columns(run: Run) -> None:
+    """conn-set VPN CONN: changes what its options name; an empty argument means the default."""
+    service_name, name = run.arguments
+    service = run.get_row(SERVICE, service_name)
+    row = _find(run, service, name)
+    if row is None:
+        raise UsageError(f"{name}: connection not found in VPN service {service_name}")
+    columns: dict[str, Datum] = {
+        **_parse_peer(run),
+        **_parse_authentication(run, name),
+        **_find_policies(run),
+        **_parse_columns(run, name),
+    }
+    if not columns:
+        raise UsageError(f"{name}: nothing to change is given")
+    if "psk" in columns:
+        columns["auth"] = ()
+    for column in _CLEARED_WHEN_EMPTY:
+        if columns.get(column) == ("",):
+            columns[column] = ()
+    wanted = {**row.columns(), **columns}
+    # To disable is possible whatever else is wrong.
+    if columns != {"enabled": (False,)}:
+        _check(_find_own_problem(service, wanted), name)
+        _check(find_connection_problem(run, service, row, wanted), name)
+    if "peer_subnets" in columns:
+        columns["peer_subnets"] = _parse_subnets(run.options["peer-subnets"] or "")
+    for column, datum in columns.items():
+        row.set(column, datum)
+
+
+def delete(run: Run) -> None:
+    """conn-del VPN CONN"""
+    service_name, name = run.arguments
+    service = run.find_row(SERVICE, service_name)
+    row = _find(run, service, name) if service else None
+    if service is not None and row is not None:
+        service.remove("connections", [row.uuid])
+        run.delete_member(row)
+    elif not run.has("if-exists"):
+        missing = f"{name}: connection not found in VPN service {service_name}"
+        raise UsageError(missing if service else f"{service_name}: VPN service not found")
+
+
+def list_all(run: Run) -> None:
+    """conn-list VPN"""
+    service = run.get_row(SERVICE, run.arguments[0])
+    headings = ["name", "peer", "subnets", "ike-policy", "ipsec-policy", "status", "reason"]
+    table = run.start_table(headings)
+    for row in sorted(members_of(run, service), key=lambda each: each.text("name")):
+        table.add(
+            row.text("name"),
+            row.text("peer_address"),
+            row.strings("peer_subnets"),
+            _find_policy_name(run, row, "IKE_Policy", "ike_policy"),
+            _find_policy_name(run, row, "IPsec_Policy", "ipsec_policy"),
+            row.text("status"),
+            row.text("status_message"),
+        )
+
+
+# -- pieces ----------------------------------------------------------------
+
+
+def _find(run: Run, service: TableRow, name: str) -> TableRow | None:
+    return next((row for row in members_of(run, service) if row.text("name") == name), None)
+
+
+def _find_own_problem(service: TableRow, columns: Mapping[str, Datum]) -> str | None:
+    """Returns what is wrong with a connection of 'service' by itself."""
+    return rules.connection_problem(make_row(IPsecConnection, columns), make_home(service))
+
+
+def _read_psk(run: Run) -> str:
+    return run.read_secret("psk-file", run.options["psk-file"] or "", "pre-shared key")
+
+
+def _check(problem: str | None, name: str) -> None:
+    if problem is not None:
+        raise UsageError(f"{quote(name)}: {problem}")
+
+
+def _parse_peer(run: Run) -> dict[str, Datum]:
+    columns: dict[str, Datum] = {}
+    if run.has("peer-address"):
+        columns["peer_address"] = (run.options["peer-address"] or "",)
+    if run.has("peer-subnets"):
+        columns["peer_subnets"] = tuple((run.options["peer-subnets"] or "").split(","))
+    return columns
+
+
+def _parse_subnets(text: str) -> Datum:
+    return tuple(sorted({str(parse_subnet(each)) for each in text.split(",")}))
+
+
+def _parse_authentication(run: Run, name: str) -> dict[str, Datum]:
+    given = [option for option in ("psk-file", "psk", "cert") if run.has(option)]
+    if len(given) > 1:
+        raise UsageError(f"{name}: --{given[0]} and --{given[1]} exclude each other")
+    columns: dict[str, Datum] = {}
+    if run.has("cert"):
+        columns = {"auth": ("certificate",), "certificate": (run.options["cert"] or "",)}
+    elif run.has("psk-file"):
+        columns = {"psk": (_read_psk(run),)}
+    elif run.has("psk"):
+        columns = {"psk": (run.options["psk"] or "",)}
+        run.warnings.append("--psk shows the key in the list of processes; use --psk-file")
+    for option, column in (("peer-id", "peer_id"), ("local-id", "local_id")):
+        if run.has(option):
+            columns[column] = (run.options[option] or "",)
+    return columns
+
+
+def _find_policies(run: Run) -> dict[str, Datum]:
+    columns: dict[str, Datum] = {}
+    for option, table, column in (
+        ("ike-policy", "IKE_Policy", "ike_policy"),
+        ("ipsec-policy", "IPsec_Policy", "ipsec_policy"),
+    ):
+        name = run.options.get(option)
+        if name == "" and run.name == "conn-set":
+            columns[column] = ()
+        elif name is not None:
+            columns[column] = (run.get_row(table, name).uuid,)
+    return columns
+
+
+def _parse_columns(run: Run, name: str) -> dict[str, Datum]:
+    """Returns the columns that an option of the same name sets."""
+    columns: dict[str, Datum] = {}
+    for option in _COLUMN_OPTIONS:
+        text = run.options.get(option)
+        if text is None:
+            continue
+        column = option.replace("-", "_")
+        if not text and run.name == "conn-set":
+            columns[column] = ()
+            continue
+        try:
+            columns[column] = (run.parse_atom(CONNECTION, column, text),)
+        except UsageError as error:
+            raise UsageError(f"{name}: --{option}: {error}") from None
+    return columns
+
+
+def _check_same(row: TableRow, columns: dict[str, Datum]) -> None:
+    """Raises UsageError if the connection that may exist is not what was asked for."""
+    for column, datum in columns.items():
+        if row.datum(column) != datum:
+            raise UsageError(
+                f"{row.text('name')}: a connection with this name already exists, "
+                f"with another {column}"
+            )
+
+
+def _find_policy_name(run: Run, row: TableRow, table: str, column: str) -> str:
+    policy = run.rows(table).get(row.text(column))
+    return policy.text("name") if policy else ""
