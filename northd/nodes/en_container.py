@@ -77,7 +77,7 @@ _SERVED: Datum[str, tuple[UUID, ...]] = Datum("served")
 
 
 def make_type_data(halves: Mapping[str, CompileHalf]) -> tuple[TypeData, ...]:
-    """Returns the data of each type; those with tables of their own go before the operator's rows."""
+    """Returns the data of each type; those with tables of their own go first."""
     return tuple(
         TypeData(
             name,

@@ -94,21 +94,23 @@ def find_held(read: Read, uuid: UUID) -> bool | None:
     checked = read(CHECKED, uuid)
     if checked is None:
         return None
-    if checked.problem is not None:
+    services = sorted(read(SERVICES_BY_CONNECTION, uuid) or ())
+    held = checked.problem is not None or any(_is_held(read, each, uuid) for each in services)
+    return held or None
+
+
+def _is_held(read: Read, service: UUID, connection: UUID) -> bool:
+    """Returns whether a service cannot serve a connection as its rows say."""
+    if _find_fault(read, service) is not None:
         return True
-    for service in sorted(read(SERVICES_BY_CONNECTION, uuid) or ()):
-        if _find_fault(read, service) is not None:
-            return True
-        home = read(HOME, service)
-        router = home.router if home is not None else None
-        if read(SERVICE_PROBLEM, service) is not None or router is None:
-            return True
-        if read.find_problem(GATEWAY, router) is not None:
-            return True
-        gateway = read(GATEWAY, router)
-        if gateway is not None and uuid in gateway.problems:
-            return True
-    return None
+    home = read(HOME, service)
+    router = home.router if home is not None else None
+    if router is None or read(SERVICE_PROBLEM, service) is not None:
+        return True
+    if read.find_problem(GATEWAY, router) is not None:
+        return True
+    gateway = read(GATEWAY, router)
+    return gateway is not None and connection in gateway.problems
 
 
 def _look(read: Read, uuid: UUID) -> _Situation:
@@ -195,7 +197,9 @@ def _count(states: Iterable[_State]) -> tuple[str, str]:
     return "up" if not waiting else "partial" if up else "down", message
 
 
-def _make(row_class: type[VPNService | IPsecConnection], uuid: UUID, status: str, message: str) -> RowStatus:
+def _make(
+    row_class: type[VPNService | IPsecConnection], uuid: UUID, status: str, message: str
+) -> RowStatus:
     return RowStatus(row_class, uuid, {"status": status, "status_message": message})
 
 
