@@ -73,7 +73,7 @@ class FakeHost:
             Workload: services,
             Links: links,
         }
-        return Host({**memory, **own}, links)
+        return Host({**memory, **own}, links, ports)
 
     def lose(self, kind: Kind, container: str) -> None:
         """Removes a thing behind svc-controller's back, and lets the kernel tell."""
@@ -164,6 +164,13 @@ class FakeLinksDriver(FakeDriver):
     def set_up(self, container: str, up: bool) -> None:
         actual = self.host.things[Links, container]
         self.apply(container, Links(tuple(replace(each, up=up) for each in actual.links)))
+
+
+class FakePortsDriver(FakeDriver):
+    """Ports in memory, for a test without a local Open_vSwitch."""
+
+    def let_go(self, container: str, names: Collection[str]) -> bool:
+        return True
 
 
 @dataclass
