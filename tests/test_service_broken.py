@@ -1,9 +1,8 @@
-"""A service type that fails in each of its methods, in turn: it harms nobody, and its row says so."""
+"""A service type that fails in each of its methods, in turn, harms nobody, and its row says so."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 

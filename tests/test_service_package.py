@@ -152,7 +152,7 @@ def test_it_serves(server: Rig) -> None:
     assert ask(server, address="192.168.99.42") == "hello ping"
     assert ask(server, token="wrong") == ""
     wait_until(lambda: find_counter(server, "served") == 2, "the counter", timeout_s=20)
-    assert find_counter(server, "refused") == 1
+    wait_until(lambda: find_counter(server, "refused") == 1, "the other one", timeout_s=20)
     item = find_item(server)
     assert (item["kind"], item["name"], item["state"]) == ("echo", "port 7", "serving")
     assert item["message"] == "greets with hello"
