@@ -26,6 +26,7 @@ from ....lib.errors import HostError
 from ....lib.loop import monotonic_ms
 from ....lib.loop import now_ms as wall_clock_ms
 from ...api import host
+from ...api.item import Item
 from ...api.restarts import Restarts
 from . import charon
 from .connections import Settings, format_termination
@@ -135,7 +136,7 @@ class Gateway:
             message = self._loader.problem
         return host.Status(code, message, reached, self._restarts.count)
 
-    def items(self) -> Sequence[host.Item]:
+    def items(self) -> Sequence[Item]:
         return self._tunnels.items(self._installed) if self._active else ()
 
     def metrics(self) -> Mapping[str, float]:

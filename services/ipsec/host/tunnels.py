@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...api.host import Item
+from ...api.item import Item
 from . import reasons
 from .connections import Connection, find_children
 from .vici import text
