@@ -306,10 +306,6 @@ def _are_equal(one: Any, other: Any) -> bool:
     return one is not _ABSENT and other is not _ABSENT and bool(one == other)
 
 
-def _are_equal(one: Any, other: Any) -> bool:
-    return one is not _ABSENT and other is not _ABSENT and bool(one == other)
-
-
 def _to_none(value: Any) -> Any:
     return None if value is _ABSENT else value
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 from ...api.compile import (
@@ -41,9 +40,8 @@ from ..router_rules import make_container_name
 from ..rows import VPNService
 from .checked import CHECKED, Checked, Guard
 from .home import SERVICE_PROBLEM, SERVICES_BY_ROUTER
+from .last import Entry, LastGiven, parse_last
 from .tables import SERVICE
-
-_Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ class Gateway:
 
     services: tuple[VPNService, ...]
     members: tuple[Checked, ...]
-    entries: Mapping[str, _Entry]
+    entries: Mapping[str, Entry]
     kept: frozenset[str]
     problems: Mapping[UUID, str]
     held: tuple[VPNService, ...] = ()
@@ -113,10 +111,10 @@ class _Choice:
     read: Read
     container: str
     service_problems: Mapping[UUID, str]
-    entries: dict[str, _Entry] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
     problems: dict[UUID, str] = field(default_factory=dict)
-    _last: dict[str, Any] | None = None
+    _last: LastGiven | None = None
 
     def take(self, members: list[Checked]) -> None:
         """Takes the connections of a router."""
@@ -133,17 +131,15 @@ class _Choice:
 
     def find_last_addresses(self) -> tuple[str, ...]:
         """Returns the outer addresses that the container was last given."""
-        return tuple(map(str, self._read_last().get("outer_addresses", ())))
+        return self._read_last().outer_addresses
 
     def _take_with_last(self, members: Iterable[Checked]) -> None:
         contention = Contention()
         for _, each in sorted(
             ((self._rank(each), each) for each in members), key=lambda pair: pair[0]
         ):
-            problem = self._find_problem(each)
-            if problem is None:
-                problem = contention.add(each.contender)
-                entry = each.entry
+            problem = self._find_problem(each) or contention.add(each.contender)
+            entry = each.entry
             if problem is not None:
                 self.problems.update(self._tell(each, problem))
                 entry = self._keep(each, contention)
@@ -167,7 +163,7 @@ class _Choice:
             return  # the service's own row says it
         yield each.row.uuid, problem
 
-    def _keep(self, each: Checked, contention: Contention) -> _Entry | None:
+    def _keep(self, each: Checked, contention: Contention) -> Entry | None:
         """Returns the entry by which a connection goes on, None if it did not run."""
         last = self._find_last(each)
         if last is None:
@@ -176,37 +172,20 @@ class _Choice:
         self.kept.add(str(each.row.uuid))
         return last
 
-    def _enter(self, each: Checked, entry: _Entry | None) -> None:
+    def _enter(self, each: Checked, entry: Entry | None) -> None:
         if entry is not None and each.contender.enabled:
             self.entries[str(each.row.uuid)] = entry
 
-    def _find_last(self, each: Checked) -> _Entry | None:
+    def _find_last(self, each: Checked) -> Entry | None:
         if not each.contender.enabled:
             return None
-        connections = self._read_last().get("connections", ())
-        uuid = str(each.row.uuid)
-        return next((entry for entry in connections if entry.get("id") == uuid), None)
+        return self._read_last().entries.get(str(each.row.uuid))
 
-    def _read_last(self) -> dict[str, Any]:
+    def _read_last(self) -> LastGiven:
         if self._last is None:
             last = self.read(LAST, self.container)
-            self._last = _parse_last(last.configuration) if last is not None else {}
+            self._last = parse_last(last.configuration) if last is not None else LastGiven()
         return self._last
-
-
-def _parse_last(configuration: str) -> dict[str, Any]:
-    """Returns a configuration as it was written, {} if it is none of ours."""
-    try:
-        document = json.loads(configuration)
-    except (ValueError, RecursionError):
-        return {}
-    known = isinstance(document, dict) and all(
-        isinstance(each, dict) and each.keys() >= _KEYS for each in document.get("connections", ())
-    )
-    return document if known else {}
-
-
-_KEYS = {"id", "local_address", "local_id", "peer_id", "local_subnets", "peer_subnets"}
 
 
 # -- what it comes to ----------------------------------------------------------
@@ -332,5 +311,10 @@ def _sort(rows: Iterable[VPNService | None]) -> list[VPNService]:
 
 
 NODES: tuple[AnyNode, ...] = (
-    Node(GATEWAY, run, (SERVICES_BY_ROUTER,), (SERVICE, ROUTER, SERVICE_PROBLEM, CHECKED, LAST, CONTAINERS_BY_SERVED)),
+    Node(
+        GATEWAY,
+        run,
+        (SERVICES_BY_ROUTER,),
+        (SERVICE, ROUTER, SERVICE_PROBLEM, CHECKED, LAST, CONTAINERS_BY_SERVED),
+    ),
 )
