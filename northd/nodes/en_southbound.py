@@ -58,7 +58,7 @@ _PORT_COLUMNS = (
 
 def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
     """Returns the nodes."""
-    secrets = {datum for each in types for datum in each.half.inputs}
+    secrets = dict.fromkeys(datum for each in types for datum in each.half.inputs)
     return (
         Node(
             SB_CONTAINER,
