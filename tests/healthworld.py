@@ -25,7 +25,9 @@ def make_uuid(*parts: str) -> uuid.UUID:
     return uuid.uuid5(uuid.NAMESPACE_DNS, "/".join(parts))
 
 
-def make_binding(container: str = "vpn-1", chassis: str = "hv1", **columns: Any) -> sb.ContainerBinding:
+def make_binding(
+    container: str = "vpn-1", chassis: str = "hv1", **columns: Any
+) -> sb.ContainerBinding:
     row = sb.ContainerBinding(
         uuid=make_uuid(container, chassis),
         container=container,
