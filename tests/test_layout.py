@@ -14,9 +14,11 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(
     path
-    for folder in ("lib", "northd", "controller", "ctl", "tests", "utilities")
+    for folder in ("lib", "services", "northd", "controller", "ctl", "tests", "utilities")
     for path in (ROOT / folder).rglob("*.py")
 )
+# Packages of their own, which import ovnsvc from outside.
+PACKAGES = ROOT / "tests" / "packages"
 LONGEST_FILE = 500
 LONGEST_FUNCTION = 50
 
@@ -28,6 +30,8 @@ def test_imports_are_relative_and_sizes_kept(path: Path) -> None:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):
             assert (node.end_lineno or 0) - node.lineno < LONGEST_FUNCTION, node.name
+        if PACKAGES in path.parents:
+            continue
         if isinstance(node, ast.ImportFrom) and node.level == 0:
             assert (node.module or "").partition(".")[0] != "ovnsvc"
         if isinstance(node, ast.Import):
