@@ -129,7 +129,11 @@ class Containers:
         for name in self.ports.take_changed():
             self.services.note_installed(name, self._is_installed(name))
             self.touched.add(name)
-            if not self.ports.is_as_wanted(name) or name not in self.wanted:
+            wanted = self.wanted.get(name)
+            # What was noted last may be what was wanted before.
+            if not isinstance(wanted, Container) or (
+                self.ports.read(name) != wanted.resources[SwitchPorts]
+            ):
                 self.reconciler.mark([name])
 
     def run_services(self, clock_ms: int) -> None:

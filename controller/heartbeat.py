@@ -1,8 +1,8 @@
 """The heartbeat of this chassis: when it beats, and what Chassis_Private is to say.
 
-'incarnation' tells a restart from a pause.  Each beat says in 'heartbeat_interval' by when the next
-one comes at the latest by the clock of this host, so that svc-northd never judges by an interval
-that the chassis has not heard of yet.
+'incarnation' tells a restart from a pause.  Each beat says in 'heartbeat_interval' how
+long it is to the next, so that svc-northd never judges by an interval that the chassis has not
+heard of yet.
 """
 
 from __future__ import annotations

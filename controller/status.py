@@ -14,7 +14,7 @@ from ..lib import sb
 from ..lib.delta import Actual, Change, Desired, Update, plan
 from ..lib.rows import Row
 from ..services.api import host
-from ..services.api.host import Item
+from ..services.api.item import Item
 from .fence import SENTENCE
 from .host.bindings import ContainerBinding, ContainerItem
 from .host.desired import Container, Problem, Wanted

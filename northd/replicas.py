@@ -24,7 +24,7 @@ Pair = tuple[Any, Any]
 Tables = Mapping[str, Mapping[type[Row], Datum[Any, Any]]]
 
 # Sets of OVN that hold rows of ours.
-_CHILDREN: Mapping[str, tuple[type[Row], tuple[str, ...]]] = {
+CHILDREN: Mapping[str, tuple[type[Row], tuple[str, ...]]] = {
     ovn.LogicalRouter.TABLE: (ovn.LogicalRouter, ("ports", "static_routes", "policies", "nat")),
     ovn.LogicalSwitch.TABLE: (ovn.LogicalSwitch, ("ports",)),
 }
@@ -82,7 +82,7 @@ class Replicas:
     def _take(self, prefix: str, table: str, pairs: Mapping[UUID, Pair], now_ms: int) -> None:
         datum = self._data[prefix].get(table)
         ledger = self._ledgers[prefix]
-        holder = _CHILDREN.get(table) if prefix == "ovn" else None
+        holder = CHILDREN.get(table) if prefix == "ovn" else None
         for uuid, (old, new) in pairs.items():
             if datum is not None:
                 self._engine.put(datum, uuid, new)

@@ -35,6 +35,8 @@ def long_lived_rows() -> Iterator[None]:
 def build(databases: Databases, logs: Logs, chassis: int, services: int) -> Scenario:
     """Returns a cloud in which every container serves."""
     cloud = Scenario(databases, logs)
+    # Computing everything twice in each pass is what this is not about.
+    cloud.checking = cloud.northd.checking = False
     cloud.add_chassis(*(f"hv{number:03}" for number in range(chassis)))
     cloud.settle()
     # The chassis wait for their turn in this process, which is no failure of theirs.
@@ -69,7 +71,7 @@ def _run(cloud: Scenario, names: list[str]) -> float:
     while True:
         started = time.perf_counter()
         cloud.northd.run()
-        verdicts = cloud.northd.engine.get("alive")
+        verdicts = cloud.northd.liveness.verdicts
         if not any(verdicts[name].alive for name in names):
             return started
         if cloud.northd.sb.answered:

@@ -58,7 +58,7 @@ def test_one_change_is_the_work_of_one(crowd: Bench) -> None:
 def test_everything_is_looked_at_in_turn(crowd: Bench) -> None:
     crowd.controller.containers._sweep.hasten()
     names = {f"c{number}" for number in range(CONTAINERS)}
-    crowd.until(lambda: find_read(crowd) == names, "the looks")
+    crowd.until(lambda: find_read(crowd) == names, "the looks", 60)
     assert crowd.host.plans == []
     crowd.check_laws()
 

@@ -22,7 +22,7 @@ from ..controller.status import METRICS_INTERVAL_MS, differ
 from ..lib import loop
 from ..lib.delta import Update
 from ..services.api import host as api
-from ..services.api.host import Item
+from ..services.api.item import Item
 from .bench import ME, Bench
 from .rig import to_map
 

@@ -1,150 +1,333 @@
-"""The engine: what it spares is what a recompute would not change; and the graph itself."""
+"""The engine of keyed nodes: a change costs what read it, a mistake harms its key only."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ..northd import graph
-from ..northd.engine import Engine, Node, format_graph
+from ..lib.errors import ConfigError
+from ..northd.engine.engine import Engine
+from ..services.api.node import AnyNode, Datum, Index, Node, Read, Tally
 
-GOLDEN = Path(__file__).parent / "northd-graph.dot"
-
-# -- the engine ------------------------------------------------------------
-
-NAMES = "abcdefgh"
-
-
-def _mix(number: int) -> Callable[..., int]:
-    """Returns a function that loses much, so that a changed input often gives an equal datum."""
-    return lambda *data: (number + sum(data)) % 3
+NUMBER: Datum[str, int] = Datum("number")
+FACTOR: Datum[str, int] = Datum("factor")
+PARITY: Datum[str, int] = Datum("parity")
+TEXT: Datum[str, str] = Datum("text")
 
 
-@st.composite
-def graphs(draw: st.DrawFn) -> tuple[Node, ...]:
-    """Sources s0..s2, then nodes with inputs among all before them."""
-    nodes = [Node(f"s{number}") for number in range(3)]
-    for number, name in enumerate(NAMES[: draw(st.integers(1, len(NAMES)))]):
-        known = [node.name for node in nodes]
-        inputs = draw(st.lists(st.sampled_from(known), max_size=3, unique=True))
-        nodes.append(Node(name, tuple(inputs), _mix(number)))
-    return tuple(nodes)
+def _find_parity(read: Read, key: str) -> int | None:
+    number = read(NUMBER, key)
+    return None if number is None else number % 2
 
 
-steps = st.lists(
-    st.dictionaries(st.sampled_from(["s0", "s1", "s2"]), st.integers(0, 3)), max_size=8
-)
+def _make_text(read: Read, key: str) -> str:
+    return f"{key} is {'odd' if read(PARITY, key) else 'even'}"
 
 
-def _compute_all(nodes: tuple[Node, ...], sources: dict[str, int]) -> dict[str, Any]:
-    """Says what each datum must be, without an engine."""
-    data: dict[str, Any] = dict(sources)
-    for node in nodes:
-        if node.run is not None:
-            data[node.name] = node.run(*(data[name] for name in node.inputs))
-    return data
-
-
-@given(graphs(), steps)
-def test_what_was_kept_is_what_a_recompute_gives(
-    nodes: tuple[Node, ...], changes: list[dict[str, int]]
-) -> None:
-    engine = Engine(nodes)
-    sources = {"s0": 0, "s1": 0, "s2": 0}
-    before: dict[str, Any] = {}
-    for change in ({**sources}, *changes):
-        sources.update(change)
-        for name, datum in change.items():
-            engine.set_source(name, datum)
-        changed = engine.run()
-        data = {node.name: engine.get(node.name) for node in nodes}
-        assert data == _compute_all(nodes, sources)
-        assert changed or data == before, "a change was not told"
-        before = data
-    engine.recompute()
-    engine.run()
-    assert {node.name: engine.get(node.name) for node in nodes} == before
+def _make() -> Engine:
+    nodes = (
+        Node(PARITY, _find_parity, (NUMBER,)),
+        Node(TEXT, _make_text, (PARITY,)),
+    )
+    return Engine(nodes, (TEXT,))
 
 
 def _count(engine: Engine) -> dict[str, tuple[int, int]]:
     return {name: (each.compute, each.changed) for name, each in engine.stats().items()}
 
 
-def test_an_equal_datum_stops_the_change() -> None:
-    engine = Engine(
-        [
-            Node("rows"),
-            Node("parity", ("rows",), lambda rows: rows % 2),
-            Node("text", ("parity",), str),
-        ]
-    )
-    engine.set_source("rows", 1)
-    assert engine.run()
-    engine.set_source("rows", 3)
-    assert engine.run(), "the source itself changed"
-    assert _count(engine) == {"parity": (2, 1), "text": (1, 1)}
-    assert not engine.run()
-    assert _count(engine) == {"parity": (2, 1), "text": (1, 1)}
+def test_a_change_computes_what_it_reaches_and_stops_where_a_value_came_out_equal() -> None:
+    engine = _make()
+    for key in "abc":
+        engine.put(NUMBER, key, 1)
+    assert engine.run(0) == {TEXT: {"a", "b", "c"}}
+    assert engine.get_all(TEXT) == {key: f"{key} is odd" for key in "abc"}
+    assert _count(engine) == {"parity": (3, 3), "text": (3, 3)}
+    engine.put(NUMBER, "b", 3)
+    assert engine.run(0) == {}
+    assert _count(engine) == {"parity": (4, 3), "text": (3, 3)}
+    engine.put(NUMBER, "b", 4)
+    assert engine.run(0) == {TEXT: {"b"}}
+    assert _count(engine) == {"parity": (5, 4), "text": (4, 4)}
+    engine.put(NUMBER, "b", 4)
+    assert engine.run(0) == {}
+    assert engine.count_runs() == 9
+
+
+def test_a_key_goes_with_what_it_follows() -> None:
+    engine = _make()
+    engine.put(NUMBER, "a", 1)
+    engine.run(0)
+    engine.put(NUMBER, "a", None)
+    assert engine.run(0) == {TEXT: {"a"}}
+    assert engine.get(TEXT, "a") is None
+    assert engine.get_all(PARITY) == {}
+
+
+def test_who_read_a_value_is_computed_again_and_nobody_else() -> None:
+    computed: list[str] = []
+
+    def multiply(read: Read, key: str) -> int:
+        computed.append(key)
+        # Only a big number asks for a factor, and which one depends on the key.
+        number = read(NUMBER, key) or 0
+        return number * (read(FACTOR, key[0]) or 1) if number > 9 else number
+
+    engine = Engine((Node(PARITY, multiply, (NUMBER,), (FACTOR,)),))
+    for key, number in {"a1": 10, "a2": 20, "a3": 1, "b1": 10}.items():
+        engine.put(NUMBER, key, number)
+    engine.run(0)
+    computed.clear()
+    engine.put(FACTOR, "a", 3)
+    engine.run(0)
+    assert sorted(computed) == ["a1", "a2"]
+    assert engine.get_all(PARITY) == {"a1": 30, "a2": 60, "a3": 1, "b1": 10}
+    # What is not read any more makes nobody dirty, nor does what was never there.
+    engine.put(NUMBER, "a1", 1)
+    engine.run(0)
+    computed.clear()
+    engine.put(FACTOR, "a", 4)
+    engine.put(FACTOR, "c", 4)
+    engine.run(0)
+    assert computed == ["a2"]
+
+
+def test_who_reads_everything_is_computed_again_with_any_change() -> None:
+    engine = Engine((Node(PARITY, lambda read, _: sum(read.all(NUMBER).values()), (FACTOR,), (NUMBER,)),))
+    engine.put(FACTOR, "", 1)
+    engine.run(0)
+    engine.put(NUMBER, "a", 3)
+    engine.put(NUMBER, "b", 4)
+    engine.run(0)
+    assert engine.get(PARITY, "") == 7
+    engine.put(NUMBER, "a", None)
+    engine.run(0)
+    assert engine.get(PARITY, "") == 4
+
+
+def test_what_was_not_declared_cannot_be_read() -> None:
+    def peek(read: Read, key: str) -> int | None:
+        return read(FACTOR, key)
+
+    engine = Engine((Node(PARITY, peek, (NUMBER,)), Node(TEXT, _make_text, (PARITY,), (FACTOR,))))
+    engine.put(NUMBER, "a", 1)
+    engine.run(0)
+    fault = engine.faults["parity", "a"]
+    assert "AssertionError('parity reads factor, which is not an input')" in fault.sentence
+
+
+def test_a_node_stands_behind_what_it_reads() -> None:
+    with pytest.raises(AssertionError, match="parity is computed after it was read"):
+        Engine((Node(TEXT, _make_text, (PARITY,)), Node(PARITY, _find_parity, (NUMBER,))))
+
+
+# -- time ----------------------------------------------------------------------
+
+
+def test_a_key_is_computed_again_when_its_moment_comes() -> None:
+    engine = Engine((Node(TEXT, _look, (NUMBER,)),), (TEXT,))
+    engine.put(NUMBER, "a", 100)
+    engine.put(NUMBER, "b", 200)
+    engine.run(0)
+    assert engine.find_next_ms() == 100
+    assert engine.run(99) == {}
+    assert engine.run(100) == {TEXT: {"a"}}
+    assert engine.get_all(TEXT) == {"a": "past", "b": "before"}
+    assert engine.find_next_ms() == 200
+    # A moment that nobody waits for any more is none.
+    engine.put(NUMBER, "b", 300)
+    engine.run(150)
+    assert engine.find_next_ms() == 300
+    assert engine.run(250) == {}
+    engine.put(NUMBER, "b", None)
+    engine.run(250)
+    assert engine.find_next_ms() is None
+
+
+def _look(read: Read, key: str) -> str:
+    return "past" if read.is_past(read(NUMBER, key) or 0) else "before"
+
+
+# -- mistakes --------------------------------------------------------------------
+
+
+def _divide(read: Read, key: str) -> int:
+    number = read(NUMBER, key) or 0
+    if number < 0:
+        raise ConfigError("a number is below 0")
+    return 100 // number
+
+
+def test_a_fault_stays_with_its_key_and_is_told_once() -> None:
+    engine = Engine((Node(PARITY, _divide, (NUMBER,)), Node(TEXT, _make_text, (PARITY,))), (TEXT,))
+    engine.put(NUMBER, "a", 1)
+    engine.put(NUMBER, "b", 1)
+    engine.run(0)
+    engine.put(NUMBER, "a", 0)
+    assert engine.run(0) == {TEXT: {"a"}}
+    assert engine.find_problem(TEXT, "a") == engine.find_problem(PARITY, "a")
+    assert "ZeroDivisionError" in str(engine.find_problem(TEXT, "a"))
+    assert engine.get(TEXT, "a") is None
+    assert engine.get(TEXT, "b") == "b is odd"
+    told = engine.take_faults()
+    # Who reads it has the problem and not the fault.
+    assert list(told) == [("parity", "a")]
+    assert "_divide" in told["parity", "a"].trace
     engine.recompute()
-    assert engine.run()
-    assert _count(engine) == {"parity": (3, 2), "text": (2, 2)}
+    engine.run(0)
+    assert engine.take_faults() == {}
+    assert list(engine.faults) == [("parity", "a")]
+    engine.put(NUMBER, "a", 1)
+    assert engine.run(0) == {TEXT: {"a"}}
+    assert engine.faults == {}
+    assert engine.find_problem(TEXT, "a") is None
+    engine.put(NUMBER, "a", 0)
+    engine.run(0)
+    assert list(engine.take_faults()) == [("parity", "a")], "it is told when it comes again"
+    engine.put(NUMBER, "a", None)
+    engine.run(0)
+    assert (engine.faults, engine.find_problem(TEXT, "a")) == ({}, None)
 
 
-def test_a_node_that_failed_is_computed_again() -> None:
-    failing = True
-
-    def refuse(rows: int) -> int:
-        if failing:
-            raise ValueError("on purpose")
-        return rows
-
-    engine = Engine([Node("rows"), Node("first", ("rows",), refuse), Node("last", ("rows",), str)])
-    engine.set_source("rows", 5)
-    with pytest.raises(ValueError, match="on purpose"):
-        engine.run()
-    failing = False
-    assert engine.run()
-    assert (engine.get("first"), engine.get("last")) == (5, "5")
+def test_a_mistake_in_a_row_is_a_problem_and_no_fault() -> None:
+    engine = Engine((Node(PARITY, _divide, (NUMBER,)), Node(TEXT, _make_text, (PARITY,))))
+    engine.put(NUMBER, "a", -1)
+    engine.run(0)
+    assert engine.find_problem(TEXT, "a") == "a number is below 0"
+    assert not engine.faults
 
 
-def test_a_node_before_its_inputs_is_refused() -> None:
-    with pytest.raises(AssertionError, match="late stands before its inputs"):
-        Engine([Node("late", ("rows",), str), Node("rows")])
+def test_a_problem_can_be_asked_for() -> None:
+    def tell(read: Read, key: str) -> str:
+        return f"{read.find_problem(PARITY, key)}, {read.has_problems(PARITY)}"
+
+    engine = Engine((Node(PARITY, _divide, (NUMBER,)), Node(TEXT, tell, (NUMBER,), (PARITY,))))
+    engine.put(NUMBER, "a", 1)
+    engine.put(NUMBER, "b", 1)
+    engine.run(0)
+    assert engine.get(TEXT, "b") == "None, False"
+    engine.put(NUMBER, "a", -1)
+    engine.run(0)
+    assert engine.get(TEXT, "a") == "a number is below 0, True"
+    assert engine.get(TEXT, "b") == "None, True"
 
 
-# -- the graph of svc-northd -----------------------------------------------
+# -- indexes -----------------------------------------------------------------------
+
+BY_SIZE: Datum[str, Any] = Datum("by size")
+TOTAL: Datum[str, int] = Datum("total")
 
 
-def test_graph_is_the_one_that_was_looked_at() -> None:
-    """To accept a new graph write format_graph(graph.NODES) to the file; its diff is the review."""
-    assert format_graph(graph.NODES) + "\n" == GOLDEN.read_text(encoding="utf-8")
+def _find_size(_key: str, number: int) -> tuple[str, ...]:
+    return ("big",) if 1000 // number < 100 else ("small",)
 
 
-def test_names_of_nodes_differ_and_inputs_are_taken() -> None:
-    names = [node.name for node in graph.NODES]
-    assert len(set(names)) == len(names)
-    for node in graph.NODES:
-        if node.run is not None:
-            assert len(inspect.signature(node.run).parameters) == len(node.inputs), node.name
+INDEXED = (
+    Index(BY_SIZE, NUMBER, _find_size),
+    Tally(TOTAL, NUMBER, lambda key, number: ((key[0], number),)),
+    Node(TEXT, lambda read, key: str(sorted(read(BY_SIZE, key) or ())), (FACTOR,), (BY_SIZE,)),
+)
 
 
-def test_each_node_is_needed_by_an_output() -> None:
-    inputs = {node.name: node.inputs for node in graph.NODES}
-    needed = [name for names in graph.OUTPUTS.values() for name in names]
-    for name in needed:
-        needed.extend(each for each in inputs[name] if each not in needed)
-    unused = inputs.keys() - set(needed)
-    # Tables that the sync_* modules read, and nodes do not.
-    assert not {name for name in unused if "." not in name}
+def test_an_index_and_a_tally_follow_the_rows_that_change(logs: Any) -> None:
+    engine = Engine(INDEXED)
+    for size in ("big", "small"):
+        engine.put(FACTOR, size, 1)
+    for key, number in {"a1": 5, "a2": 50, "b1": 60}.items():
+        engine.put(NUMBER, key, number)
+    engine.run(0)
+    assert engine.get_all(TEXT) == {"big": "['a2', 'b1']", "small": "['a1']"}
+    assert engine.get_all(TOTAL) == {"a": 55, "b": 60}
+    engine.put(NUMBER, "a2", 7)
+    engine.put(NUMBER, "b1", None)
+    engine.run(0)
+    assert engine.get_all(TEXT) == {"big": "[]", "small": "['a1', 'a2']"}
+    assert engine.get_all(TOTAL) == {"a": 12}
+    # A value that leads nowhere by a mistake of ours is left out, and told.
+    logs.allow("by size of b1: ZeroDivisionError")
+    engine.put(NUMBER, "b1", 0)
+    engine.run(0)
+    assert engine.get_all(TEXT)["big"] == "[]"
+    assert len(logs.messages) == 1
+    assert engine.find_differences() == []
 
 
-def test_every_table_that_is_fed_has_its_node() -> None:
-    names = {node.name for node in graph.NODES}
-    for prefix, classes in (("nb", graph.NB_CLASSES), ("sb", graph.SB_CLASSES)):
-        assert {f"{prefix}.{each.TABLE}" for each in classes} <= names
+# -- incremental and recompute --------------------------------------------------------
+
+
+def _mix(number: int, inputs: tuple[Datum[Any, Any], ...]) -> Callable[[Read, str], int | None]:
+    """Returns a function that loses much, so that a changed input often gives an equal value."""
+
+    def run(read: Read, key: str) -> int | None:
+        values = [read(each, other) or 0 for each in inputs for other in (key, "abc"[number % 3])]
+        total = number + sum(values)
+        if total % 7 == 3:
+            raise ConfigError(f"{total} cannot be")
+        return total % 4 or None
+
+    return run
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> tuple[AnyNode, ...]:
+    """Nodes that read among all data before them."""
+    known: list[Datum[Any, Any]] = [NUMBER, FACTOR]
+    nodes: list[AnyNode] = []
+    for number in range(draw(st.integers(1, 7))):
+        datum: Datum[Any, Any] = Datum(f"n{number}")
+        inputs = tuple(draw(st.lists(st.sampled_from(known), max_size=3, unique=True)))
+        follows = draw(st.sampled_from(known))
+        nodes.append(Node(datum, _mix(number, inputs), (follows,), inputs))
+        known.append(datum)
+    return tuple(nodes)
+
+
+changes = st.lists(
+    st.tuples(
+        st.sampled_from([NUMBER, FACTOR]), st.sampled_from("abcd"), st.none() | st.integers(0, 5)
+    ),
+    max_size=3,
+)
+
+
+@given(graphs(), st.lists(changes, max_size=8))
+def test_what_was_kept_is_what_a_recompute_gives(
+    nodes: tuple[AnyNode, ...], steps: list[list[tuple[Datum[str, int], str, int | None]]]
+) -> None:
+    watched = [node.datum for node in nodes]
+    engine = Engine(nodes, watched)
+    before: dict[Any, Any] = {}
+    for step in steps:
+        for datum, key, value in step:
+            engine.put(datum, key, value)
+        told = {(datum, key) for datum, keys in engine.run(0).items() for key in keys}
+        assert engine.find_differences() == []
+        now = {
+            (datum, key): (engine.get(datum, key), engine.find_problem(datum, key))
+            for datum in watched
+            for key in "abcd"
+        }
+        changed = {place for place in now if now[place] != before.get(place, (None, None))}
+        assert changed <= told, "a change was not told"
+        before = now
+    engine.recompute()
+    engine.run(0)
+    assert engine.find_differences() == []
+
+
+def test_a_value_that_is_not_what_its_rows_say_is_found() -> None:
+    state = {"number": 1}
+    engine = Engine((Node(PARITY, lambda _read, _key: state["number"], (NUMBER,)),))
+    for key in "ab":
+        engine.put(NUMBER, key, 1)
+    engine.run(0)
+    assert engine.find_differences() == []
+    # A function that is not pure: what it read, nobody noted.
+    state["number"] = 2
+    engine.put(NUMBER, "a", 2)
+    engine.run(0)
+    assert engine.find_differences() == ["parity: ['b']"]

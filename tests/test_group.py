@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from ..lib import nb
-from ..northd import en_group
-from ..northd.en_group import Group
-from ..northd.en_port_group import Holders
-from ..northd.scheduler.policies import POLICIES
+from ..lib.group import POLICIES
+from ..northd.engine.engine import Engine
+from ..northd.nodes import en_group
+from ..northd.nodes.en_group import Group
+from ..northd.nodes.en_port_group import HOLDERS, Holders
+from ..northd.nodes.tables import CHASSIS_GROUP, CONTAINER_GROUP, PORT_GROUP
 
 GROUP, CHASSIS, PORTS = (uuid.uuid4() for _ in range(3))
 ALLOWED = {CHASSIS: nb.ChassisGroup(CHASSIS, "pair", ("hv1", "hv2"))}
@@ -32,8 +34,20 @@ def _make(
         "options": {},
     }
     row = nb.ContainerGroup(GROUP, "gold", **{**values, **columns})
-    found = en_group.run({GROUP: row}, chassis_groups or ALLOWED, HELD, port_chassis)
-    return found[GROUP]
+    engine = Engine(en_group.NODES)
+    sources: tuple[tuple[Any, Any], ...] = (
+        (CONTAINER_GROUP, {GROUP: row}),
+        (CHASSIS_GROUP, chassis_groups or ALLOWED),
+        (PORT_GROUP, HELD),
+        (HOLDERS, port_chassis or {}),
+    )
+    for datum, values in sources:
+        for key, value in values.items():
+            engine.put(datum, key, value)
+    engine.run(0)
+    found = engine.get(en_group.GROUP, GROUP)
+    assert found is not None
+    return found
 
 
 def test_a_group_that_asks_nothing() -> None:

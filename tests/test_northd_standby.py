@@ -11,7 +11,7 @@ import pytest
 
 from ..lib import sb, schema
 from ..lib.idl import Session
-from ..lib.nb import IPsecConnection
+from ..services.ipsec.rows import IPsecConnection
 from ..northd.leader import leadership, pace, watch
 from ..northd.northd import Northd
 from .cloud import Cloud, make_vpn_cloud
@@ -102,7 +102,7 @@ def test_one_that_was_stopped_in_the_middle_of_a_pass_writes_nothing(
     cloud.settle(second)
     before = cloud.dump()
     assert first.active, "it has not looked yet"
-    first._compile()
+    first._compute()
     assert [session.committing for session in first.sessions.values()] == [True, True, True]
     cloud.settle(first, second)
     assert cloud.dump() == before
@@ -198,7 +198,7 @@ def test_one_that_takes_over_during_a_failover_knows_who_is_dead(
         for session in first.sessions.values():
             session.run()
         first.leadership.run(paused=False)
-        return not second.engine.get("alive")[place].alive
+        return not second.liveness.verdicts[place].alive
 
     _run_until(cloud, see_death, "the death to be seen", second)
     assert not second.active
@@ -209,7 +209,7 @@ def test_one_that_takes_over_during_a_failover_knows_who_is_dead(
         "the container to be moved",
         second,
     )
-    alive = {name: verdict.alive for name, verdict in second.engine.get("alive").items()}
+    alive = {name: verdict.alive for name, verdict in second.liveness.verdicts.items()}
     assert alive == {name: name != place for name in cloud.chassis}
     cloud.northd = second
     _close(cloud, first)

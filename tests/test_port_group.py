@@ -7,9 +7,18 @@ from typing import Any
 from uuid import UUID
 
 from ..lib import nb
-from ..northd import en_port_group, ovn_sb
-from ..northd.en_port_group import Holders
-from ..northd.northd import Northd
+from ..northd.engine.engine import Engine
+from ..northd.nodes import en_port_group
+from ..northd.nodes.en_port_group import HOLDERS, Holders
+from ..northd.nodes.tables import (
+    INDEXES,
+    KNOWN_PORTS,
+    ONLY,
+    OVN_CHASSIS,
+    OVN_PORT_BINDING,
+    PORT_GROUP,
+)
+from ..northd.ovn import southbound as ovn_sb
 from .cloud import Cloud
 from .logs import Logs
 from .ovsdb import Database, Databases
@@ -36,6 +45,26 @@ def _held(*chassis: str) -> Holders:
     return Holders(frozenset(chassis), frozenset(chassis))
 
 
+def _find(
+    groups: Mapping[UUID, nb.PortGroup],
+    known: frozenset[str] | None,
+    ports: Mapping[UUID, ovn_sb.PortBinding],
+) -> Mapping[UUID, Holders]:
+    """Returns the holders of each group that are known."""
+    engine = Engine((*INDEXES, *en_port_group.NODES))
+    sources: tuple[tuple[Any, Any], ...] = (
+        (PORT_GROUP, groups),
+        (OVN_PORT_BINDING, ports),
+        (OVN_CHASSIS, CHASSIS),
+    )
+    for datum, values in sources:
+        for key, value in values.items():
+            engine.put(datum, key, value)
+    engine.put(KNOWN_PORTS, ONLY, known)
+    engine.run(0)
+    return engine.get_all(HOLDERS)
+
+
 def _make_container_group(port_group: UUID | None) -> nb.ContainerGroup:
     return nb.ContainerGroup(UUID(int=21), "vpns", None, None, port_group, None, {})
 
@@ -44,7 +73,7 @@ def test_ports_count_where_they_are_bound_and_up() -> None:
     groups = _make_groups(web=("a", "b", "c"), db=("d", "e", "unheard-of"))
     ports = _bind(a=(HV1, True), b=(HV2, None), c=(HV1, True), d=(None, None), e=(HV2, False))
     known = frozenset("abcde") | {"unheard-of"}
-    found = en_port_group.run(groups, known, ports, CHASSIS)
+    found = _find(groups, known, ports)
     # A chassis that does not say "up" is one of an OVN before 21.03.
     assert found == {WEB: _held("hv1", "hv2"), DB: Holders(frozenset({"hv2"}), frozenset())}
 
@@ -52,14 +81,14 @@ def test_ports_count_where_they_are_bound_and_up() -> None:
 def test_a_group_whose_ports_were_not_all_read_is_not_known() -> None:
     groups = _make_groups(web=("a", "b"), db=("a",))
     ports = _bind(a=(HV1, True))
-    assert en_port_group.run(groups, frozenset("a"), ports, CHASSIS) == {DB: _held("hv1")}
-    assert en_port_group.run(groups, None, None, None) == {}
+    assert _find(groups, frozenset("a"), ports) == {DB: _held("hv1")}
+    assert _find(groups, None, {}) == {}
 
 
 def test_a_port_on_a_chassis_that_is_gone_counts_nowhere() -> None:
     groups = _make_groups(web=("a",))
     ports = _bind(a=(GONE, True))
-    assert en_port_group.run(groups, frozenset("a"), ports, CHASSIS) == {WEB: _held()}
+    assert _find(groups, frozenset("a"), ports) == {WEB: _held()}
 
 
 def test_ports_are_wanted_of_groups_that_a_container_group_names() -> None:
@@ -81,7 +110,8 @@ def test_ports_of_a_group_are_followed_while_a_group_is_used(
     server = Database(databases.directory, "OVN_Southbound", "/usr/share/ovn/ovn-sb.ovsschema")
     cloud = Cloud(databases, logs)
     cloud.northd.close()
-    cloud.northd = Northd(cloud.nb.remote, cloud.sb.remote, cloud.ovn.remote, server.remote)
+    cloud.ovn_sb_remote = server.remote
+    cloud.northd = cloud.start_northd()
     cloud.settle()
     assert [cloud.northd.ports.connected] == [False]
     for name in ("hv1", "hv2"):
@@ -92,7 +122,7 @@ def test_ports_of_a_group_are_followed_while_a_group_is_used(
     uuid = UUID(group)
 
     def find() -> Any:
-        holders = cloud.northd.engine.get("port_group").get(uuid)
+        holders = cloud.northd.engine.get(HOLDERS, uuid)
         return holders and holders.up
 
     cloud.wait_for(lambda: find() == {"hv1"}, "the chassis of the port")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ..lib import nb, vpn
+from ..lib.router import GatewayPort, Router, parse_networks
+from ..northd.engine.engine import Engine
+from ..services.api.compile import ROUTER, ROUTERS_BY_ADDRESS, ROUTERS_BY_NAME
+from ..services.api.node import Index
+from ..services.ipsec import rules
+from ..services.ipsec.compile import home
+from ..services.ipsec.compile.tables import INDEXES, SERVICE
+from ..services.ipsec.contention import find_contention
+from ..services.ipsec.rows import IKEPolicy, IPsecConnection, IPsecPolicy, VPNService
 
-SERVICE = nb.VPNService(
+SERVICE_ROW = VPNService(
     uuid=uuid.UUID(int=1),
     name="mercury",
     router="tenant-router",
@@ -25,7 +34,7 @@ SERVICE = nb.VPNService(
     status=None,
     status_message="",
 )
-CONNECTION = nb.IPsecConnection(
+CONNECTION = IPsecConnection(
     uuid=uuid.UUID(int=2),
     name="to-venus",
     peer_address="1.0.0.3",
@@ -46,7 +55,7 @@ CONNECTION = nb.IPsecConnection(
     status=None,
     status_message="",
 )
-IKE = nb.IKEPolicy(
+IKE = IKEPolicy(
     uuid=uuid.UUID(int=3),
     name="ike",
     ike_version=None,
@@ -55,7 +64,7 @@ IKE = nb.IKEPolicy(
     pfs=None,
     lifetime=None,
 )
-ESP = nb.IPsecPolicy(
+ESP = IPsecPolicy(
     uuid=uuid.UUID(int=4),
     name="esp",
     transform_protocol=None,
@@ -69,10 +78,10 @@ ESP = nb.IPsecPolicy(
 
 
 def test_the_rows_that_the_tables_below_break_are_good() -> None:
-    assert vpn.service_problem(SERVICE) is None
-    assert vpn.connection_problem(CONNECTION, SERVICE) is None
-    assert vpn.policy_problem(IKE) is None
-    assert vpn.policy_problem(ESP) is None
+    assert rules.service_problem(SERVICE_ROW) is None
+    assert rules.connection_problem(CONNECTION, SERVICE_ROW) is None
+    assert rules.policy_problem(IKE) is None
+    assert rules.policy_problem(ESP) is None
 
 
 @pytest.mark.parametrize(
@@ -108,7 +117,7 @@ def test_the_rows_that_the_tables_below_break_are_good() -> None:
     ],
 )
 def test_bad_services(change: dict[str, Any], problem: str) -> None:
-    assert vpn.service_problem(replace(SERVICE, **change)) == problem
+    assert rules.service_problem(replace(SERVICE_ROW, **change)) == problem
 
 
 @pytest.mark.parametrize(
@@ -169,15 +178,15 @@ def test_bad_services(change: dict[str, Any], problem: str) -> None:
     ],
 )
 def test_bad_connections(change: dict[str, Any], problem: str) -> None:
-    assert vpn.connection_problem(replace(CONNECTION, **change), SERVICE) == problem
+    assert rules.connection_problem(replace(CONNECTION, **change), SERVICE_ROW) == problem
 
 
 def test_a_connection_is_not_blamed_for_its_service() -> None:
-    service = replace(SERVICE, local_subnets=("nonsense",), external_ips=("nonsense",))
-    assert vpn.connection_problem(CONNECTION, service) is None
+    service = replace(SERVICE_ROW, local_subnets=("nonsense",), external_ips=("nonsense",))
+    assert rules.connection_problem(CONNECTION, service) is None
 
 
-def connection(number: int, **change: Any) -> nb.IPsecConnection:
+def connection(number: int, **change: Any) -> IPsecConnection:
     defaults = {
         "uuid": uuid.UUID(int=number),
         "name": f"c{number}",
@@ -210,36 +219,80 @@ def connection(number: int, **change: Any) -> nb.IPsecConnection:
 def test_siblings(first: dict[str, Any], second: dict[str, Any], problem: str | None) -> None:
     rows = [connection(10, **first), connection(11, **second)]
     expected = {} if problem is None else {rows[1].uuid: problem}
-    assert vpn.sibling_problems((SERVICE, row) for row in rows) == expected
-    assert vpn.sibling_problems((SERVICE, row) for row in reversed(rows)) == expected
+    assert find_contention((SERVICE_ROW, row) for row in rows) == expected
+    assert find_contention((SERVICE_ROW, row) for row in reversed(rows)) == expected
 
 
 def test_services_of_one_router_may_share_a_peer_but_not_a_pair_of_subnets() -> None:
     other = replace(
-        SERVICE,
+        SERVICE_ROW,
         uuid=uuid.UUID(int=9),
         name="venus",
         external_ips=("1.0.0.101",),
         local_subnets=("192.168.9.0/24",),
     )
     rows = [connection(10), connection(11, name="c10", peer_subnets=("10.10.0.0/16",))]
-    assert not vpn.sibling_problems([(SERVICE, rows[0]), (other, rows[1])])
-    overlapping = replace(other, local_subnets=SERVICE.local_subnets)
-    assert list(vpn.sibling_problems([(SERVICE, rows[0]), (overlapping, rows[1])])) == [
+    assert not find_contention([(SERVICE_ROW, rows[0]), (other, rows[1])])
+    overlapping = replace(other, local_subnets=SERVICE_ROW.local_subnets)
+    assert list(find_contention([(SERVICE_ROW, rows[0]), (overlapping, rows[1])])) == [
         rows[1].uuid
     ]
 
 
+def _make_router(number: int, name: str) -> Router:
+    networks = parse_networks([f"1.{number}.0.1/24"])
+    port = GatewayPort(uuid.UUID(int=100 + number), f"{name}-out", networks)
+    return Router(
+        uuid=uuid.UUID(int=number),
+        name=name,
+        networks=networks,
+        addresses=frozenset({f"1.{number}.0.1"}),
+        routes=(),
+        nat_addresses=frozenset(),
+        gateway_ports=(port,),
+        is_gateway=False,
+    )
+
+
+def _find_service_problems(
+    services: Iterable[VPNService], routers: Iterable[str] = (SERVICE_ROW.router, "other-router")
+) -> dict[uuid.UUID, str]:
+    """Returns what is wrong with services on routers of these names."""
+    engine = Engine(
+        (
+            Index(ROUTERS_BY_NAME, ROUTER, lambda _uuid, router: (router.name,)),
+            Index(ROUTERS_BY_ADDRESS, ROUTER, lambda _uuid, router: router.addresses),
+            *INDEXES,
+            *home.NODES,
+        )
+    )
+    for number, name in enumerate(routers, 1):
+        engine.put(ROUTER, uuid.UUID(int=number), _make_router(number, name))
+    for row in services:
+        engine.put(SERVICE, row.uuid, row)
+    engine.run(0)
+    assert not engine.faults
+    return dict(engine.get_all(home.SERVICE_PROBLEM))
+
+
 def test_an_external_address_belongs_to_one_router() -> None:
-    other = replace(SERVICE, uuid=uuid.UUID(int=9), name="neptune", router="other-router")
-    assert vpn.service_sibling_problems([other, SERVICE]) == {
+    other = replace(SERVICE_ROW, uuid=uuid.UUID(int=9), name="neptune", router="other-router")
+    assert _find_service_problems([other, SERVICE_ROW]) == {
         other.uuid: "external address 1.0.0.100 is already used by VPN service mercury"
         " on another router"
     }
-    assert not vpn.service_sibling_problems([SERVICE, replace(other, external_ips=("1.0.0.2",))])
-    assert not vpn.service_sibling_problems([SERVICE, replace(other, router=SERVICE.router)])
-    both_names = {SERVICE.router: 1, other.router: 1}
-    assert not vpn.service_sibling_problems([SERVICE, other], both_names.__getitem__)
+    free = replace(other, external_ips=("1.0.0.2",))
+    assert not _find_service_problems([SERVICE_ROW, free])
+    assert not _find_service_problems([SERVICE_ROW, replace(other, router=SERVICE_ROW.router)])
+
+
+def test_a_router_may_be_given_by_its_uuid() -> None:
+    by_uuid = replace(SERVICE_ROW, router=str(uuid.UUID(int=1)))
+    assert not _find_service_problems([by_uuid])
+    # A name that reads as another's UUID makes that UUID mean nothing else.
+    assert not _find_service_problems([by_uuid], [SERVICE_ROW.router, str(uuid.UUID(int=1))])
+    other = replace(SERVICE_ROW, uuid=uuid.UUID(int=9), name="neptune")
+    assert not _find_service_problems([by_uuid, other])
 
 
 @pytest.mark.parametrize(
@@ -263,7 +316,7 @@ def test_an_external_address_belongs_to_one_router() -> None:
     ],
 )
 def test_ike_proposals(change: dict[str, Any], proposal: str) -> None:
-    assert vpn.ike_proposal(replace(IKE, **change)) == proposal
+    assert rules.ike_proposal(replace(IKE, **change)) == proposal
 
 
 @pytest.mark.parametrize(
@@ -277,12 +330,12 @@ def test_ike_proposals(change: dict[str, Any], proposal: str) -> None:
     ],
 )
 def test_esp_proposals(change: dict[str, Any], proposal: str) -> None:
-    assert vpn.esp_proposal(replace(ESP, **change)) == proposal
+    assert rules.esp_proposal(replace(ESP, **change)) == proposal
 
 
 def test_proposals_without_a_policy_are_those_of_an_empty_one() -> None:
-    assert vpn.ike_proposal(None) == vpn.ike_proposal(IKE)
-    assert vpn.esp_proposal(None) == vpn.esp_proposal(ESP)
+    assert rules.ike_proposal(None) == rules.ike_proposal(IKE)
+    assert rules.esp_proposal(None) == rules.esp_proposal(ESP)
 
 
 @pytest.mark.parametrize(
@@ -303,8 +356,8 @@ def test_proposals_without_a_policy_are_those_of_an_empty_one() -> None:
         ),
     ],
 )
-def test_bad_policies(policy: nb.IKEPolicy | nb.IPsecPolicy, problem: str) -> None:
-    assert vpn.policy_problem(policy) == problem
+def test_bad_policies(policy: IKEPolicy | IPsecPolicy, problem: str) -> None:
+    assert rules.policy_problem(policy) == problem
 
 
 texts = st.text() | st.sampled_from(
@@ -312,7 +365,7 @@ texts = st.text() | st.sampled_from(
 )
 lists = st.lists(texts, max_size=3).map(tuple)
 services = st.builds(
-    replace, st.just(SERVICE), name=texts, router=texts, external_ips=lists, local_subnets=lists
+    replace, st.just(SERVICE_ROW), name=texts, router=texts, external_ips=lists, local_subnets=lists
 )
 connections = st.builds(
     replace,
@@ -332,18 +385,18 @@ connections = st.builds(
 
 @given(services, st.lists(connections, max_size=4))
 def test_whatever_is_on_the_rows_each_problem_is_one_printable_line(
-    service: nb.VPNService, rows: list[nb.IPsecConnection]
+    service: VPNService, rows: list[IPsecConnection]
 ) -> None:
-    problems = [vpn.service_problem(service)]
-    problems += [vpn.connection_problem(row, service) for row in rows]
-    problems += vpn.sibling_problems((service, row) for row in rows).values()
-    problems += vpn.service_sibling_problems([service, SERVICE]).values()
+    problems = [rules.service_problem(service)]
+    problems += [rules.connection_problem(row, service) for row in rows]
+    problems += find_contention((service, row) for row in rows).values()
+    problems += _find_service_problems([service, SERVICE_ROW]).values()
     for problem in problems:
         assert problem is None or (problem.isprintable() and "secret" not in problem)
 
 
 @given(st.lists(connections, max_size=5, unique_by=lambda row: row.uuid), st.randoms())
-def test_siblings_do_not_depend_on_their_order(rows: list[nb.IPsecConnection], random: Any) -> None:
-    first = vpn.sibling_problems((SERVICE, row) for row in rows)
+def test_siblings_do_not_depend_on_their_order(rows: list[IPsecConnection], random: Any) -> None:
+    first = find_contention((SERVICE_ROW, row) for row in rows)
     random.shuffle(rows)
-    assert vpn.sibling_problems((SERVICE, row) for row in rows) == first
+    assert find_contention((SERVICE_ROW, row) for row in rows) == first

@@ -27,6 +27,7 @@ from .kinds import (
     SwitchPort,
     SwitchPorts,
     name_outside,
+    sort_network,
 )
 from .record import PortRecord, Record, make_record
 
@@ -153,7 +154,7 @@ def _make_resources(name: str, record: Record, role: str, chassis: Chassis) -> d
         Namespace(),
         Links(tuple(_make_link(name, each, chassis.identity) for each in record.ports)),
         SwitchPorts(_make_switch_ports(name, record.ports, chassis.identity)),
-        plan.network,
+        sort_network(plan.network),
         workload,
     )
     return {type(each): each for each in resources}

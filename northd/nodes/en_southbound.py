@@ -58,7 +58,7 @@ _PORT_COLUMNS = (
 
 def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
     """Returns the nodes."""
-    secrets = {datum for each in types for datum in each.half.inputs}
+    secrets = dict.fromkeys(datum for each in types for datum in each.half.inputs)
     return (
         Node(
             SB_CONTAINER,
@@ -94,7 +94,7 @@ def _make_run(types: Sequence[TypeData]) -> Callable[[Read, str], Owned | None]:
             rows = _make_rows(read, container, health)
         else:
             half = halves.get(container.service_type)
-            rows = _copy_rows(read, name, health, half)
+            rows = _copy_rows(read, container, health, half)
         return Owned((*rows, *_make_avoided(name, health)))
 
     return run
@@ -138,11 +138,12 @@ def _find_kept(read: Read, container: Container, chassis: str) -> Mapping[str, s
     }
 
 
-def _copy_rows(read: Read, name: str, health: Health, half: Any) -> Iterator[Desired]:
+def _copy_rows(read: Read, container: Container, health: Health, half: Any) -> Iterator[Desired]:
     """Yields the bindings of a container that goes on as it was, wherever it is placed.
 
     Its secrets are sealed anew for a chassis that it comes to.
     """
+    name = container.name
     placement, options = read(PLACEMENT, name), read(OPTIONS, ONLY)
     bindings = find_rows(read, CONTAINER_BINDING, read(BINDINGS_BY_CONTAINER, name))
     ports = find_rows(read, PORT_BINDING, read(PORTS_BY_CONTAINER, name))
@@ -155,7 +156,7 @@ def _copy_rows(read: Read, name: str, health: Health, half: Any) -> Iterator[Des
         secrets: Mapping[str, str] | None = here.secrets if here is not None else {}
         key = read(PUBLIC_KEY, chassis)
         if here is None and model.secrets:
-            found = half.find_secrets(read, sorted(model.secrets)) if half is not None else {}
+            found = _find_secrets(read, container, sorted(model.secrets), half)
             secrets = None
             if found and key is not None and options.seal_seed is not None:
                 secrets = seal_all(found, key, options.seal_seed)
@@ -167,6 +168,15 @@ def _copy_rows(read: Read, name: str, health: Health, half: Any) -> Iterator[Des
             yield _make_port_row(name, chassis, port.logical_port, columns)
         copied = {column: getattr(here or model, column) for column in _COPIED}
         yield _make_binding(name, chassis, {**copied, "role": role, "secrets": secrets}, health)
+
+
+def _find_secrets(
+    read: Read, container: Container, names: Sequence[str], half: Any
+) -> Mapping[str, str]:
+    if half is None or container.unit is None:
+        return {}
+    found: Mapping[str, str] = half.find_secrets(read, container.unit, names)
+    return found
 
 
 def _make_port(read: Read, name: str, chassis: str, port: Port) -> Desired:

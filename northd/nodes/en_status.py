@@ -8,7 +8,8 @@ from uuid import UUID
 
 from ...lib import nb, sb
 from ...lib.container import name_problem
-from ...services.api.compile import OPERATOR_CONTAINER, SEEN, Compiled, Item, Seen
+from ...services.api.compile import OPERATOR_CONTAINER, SEEN, Compiled, Seen
+from ...services.api.item import Item
 from ...services.api.node import AnyNode, Datum, Node, Read
 from .en_container import CONTAINER, Container, TypeData
 from .en_link import LINK, find_problem

@@ -8,18 +8,15 @@ contend; newcomers.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 from ...api.compile import LAST
 from ...api.node import Read
 from ..contention import Contention, make_last_contender
 from .checked import Checked
-
-Entry = Mapping[str, Any]
+from .last import Entry, LastGiven, parse_last
 
 
 @dataclass(slots=True)
@@ -32,7 +29,7 @@ class Choice:
     entries: dict[str, Entry] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
     problems: dict[UUID, str] = field(default_factory=dict)
-    _last: dict[str, Any] | None = None
+    _last: LastGiven | None = None
 
     def take(self, members: list[Checked]) -> None:
         """Takes the connections of a router."""
@@ -49,17 +46,15 @@ class Choice:
 
     def find_last_addresses(self) -> tuple[str, ...]:
         """Returns the outer addresses that the container was last given."""
-        return tuple(map(str, self._read_last().get("outer_addresses", ())))
+        return self._read_last().outer_addresses
 
     def _take_with_last(self, members: Iterable[Checked]) -> None:
         contention = Contention()
         for _, each in sorted(
             ((self._rank(each), each) for each in members), key=lambda pair: pair[0]
         ):
-            problem = self._find_problem(each)
-            if problem is None:
-                problem = contention.add(each.contender)
-                entry = each.entry
+            problem = self._find_problem(each) or contention.add(each.contender)
+            entry = each.entry
             if problem is not None:
                 self.problems.update(self._tell(each, problem))
                 entry = self._keep(each, contention)
@@ -99,27 +94,10 @@ class Choice:
     def _find_last(self, each: Checked) -> Entry | None:
         if not each.contender.enabled:
             return None
-        connections = self._read_last().get("connections", ())
-        uuid = str(each.row.uuid)
-        return next((entry for entry in connections if entry.get("id") == uuid), None)
+        return self._read_last().entries.get(str(each.row.uuid))
 
-    def _read_last(self) -> dict[str, Any]:
+    def _read_last(self) -> LastGiven:
         if self._last is None:
             last = self.read(LAST, self.container)
-            self._last = _parse_last(last.configuration) if last is not None else {}
+            self._last = parse_last(last.configuration) if last is not None else LastGiven()
         return self._last
-
-
-def _parse_last(configuration: str) -> dict[str, Any]:
-    """Returns a configuration as it was written, {} if it is none of ours."""
-    try:
-        document = json.loads(configuration)
-    except (ValueError, RecursionError):
-        return {}
-    known = isinstance(document, dict) and all(
-        isinstance(each, dict) and each.keys() >= _KEYS for each in document.get("connections", ())
-    )
-    return document if known else {}
-
-
-_KEYS = {"id", "local_address", "local_id", "peer_id", "local_subnets", "peer_subnets"}

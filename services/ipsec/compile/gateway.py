@@ -32,8 +32,9 @@ from .. import rules
 from ..router_rules import make_container_name
 from ..rows import VPNService
 from .checked import CHECKED, Checked, Guard
-from .choice import Choice, Entry
+from .choice import Choice
 from .home import SERVICE_PROBLEM, SERVICES_BY_ROUTER
+from .last import Entry
 from .tables import SERVICE
 
 

@@ -36,11 +36,12 @@ class IpsecCompile:
         """Returns the container of a router."""
         return gateway.compile_gateway(read, unit)
 
-    def find_secrets(self, read: Read, names: Iterable[str]) -> Mapping[str, str]:
+    def find_secrets(self, read: Read, unit: UUID, names: Iterable[str]) -> Mapping[str, str]:
         """Returns the pre-shared keys of connections by UUID."""
         found = {}
         for name in names:
-            row = read(CONNECTION, UUID(name))
+            uuid = _parse_uuid(name)
+            row = read(CONNECTION, uuid) if uuid is not None else None
             if row is not None and row.psk:
                 found[name] = row.psk
         return found
@@ -48,6 +49,13 @@ class IpsecCompile:
     def describe(self) -> Sequence[ConfigurationKey]:
         """Returns nothing: its configuration has tables of its own."""
         return ()
+
+
+def _parse_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 HALF = IpsecCompile()

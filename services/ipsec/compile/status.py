@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from ...api.compile import CONTAINERS_BY_SERVED, SEEN, Item, RowStatus, Seen
+from ...api.compile import CONTAINERS_BY_SERVED, SEEN, RowStatus, Seen
+from ...api.item import Item
 from ...api.node import AnyNode, Datum, Node, Read
 from ..router_rules import make_container_name
 from ..rows import IPsecConnection, VPNService
