@@ -14,7 +14,6 @@ from .cloud import Cloud
 from .logs import Logs
 from .ovsdb import Databases
 
-
 KEPT = "still as configured before: "
 
 
