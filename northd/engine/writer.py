@@ -13,6 +13,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import ovs.vlog
@@ -27,6 +28,8 @@ FIRST_PAUSE_MS = 1000
 LONGEST_PAUSE_MS = 30_000
 # A chassis or ovn-northd can begin with the first of them while the others are planned.
 MOST_CHANGES = 4000
+# In a pass of one that stands by.
+MOST_COMPARED = 500
 _LONGEST_SENTENCE = 200
 
 vlog = ovs.vlog.Vlog("writer")
@@ -66,6 +69,7 @@ class Writer:
         self._concluded = False
         self._conclude_at_ms = 0
         self._told: set[Owner] = set()
+        self._differing: set[Owner] = set()
 
     @property
     def settled(self) -> bool:
@@ -100,6 +104,8 @@ class Writer:
     def find_next_ms(self) -> int | None:
         """Returns when something refused is to be tried again."""
         moments = [each.retry_ms for each in self._refused.values()]
+        if not self._concluded:
+            moments.append(self._conclude_at_ms)
         return min(moments, default=None)
 
     def run(self, now_ms: int) -> None:
@@ -113,8 +119,22 @@ class Writer:
                 return
 
     def compare(self) -> None:
-        """Finds out who is as it should be, without writing; for one that stands by."""
-        self.ledger.dirty = {owner for owner in self.ledger.dirty if self._plan(owner, 0) != []}
+        """Finds out of some owners who is as it should be, without writing.
+
+        So one that stands by has little to compare when it takes over.
+        """
+        for owner in list(islice(self.ledger.dirty, MOST_COMPARED)):
+            self.ledger.dirty.discard(owner)
+            if self._plan(owner, 0) == []:
+                self._differing.discard(owner)
+            else:
+                self._differing.add(owner)
+
+    def resume(self) -> None:
+        """Begins to write, after compare()."""
+        self.ledger.dirty |= self._differing
+        self._differing.clear()
+        self._concluded = False
 
     # -- helpers -----------------------------------------------------------
 
@@ -197,13 +217,16 @@ class Writer:
                 changes += planned
             elif planned is not None:
                 self._forgive((owner,))
-        if not (self._concluded or self._suspects or self.ledger.dirty):
-            if now_ms >= self._conclude_at_ms:
-                changes += self._conclude()
+        if self._may_conclude(now_ms):
+            changes += self._conclude()
             self._concluded = True
         if changes:
             self._send(changes, chosen, now_ms)
         return bool(changes)
+
+    def _may_conclude(self, now_ms: int) -> bool:
+        others = self._concluded or self._suspects or self.ledger.dirty
+        return not others and now_ms >= self._conclude_at_ms
 
     def _plan(self, owner: Owner, now_ms: int) -> list[Change] | None:
         """Returns the changes of one owner, None if a mistake of ours hides them."""
