@@ -97,7 +97,7 @@ class _Storm:
         present = [
             uuid
             for row_class, rows in self.cloud.tables.items()
-            if row_class.TABLE == table
+            if table == row_class.TABLE
             for uuid in rows
             if uuid not in self._spared
         ]

@@ -90,7 +90,8 @@ def run(read: Read, router: UUID) -> Gateway | None:
     return Gateway(
         tuple(services),
         tuple(members),
-        choice.entries,
+        # In one order, since two that are equal must come to the same.
+        dict(sorted(choice.entries.items())),
         frozenset(choice.kept),
         {**problems, **choice.problems},
         held,
