@@ -94,7 +94,15 @@ def find_seen(read: Read, name: str) -> Seen | None:
     items: dict[str, list[Item]] = {}
     for row in find_rows(read, CONTAINER_ITEM, read(ITEMS_BY_CONTAINER, name)):
         if placement is not None and row.chassis == placement.active:
-            item = Item(row.kind, row.name, row.state, row.message, row.since, row.detail)
+            item = Item(
+                kind=row.kind,
+                name=row.name,
+                state=row.state,
+                subject=row.subject,
+                message=row.message,
+                since=row.since,
+                detail=row.detail,
+            )
             items.setdefault(row.subject, []).append(item)
     return Seen(
         status.status_code,
