@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 
 import ovs.vlog
 
+from ...lib.container import is_name
 from ...lib.errors import ConfigError, HostError, TransientError
 from ...lib.loop import monotonic_ms, now_ms
 from ...lib.moment import add_retry
-from ..name import is_name
 from ..timers import Timers
 from .desired import Container, Wanted
 from .driver import Host, Unfinished

@@ -68,6 +68,9 @@ class Writer:
         self._refused: dict[Owner, _Refusal] = {}
         self._concluded = False
         self._conclude_at_ms = 0
+        # Whether the root row is in the transaction, and whether it is to be in one of its own.
+        self._with_root = False
+        self._root_apart = False
         self._told: set[Owner] = set()
         self._differing: set[Owner] = set()
 
@@ -79,7 +82,8 @@ class Writer:
     @property
     def written(self) -> bool:
         """As 'settled', the root row aside."""
-        return not (self.ledger.dirty or self._suspects or self._session.committing)
+        under_way = self._session.committing or self._committing is not None
+        return not (self.ledger.dirty or self._suspects or under_way)
 
     def take_refusals(self) -> dict[Owner, str | None]:
         """Returns the sentence on each owner whose rows are refused since the last call.
@@ -104,13 +108,15 @@ class Writer:
     def find_next_ms(self) -> int | None:
         """Returns when something refused is to be tried again."""
         moments = [each.retry_ms for each in self._refused.values()]
-        if not self._concluded:
+        if self._conclude_at_ms and not self._concluded:
             moments.append(self._conclude_at_ms)
         return min(moments, default=None)
 
     def run(self, now_ms: int) -> None:
         """Notes how the last transaction ended and starts the next one, if there is anything."""
         self._take_outcome(now_ms)
+        if now_ms >= self._conclude_at_ms:
+            self._conclude_at_ms = 0
         if self._session.committing:
             return
         self._review()
@@ -147,6 +153,7 @@ class Writer:
             return
         if outcome == "":
             self._forgive(owners)
+            self._root_apart = self._root_apart and not self._with_root
         elif outcome is None:  # it lost a race, or the connection
             self.ledger.dirty.update(owners)
             self._concluded = False
@@ -161,7 +168,11 @@ class Writer:
     def _fail(self, owners: Sequence[Owner], sentence: str, now_ms: int) -> None:
         """Notes that the changes of 'owners' together were refused, with those of the root row."""
         self._concluded = False
-        if len(owners) > 1:
+        if owners and self._with_root:
+            # It may be the root row: then nobody else is to suffer for it.
+            self._root_apart = True
+            self.ledger.dirty.update(owners)
+        elif len(owners) > 1:
             half = len(owners) // 2
             self.ledger.dirty.update(owners)
             self._suspects.extendleft((tuple(owners[half:]), tuple(owners[:half])))
@@ -217,16 +228,19 @@ class Writer:
                 changes += planned
             elif planned is not None:
                 self._forgive((owner,))
-        if self._may_conclude(now_ms):
-            changes += self._conclude()
-            self._concluded = True
-        if changes:
-            self._send(changes, chosen, now_ms)
-        return bool(changes)
+        root = self._plan_root(bool(changes))
+        self._with_root = bool(root)
+        if changes or root:
+            self._send([*changes, *root], chosen, now_ms)
+        return bool(changes or root)
 
-    def _may_conclude(self, now_ms: int) -> bool:
-        others = self._concluded or self._suspects or self.ledger.dirty
-        return not others and now_ms >= self._conclude_at_ms
+    def _plan_root(self, beside_others: bool) -> Sequence[Change]:
+        """Returns what to change of the root row, if it is its turn."""
+        waits = self._suspects or self.ledger.dirty or self._conclude_at_ms
+        if self._concluded or waits or (beside_others and self._root_apart):
+            return ()
+        self._concluded = True
+        return self._conclude()
 
     def _plan(self, owner: Owner, now_ms: int) -> list[Change] | None:
         """Returns the changes of one owner, None if a mistake of ours hides them."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from uuid import UUID
 
 from ...services.api.node import AnyNode, Datum, Node, Read, Tally
 from ..scheduler.health import Health
@@ -19,7 +18,7 @@ from ..scheduler.model import ACTIVE, STANDBY, Request, Schedule
 from ..scheduler.schedule import schedule
 from ..scheduler.settled import Settled, count_places, find_settled, make_load
 from .en_chassis import CANDIDATE
-from .en_container import CONTAINER, Container
+from .en_container import CONTAINER, find_group
 from .en_group import GROUP, Group
 from .en_health import HEALTH
 from .en_options import MOVE_RULES
@@ -84,7 +83,7 @@ def make_request(read: Read, name: str) -> Request | None:
     container = read(CONTAINER, name)
     if container is None:
         return None
-    uuid = _find_group(read, container)
+    uuid = find_group(read, container)
     group = (read(GROUP, uuid) if uuid is not None else None) or Group()
     wishes = find_rows(read, CONTAINER_WISH, read(WISH_BY_NAME, name))
     wish = wishes[0] if wishes else None
@@ -104,15 +103,6 @@ def make_request(read: Read, name: str) -> Request | None:
         standby=group.standby,
         needs=container.spec.needs if container.spec is not None else (),
     )
-
-
-def _find_group(read: Read, container: Container) -> UUID | None:
-    """Returns the group; of a container that goes on as it was, the one that it had."""
-    if container.spec is not None:
-        return container.spec.group
-    rows = find_rows(read, SERVICE_CONTAINER, read(SERVICE_CONTAINER_BY_NAME, container.name))
-    group: UUID | None = rows[0].group if rows else None
-    return group
 
 
 def find_places(read: Read, name: str) -> tuple[str, ...] | None:
