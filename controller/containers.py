@@ -14,6 +14,7 @@ from typing import Protocol
 
 import ovs.poller
 
+from ..lib.container import is_name
 from ..lib.idl import Session
 from ..lib.loop import now_ms
 from ..services.api.host import HostHalf, Sandbox
@@ -27,7 +28,6 @@ from .host.sweep import BUDGET_MS, Sweep
 from .identity import Identity
 from .linux.ovs import PortDriver
 from .linux.records import Records
-from .name import is_name
 from .programs.driver import ServiceDriver
 from .status import Report, Rows, differ, is_settled, make_changes, runs_as_wanted
 from .status_writer import Telling
@@ -129,7 +129,11 @@ class Containers:
         for name in self.ports.take_changed():
             self.services.note_installed(name, self._is_installed(name))
             self.touched.add(name)
-            if not self.ports.is_as_wanted(name) or name not in self.wanted:
+            wanted = self.wanted.get(name)
+            # What was noted last may be what was wanted before.
+            if not isinstance(wanted, Container) or (
+                self.ports.read(name) != wanted.resources[SwitchPorts]
+            ):
                 self.reconciler.mark([name])
 
     def run_services(self, clock_ms: int) -> None:

@@ -1,8 +1,8 @@
 """The heartbeat of this chassis: when it beats, and what Chassis_Private is to say.
 
-'incarnation' tells a restart from a pause.  Each beat says in 'heartbeat_interval' by when the next
-one comes at the latest by the clock of this host, so that svc-northd never judges by an interval
-that the chassis has not heard of yet.
+'incarnation' tells a restart from a pause.  Each beat says in 'heartbeat_interval' how
+long it is to the next, so that svc-northd never judges by an interval that the chassis has not
+heard of yet.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any
 
 from ..lib.options import find_numbers
 
-DEFAULT_INTERVAL_MS = 1000
 # Chassis that were started together must not beat together.
 _JITTER = 0.1
 

@@ -7,7 +7,6 @@ returns None if all is well.
 
 from __future__ import annotations
 
-import functools
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -83,7 +82,6 @@ def parse_hosts(texts: Iterable[str]) -> frozenset[str]:
     return frozenset(text.split("/")[0] for text in texts)
 
 
-@functools.lru_cache(maxsize=65536)
 def parse_network(text: str) -> Subnet | None:
     """Returns the network of "ADDRESS/LENGTH", None if that cannot be read."""
     try:

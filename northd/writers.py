@@ -93,6 +93,11 @@ class Writers:
         for writer in self.writers.values():
             writer.recover()
 
+    def resume(self) -> None:
+        """Begins to write what compare() found to differ, and looks at the root rows."""
+        for writer in self.writers.values():
+            writer.resume()
+
     def find_next_ms(self) -> int | None:
         """Returns when something refused is to be tried again (monotonic)."""
         moments = (writer.find_next_ms() for writer in self.writers.values())

@@ -23,6 +23,7 @@ from ..controller.programs.driver import ServiceDriver
 from ..lib.errors import ConfigError, HostError
 from ..services.api import host as api
 from ..services.api.host import Address, Network, Workload
+from ..services.api.item import Item
 
 MEMORY_KINDS: tuple[Kind, ...] = (Namespace, Links, Network)
 
@@ -52,7 +53,7 @@ class FakeHost:
     ovn_expected: bool = False
     loads: int = 0
     interval_ms: int | None = 20
-    metrics: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Mapping[str, float]] = field(default_factory=dict)
     items: dict[str, Any] = field(default_factory=dict)
     broken: dict[tuple[str, str], Exception] = field(default_factory=dict)
     reads: list[tuple[str, str]] = field(default_factory=list)
@@ -73,7 +74,7 @@ class FakeHost:
             Workload: services,
             Links: links,
         }
-        return Host({**memory, **own}, links)
+        return Host({**memory, **own}, links, ports)
 
     def lose(self, kind: Kind, container: str) -> None:
         """Removes a thing behind svc-controller's back, and lets the kernel tell."""
@@ -164,6 +165,13 @@ class FakeLinksDriver(FakeDriver):
     def set_up(self, container: str, up: bool) -> None:
         actual = self.host.things[Links, container]
         self.apply(container, Links(tuple(replace(each, up=up) for each in actual.links)))
+
+
+class FakePortsDriver(FakeDriver):
+    """Ports in memory, for a test without a local Open_vSwitch."""
+
+    def let_go(self, container: str, names: Collection[str]) -> bool:
+        return True
 
 
 @dataclass
@@ -268,11 +276,11 @@ class FakeService:
         message = "ready; stands by" if stands_by else ""
         return api.Status(api.RUNNING, message, self._reached, self._restarts)
 
-    def items(self) -> Sequence[api.Item]:
+    def items(self) -> Sequence[Item]:
         self._meet("items")
         tunnels = self._wanted.settings if self._wanted else {}
         assert isinstance(tunnels, dict)
-        own = [api.Item("tunnel", name, state, subject=name) for name, state in tunnels.items()]
+        own = [Item("tunnel", name, state, subject=name) for name, state in tunnels.items()]
         return [*own, *self._host.items.get(self._sandbox.container, ())]
 
     def metrics(self) -> Mapping[str, float]:
@@ -297,4 +305,3 @@ class FakeService:
         error = self._host.broken.get((self._sandbox.container, method))
         if error is not None:
             raise error
-

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from ..lib import sb
-from ..northd.options import Options
 from ..northd.liveness import PASS_INTERVAL_MS, Liveness, Verdict
+from ..northd.options import Options
 
 RowT = TypeVar("RowT")
 Change = tuple[RowT | None, RowT | None]

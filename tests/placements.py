@@ -14,7 +14,15 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from ..northd.scheduler.model import ACTIVE, STANDBY, UNLIMITED, Avoidance, Candidate, Place, Request
+from ..northd.scheduler.model import (
+    ACTIVE,
+    STANDBY,
+    UNLIMITED,
+    Avoidance,
+    Candidate,
+    Place,
+    Request,
+)
 
 MAX_WEIGHT = 2**31 - 1
 IPSEC = frozenset({"ipsec"})

@@ -107,6 +107,10 @@ class Scenario(Cloud):
         """Returns the Service_Container row."""
         return self.find(self.nb, "Service_Container", name=container)
 
+    def find_wish(self, container: str) -> dict[str, Any]:
+        """Returns the Container_Wish row."""
+        return self.find(self.nb, "Container_Wish", name=container)
+
     def message(self, container: str) -> str:
         """Returns what the northbound says of a container."""
         return str(self.show(container)["status_message"])

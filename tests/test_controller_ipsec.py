@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from ..lib.errors import ConfigError
-from ..services.api.host import UNREACHABLE, Address, Item, Port, Route, Site
+from ..services.api.host import UNREACHABLE, Address, Port, Route, Site
+from ..services.api.item import Item
 from ..services.ipsec.host import connections, network, reasons, vici
 from ..services.ipsec.host.tunnels import CONNECTING, DOWN, UP, Tunnels
 from .rig import Side, connect

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from ..controller.host.desired import Container
 from ..controller.host.driver import Driver, Host
-from ..controller.host.kinds import ORDER, Kind, Links, Namespace
+from ..controller.host.kinds import ORDER, Kind, Links, Namespace, SwitchPorts
 from ..controller.host.reconcile import Reconciler
 from ..controller.host.record import PortRecord, Record, format_record, parse_record
 from ..lib import sealing
 from .bench import PUBLIC_KEY, Bench
-from .fakehost import FakeDriver, FakeHost, FakeLinksDriver
+from .fakehost import FakeDriver, FakeHost, FakeLinksDriver, FakePortsDriver
 from .rig import SEED, to_map
 
 GOOD = {"addresses": ["1.0.0.100/32"], "tunnels": {"t1": "up"}}
@@ -232,9 +232,8 @@ def test_the_next_try_is_told_once_for_each_try() -> None:
     clock, host, name = [0], FakeHost(), "c1"
     host.failures["apply", Namespace, name] = "no room"
     drivers: dict[Kind, Driver] = {kind: FakeDriver(host, kind) for kind in ORDER}
-    reconciler = Reconciler(
-        Host(drivers, FakeLinksDriver(host, Links)), clock_ms=lambda: clock[0]
-    )
+    links, ports = FakeLinksDriver(host, Links), FakePortsDriver(host, SwitchPorts)
+    reconciler = Reconciler(Host(drivers, links, ports), clock_ms=lambda: clock[0])
     record = Record("", "", (), 1, ())
     wanted = {name: Container(name, 1, dict.fromkeys(ORDER, name), record)}  # type: ignore[arg-type]
     told = []

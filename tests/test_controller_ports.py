@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ..controller.host.kinds import Link, Links, Namespace, name_outside
-from ..controller.name import is_name
+from ..lib.container import is_name
 from ..services.api.host import Address, Network
 from .bench import Bench
 from .ovsdb import wait_until
@@ -74,6 +74,47 @@ def test_a_container_has_its_ports_when_all_are_installed(chassis: Bench) -> Non
         wanted = up if name == "c1" else {"svc0": True, "lan": True}
         chassis.until(lambda wanted=wanted: find_up(chassis) == wanted, name)  # type: ignore[misc]
     chassis.until(lambda: program.serving, "the service")
+    chassis.check_laws()
+
+
+@pytest.mark.parametrize("passes", range(6))
+def test_a_port_that_is_not_wanted_any_more_when_it_comes(chassis: Bench, passes: int) -> None:
+    """The transaction that makes it is under way when its row goes."""
+    chassis.bind("c1")
+    chassis.settle()
+    chassis.add_port("c1", "lan", **LAN)
+    links = chassis.host.things
+    chassis.until(lambda: len(links[Links, "c1"].links) == 2, "the link")
+    for _ in range(passes):
+        chassis.controller.run()
+    chassis.sb.delete("Port_Binding", [["interface", "==", "lan"]])
+    chassis.until(lambda: len(links[Links, "c1"].links) == 1, "the link to go")
+    chassis.settle()
+    chassis.until(lambda: chassis.ports().keys() == {"c1"}, "the port to go")
+    chassis.check_laws()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_link_made_anew_gets_its_port_anew(chassis: Bench, restarted: bool) -> None:
+    """Open vSwitch would go on with the link that it knew by the same name."""
+    chassis.bind("c1")
+    chassis.add_port("c1", "lan", **LAN)
+    chassis.settle()
+    chassis.until(lambda: chassis.ports().keys() == {"c1", OUTSIDE}, "both ports")
+
+    def find_uuids() -> dict[str, Any]:
+        return {row["name"]: row["_uuid"] for row in chassis.ovs.rows("Port")}
+
+    before = find_uuids()
+    if restarted:
+        chassis.restart()
+    lan, svc0 = chassis.host.things[Links, "c1"].links
+    chassis.host.things[Links, "c1"] = Links((svc0,))
+    chassis.host.lost.add("c1")
+    chassis.until(lambda: find_uuids().get(OUTSIDE) not in (None, before[OUTSIDE]), "the port anew")
+    chassis.until(lambda: find_uuids().keys() == before.keys(), "both ports")
+    assert restarted or find_uuids()["c1"] == before["c1"]
+    assert chassis.host.things[Links, "c1"].links == (lan, svc0)
     chassis.check_laws()
 
 

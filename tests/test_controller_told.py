@@ -22,7 +22,7 @@ from ..controller.status import METRICS_INTERVAL_MS, differ
 from ..lib import loop
 from ..lib.delta import Update
 from ..services.api import host as api
-from ..services.api.host import Item
+from ..services.api.item import Item
 from .bench import ME, Bench
 from .rig import to_map
 
@@ -244,7 +244,7 @@ STRANGE = st.sampled_from(
 
 @given(STRANGE)
 def test_whatever_is_told_can_be_taken(value: Any) -> None:
-    told = ask(Strange(value))  # type: ignore[arg-type]
+    told = ask(Strange(value))
     assert told.failure is not None
     assert told.status is None
 

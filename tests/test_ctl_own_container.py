@@ -264,6 +264,35 @@ def test_a_mistake_of_a_type_ends_its_own_command_only(
         assert SECRET not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("method", "words", "said"),
+    [
+        ("commands", ["status"], "service type echo has no usable commands: ZeroDivisionError"),
+        ("commands", ["echo-say", "x"], "service type echo has no usable commands"),
+        ("describe", ["container-add", "e1", "echo"], "does not say which keys it takes"),
+        ("compile_half", ["container-set", "e0", "port=1"], "does not say which keys it takes"),
+        ("show", ["show"], "service type echo: ZeroDivisionError in "),
+        ("tell_status", ["status"], "service type echo: ZeroDivisionError in "),
+    ],
+)
+def test_a_type_that_raises_in_each_method(
+    echo: Svcctl, path: Path, databases: Databases, method: str, words: list[str], said: str
+) -> None:
+    """It is told in one line, and what is not about the type goes on."""
+    file = path / "echo_type" / "__init__.py"
+    text = file.read_text()
+    at = text.index(f"def {method}(")
+    line = text.index("\n", at)
+    file.write_text(f"{text[:line]}\n        1 / 0{text[line:]}")
+    databases.nb.insert("Service_Container", name="e0", service_type="echo")
+    result = echo(*words)
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.status == (0 if words[0] in ("show", "status") else 1)
+    assert "e0" in echo.good("container-list")
+    echo.good("group-add", "h", "--", "vpn-list")
+
+
 def test_a_type_of_another_api(echo: Svcctl, path: Path) -> None:
     install(path, api=99)
     why = "service type echo was written for version 99 of services/api; this is version 1"
@@ -294,5 +323,5 @@ def test_what_needs_no_type_looks_for_none(databases: Databases) -> None:
             text=True,
             check=True,
         )
-        assert "importlib.metadata" not in process.stderr, words
+        assert "services.api.entry_points" not in process.stderr, words
         assert "services.ipsec" not in process.stderr, words

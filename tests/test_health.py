@@ -3,159 +3,31 @@
 from __future__ import annotations
 
 import copy
-import uuid
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ..lib import sb
-from ..northd.scheduler.build_queue import Spot
-from ..northd.scheduler.clock import Clock, IsPast
 from ..northd.scheduler.failures import FIRST_PAUSE_MS, LONGEST_PAUSE_MS, ChassisLife
-from ..northd.scheduler.health import ERROR_PATIENCE_MS, Evidence, Health, Memory, judge
+from ..northd.scheduler.health import ERROR_PATIENCE_MS
 from ..northd.scheduler.model import ACTIVE, STANDBY, Avoidance, Place
 from ..northd.scheduler.spells import STEADY_MS
+from .healthworld import (
+    HEALED_AFTER_MS,
+    HERE,
+    NAMES,
+    NOW,
+    TIMEOUT_MS,
+    Seen,
+    World,
+    find_failure,
+    find_place,
+    make_avoided,
+    make_binding,
+)
 from .placements import Dice, dice, many
-
-NOW = 1_700_000_000_000
-TIMEOUT_MS = 15_000
-HEALED_AFTER_MS = 60_000
-HERE = ("vpn-1", "hv1")
-NAMES = ("hv1", "hv2", "hv3")
-
-
-def _uuid(*parts: str) -> uuid.UUID:
-    return uuid.uuid5(uuid.NAMESPACE_DNS, "/".join(parts))
-
-
-def _binding(container: str = "vpn-1", chassis: str = "hv1", **columns: Any) -> sb.ContainerBinding:
-    row = sb.ContainerBinding(
-        uuid=_uuid(container, chassis),
-        container=container,
-        chassis=chassis,
-        service_type="ipsec",
-        role=ACTIVE,
-        configuration="{}",
-        secrets={},
-        generation=1,
-        status_code="running",
-        status_message="",
-        reached_generation=1,
-        namespace_name=None,
-        interface_name=None,
-        restarts=0,
-        since=None,
-        incarnation="1",
-        unwell_since=None,
-    )
-    return replace(row, **columns)
-
-
-def _avoided(spot: Spot = HERE, **columns: Any) -> sb.AvoidedChassis:
-    values: dict[str, Any] = {
-        "reason": "no charon",
-        "failures": 1,
-        "since": NOW,
-        "retry_at": NOW + FIRST_PAUSE_MS,
-        "incarnation": "1",
-        "weight": 1,
-    }
-    container, chassis = spot
-    return sb.AvoidedChassis(_uuid(*spot), container, chassis, **{**values, **columns})
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What was found out of all containers; 'next_ms' is when it may change though no row does."""
-
-    places: Mapping[str, tuple[Place, ...]]
-    unwell: Mapping[Spot, int]
-    avoided: Mapping[Spot, Avoidance]
-    pending: frozenset[Spot]
-    next_ms: int | None
-
-
-class World:
-    """What is looked at; 'write' puts what is found into the rows, as svc-northd does.
-
-    The monotonic clock shows the moments that tests name, and the wall clock
-    'ahead_ms' more.
-    """
-
-    def __init__(self, *bindings: sb.ContainerBinding) -> None:
-        self.bindings: list[sb.ContainerBinding] = list(bindings)
-        self.up: set[Spot] = set()
-        self.avoided: list[sb.AvoidedChassis] = []
-        self.reported: dict[str, str] = {}
-        self.chassis = {name: ChassisLife(True, "1", 1) for name in NAMES}
-        self.wanted = {"vpn-1", "vpn-2"}
-        self.queue_start: dict[Spot, int] = {}
-        self.ahead_ms = 0
-        self.take_over()
-
-    def take_over(self) -> None:
-        """Makes another svc-northd look from here on."""
-        self.clock = Clock()
-        self.memory = Memory(self.clock)
-
-    def look(self, now_ms: int = NOW) -> Seen:
-        """Returns what is found out at 'now_ms'."""
-        moments: set[int] = set()
-
-        def is_past(moment_ms: int) -> bool:
-            if moment_ms > now_ms:
-                moments.add(moment_ms)
-            return moment_ms <= now_ms
-
-        self.clock.tick(now_ms + self.ahead_ms, now_ms)
-        health = {name: self._judge(name, is_past) for name in sorted(self.wanted)}
-        return Seen(
-            {name: each.places for name, each in health.items() if each.places},
-            {(name, at): since for name, h in health.items() for at, since in h.unwell.items()},
-            {(name, at): each for name, h in health.items() for at, each in h.avoided.items()},
-            frozenset((name, at) for name, h in health.items() for at in h.pending),
-            min(moments, default=None),
-        )
-
-    def _judge(self, name: str, is_past: IsPast) -> Health:
-        evidence = Evidence(
-            [row for row in self.bindings if row.container == name],
-            {chassis for container, chassis in self.up if container == name},
-            [row for row in self.avoided if row.container == name],
-            {at: since for (container, at), since in self.queue_start.items() if container == name},
-            self.reported.get(name),
-        )
-        return judge(name, evidence, self._find_chassis, TIMEOUT_MS, self.memory, is_past)
-
-    def _find_chassis(self, name: str) -> ChassisLife:
-        return self.chassis.get(name, ChassisLife())
-
-    def write(self, seen: Seen) -> None:
-        self.bindings = [
-            replace(row, unwell_since=seen.unwell.get((row.container, row.chassis)))
-            for row in self.bindings
-        ]
-        self.avoided = [_avoided(spot, **asdict(each)) for spot, each in seen.avoided.items()]
-
-    def turn(self, now_ms: int, **columns: Any) -> Seen:
-        """Changes the columns of the only binding at 'now_ms', looks, and writes."""
-        self.bindings = [replace(self.bindings[0], **columns)]
-        seen = self.look(now_ms)
-        self.write(seen)
-        return seen
-
-
-def _find_place(seen: Seen, chassis: str = "hv1") -> Place:
-    return next(each for each in seen.places["vpn-1"] if each.chassis == chassis)
-
-
-def _find_failure(seen: Seen) -> str | None:
-    return _find_place(seen).failure
-
 
 # -- places ------------------------------------------------------------------------
 
@@ -177,7 +49,7 @@ def _find_failure(seen: Seen) -> str | None:
 def test_how_a_container_is_where_it_is_bound(
     columns: dict[str, Any], up: bool, ready: bool, serving: bool, well: bool
 ) -> None:
-    world = World(_binding(**columns))
+    world = World(make_binding(**columns))
     world.up = {HERE} if up else set()
     health = world.look()
     role = columns.get("role", ACTIVE)
@@ -191,13 +63,13 @@ def _patience(columns: dict[str, Any]) -> int:
 
 
 def test_a_container_that_is_not_wanted_is_not_looked_at() -> None:
-    world = World(_binding("vpn-9", status_code="error"))
-    world.avoided = [_avoided(("vpn-9", "hv1"))]
+    world = World(make_binding("vpn-9", status_code="error"))
+    world.avoided = [make_avoided(("vpn-9", "hv1"))]
     assert world.look() == Seen({}, {}, {}, frozenset(), None)
 
 
 def test_with_no_binding_the_northbound_s_last_word_counts() -> None:
-    world = World(_binding("vpn-1", "hv1"))
+    world = World(make_binding("vpn-1", "hv1"))
     world.reported = {"vpn-1": "hv3", "vpn-2": "hv2"}
     places = world.look().places
     assert places["vpn-1"][0].chassis == "hv1"
@@ -226,13 +98,13 @@ def test_with_no_binding_the_northbound_s_last_word_counts() -> None:
 )
 def test_one_that_had_its_time_failed(columns: dict[str, Any], reason: str) -> None:
     patience = _patience(columns)
-    world = World(_binding(unwell_since=NOW, **columns))
+    world = World(make_binding(unwell_since=NOW, **columns))
     world.look()
     before = world.look(NOW + patience - 1)
-    assert _find_place(before).failure is None
+    assert find_place(before).failure is None
     assert (before.avoided, before.next_ms) == ({}, NOW + patience)
     after = world.look(NOW + patience)
-    assert _find_place(after).failure == reason
+    assert find_place(after).failure == reason
     assert after.unwell == {HERE: NOW}
     moment = NOW + patience
     assert after.avoided == {
@@ -242,7 +114,7 @@ def test_one_that_had_its_time_failed(columns: dict[str, Any], reason: str) -> N
 
 
 def test_the_pause_doubles_up_to_its_cap_and_retries_never_end() -> None:
-    world, now = World(_binding(status_code="error", unwell_since=NOW)), NOW + TIMEOUT_MS
+    world, now = World(make_binding(status_code="error", unwell_since=NOW)), NOW + TIMEOUT_MS
     world.look()
     pauses = []
     for number in range(1, 60):
@@ -259,11 +131,11 @@ def test_the_pause_doubles_up_to_its_cap_and_retries_never_end() -> None:
 
 @pytest.mark.parametrize("life", [ChassisLife(), ChassisLife(False, "1", 1)])
 def test_on_a_chassis_that_is_dead_or_unfit_nothing_is_judged(life: ChassisLife) -> None:
-    world = World(_binding(status_code="error", unwell_since=NOW - 900_000))
+    world = World(make_binding(status_code="error", unwell_since=NOW - 900_000))
     world.look(NOW - 900_000)
     world.chassis["hv1"] = life
     health = world.look()
-    assert _find_place(health).failure is None
+    assert find_place(health).failure is None
     assert (health.unwell, health.avoided, health.next_ms) == ({}, {}, None)
     # Once the chassis is back the container has its whole time.
     world.write(health)
@@ -274,15 +146,15 @@ def test_on_a_chassis_that_is_dead_or_unfit_nothing_is_judged(life: ChassisLife)
 
 
 def test_the_time_of_an_unwell_container_counts_from_when_it_is_watched() -> None:
-    world = World(_binding(status_code="error", unwell_since=NOW - TIMEOUT_MS))
+    world = World(make_binding(status_code="error", unwell_since=NOW - TIMEOUT_MS))
     health = world.look(NOW)
     assert (health.avoided, health.next_ms) == ({}, NOW + ERROR_PATIENCE_MS)
     assert world.look(NOW + ERROR_PATIENCE_MS).avoided
 
 
 def test_a_time_that_lies_ahead_counts_as_this_moment() -> None:
-    world = World(_binding(status_code="error", unwell_since=NOW + 10**9))
-    world.avoided = [_avoided(("vpn-1", "hv2"), retry_at=NOW + 10**9, failures=9)]
+    world = World(make_binding(status_code="error", unwell_since=NOW + 10**9))
+    world.avoided = [make_avoided(("vpn-1", "hv2"), retry_at=NOW + 10**9, failures=9)]
     health = world.look()
     assert health.unwell == {HERE: NOW}
     assert health.avoided["vpn-1", "hv2"].retry_at == NOW + LONGEST_PAUSE_MS
@@ -296,7 +168,7 @@ def test_a_time_that_lies_ahead_counts_as_this_moment() -> None:
 
 def test_a_chassis_is_forgiven_when_it_starts_anew_or_its_weight_changes() -> None:
     world = World()
-    world.avoided = [_avoided()]
+    world.avoided = [make_avoided()]
     assert set(world.look().avoided) == {HERE}
     for life, kept in (
         (ChassisLife(False, "1", 1), {HERE}),
@@ -310,8 +182,8 @@ def test_a_chassis_is_forgiven_when_it_starts_anew_or_its_weight_changes() -> No
 
 
 def test_after_being_forgiven_failures_count_from_one() -> None:
-    world = World(_binding(status_code="error", unwell_since=NOW - TIMEOUT_MS))
-    world.avoided = [_avoided(failures=6, incarnation="0")]
+    world = World(make_binding(status_code="error", unwell_since=NOW - TIMEOUT_MS))
+    world.avoided = [make_avoided(failures=6, incarnation="0")]
     assert world.look().avoided == {}
     found = world.look(NOW + ERROR_PATIENCE_MS).avoided[HERE]
     assert (found.failures, found.incarnation) == (1, "1")
@@ -319,9 +191,9 @@ def test_after_being_forgiven_failures_count_from_one() -> None:
 
 @pytest.mark.parametrize(("well", "kept_ms"), [(True, HEALED_AFTER_MS), (False, LONGEST_PAUSE_MS)])
 def test_a_failure_is_forgotten_after_its_time(well: bool, kept_ms: int) -> None:
-    world = World(*([_binding()] if well else []))
+    world = World(*([make_binding()] if well else []))
     world.up = {HERE}
-    row = _avoided(failures=3)
+    row = make_avoided(failures=3)
     world.avoided = [row]
     before = world.look()
     assert before.next_ms == row.retry_at
@@ -338,18 +210,18 @@ def test_a_failure_is_forgotten_after_its_time(well: bool, kept_ms: int) -> None
 
 @pytest.mark.parametrize("step_ms", [-3_600_000, 3_600_000])
 def test_a_wall_clock_that_is_set_changes_no_time_that_runs(step_ms: int) -> None:
-    world = World(_binding(status_code="starting", reached_generation=0))
-    world.avoided = [_avoided(("vpn-1", "hv2"), retry_at=NOW + 11_000)]
+    world = World(make_binding(status_code="starting", reached_generation=0))
+    world.avoided = [make_avoided(("vpn-1", "hv2"), retry_at=NOW + 11_000)]
     world.write(world.look())
     world.ahead_ms = step_ms
     before = world.look(NOW + 10_999)
     assert before.pending == {("vpn-1", "hv2")}
-    assert _find_failure(before) is None
+    assert find_failure(before) is None
     after = world.look(NOW + 11_000)
     assert after.pending == set()
-    assert _find_failure(world.look(NOW + TIMEOUT_MS - 1)) is None
+    assert find_failure(world.look(NOW + TIMEOUT_MS - 1)) is None
     failed = world.look(NOW + TIMEOUT_MS)
-    assert _find_failure(failed) is not None
+    assert find_failure(failed) is not None
     moment = NOW + TIMEOUT_MS + step_ms
     assert failed.avoided[HERE].since == moment
     assert failed.avoided[HERE].retry_at == moment + FIRST_PAUSE_MS
@@ -362,7 +234,7 @@ def test_a_wall_clock_that_is_set_changes_no_time_that_runs(step_ms: int) -> Non
 
 def test_a_pause_is_no_longer_at_a_svc_northd_whose_clock_is_behind() -> None:
     world = World()
-    world.avoided = [_avoided(retry_at=NOW + 11_000)]
+    world.avoided = [make_avoided(retry_at=NOW + 11_000)]
     world.take_over()
     world.ahead_ms = -3_600_000
     seen = world.look()
@@ -374,7 +246,7 @@ def test_a_pause_is_no_longer_at_a_svc_northd_whose_clock_is_behind() -> None:
 
 
 def test_a_svc_northd_that_takes_over_gives_the_whole_time_again() -> None:
-    world = World(_binding(status_code="starting", reached_generation=0))
+    world = World(make_binding(status_code="starting", reached_generation=0))
     world.write(world.look())
     world.write(world.look(NOW + 14_000))
     world.take_over()
@@ -386,8 +258,8 @@ def test_a_svc_northd_that_takes_over_gives_the_whole_time_again() -> None:
 @pytest.mark.parametrize("failures", [-(10**30), -1, 0, 1, 2**31 - 1, 10**30])
 @pytest.mark.parametrize("retry_at", [-(10**30), 0, NOW, 10**30])
 def test_no_number_in_a_row_does_harm(failures: int, retry_at: int) -> None:
-    world = World(_binding(status_code="error", unwell_since=retry_at))
-    world.avoided = [_avoided(failures=failures, retry_at=retry_at)]
+    world = World(make_binding(status_code="error", unwell_since=retry_at))
+    world.avoided = [make_avoided(failures=failures, retry_at=retry_at)]
     for moment in (NOW, NOW + ERROR_PATIENCE_MS, NOW + LONGEST_PAUSE_MS):
         seen = world.look(moment)
         assert 1 <= seen.avoided[HERE].failures <= 2**31 - 1
@@ -396,8 +268,8 @@ def test_no_number_in_a_row_does_harm(failures: int, retry_at: int) -> None:
 
 
 def test_stamps_that_are_no_longer_used_are_forgotten() -> None:
-    world = World(_binding(status_code="error", unwell_since=NOW + 5))
-    world.avoided = [_avoided()]
+    world = World(make_binding(status_code="error", unwell_since=NOW + 5))
+    world.avoided = [make_avoided()]
     world.look()
     assert repr(NOW + 5) in repr(vars(world.clock))
     world.bindings, world.avoided = [], []
@@ -409,11 +281,11 @@ def test_stamps_that_are_no_longer_used_are_forgotten() -> None:
 
 
 def test_the_time_of_one_that_is_queued_begins_when_its_queue_says() -> None:
-    world = World(_binding(status_code="starting", reached_generation=0))
+    world = World(make_binding(status_code="starting", reached_generation=0))
     world.look()
     world.queue_start = {HERE: NOW + 9000}
     assert world.look(NOW + 9000).next_ms == NOW + 9000 + TIMEOUT_MS
-    world.bindings = [_binding(status_code="error", reached_generation=0)]
+    world.bindings = [make_binding(status_code="error", reached_generation=0)]
     assert world.look(NOW + 9001).next_ms == NOW + 9001 + ERROR_PATIENCE_MS
 
 
@@ -421,40 +293,40 @@ def test_the_time_of_one_that_is_queued_begins_when_its_queue_says() -> None:
 
 
 def test_what_an_earlier_life_said_confirms_nothing_and_moves_nothing_at_once() -> None:
-    world = World(_binding())
+    world = World(make_binding())
     world.up = {HERE}
-    assert _find_place(world.look()) == Place("hv1")
+    assert find_place(world.look()) == Place("hv1")
     world.chassis["hv1"] = ChassisLife(True, "2", 1)
     seen = world.look(NOW + 1)
-    assert _find_place(seen) == Place("hv1", ready=False, serving=False)
+    assert find_place(seen) == Place("hv1", ready=False, serving=False)
     assert (seen.unwell, seen.next_ms) == ({HERE: NOW + 1}, NOW + 1 + TIMEOUT_MS)
     failed = world.look(NOW + 1 + TIMEOUT_MS)
-    assert _find_failure(failed) == "the chassis has started anew and not taken it up after 15 s"
-    world.bindings = [_binding(incarnation="2")]
-    assert _find_place(world.look(NOW + 2 + TIMEOUT_MS)) == Place("hv1")
+    assert find_failure(failed) == "the chassis has started anew and not taken it up after 15 s"
+    world.bindings = [make_binding(incarnation="2")]
+    assert find_place(world.look(NOW + 2 + TIMEOUT_MS)) == Place("hv1")
 
 
 @pytest.mark.parametrize("role", [ACTIVE, STANDBY])
 @pytest.mark.parametrize("incarnation", ["", "0"])
 def test_an_unknown_life_confirms_nothing(role: str, incarnation: str) -> None:
-    world = World(_binding(role=role, incarnation=incarnation))
+    world = World(make_binding(role=role, incarnation=incarnation))
     world.up = {HERE}
-    assert _find_place(world.look()) == Place("hv1", role, ready=False, serving=False)
+    assert find_place(world.look()) == Place("hv1", role, ready=False, serving=False)
 
 
 def test_a_chassis_that_starts_anew_again_and_again_but_takes_up_all_fails_nothing() -> None:
-    world = World(_binding())
+    world = World(make_binding())
     world.up = {HERE}
     now = NOW
     for life in map(str, range(2, 60)):
         world.chassis["hv1"] = ChassisLife(True, life, 1)
-        assert _find_failure(world.look(now)) is None
+        assert find_failure(world.look(now)) is None
         assert world.turn(now + 1000, incarnation=life).unwell == {}
         now += 3000
 
 
 def test_the_time_goes_on_when_its_chassis_first_says_something() -> None:
-    world = World(_binding(status_code=None, reached_generation=0, incarnation=""))
+    world = World(make_binding(status_code=None, reached_generation=0, incarnation=""))
     world.look()
     seen = world.turn(NOW + 5000, status_code="starting", incarnation="1")
     assert seen.next_ms == NOW + TIMEOUT_MS
@@ -467,7 +339,7 @@ def test_the_time_goes_on_when_its_chassis_first_says_something() -> None:
     ("code", "patience_ms"), [("error", ERROR_PATIENCE_MS), ("starting", TIMEOUT_MS)]
 )
 def test_time_in_which_it_is_unwell_adds_up(code: str, patience_ms: int) -> None:
-    world, now, spent_ms = World(_binding()), NOW, 0
+    world, now, spent_ms = World(make_binding()), NOW, 0
     world.up = {HERE}
     world.look(now)
     while spent_ms + 1500 < patience_ms:
@@ -477,48 +349,48 @@ def test_time_in_which_it_is_unwell_adds_up(code: str, patience_ms: int) -> None
         now += 1500
     seen = world.turn(now, status_code=code)
     end = now + patience_ms - spent_ms
-    assert (_find_failure(seen), seen.next_ms) == (None, end)
+    assert (find_failure(seen), seen.next_ms) == (None, end)
     failed = world.look(end)
-    assert _find_failure(failed) is not None
+    assert find_failure(failed) is not None
     # While it runs for a moment it is no place to stay, but it serves.
     world.write(failed)
     well = world.turn(end + 100, status_code="running")
-    assert _find_place(well) == Place("hv1", failure=_find_failure(failed))
+    assert find_place(well) == Place("hv1", failure=find_failure(failed))
     steady = world.look(end + 100 + STEADY_MS)
-    assert _find_place(steady) == Place("hv1")
-    assert _find_failure(world.turn(end + 101 + STEADY_MS, status_code=code)) is None
+    assert find_place(steady) == Place("hv1")
+    assert find_failure(world.turn(end + 101 + STEADY_MS, status_code=code)) is None
 
 
 def test_one_that_turns_between_kinds_of_unwell_is_given_up() -> None:
-    world, now = World(_binding()), NOW
+    world, now = World(make_binding()), NOW
     for _ in range(4):
         for code in ("error", "starting"):
             world.turn(now, status_code=code, status_message="no charon")
             now += 600
-    assert _find_failure(world.turn(now, status_code="error")) == "no charon"
+    assert find_failure(world.turn(now, status_code="error")) == "no charon"
 
 
 def test_a_port_that_is_down_for_a_moment_now_and_then_fails_nothing() -> None:
-    world, now = World(_binding()), NOW
+    world, now = World(make_binding()), NOW
     for _ in range(10):
         world.up = set()
-        assert _find_failure(world.turn(now)) is None
+        assert find_failure(world.turn(now)) is None
         world.up = {HERE}
-        assert _find_failure(world.turn(now + 100)) is None
+        assert find_failure(world.turn(now + 100)) is None
         now += 9000
 
 
 def test_one_that_came_late_is_well_at_once() -> None:
-    world = World(_binding(status_code="starting", reached_generation=0))
+    world = World(make_binding(status_code="starting", reached_generation=0))
     world.look()
     world.up = {HERE}
-    assert _find_failure(world.turn(NOW + TIMEOUT_MS)) is not None
+    assert find_failure(world.turn(NOW + TIMEOUT_MS)) is not None
     well = world.turn(NOW + TIMEOUT_MS + 1, status_code="running", reached_generation=1)
-    assert _find_place(well) == Place("hv1")
+    assert find_place(well) == Place("hv1")
 
 
 def test_with_another_role_it_has_the_whole_time() -> None:
-    world = World(_binding(role=STANDBY, status_code="starting"))
+    world = World(make_binding(role=STANDBY, status_code="starting"))
     world.look()
     seen = world.turn(NOW + 14_000, role=ACTIVE)
     assert seen.next_ms == NOW + 14_000 + TIMEOUT_MS
@@ -531,7 +403,7 @@ def _make_world(dice: Dice) -> World:
     world = World()
     for container in ("vpn-1", "vpn-2"):
         for number, chassis in enumerate(dice.sample(NAMES, dice.randint(0, 3))):
-            row = _binding(
+            row = make_binding(
                 container,
                 chassis,
                 role=STANDBY if number else ACTIVE,
@@ -546,7 +418,7 @@ def _make_world(dice: Dice) -> World:
     for spot in {(dice.some("vpn-1", "vpn-2"), dice.choice(NAMES)) for _ in range(3)}:
         retry_at = NOW + dice.some(-700_000, -61_000, -1000, 0, 1000, 10**9)
         world.avoided.append(
-            _avoided(
+            make_avoided(
                 spot, failures=dice.randint(-1, 9), retry_at=retry_at, weight=dice.some(1, 1, 2)
             )
         )

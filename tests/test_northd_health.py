@@ -74,9 +74,9 @@ def test_start_timeout_is_the_operators(cloud: Scenario) -> None:
     cloud.chassis["hv1"].slow = {""}
     (container,) = cloud.add_services(1)
     cloud.settle()
-    cloud.warp(5900)
+    cloud.warp(3000)
     assert cloud.look(container).active == "hv1"
-    cloud.warp(200)
+    cloud.warp(3100)
     assert cloud.look(container).active == "hv2"
 
 
@@ -88,7 +88,7 @@ def test_failure_that_the_chassis_mends_moves_nothing(cloud: Scenario, container
         binding = cloud.find(cloud.sb, "Container_Binding")
         assert isinstance(binding["unwell_since"], int)
         assert cloud.message(container) == "charon ended"
-        cloud.warp(1900)
+        cloud.warp(1000)
         hv1.failing = {}
         hv1.step()
         cloud.settle()

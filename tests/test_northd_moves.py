@@ -263,7 +263,7 @@ def test_migration_is_done_once(cloud: Scenario, container: str) -> None:
     cloud.migrate(container, "hv3")
     cloud.settle()
     assert cloud.look(container).active == "hv3"
-    row = cloud.show(container)
+    row = cloud.find_wish(container)
     assert (row["migrate_cfg"], row["migrated_cfg"]) == (1, 1)
     assert row["migrate_status"] == "migrated to hv3"
     cloud.set_wish(container, migrate_chassis="hv1")
@@ -286,12 +286,12 @@ def test_migration_that_cannot_be_is_refused_in_words(
     cloud.set_chassis(chassis, **columns)
     cloud.migrate(container, chassis)
     assert cloud.follow(container) == [SERVING_FROM_HV1]
-    row = cloud.show(container)
+    row = cloud.find_wish(container)
     assert (row["migrated_cfg"], row["migrate_status"]) == (
         1,
         f"not migrated to {chassis}: {sentence}",
     )
-    assert row["status_message"] == "as told"
+    assert cloud.message(container) == "as told"
 
 
 @pytest.mark.parametrize("after_the_turn", [True, False])
@@ -305,10 +305,10 @@ def test_migration_that_fails_goes_back(
         hv2.failing = {"": "no memory"}
     cloud.migrate(container, "hv2")
     cloud.settle()
-    assert cloud.show(container)["migrated_cfg"] == 0
+    assert cloud.find_wish(container)["migrated_cfg"] == 0
     cloud.warp(15_500)
     assert cloud.look(container) == SERVING_FROM_HV1
-    row = cloud.show(container)
+    row = cloud.find_wish(container)
     why = "OVN has not installed its port after 15 s" if after_the_turn else "no memory"
     assert row["migrated_cfg"] == 1
     assert row["migrate_status"] == (

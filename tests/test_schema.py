@@ -16,13 +16,19 @@ import pytest
 
 from ..lib import nb, sb, schema
 from ..lib.rows import Row, find_columns
-from ..northd import ovn
+from ..northd.ovn import rows as ovn
+from ..services.ipsec import rows as ipsec
 from .ovsdb import OVN_NORTHBOUND, find_schema
 
 ROOT = Path(__file__).parent.parent
 CKSUM = ROOT / "utilities" / "schema-cksum"
 OWN_DATABASES = (schema.NORTHBOUND, schema.SOUTHBOUND)
-ROW_MODULES = ((schema.NORTHBOUND, nb), (schema.SOUTHBOUND, sb), (OVN_NORTHBOUND, ovn))
+ROW_MODULES = (
+    (schema.NORTHBOUND, nb),
+    (schema.NORTHBOUND, ipsec),
+    (schema.SOUTHBOUND, sb),
+    (OVN_NORTHBOUND, ovn),
+)
 
 
 def _load(database: str) -> Any:

@@ -18,12 +18,12 @@ from .ovsdb import wait_until
 from .rig import Rig, Side
 from .wheels import build_wheel, install_wheel
 
-A, B = Side(10), Side(11)
+A = Side(10)
 TOKEN = "open-sesame-4711"
 DESTINATION = "192.168.99.0/24"
 CLIENT = """
 import socket, sys
-with socket.create_connection((sys.argv[1], 7), timeout=3) as client:
+with socket.create_connection((sys.argv[1], int(sys.argv[3])), timeout=3) as client:
     file = client.makefile("rw")
     file.write(sys.argv[2] + "\\n")
     file.flush()
@@ -55,7 +55,6 @@ def rig(package: Path) -> Iterator[Rig]:
             wait_until(lambda: made.sb.rows("Chassis"), "the chassis to register")
             yield made
         finally:
-            print(made.read_log()); print(made.sb.rows("Container_Binding"))
             made.stop()
 
 
@@ -82,9 +81,10 @@ def bind(rig: Rig, token: str = TOKEN, role: str = "active", **settings: Any) ->
     rig.bind_type(A, "echo", json.dumps(configuration), secrets, role=role)
 
 
-def ask(rig: Rig, address: str = A.outer, token: str = TOKEN) -> str:
+def ask(rig: Rig, address: str = A.outer, token: str = TOKEN, port: int = 7) -> str:
     """Returns what a client gets: the greeting, and its line."""
-    return rig.run(sys.executable, "-c", CLIENT, address, token, check=False).strip()
+    words = (sys.executable, "-c", CLIENT, address, token, str(port))
+    return rig.run(*words, check=False).strip()
 
 
 def find_pid(rig: Rig) -> int:
@@ -99,6 +99,11 @@ def find_directory(rig: Rig) -> Path:
 def find_item(rig: Rig) -> dict[str, Any]:
     rows = rig.sb.rows("Container_Item")
     return rows[0] if rows else {}
+
+
+def find_counter(rig: Rig, name: str) -> int | None:
+    counters = find_item(rig).get("counters", ["map", []])
+    return dict(counters[1]).get(name)
 
 
 def wait_status(rig: Rig, code: str, message: str) -> None:
@@ -146,7 +151,8 @@ def test_it_serves(server: Rig) -> None:
     assert ask(server) == "hello ping"
     assert ask(server, address="192.168.99.42") == "hello ping"
     assert ask(server, token="wrong") == ""
-    wait_until(lambda: dict(find_item(server)["counters"][1])["served"] == 2, "the counters")
+    wait_until(lambda: find_counter(server, "served") == 2, "the counter", timeout_s=20)
+    wait_until(lambda: find_counter(server, "refused") == 1, "the other one", timeout_s=20)
     item = find_item(server)
     assert (item["kind"], item["name"], item["state"]) == ("echo", "port 7", "serving")
     assert item["message"] == "greets with hello"
@@ -170,9 +176,10 @@ def test_its_secret_is_in_its_file_only(server: Rig) -> None:
 
 
 def test_it_runs_as_its_user(rig: Rig) -> None:
-    bind(rig, user="nobody")
+    bind(rig, user="nobody", port=7007)
     rig.plug(A)
     rig.wait_running(A)
+    assert ask(rig, port=7007) == "hello ping"
     status = rig.run("cat", f"/proc/{find_pid(rig)}/status")
     assert "Uid:\t65534\t65534" in status
     assert find_directory(rig).stat().st_uid == 65534
@@ -267,14 +274,13 @@ def test_what_changed_while_svc_controller_was_away(server: Rig) -> None:
 
 @pytest.mark.parametrize("away", [False, True])
 def test_it_goes_whole(server: Rig, away: bool) -> None:
-    pid = find_pid(server)
     if away:
         server.end_controller()
     server.unbind(A)
     if away:
         server.start_controller()
     wait_until(lambda: not server.find_leftovers(), "everything to be gone")
-    assert server.run("ps", "-o", "pid=", "-p", str(pid), check=False) == ""
+    assert server.run("pgrep", "-f", "server.py", check=False) == ""
 
 
 def test_a_standby_runs_it_as_well(rig: Rig) -> None:

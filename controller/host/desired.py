@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...lib import sb
+from ...lib.container import is_name
 from ...lib.errors import ConfigError
-from ...services.api.host import FIRST_INTERFACE, HostHalf, Network, Plan, Port, Site, Workload
+from ...services.api import FIRST_INTERFACE
+from ...services.api.host import HostHalf, Network, Plan, Port, Site, Workload
 from ..identity import Identity
-from ..name import is_name
 from .kinds import (
     Kind,
     Link,
@@ -27,6 +28,7 @@ from .kinds import (
     SwitchPort,
     SwitchPorts,
     name_outside,
+    sort_network,
 )
 from .record import PortRecord, Record, make_record
 
@@ -153,7 +155,7 @@ def _make_resources(name: str, record: Record, role: str, chassis: Chassis) -> d
         Namespace(),
         Links(tuple(_make_link(name, each, chassis.identity) for each in record.ports)),
         SwitchPorts(_make_switch_ports(name, record.ports, chassis.identity)),
-        plan.network,
+        sort_network(plan.network),
         workload,
     )
     return {type(each): each for each in resources}

@@ -6,7 +6,7 @@ programs/ with daemons, tests/fakehost.py with a dictionary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -48,9 +48,17 @@ class LinksDriver(Driver, Protocol):
         """Sets the ends outside of all links of 'container' up or down, and no more."""
 
 
+class PortsDriver(Driver, Protocol):
+    """The driver of SwitchPorts."""
+
+    def let_go(self, container: str, names: Collection[str]) -> bool:
+        """Removes the ports of these names; returns False while that is still under way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
-    """The drivers of a host by kind; 'links' is among them."""
+    """The drivers of a host by kind; 'links' and 'ports' are among them."""
 
     drivers: Mapping[Kind, Driver]
     links: LinksDriver
+    ports: PortsDriver

@@ -10,9 +10,11 @@ svc-controller dies at, the next one knows what is ours.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
-from ...services.api.host import FIRST_INTERFACE, Network, Workload
+from ...services.api import FIRST_INTERFACE
+from ...services.api.host import Network, Route, Rule, Workload
 
 _DIGITS = 11
 
@@ -76,10 +78,6 @@ Kind = type[Resource]
 
 ORDER: tuple[Kind, ...] = (StateDirectory, Namespace, Links, SwitchPorts, Network, Workload)
 
-# What has to go before a thing that is not there (any more) can be made: Open
-# vSwitch would go on with the link that it knew by the same name.
-DEPENDENTS: dict[Kind, tuple[Kind, ...]] = {Links: (SwitchPorts,)}
-
 
 def name_outside(container: str, inside: str) -> str:
     """Returns the name on the host of the link that is 'inside' in the namespace."""
@@ -87,3 +85,28 @@ def name_outside(container: str, inside: str) -> str:
         return container
     digest = hashlib.sha256(f"{container}/{inside}".encode()).hexdigest()
     return f"svc-{digest[:_DIGITS]}"
+
+
+def sort_network(network: Network) -> Network:
+    """Returns 'network' in the order in which it is read from a host, whatever a type's is."""
+    return replace(
+        network,
+        addresses=tuple(sorted(network.addresses)),
+        loopback=tuple(sorted(network.loopback)),
+        routes=sort_routes(network.routes),
+        rules=sort_rules(network.rules),
+    )
+
+
+def sort_routes(routes: Iterable[Route]) -> tuple[Route, ...]:
+    """Returns 'routes' by table, destination and gateway."""
+    return tuple(
+        sorted(routes, key=lambda each: (each.table, each.destination, each.gateway or ""))
+    )
+
+
+def sort_rules(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """Returns 'rules' by IP version, priority and source."""
+    return tuple(
+        sorted(rules, key=lambda each: (each.ip_version, each.priority, each.source or ""))
+    )

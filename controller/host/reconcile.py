@@ -19,14 +19,14 @@ from dataclasses import dataclass, field
 
 import ovs.vlog
 
+from ...lib.container import is_name
 from ...lib.errors import ConfigError, HostError, TransientError
 from ...lib.loop import monotonic_ms, now_ms
 from ...lib.moment import add_retry
-from ..name import is_name
 from ..timers import Timers
 from .desired import Container, Wanted
 from .driver import Host, Unfinished
-from .kinds import DEPENDENTS, ORDER, Kind, Links
+from .kinds import ORDER, Links, Resource
 
 vlog = ovs.vlog.Vlog("reconcile")
 
@@ -168,7 +168,7 @@ class Reconciler:
         for kind in ORDER:
             driver, resource = self.host.drivers[kind], wanted.resources[kind]
             actual = driver.read(name)
-            if actual is None and not self._clear(name, kind):
+            if not self._clear(name, actual, resource):
                 self.waiting.add(name)
                 return "waits for what is left of before"
             if actual != resource:
@@ -177,9 +177,16 @@ class Reconciler:
         self.waiting.discard(name)
         return f"applied {', '.join(changed)}" if changed else ""
 
-    def _clear(self, name: str, kind: Kind) -> bool:
-        """Removes what hung on a thing that is gone; returns whether that is done."""
-        return all(self.host.drivers[each].remove(name) for each in DEPENDENTS.get(kind, ()))
+    def _clear(self, name: str, actual: object, wanted: Resource) -> bool:
+        """Removes the ports of links that are gone; returns whether that is done.
+
+        Open vSwitch would go on with the link that it knew by the same name.
+        """
+        if not isinstance(wanted, Links):
+            return True
+        there = {each.outside for each in actual.links} if isinstance(actual, Links) else set()
+        gone = {each.outside for each in wanted.links} - there
+        return not gone or self.host.ports.let_go(name, gone)
 
     def _remove(self, name: str) -> str:
         """Removes a container as far as can be now, if anything there has our mark."""

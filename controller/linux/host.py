@@ -23,4 +23,4 @@ def make_host(ports: PortDriver, services: ServiceDriver) -> Host:
         Network: NetworkDriver(),
         Workload: services,
     }
-    return Host(drivers, links)
+    return Host(drivers, links, ports)

@@ -12,32 +12,26 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import json
 import os
-import socket
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from pyroute2.netlink.exceptions import NetlinkError
 
 from ...lib.errors import HostError
-from ...services.api.host import LOCAL, MAIN_TABLE, UNREACHABLE, Address, Network, Route
+from ...services.api.host import Address, Network
 from . import netns
 from .directory import find_directory
 from .link import find_link, find_veths, opened
+from .routing import read_routes, read_rules, sync_routes, sync_rules
 
 TABLE = "inet ovnsvc"
 
 # Far below the time after which a chassis is taken for dead.
 _NFT_TIMEOUT_S = 0.8
 
-_PROTO_STATIC = 4
-_TYPE_UNICAST = 1
-_TYPE_LOCAL = 2
-_TYPE_UNREACHABLE = 7
-_KINDS = {_TYPE_LOCAL: LOCAL, _TYPE_UNREACHABLE: UNREACHABLE}
-_LO_INDEX = 1
-_SCOPE_HOST = 254
 _SCOPE_GLOBAL = 0
 _NODAD = 0x02
 
@@ -80,11 +74,12 @@ class NetworkDriver:
                     for address in _read_addresses(route, index)
                 )
                 loopback = _read_addresses(route, lo["index"])
-                routes = _read_routes(route, ports)
-            sysctls = _find_sysctls(ports)
-            right = all(_read_sysctl(name) in (value, None) for name, value in sysctls.items())
-            ruleset = _read_ruleset(container)
-        return Network(tuple(addresses), loopback, routes, ruleset) if right else None
+                routes, rules = read_routes(route, ports), read_rules(route)
+            own = _find_sysctls(ports)
+            right = all(_read_sysctl(name) in (value, None) for name, value in own.items())
+            ruleset, sysctls = _read_ruleset(container), _read_own_sysctls(container)
+        network = Network(tuple(addresses), loopback, routes, ruleset, rules, sysctls)
+        return network if right else None
 
     def apply(self, container: str, wanted: Network) -> None:
         try:
@@ -114,9 +109,11 @@ class NetworkDriver:
                 for name, index in ports.items():
                     mine = [each.address for each in wanted.addresses if each.interface == name]
                     _sync_addresses(route, index, mine)
-                _sync_routes(route, ports, wanted.routes)
+                sync_routes(route, ports, wanted.routes)
+                sync_rules(route, wanted.rules)
             for name, value in _find_sysctls(ports).items():
                 _write_sysctl(name, value)
+            _write_own_sysctls(container, wanted.sysctls)
 
 
 def _find_lo(route: Any) -> Any | None:
@@ -167,62 +164,6 @@ def _length(interface: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> int
     return int(interface.network.prefixlen)
 
 
-def _read_routes(route: Any, ports: Mapping[str, int]) -> tuple[Route, ...]:
-    names = {index: name for name, index in ports.items()}
-    found = []
-    for family in (socket.AF_INET, socket.AF_INET6):
-        for each in route.get_routes(family=family, table=MAIN_TABLE):
-            if each["proto"] == _PROTO_STATIC:
-                found.append(_format_route(each, family, names))
-    return sort_routes(found)
-
-
-def sort_routes(routes: Iterable[Route]) -> tuple[Route, ...]:
-    """Returns 'routes' in the order that Network has them."""
-    return tuple(sorted(routes, key=lambda each: (each.destination, each.gateway or "")))
-
-
-def _format_route(message: Any, family: int, names: Mapping[int, str]) -> Route:
-    anywhere = "0.0.0.0" if family == socket.AF_INET else "::"
-    destination = f"{message.get_attr('RTA_DST') or anywhere}/{message['dst_len']}"
-    if message["type"] in _KINDS:
-        return Route(destination, kind=_KINDS[message["type"]])
-    return Route(
-        destination,
-        message.get_attr("RTA_GATEWAY"),
-        message.get_attr("RTA_PREFSRC"),
-        interface=names.get(message.get_attr("RTA_OIF"), ""),
-    )
-
-
-def _sync_routes(route: Any, ports: Mapping[str, int], wanted: tuple[Route, ...]) -> None:
-    actual = set(_read_routes(route, ports))
-    for each in actual - set(wanted):
-        route.route("del", **_route_request(each, ports))
-    for each in sort_routes(set(wanted) - actual):
-        route.route("replace", **_route_request(each, ports))
-
-
-def _route_request(wanted: Route, ports: Mapping[str, int]) -> dict[str, Any]:
-    family = socket.AF_INET6 if ":" in wanted.destination else socket.AF_INET
-    request: dict[str, Any] = {
-        "dst": wanted.destination,
-        "family": family,
-        "table": wanted.table,
-        "proto": _PROTO_STATIC,
-        "type": _TYPE_UNREACHABLE,
-    }
-    if wanted.kind == LOCAL:
-        request |= {"type": _TYPE_LOCAL, "oif": _LO_INDEX, "scope": _SCOPE_HOST}
-    if wanted.gateway is not None:
-        request |= {"gateway": wanted.gateway, "type": _TYPE_UNICAST}
-        if wanted.interface in ports:
-            request["oif"] = ports[wanted.interface]
-    if wanted.source is not None:
-        request["prefsrc"] = wanted.source
-    return request
-
-
 def _read_ruleset(container: str) -> str:
     try:
         with open(_ruleset_path(container), encoding="utf-8") as file:
@@ -268,6 +209,29 @@ def _run_nft(arguments: list[str], text: str) -> str:
         reason = (done.stderr.strip().splitlines() or ["unknown error"])[0]
         raise HostError(f"nft refused the rules: {reason}")
     return done.stdout
+
+
+def _read_own_sysctls(container: str) -> tuple[tuple[str, str], ...]:
+    """Returns the settings that the service asked for, as they are."""
+    with contextlib.suppress(OSError, ValueError), open(_sysctl_path(container)) as file:
+        return tuple((str(name), _read_sysctl(str(name)) or "") for name in json.load(file))
+    return ()
+
+
+def _write_own_sysctls(container: str, wanted: Iterable[tuple[str, str]]) -> None:
+    """Makes the settings, which are kept by name; what is not wanted any more stays as it is."""
+    for name, value in wanted:
+        if ".." in name.split("/") or name.startswith("/"):
+            raise HostError(f"{name!r} is not below /proc/sys/net")
+        if _read_sysctl(name) is None:
+            raise HostError(f"the kernel has no setting {name}")
+        _write_sysctl(name, value)
+    with open(_sysctl_path(container), "w", encoding="utf-8") as file:
+        json.dump([name for name, _value in wanted], file)
+
+
+def _sysctl_path(container: str) -> str:
+    return os.path.join(find_directory(container), "sysctls.json")
 
 
 def _read_sysctl(name: str) -> str | None:

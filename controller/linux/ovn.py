@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import select
 import struct
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ import ovs.poller
 import ovs.vlog
 
 from ...lib import dirs
+from .process import is_readable
 
 vlog = ovs.vlog.Vlog("ovn")
 
@@ -85,7 +85,7 @@ class OvnController:
             if known:
                 self._seen = True
                 self._gone_ms = now_ms - PATIENCE_MS
-        if self._pidfd is not None and select.select([self._pidfd], [], [], 0)[0]:
+        if self._pidfd is not None and is_readable(self._pidfd):
             self.close()
             look = True
         if self._pidfd is None and (look or self._is_late(now_ms)):

@@ -11,7 +11,7 @@ come in place of the one that it knew by the same name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -83,6 +83,19 @@ class PortDriver:
         self._unplanned.discard(container)
         self._leaving.pop(container, None)
         return True
+
+    def let_go(self, container: str, names: Collection[str]) -> bool:
+        wanted = self._wanted.get(container)
+        if wanted is not None:
+            kept = tuple(each for each in wanted.ports if each.name not in names)
+            self._wanted[container] = SwitchPorts(kept)
+        there = {port.name for port in self.rows.find_ports(container)}
+        if there.intersection(names):
+            if wanted is None:  # what a controller before this one wanted
+                self._unwanted.add(container)
+            self._unplanned.add(container)
+            return False
+        return self._has_left(container)
 
     # -- what the caller's loop asks -----------------------------------------
 

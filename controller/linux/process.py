@@ -54,7 +54,7 @@ class LinuxProcess:
 
     def ended(self) -> str | None:
         """Returns how it ended, in words; None while it runs.  What it left running ends too."""
-        if self._ended is None and _is_readable(self._pidfd):
+        if self._ended is None and is_readable(self._pidfd):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)  # its session is a group of processes
             self._ended = self._find_end()
@@ -198,7 +198,7 @@ def find_executable(pid: int) -> str | None:
 # -- helpers, in the order they are called ------------------------------------
 
 
-def _is_readable(descriptor: int) -> bool:
+def is_readable(descriptor: int) -> bool:
     """Returns whether a read would not block; select() would fail from descriptor 1024 on."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ...lib.errors import ConfigError
-from ...services.api.host import Item
+from ...services.api.item import Item
 from . import told
 
 MAX_BYTES = 1 << 20

@@ -15,7 +15,8 @@ import ovs.poller
 from ...lib.loop import monotonic_ms
 from ...services.api import host
 from ...services.api.digest import load_key
-from ...services.api.host import Item, Sandbox, Workload
+from ...services.api.host import Sandbox, Workload
+from ...services.api.item import Item
 from .program import PREFIX, SupervisedProgram
 
 _STANDS_BY = "ready; stands by"

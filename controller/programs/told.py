@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from ...services.api import host
-from ...services.api.host import Item, Service, Status
+from ...services.api.host import Service, Status
+from ...services.api.item import Item
 
 T = TypeVar("T")
 

@@ -1,0 +1,1 @@
+"""A generic OVSDB client: connection, replica, values, and the commands that know no table."""

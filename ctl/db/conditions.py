@@ -42,7 +42,7 @@ def parse_column_key(text: str, table: TableSchema) -> ColumnKey:
 
 
 def parse_assignment(text: str, table: TableSchema) -> tuple[ColumnKey, str]:
-    """Returns the place and the value in PLACE=VALUE."""
+    """Returns the column, with its key if one is named, and the value of an assignment."""
     place, operator, value = _parse(text, table, ("=",))
     assert operator == "="
     return place, value

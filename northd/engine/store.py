@@ -23,7 +23,7 @@ class Store:
     have no value.
     """
 
-    __slots__ = ("changed", "dependents", "followers", "name", "problems", "values", "_readers")
+    __slots__ = ("_readers", "changed", "dependents", "followers", "name", "problems", "values")
 
     def __init__(self, name: str) -> None:
         self.name = name

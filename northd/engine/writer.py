@@ -13,6 +13,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import ovs.vlog
@@ -27,6 +28,8 @@ FIRST_PAUSE_MS = 1000
 LONGEST_PAUSE_MS = 30_000
 # A chassis or ovn-northd can begin with the first of them while the others are planned.
 MOST_CHANGES = 4000
+# In a pass of one that stands by.
+MOST_COMPARED = 500
 _LONGEST_SENTENCE = 200
 
 vlog = ovs.vlog.Vlog("writer")
@@ -69,6 +72,7 @@ class Writer:
         self._with_root = False
         self._root_apart = False
         self._told: set[Owner] = set()
+        self._differing: set[Owner] = set()
 
     @property
     def settled(self) -> bool:
@@ -121,8 +125,22 @@ class Writer:
                 return
 
     def compare(self) -> None:
-        """Finds out who is as it should be, without writing; for one that stands by."""
-        self.ledger.dirty = {owner for owner in self.ledger.dirty if self._plan(owner, 0) != []}
+        """Finds out of some owners who is as it should be, without writing.
+
+        So one that stands by has little to compare when it takes over.
+        """
+        for owner in list(islice(self.ledger.dirty, MOST_COMPARED)):
+            self.ledger.dirty.discard(owner)
+            if self._plan(owner, 0) == []:
+                self._differing.discard(owner)
+            else:
+                self._differing.add(owner)
+
+    def resume(self) -> None:
+        """Begins to write, after compare()."""
+        self.ledger.dirty |= self._differing
+        self._differing.clear()
+        self._concluded = False
 
     # -- helpers -----------------------------------------------------------
 

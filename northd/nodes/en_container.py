@@ -77,7 +77,7 @@ _SERVED: Datum[str, tuple[UUID, ...]] = Datum("served")
 
 
 def make_type_data(halves: Mapping[str, CompileHalf]) -> tuple[TypeData, ...]:
-    """Returns the data of each type; those with tables of their own go before the operator's rows."""
+    """Returns the data of each type; those with tables of their own go first."""
     return tuple(
         TypeData(
             name,
@@ -130,6 +130,18 @@ def find_operator_row(read: Read, name: str) -> nb.ServiceContainer | None:
         interface_name=None,
         since=None,
     )
+
+
+def find_group(read: Read, container: Container) -> UUID | None:
+    """Returns the group; of a container that goes on as it was, the one that it had.
+
+    It reads SERVICE_CONTAINER by name.
+    """
+    if container.spec is not None:
+        return container.spec.group
+    rows = find_rows(read, SERVICE_CONTAINER, read(SERVICE_CONTAINER_BY_NAME, container.name))
+    group: UUID | None = rows[0].group if rows else None
+    return group
 
 
 def find_served(read: Read, name: str) -> tuple[UUID, ...]:

@@ -12,7 +12,6 @@ from ...services.api.node import AnyNode, Datum, Node, Read
 from .en_port_group import HOLDERS
 from .tables import CHASSIS_GROUP, CONTAINER_GROUP, PORT_GROUP
 
-
 _LONGEST_SHOWN = 40
 
 

@@ -18,6 +18,7 @@ from .en_chassis import CANDIDATE, PUBLIC_KEY
 from .en_container import CONTAINER, Container, TypeData
 from .en_health import HEALTH
 from .en_link import LINK
+from .en_options import CONTAINER_MTU, SEAL_SEED
 from .en_placement import PLACEMENT, SCHEDULED
 from .en_redirect import REDIRECT, Redirect
 from .en_sealed import SEALED, seal_all
@@ -25,7 +26,6 @@ from .tables import (
     BINDINGS_BY_CONTAINER,
     CONTAINER_BINDING,
     ONLY,
-    OPTIONS,
     OWN_POLICY_BY_KEY,
     PORT_BINDING,
     PORTS_BY_CONTAINER,
@@ -69,7 +69,8 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
                 PLACEMENT,
                 HEALTH,
                 SEALED,
-                OPTIONS,
+                CONTAINER_MTU,
+                SEAL_SEED,
                 PUBLIC_KEY,
                 BINDINGS_BY_CONTAINER,
                 CONTAINER_BINDING,
@@ -94,7 +95,7 @@ def _make_run(types: Sequence[TypeData]) -> Callable[[Read, str], Owned | None]:
             rows = _make_rows(read, container, health)
         else:
             half = halves.get(container.service_type)
-            rows = _copy_rows(read, name, health, half)
+            rows = _copy_rows(read, container, health, half)
         return Owned((*rows, *_make_avoided(name, health)))
 
     return run
@@ -140,16 +141,17 @@ def _find_columns(read: Read, container: Container, chassis: str) -> Mapping[str
     }
 
 
-def _copy_rows(read: Read, name: str, health: Health, half: Any) -> Iterator[Desired]:
+def _copy_rows(read: Read, container: Container, health: Health, half: Any) -> Iterator[Desired]:
     """Yields the bindings of a container that goes on as it was, wherever it is placed.
 
     Its secrets are sealed anew for a chassis that it comes to.
     """
-    placement, options = read(PLACEMENT, name), read(OPTIONS, ONLY)
+    name = container.name
+    placement, seed = read(PLACEMENT, name), read(SEAL_SEED, ONLY)
     bindings = find_rows(read, CONTAINER_BINDING, read(BINDINGS_BY_CONTAINER, name))
     ports = find_rows(read, PORT_BINDING, read(PORTS_BY_CONTAINER, name))
     model = min(bindings, key=lambda row: (row.role != "active", row.chassis), default=None)
-    if placement is None or options is None or model is None:
+    if placement is None or model is None:
         return
     by_chassis = {row.chassis: row for row in bindings}
     for chassis, role in placement.list_places():
@@ -157,10 +159,10 @@ def _copy_rows(read: Read, name: str, health: Health, half: Any) -> Iterator[Des
         secrets: Mapping[str, str] | None = here.secrets if here is not None else {}
         key = read(PUBLIC_KEY, chassis)
         if here is None and model.secrets:
-            found = half.find_secrets(read, sorted(model.secrets)) if half is not None else {}
+            found = _find_secrets(read, container, sorted(model.secrets), half)
             secrets = None
-            if found and key is not None and options.seal_seed is not None:
-                secrets = seal_all(found, key, options.seal_seed)
+            if found and key is not None and seed is not None:
+                secrets = seal_all(found, key, seed)
         if secrets is None:
             continue
         source = here.chassis if here is not None else model.chassis
@@ -171,9 +173,16 @@ def _copy_rows(read: Read, name: str, health: Health, half: Any) -> Iterator[Des
         yield _make_binding(name, chassis, {**copied, "role": role, "secrets": secrets}, health)
 
 
+def _find_secrets(
+    read: Read, container: Container, names: Sequence[str], half: Any
+) -> Mapping[str, str]:
+    if half is None or container.unit is None:
+        return {}
+    found: Mapping[str, str] = half.find_secrets(read, container.unit, names)
+    return found
+
+
 def _make_port(read: Read, name: str, chassis: str, port: Port) -> Desired:
-    options = read(OPTIONS, ONLY)
-    assert options is not None
     columns = {
         "logical_port": port.logical_port,
         "interface": port.interface,
@@ -181,7 +190,7 @@ def _make_port(read: Read, name: str, chassis: str, port: Port) -> Desired:
         "mac": port.mac,
         "addresses": port.addresses,
         "gateways": port.gateways,
-        "mtu": options.container_mtu,
+        "mtu": read(CONTAINER_MTU, ONLY),
         "parent_port": None,
         "tag": None,
         "iface_id": port.logical_port,

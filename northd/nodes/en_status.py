@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from uuid import UUID
 
 from ...lib import nb, sb
-from ...lib.container import name_problem
-from ...services.api.compile import OPERATOR_CONTAINER, SEEN, Compiled, Item, Seen
+from ...lib.container import KEPT, name_problem
+from ...services.api.compile import OPERATOR_CONTAINER, SEEN, Compiled, Seen
+from ...services.api.item import Item
 from ...services.api.node import AnyNode, Datum, Node, Read
 from .en_chassis import PUBLIC_KEY
-from .en_container import CONTAINER, Container, TypeData
+from .en_container import CONTAINER, Container, TypeData, find_group
 from .en_link import LINK, find_problem
 from .en_placement import PLACEMENT, Placement
 from .en_sealed import SEALED
@@ -31,7 +31,6 @@ from .tables import PLACEMENT as PLACEMENT_ROW
 ERROR = "error"
 STARTING = "starting"
 RUNNING = "running"
-KEPT = "still as configured before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,27 +96,27 @@ def find_seen(read: Read, name: str) -> Seen | None:
     items: dict[str, list[Item]] = {}
     for row in find_rows(read, CONTAINER_ITEM, read(ITEMS_BY_CONTAINER, name)):
         if placement is not None and row.chassis == placement.active:
-            item = Item(row.kind, row.name, row.state, row.message, row.since, row.detail)
+            item = Item(
+                kind=row.kind,
+                name=row.name,
+                state=row.state,
+                subject=row.subject,
+                message=row.message,
+                since=row.since,
+                detail=row.detail,
+            )
             items.setdefault(row.subject, []).append(item)
     return Seen(
         status.status_code,
         status.status_message,
         status.chassis,
-        _find_group(read, container),
+        find_group(read, container),
         {subject: tuple(sorted(each, key=_rank)) for subject, each in items.items()},
     )
 
 
 def _rank(item: Item) -> tuple[str, str]:
     return item.kind, item.name
-
-
-def _find_group(read: Read, container: Container) -> UUID | None:
-    if container.spec is not None:
-        return container.spec.group
-    rows = find_rows(read, SERVICE_CONTAINER, read(SERVICE_CONTAINER_BY_NAME, container.name))
-    group: UUID | None = rows[0].group if rows else None
-    return group
 
 
 # -- containers that should run ----------------------------------------------------

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 _WITH_PORTS = {6: "tcp", 17: "udp", 132: "sctp"}
 
 
-def format_match(  # noqa: PLR0913
+def format_match(
     ip_version: int,
     sources: Sequence[str],
     destinations: Sequence[str],

@@ -31,11 +31,9 @@ def find_mark(row: Row) -> Mark | None:
             return Mark((CONTAINER, row.container), (row.logical_port, row.chassis))
         case sb.ContainerBinding() | sb.AvoidedChassis():
             return Mark((CONTAINER, row.container), (row.container, row.chassis))
-        case sb.Placement():
-            return Mark((CONTAINER, row.container), (row.container, row.number), foreign=True)
-        case sb.ContainerItem():
-            item = (row.container, row.chassis, row.kind, row.name)
-            return Mark((CONTAINER, row.container), item, foreign=True)
+        case sb.Placement() | sb.ContainerItem():
+            # What is written of them follows from the rest; see finish().
+            return Mark((CONTAINER, row.container), row.uuid, foreign=True)
         case sb.RedirectFlow():
             return Mark((REDIRECT, row.container), row.name, row.subject)
         case sb.ChassisWeight():

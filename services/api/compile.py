@@ -21,6 +21,8 @@ from uuid import UUID
 from ...lib import nb
 from ...lib.router import Router
 from ...lib.rows import Row
+from . import FIRST_INTERFACE
+from .item import Item
 from .node import AnyNode, Datum, Index, Read
 
 Unit = UUID | str
@@ -46,7 +48,7 @@ class PortSpec:
     """A port of a container, 'interface' inside its namespace; the first is svc0."""
 
     attachment: Attachment
-    interface: str = "svc0"
+    interface: str = FIRST_INTERFACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,18 +182,6 @@ CORE_DATA: tuple[Datum[Any, Any], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One thing of a container as its chassis sees it (Container_Item)."""
-
-    kind: str
-    name: str
-    state: str
-    message: str = ""
-    since: int | None = None
-    detail: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Seen:
     """How a container is: what stands on its row, and what it reported, by subject.
 
@@ -276,8 +266,8 @@ class CompileHalf(Protocol):
         was last given, and the sentence stands on its row.
         """
 
-    def find_secrets(self, read: Read, names: Iterable[str]) -> Mapping[str, str]:
-        """Returns the secrets of these names, for a container that goes on as it was."""
+    def find_secrets(self, read: Read, unit: Any, names: Iterable[str]) -> Mapping[str, str]:
+        """Returns the secrets of 'unit' of these names, for a container that goes on as it was."""
 
     def describe(self) -> Sequence[ConfigurationKey]:
         """Returns the keys of Service_Container:configuration that it takes."""

@@ -22,9 +22,9 @@ from typing import Protocol, runtime_checkable
 import ovs.poller
 
 from ...lib.errors import ConfigError
+from . import FIRST_INTERFACE
+from .item import Item
 from .program import Launch, Program
-
-FIRST_INTERFACE = "svc0"
 
 # Status:code.
 UNKNOWN = ""
@@ -162,24 +162,6 @@ class Status:
     message: str
     reached_generation: int = 0
     restarts: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One thing of a container, such as a tunnel or a member (Container_Item).
-
-    'subject' is the UUID of the northbound row that it is of, "" for none.
-    'since' is a time in ms; None: since its state was first seen.
-    """
-
-    kind: str
-    name: str
-    state: str
-    subject: str = ""
-    message: str = ""
-    since: int | None = None
-    detail: Mapping[str, str] = field(default_factory=dict)
-    counters: Mapping[str, int] = field(default_factory=dict)
 
 
 # -- what the core gives -----------------------------------------------------

@@ -8,12 +8,13 @@ either half.
 
 from __future__ import annotations
 
+import functools
 import importlib
-import importlib.metadata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from . import API
+from .entry_points import EntryPoint, find_entry_points
 
 if TYPE_CHECKING:
     from .commands import Commands
@@ -51,7 +52,7 @@ def load_service_types(
     """
     types: dict[str, ServiceType] = {}
     problems: list[str] = []
-    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
+    for entry in find_entry_points(ENTRY_POINTS):
         if names is not None and entry.name not in names:
             continue
         try:
@@ -88,13 +89,13 @@ def load_host_halves() -> tuple[dict[str, HostHalf], list[str]]:
     return halves, problems
 
 
-def _load(entry: importlib.metadata.EntryPoint) -> Any:
+def _load(entry: EntryPoint) -> Any:
     """Returns what an entry point leads to; a type of ours is that of this very tree.
 
     A checkout that is run under its folder's name would have two of each class
     otherwise.
     """
     root, _, rest = entry.module.partition(".")
-    if root != _DISTRIBUTION:
-        return entry.load()
-    return getattr(importlib.import_module(f"{_ROOT}.{rest}"), entry.attr)
+    name = f"{_ROOT}.{rest}" if root == _DISTRIBUTION else entry.module
+    module = importlib.import_module(name)
+    return functools.reduce(getattr, entry.attribute.split("."), module)

@@ -81,11 +81,11 @@ def test_what_a_chassis_refuses_disturbs_nothing(scene: Scene) -> None:
     charon = operator.find_charon("hv2")
     for name in list_northds(central):
         cloud.kill_process(central, name)
-    update(operator, "Port_Binding", {"mtu": 70000}, "SVC_Southbound", scene.container)
+    update(operator, "Port_Binding", {"mtu": 500}, "SVC_Southbound", scene.container)
     (row,) = find_bindings(scene)
     broken = {"configuration": "{", "generation": row["generation"] + 1}
     update(operator, "Container_Binding", broken, "SVC_Southbound", scene.container)
-    kept = f"still as configured before: port {scene.container}: MTU 70000 is not in 576..65535"
+    kept = f"still as configured before: port {scene.container}: MTU 500 is not in 576..65535"
     operator.wait(lambda: find_bindings(scene)[0]["status_message"] == kept, "the reason")
     cloud.kill_process(operator.host("hv2"), "svc-controller")
     cloud.start_process(operator.host("hv2"), "svc-controller")

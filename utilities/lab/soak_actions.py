@@ -138,12 +138,14 @@ class Actor:
     def _do_migrate_badly(self, target: str, value: str) -> str:
         """Writes the request itself, since svcctl would refuse some of them."""
         name = self.containers[int(target)]
-        row = self._find_container_row(name)
-        if not row:
+        if not self._find_container_row(name):
             return "there is no container"
-        there = ("Service_Container", name)
+        row = database.find_row(self.lab, "Container_Wish", name)
+        if not row:
+            self._svcctl("create", "Container_Wish", f"name={name}")
+        there = ("Container_Wish", name)
         chassis = ("set", *there, f"migrate_chassis={value}")
-        number = ("set", *there, f"migrate_cfg={row['migrate_cfg'] + 1}")
+        number = ("set", *there, f"migrate_cfg={row.get('migrate_cfg', 0) + 1}")
         self._svcctl(*(chassis if value else ("clear", *there, "migrate_chassis")), "--", *number)
         return ""
 

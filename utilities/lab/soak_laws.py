@@ -29,7 +29,7 @@ MARKED = (
     *("Logical_Router_Static_Route", "Logical_Router_Policy", "NAT"),
 )
 OF_CONTAINERS = (
-    *("Container_Binding", "Port_Binding", "Redirect_Flow", "IPsec_Tunnel"),
+    *("Container_Binding", "Port_Binding", "Redirect_Flow", "Container_Item"),
     *("Avoided_Chassis", "Placement"),
 )
 # What a program says when it met what it did not expect; another one's silence is no such thing.
@@ -121,9 +121,11 @@ class Laws:
         return ""
 
     def find_pending(self) -> str:
-        """Every request to migrate is over, also one for what cannot be."""
-        for row in database.select(self.lab, "SVC_Northbound", "Service_Container"):
-            if row["migrated_cfg"] < row["migrate_cfg"]:
+        """Every request to migrate a container is over, also one for what cannot be."""
+        rows = database.select(self.lab, "SVC_Northbound", "Service_Container")
+        names = {row["name"] for row in rows}
+        for row in database.select(self.lab, "SVC_Northbound", "Container_Wish"):
+            if row["name"] in names and row["migrated_cfg"] < row["migrate_cfg"]:
                 return f"{row['name']}: migration to {row['migrate_chassis'] or 'no chassis'}"
         return ""
 

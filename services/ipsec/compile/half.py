@@ -36,7 +36,7 @@ class IpsecCompile:
         """Returns the container of a router."""
         return gateway.compile_gateway(read, unit)
 
-    def find_secrets(self, read: Read, names: Iterable[str]) -> Mapping[str, str]:
+    def find_secrets(self, read: Read, unit: UUID, names: Iterable[str]) -> Mapping[str, str]:
         """Returns the pre-shared keys of connections by UUID."""
         found = {}
         for name in names:

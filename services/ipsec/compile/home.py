@@ -10,6 +10,7 @@ from ....lib.addresses import quote
 from ....lib.router import Router, name_problem
 from ...api.compile import CONTAINERS_BY_SERVED, ROUTER, ROUTERS_BY_ADDRESS, ROUTERS_BY_NAME
 from ...api.node import AnyNode, Datum, Index, Node, Read
+from ...api.routers import find_routers
 from .. import router_rules, rules
 from ..rows import VPNService
 from .tables import ROUTERS_BY_CONTAINER, SERVICE, SERVICES_BY_ADDRESS, SERVICES_BY_CONNECTION
@@ -46,17 +47,6 @@ def find_home(read: Read, uuid: UUID) -> Home | None:
     if len(serving) == 1:
         return Home(serving[0], None if found else problem)
     return Home(None, problem)
-
-
-def find_routers(read: Read, name: str) -> list[UUID]:
-    """Returns the routers that 'name' stands for: the one with that UUID, or those named so."""
-    try:
-        uuid = UUID(name)
-    except ValueError:
-        return sorted(read(ROUTERS_BY_NAME, name) or ())
-    if str(uuid) == name and read(ROUTER, uuid) is not None:
-        return [uuid]
-    return sorted(read(ROUTERS_BY_NAME, name) or ())
 
 
 def find_own_problem(read: Read, uuid: UUID) -> str | None:

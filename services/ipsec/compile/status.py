@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from ...api.compile import CONTAINERS_BY_SERVED, SEEN, Item, RowStatus, Seen
+from ....lib.container import KEPT
+from ...api.compile import CONTAINERS_BY_SERVED, SEEN, RowStatus, Seen
+from ...api.item import Item
 from ...api.node import AnyNode, Datum, Node, Read
 from ..router_rules import make_container_name
 from ..rows import IPsecConnection, VPNService
@@ -21,8 +23,6 @@ from .tables import CONNECTION, SERVICE, SERVICES_BY_CONNECTION
 
 STATUSES: Datum[UUID, tuple[RowStatus, ...]] = Datum("vpn_status")
 HELD: Datum[UUID, bool] = Datum("held")
-
-_KEPT = "still as configured before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +94,23 @@ def find_held(read: Read, uuid: UUID) -> bool | None:
     checked = read(CHECKED, uuid)
     if checked is None:
         return None
-    if checked.problem is not None:
+    services = sorted(read(SERVICES_BY_CONNECTION, uuid) or ())
+    held = checked.problem is not None or any(_is_held(read, each, uuid) for each in services)
+    return held or None
+
+
+def _is_held(read: Read, service: UUID, connection: UUID) -> bool:
+    """Returns whether a service cannot serve a connection as its rows say."""
+    if _find_fault(read, service) is not None:
         return True
-    for service in sorted(read(SERVICES_BY_CONNECTION, uuid) or ()):
-        if _find_fault(read, service) is not None:
-            return True
-        home = read(HOME, service)
-        router = home.router if home is not None else None
-        if read(SERVICE_PROBLEM, service) is not None or router is None:
-            return True
-        if read.find_problem(GATEWAY, router) is not None:
-            return True
-        gateway = read(GATEWAY, router)
-        if gateway is not None and uuid in gateway.problems:
-            return True
-    return None
+    home = read(HOME, service)
+    router = home.router if home is not None else None
+    if router is None or read(SERVICE_PROBLEM, service) is not None:
+        return True
+    if read.find_problem(GATEWAY, router) is not None:
+        return True
+    gateway = read(GATEWAY, router)
+    return gateway is not None and connection in gateway.problems
 
 
 def _look(read: Read, uuid: UUID) -> _Situation:
@@ -144,7 +146,7 @@ def _find_state(
         )
     status, message = _find_tunnel_status(row, situation.seen)
     if problem is not None:
-        message = f"{_KEPT}: {problem}; {message}" if message else f"{_KEPT}: {problem}"
+        message = f"{KEPT}: {problem}; {message}" if message else f"{KEPT}: {problem}"
     return _State(row, status, message)
 
 
@@ -178,7 +180,7 @@ def _find_service_status(
     if row.enabled is False:
         return "disabled", "the VPN service is disabled"
     status, message = _count(each for each in states if each.status != "disabled")
-    return status, f"{_KEPT}: {problem}; {message}" if problem is not None else message
+    return status, f"{KEPT}: {problem}; {message}" if problem is not None else message
 
 
 def _count(states: Iterable[_State]) -> tuple[str, str]:
@@ -195,7 +197,9 @@ def _count(states: Iterable[_State]) -> tuple[str, str]:
     return "up" if not waiting else "partial" if up else "down", message
 
 
-def _make(row_class: type[VPNService | IPsecConnection], uuid: UUID, status: str, message: str) -> RowStatus:
+def _make(
+    row_class: type[VPNService | IPsecConnection], uuid: UUID, status: str, message: str
+) -> RowStatus:
     return RowStatus(row_class, uuid, {"status": status, "status_message": message})
 
 

@@ -15,6 +15,7 @@ a change of role loads nothing.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -25,11 +26,12 @@ from ....lib.errors import HostError
 from ....lib.loop import monotonic_ms
 from ....lib.loop import now_ms as wall_clock_ms
 from ...api import host
+from ...api.item import Item
 from ...api.restarts import Restarts
 from . import charon
 from .connections import Settings, format_termination
 from .loader import Loader
-from .tunnels import COUNTER_INTERVAL_MS, Tunnels
+from .tunnels import Tunnels
 from .vici import Channel, Disconnected, Reply
 
 vlog = ovs.vlog.Vlog("ipsec")
@@ -39,8 +41,12 @@ _LIBIPSEC_LINK = "ipsec0"
 _CONNECT_INTERVAL_MS = 5
 _START_TIMEOUT_MS = 5000
 _CONNECTING_INTERVAL_MS = 1000
-# With vici.TIMEOUT_MS, a charon that does not answer is begun anew within 8 s.
-_ASK_INTERVAL_MS = 2000
+# An idle charon is asked so often.  One that hangs is met by the next question at the latest
+# and is given vici.TIMEOUT_MS twice, so that it is begun anew within 18 s.  Where something goes
+# on a question is under way anyhow.
+_ASK_INTERVAL_MS = 10_000
+# Charons that were started together must not be asked together for ever.
+_JITTER = 0.2
 _DEAF_LIMIT = 2
 _RUNS = "charon runs and has its configuration"
 _STANDS_BY = "ready; stands by"
@@ -130,7 +136,7 @@ class Gateway:
             message = self._loader.problem
         return host.Status(code, message, reached, self._restarts.count)
 
-    def items(self) -> Sequence[host.Item]:
+    def items(self) -> Sequence[Item]:
         return self._tunnels.items(self._installed) if self._active else ()
 
     def metrics(self) -> Mapping[str, float]:
@@ -189,7 +195,7 @@ class Gateway:
         elif not self._active:
             self._drop(self._channel, now_ms)
         if self._channel.idle and now_ms >= self._ask_at_ms:
-            self._ask_at_ms = now_ms + _ASK_INTERVAL_MS
+            self._ask_at_ms = now_ms + round(_ASK_INTERVAL_MS * _find_share())
             self._channel.request("version", None, _heard, now_ms)
         self._channel.run(now_ms)
 
@@ -306,9 +312,15 @@ class Gateway:
             return
         self._lists += 1
         self._listing = self._lists
-        interval_ms = _CONNECTING_INTERVAL_MS if self._tunnels.connecting else COUNTER_INTERVAL_MS
-        self._list_at_ms = now_ms + interval_ms
+        self._list_at_ms = now_ms + self._find_list_interval_ms()
+        self._ask_at_ms = now_ms + round(_ASK_INTERVAL_MS * _find_share())
         channel.request("list-sas", None, self._on_sas(self._listing), now_ms, stream="list-sa")
+
+    def _find_list_interval_ms(self) -> int:
+        """Returns how long SAs may stay as they were seen; what charon tells of comes at once."""
+        if self._tunnels.connecting:
+            return _CONNECTING_INTERVAL_MS
+        return round(self._tunnels.counter_interval_ms * _find_share())
 
     def _on_sas(self, number: int) -> Callable[[Reply], None]:
         def note(reply: Reply) -> None:
@@ -320,8 +332,7 @@ class Gateway:
             self._seen_sas = True
             self._deaf = 0
             self._problem = None
-            if self._tunnels.connecting:
-                self._list_at_ms = min(self._list_at_ms, now_ms + _CONNECTING_INTERVAL_MS)
+            self._list_at_ms = min(self._list_at_ms, now_ms + self._find_list_interval_ms())
 
         return note
 
@@ -351,6 +362,10 @@ class Gateway:
         if retry_ms is not None and self._may_initiate:
             moments.append(retry_ms)
         return min(moments, default=None)
+
+
+def _find_share() -> float:
+    return random.uniform(1, 1 + _JITTER)
 
 
 def _heard(_reply: Reply) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...api.host import Item
+from ...api.item import Item
 from . import reasons
 from .connections import Connection, find_children
 from .vici import text
@@ -21,7 +21,9 @@ DOWN = "down"
 
 KIND = "tunnel"
 
+# Counters are read this often while they change, and ever more rarely while they do not.
 COUNTER_INTERVAL_MS = 10_000
+MAX_COUNTER_INTERVAL_MS = 80_000
 _FIRST_RETRY_MS = 500
 _MAX_RETRY_MS = 15_000
 _STABLE_MS = 10_000
@@ -61,6 +63,7 @@ class Tunnels:
 
     def __init__(self) -> None:
         self.by_id: dict[str, Tunnel] = {}
+        self.counter_interval_ms = COUNTER_INTERVAL_MS
         self._remotes: dict[str, str] = {}
 
     def set_connections(self, connections: Iterable[Connection]) -> None:
@@ -132,10 +135,22 @@ class Tunnels:
             for name, ike_sa in event.items():
                 if isinstance(ike_sa, Mapping):
                     found.setdefault(name, []).append(ike_sa)
+        before = [(each.counters_ms, dict(each.counters)) for each in self.by_id.values()]
         for tunnel in self.by_id.values():
             self._update(tunnel, found.get(tunnel.connection.id, []), now_ms)
+        self._follow_counters(before)
         present = {text(each.get("uniqueid")) for sas in found.values() for each in sas}
         self._remotes = {key: value for key, value in self._remotes.items() if key in present}
+
+    def _follow_counters(self, before: list[tuple[int | None, dict[str, int]]]) -> None:
+        """Finds how often counters are to be read, from what they were 'before' this time."""
+        after = [(each.counters_ms, each.counters) for each in self.by_id.values()]
+        pairs = list(zip(before, after, strict=True))
+        if any(old[1] != new[1] for old, new in pairs):
+            self.counter_interval_ms = COUNTER_INTERVAL_MS
+        elif any(old[0] != new[0] for old, new in pairs):
+            longer_ms = 2 * self.counter_interval_ms
+            self.counter_interval_ms = min(longer_ms, MAX_COUNTER_INTERVAL_MS)
 
     def take_due(self, now_ms: int) -> list[tuple[str, str]]:
         """Returns the connections and child SAs to initiate now, and counts the attempt."""

@@ -17,8 +17,6 @@ from ovnsvc.services.api.compile import (
     OPERATOR_CONTAINER,
     REROUTE,
     REROUTES,
-    ROUTER,
-    ROUTERS_BY_NAME,
     AddressSpec,
     Compiled,
     ConfigurationKey,
@@ -30,6 +28,7 @@ from ovnsvc.services.api.compile import (
     Transit,
 )
 from ovnsvc.services.api.node import AnyNode, Datum, Index, Read
+from ovnsvc.services.api.routers import find_routers
 
 from .settings import KEYS, REQUIRED, TOKEN, Settings, parse
 
@@ -62,26 +61,21 @@ class EchoCompile:
         if not token:
             raise ConfigError(f"secret {TOKEN} is missing")
         router = _find_router(read, settings.router)
-        # Names of secrets are those of a container here, and of all in find_secrets().
-        name = f"{unit} {TOKEN}"
         container = ContainerSpec(
             ports=(PortSpec(Transit(router)),),
-            configuration=_format(settings, name),
-            secrets=(Secret(name, token),),
+            configuration=_format(settings, TOKEN),
+            secrets=(Secret(TOKEN, token),),
             group=row.group,
             addresses=(AddressSpec(router, settings.address),),
             routes=(RouteSpec(router, settings.destination),),
         )
         return Compiled(container, _make_redirects(str(row.uuid), router, settings))
 
-    def find_secrets(self, read: Read, names: Iterable[str]) -> Mapping[str, str]:
-        """Returns the tokens that are there."""
-        found = {}
-        for name in names:
-            row = read(OPERATOR_CONTAINER, name.removesuffix(f" {TOKEN}"))
-            if row is not None and TOKEN in row.secret:
-                found[name] = row.secret[TOKEN]
-        return found
+    def find_secrets(self, read: Read, unit: str, names: Iterable[str]) -> Mapping[str, str]:
+        """Returns the token, if that is asked for and there."""
+        row = read(OPERATOR_CONTAINER, unit)
+        secrets = row.secret if row is not None else {}
+        return {name: secrets[name] for name in names if name in secrets}
 
     def describe(self) -> Sequence[ConfigurationKey]:
         """Returns the keys of its configuration, and its secret."""
@@ -90,15 +84,9 @@ class EchoCompile:
 
 
 def _find_router(read: Read, name: str) -> UUID:
-    found = sorted(read(ROUTERS_BY_NAME, name) or ())
-    try:
-        uuid = UUID(name)
-    except ValueError:
-        uuid = None
-    if uuid is not None and read(ROUTER, uuid) is not None:
-        return uuid
+    found = find_routers(read, name)
     if len(found) != 1:
-        raise ConfigError(name_problem(name, len(found)) or "")
+        raise ConfigError(name_problem(name, len(found)))
     return found[0]
 
 
