@@ -71,7 +71,8 @@ def test_columns_of_the_container(operator: Operator) -> None:
     name = row["name"]
     assert row["service_type"] == "ipsec"
     assert row["group"] == operator.row("Container_Group")["_uuid"]
-    assert (row["ports"], row["namespace_name"], row["interface_name"]) == ([name], name, name)
+    assert row["ports"] == name
+    assert (row["namespace_name"], row["interface_name"]) == (name, name)
     assert (row["status_code"], row["chassis"]) == ("running", chassis)
     assert row["status_message"]
     assert name in operator.host(chassis).run("ip", "netns", "list")
