@@ -49,7 +49,7 @@ class MemoryCloud:
     """Tables by row class, the engine that follows them, a ledger for each database."""
 
     def __init__(self, halves: Mapping[str, CompileHalf] | None = None) -> None:
-        self.halves = halves or {"ipsec": HALF}
+        self.halves = {"ipsec": HALF} if halves is None else halves
         self.now_ms, self.wall_ms = 1_000_000, 1_700_000_000_000
         self._memory = Memory(Clock())
         outputs = [datum for each in graph.OUTPUTS.values() for datum in each]

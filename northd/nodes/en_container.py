@@ -102,15 +102,15 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
         nodes += _make_type_nodes(each)
     units = tuple(each.units for each in types)
     compiled = tuple(each.half.compiled for each in types)
-    doubts = tuple(
-        datum for each in types if each.half.units for datum in _find_sources(each.half.units)
-    )
+    doubts = tuple(datum for each in types for datum in _find_sources(each))
     nodes.append(Node(CONTAINER, _make_run(types), (*units, LAST), (*compiled, *doubts)))
     return tuple(nodes)
 
 
-def _find_sources(units: Index[Any, Any, Any]) -> tuple[Datum[Any, Any], ...]:
-    return (units.of, units.datum)
+def _find_sources(each: TypeData) -> tuple[Datum[Any, Any], ...]:
+    """Returns what a type's containers are known by; a key of it with a problem hides one."""
+    units = each.half.units
+    return (each.named,) if units is None else (units.of, units.datum, each.named)
 
 
 def find_operator_row(read: Read, name: str) -> nb.ServiceContainer | None:
@@ -208,10 +208,7 @@ def _find_doubt(read: Read, last: Last, types: Sequence[TypeData]) -> str | None
     """Returns why it is not known whether a container that runs is wanted, None if it is not."""
     for each in types:
         if each.name == last.service_type:
-            half = each.half
-            doubtful = half.units is not None and (
-                read.has_problems(half.units.of) or read.has_problems(half.units.datum)
-            )
+            doubtful = any(read.has_problems(datum) for datum in _find_sources(each))
             return f"service type {each.name} cannot tell its containers" if doubtful else None
     return f"service type {last.service_type} is not installed on central"
 

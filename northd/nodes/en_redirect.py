@@ -11,8 +11,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
+from ...lib.errors import ConfigError
 from ...lib.router import Router
 from ...services.api.compile import (
     DROPS,
@@ -27,7 +29,7 @@ from ...services.api.compile import (
 from ...services.api.node import AnyNode, Datum, Node, Read
 from ..attach.port import Port
 from ..ovn.expression import format_match
-from .en_container import TypeData
+from .en_container import CONTAINER, TypeData
 from .en_link import LINK
 from .en_ready import READY
 
@@ -73,7 +75,8 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
     """Returns the node."""
     units = tuple(each.units for each in types)
     compiled = tuple(each.half.compiled for each in types)
-    return (Node(REDIRECT, _make_run(types), units, (*compiled, ROUTER, LINK, READY)),)
+    follows: tuple[Datum[Any, Any], ...] = (*units, CONTAINER)
+    return (Node(REDIRECT, _make_run(types), follows, (*compiled, ROUTER, LINK, READY)),)
 
 
 def _make_run(types: Sequence[TypeData]) -> Callable[[Read, str], tuple[Redirect, ...] | None]:
@@ -83,6 +86,10 @@ def _make_run(types: Sequence[TypeData]) -> Callable[[Read, str], tuple[Redirect
             compiled = read(each.half.compiled, unit) if unit is not None else None
             if compiled is not None:
                 return tuple(_resolve(read, name, compiled.redirects)) or None
+        container = read(CONTAINER, name)
+        if container is not None and container.problem is not None:
+            # It goes on though no unit is known for it, and so does its traffic.
+            raise ConfigError(container.problem)
         return None
 
     return run

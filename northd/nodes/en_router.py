@@ -53,6 +53,7 @@ def _leads_somewhere(route: ovn.StaticRoute) -> bool:
 
 NODES: tuple[AnyNode, ...] = (
     Node(ROUTER, run, (LOGICAL_ROUTER,), (LOGICAL_ROUTER_PORT, STATIC_ROUTE, NAT)),
-    Index(ROUTERS_BY_NAME, ROUTER, lambda _uuid, router: (router.name,)),
+    # Of rows: a router that cannot be computed is not one that is gone.
+    Index(ROUTERS_BY_NAME, LOGICAL_ROUTER, lambda _uuid, row: (row.name,)),
     Index(ROUTERS_BY_ADDRESS, ROUTER, find_outside),
 )

@@ -1,0 +1,82 @@
+"""A mistake of ours, or of a type, in any node: what runs goes on, and its traffic with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ..lib import sb
+from ..northd import graph
+from ..northd.ovn import rows as ovn
+from ..northd.scheduler.clock import Clock
+from ..northd.scheduler.health import Memory
+from ..services.api.node import Node, Read
+from ..services.ipsec.compile import HALF
+from .memory_cloud import MemoryCloud
+from .population import add_chassis, add_site
+
+CHASSIS = ("hv1", "hv2")
+NODES = [
+    node.datum.name
+    for node in graph.make_nodes({"ipsec": HALF}, Memory(Clock()))
+    if isinstance(node, Node)
+]
+
+
+def _make_cloud() -> MemoryCloud:
+    """Returns a cloud with a VPN that runs."""
+    cloud = MemoryCloud()
+    for name in CHASSIS:
+        add_chassis(cloud, name)
+    add_site(cloud, "tenant", "203.0.1")
+    cloud.settle(CHASSIS)
+    return cloud
+
+
+def _see(cloud: MemoryCloud) -> Mapping[str, Any]:
+    """Returns what serves: policies, ports, and what containers were given."""
+    policies = cloud.rows(ovn.RouterPolicy)
+    return {
+        "policies": sorted((row.action, row.priority, row.match) for row in policies),
+        "ports": sorted(row.name for row in cloud.rows(ovn.LogicalSwitchPort)),
+        "bound": [(row.chassis, row.configuration) for row in cloud.rows(sb.ContainerBinding)],
+    }
+
+
+def _break(cloud: MemoryCloud, name: str) -> None:
+    """Makes a node raise for every key."""
+
+    def run(_read: Read, _key: Any) -> Any:
+        raise RuntimeError("a mistake")
+
+    runs = cloud.engine._runs
+    (position,) = (each for each, node in enumerate(runs) if node.datum.name == name)
+    runs[position] = replace(runs[position], run=run)
+    cloud.engine.recompute()
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_a_node_that_raises_ends_nothing(name: str) -> None:
+    cloud = _make_cloud()
+    before = _see(cloud)
+    actions = [action for action, _, _ in before["policies"]]
+    assert (actions.count("drop"), actions.count("reroute")) == (6, 2)
+    _break(cloud, name)
+    cloud.settle(CHASSIS)
+    assert _see(cloud) == before
+
+
+def test_a_type_that_is_not_installed_any_more_ends_nothing() -> None:
+    cloud = _make_cloud()
+    before = _see(cloud)
+    another = MemoryCloud({})
+    for row_class in another.tables:
+        for row in cloud.rows(row_class):
+            another.put(row)
+    for name in CHASSIS:
+        another.set_verdict(name)
+    another.settle(CHASSIS)
+    assert _see(another) == before
