@@ -162,6 +162,20 @@ def test_a_row_is_taken_out_of_what_holds_it() -> None:
     assert _show(ledger.plan("ann")) == {("Delete", 1), ("Insert", "a")}
 
 
+def test_a_row_that_somebody_puts_elsewhere_is_put_back() -> None:
+    ledger = _make(_make_thing(1, "ann", "a"))
+    here, there = Box(UUID(int=9), (UUID(int=1),)), Box(UUID(int=8), (UUID(int=1),))
+    ledger.note_children(Box, "things", None, here)
+    wanted = Desired("Thing", "a", {"name": "a"}, parent=Parent("Box", here.uuid, "things"))
+    ledger.set_owned("ann", Owned((wanted,)))
+    # The rows that hold it are told in any order.
+    ledger.note_children(Box, "things", None, there)
+    ledger.note_children(Box, "things", here, Box(here.uuid, ()))
+    insert = Insert("Thing", "a", {"name": "a"}, wanted.parent)
+    delete = Delete("Thing", UUID(int=1), Parent("Box", there.uuid, "things"))
+    assert ledger.plan("ann") == [delete, insert]
+
+
 def test_of_two_rows_with_one_key_one_stays() -> None:
     ledger = _make(_make_thing(1, "ann", "a"), _make_thing(2, "ann", "a"))
     ledger.set_owned("ann", Owned(_want("a")))

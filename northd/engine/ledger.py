@@ -89,7 +89,10 @@ class Ledger:
         old = set(getattr(before, column)) if before is not None else set()
         new = set(getattr(after, column)) if after is not None else set()
         for child in old - new:
-            self._parents.pop(child, None)
+            assert before is not None
+            # Another row may have it by now.
+            if self._parents.get(child) == Parent(parent_class.TABLE, before.uuid, column):
+                del self._parents[child]
         for child in new - old:
             assert after is not None
             self._parents[child] = Parent(parent_class.TABLE, after.uuid, column)
