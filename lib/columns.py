@@ -16,7 +16,6 @@ import ovs.db.types
 # Longer texts are hardly ever said twice.
 LONGEST_SHARED = 64
 MOST_SHARED = 16_384
-_EMPTY_SET = ["set", []]
 
 
 class Shared:

@@ -40,8 +40,6 @@ class Unattached:
     problem: str
 
 
-
-
 def make_mac(seed: str) -> str:
     """Returns a locally administered unicast MAC address that depends on 'seed' only."""
     octets = bytearray(hashlib.sha256(seed.encode()).digest()[:6])

@@ -121,15 +121,6 @@ CONDITIONS = {
     row_class.TABLE: OWN_ROWS for row_class in (LogicalSwitch, LogicalSwitchPort, RouterPolicy)
 }
 
-# Where the rows of a table that is not a root hang.
-PARENT_COLUMNS: dict[str, tuple[type[Row], str]] = {
-    LogicalRouterPort.TABLE: (LogicalRouter, "ports"),
-    StaticRoute.TABLE: (LogicalRouter, "static_routes"),
-    RouterPolicy.TABLE: (LogicalRouter, "policies"),
-    NAT.TABLE: (LogicalRouter, "nat"),
-    LogicalSwitchPort.TABLE: (LogicalSwitch, "ports"),
-}
-
 
 def make_mark(key: str) -> dict[str, str]:
     """Returns the external_ids of the row of ours that is there for 'key'."""

@@ -26,7 +26,6 @@ from ...lib.errors import ConfigError
 from .rows import IKEPolicy, IPsecConnection, IPsecPolicy, VPNService
 
 DEFAULT_ADDRESS_MODE = "routed"
-DEFAULT_INITIATOR = "bi-directional"
 DEFAULT_IKE_VERSION = "v2"
 DEFAULT_ENCRYPTION = "aes-256"
 DEFAULT_INTEGRITY = "sha256"
