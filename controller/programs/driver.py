@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import ovs.poller
 import ovs.vlog
@@ -154,7 +154,7 @@ class ServiceDriver:
         told = ask(running.service)
         if running.problem is None and told.failure is None:
             return told
-        return Told(told.status, told.items, told.metrics, running.problem or told.failure)
+        return replace(told, failure=running.problem or told.failure)
 
     # -- helpers -----------------------------------------------------------
 
