@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from . import cloud, database, gaps, process, recompute, replica, scale, tenant, traffic
+from . import change, cloud, database, gaps, process, recompute, replica, scale, tenant, traffic
 from .errors import LabError
 from .figure import Figure
 from .host import VENV_BIN, Host
@@ -140,6 +140,11 @@ def run_recompute(_lab: Lab, runs: int) -> Iterator[Figure]:
         yield Figure(f"full recompute with {number} VPN services", "ms", samples)
 
 
+def run_change(_lab: Lab, runs: int) -> Iterator[Figure]:
+    """What a change costs svc-northd, whatever else there is; on databases of its own."""
+    return change.measure(runs)
+
+
 def run_scale(_lab: Lab, runs: int) -> Iterator[Figure]:
     """Death of a tenth of many chassis, on databases of its own."""
     samples = scale.measure(runs)
@@ -195,6 +200,7 @@ PARTS: dict[str, Part] = {
     "deaths": run_deaths,
     "gaps": gaps.measure,
     "recompute": run_recompute,
+    "change": run_change,
     "scale": run_scale,
     "memory": run_memory,
     "replica": run_replica,
