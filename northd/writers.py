@@ -88,6 +88,11 @@ class Writers:
                 for name in writers:
                     self.writers[name].reconsider()
 
+    def begin(self) -> None:
+        """Begins to write: what compare() and later changes found, and the root rows."""
+        for writer in self.writers.values():
+            writer.reconsider()
+
     def recover(self) -> None:
         """Makes every row be compared again."""
         for writer in self.writers.values():

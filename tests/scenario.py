@@ -58,7 +58,8 @@ class Scenario(Cloud):
 
     def _add_batch(self, numbers: Sequence[int], columns: dict[str, Any]) -> list[str]:
         routers = [
-            make_router(f"router{number}", gateway=f"{make_network(number)}.2/24") for number in numbers
+            make_router(f"router{number}", gateway=f"{make_network(number)}.2/24")
+            for number in numbers
         ]
         results = iter(self.ovn.transact(*(each for router in routers for each in router)))
         uuids = [list(islice(results, len(router)))[-1]["uuid"][1] for router in routers]

@@ -8,14 +8,15 @@ port itself.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable
 
 import netaddr
 
-from ...lib.addresses import Subnet
+from ...lib.addresses import Subnet, parse_network
 from ...lib.delta import Desired, Parent, Ref
-from ...lib.router import Router, parse_network
+from ...lib.router import Router
 from ..ovn import rows as ovn
 from .port import Port, Unattached, make_mac, make_row
 
@@ -25,6 +26,7 @@ RANGE = ipaddress.IPv4Network("169.254.0.0/16")
 METADATA = "169.254.169.254"
 NO_CHASSIS = "none"
 _LENGTH = 30
+_LATELY = 256
 
 
 def make_router_port_name(logical_port: str) -> str:
@@ -118,7 +120,12 @@ def _fits(network: ipaddress.IPv4Network, used: Iterable[Subnet]) -> bool:
 
 
 def _find_free(used: Iterable[Subnet]) -> ipaddress.IPv4Network | None:
-    near = [str(net) for net in used if net.version == 4 and net.overlaps(RANGE)]
+    near = (str(net) for net in used if net.version == 4 and net.overlaps(RANGE))
+    return _find_first_free(tuple(near))
+
+
+@functools.lru_cache(_LATELY)  # most routers use none of it
+def _find_first_free(near: tuple[str, ...]) -> ipaddress.IPv4Network | None:
     free = netaddr.IPSet([str(RANGE)]) - netaddr.IPSet([*near, METADATA])
     for block in free.iter_cidrs():
         if block.prefixlen <= _LENGTH:

@@ -61,6 +61,8 @@ class Writer:
         self._rank = rank
         self._conclude = conclude
         self._committing: tuple[Owner, ...] | None = None
+        # Who was not as it should be when it was compared, and has not changed since.
+        self._lacking: set[Owner] = set()
         self._suspects: deque[tuple[Owner, ...]] = deque()
         self._refused: dict[Owner, _Refusal] = {}
         self._concluded = False
@@ -75,7 +77,8 @@ class Writer:
     @property
     def written(self) -> bool:
         """As 'settled', the root row aside."""
-        return not (self.ledger.dirty or self._suspects or self._session.committing)
+        waiting = self.ledger.dirty or self._lacking or self._suspects
+        return not (waiting or self._session.committing)
 
     def take_refusals(self) -> dict[Owner, str | None]:
         """Returns the sentence on each owner whose rows are refused since the last call.
@@ -104,6 +107,8 @@ class Writer:
 
     def run(self, now_ms: int) -> None:
         """Notes how the last transaction ended and starts the next one, if there is anything."""
+        self.ledger.dirty |= self._lacking
+        self._lacking.clear()
         self._take_outcome(now_ms)
         if self._session.committing:
             return
@@ -113,8 +118,16 @@ class Writer:
                 return
 
     def compare(self) -> None:
-        """Finds out who is as it should be, without writing; for one that stands by."""
-        self.ledger.dirty = {owner for owner in self.ledger.dirty if self._plan(owner, 0) != []}
+        """Finds out who is as it should be, without writing; for one that stands by.
+
+        Whoever is not is looked at again when it changes, and when run() writes.
+        """
+        dirty, self.ledger.dirty = self.ledger.dirty, set()
+        for owner in dirty:
+            if self._plan(owner, 0) == []:
+                self._lacking.discard(owner)
+            else:
+                self._lacking.add(owner)
 
     # -- helpers -----------------------------------------------------------
 

@@ -23,7 +23,7 @@ _MOST_FIRST_S = 30.0
 _MOST_MB = {5000: 1024.0}
 # Nobody is given up while this machine builds the cloud.
 _PATIENT = {"chassis_dead_after": "600000", "container_start_timeout": "3600000"}
-_DEAD_AFTER = {**_PATIENT, "chassis_dead_after": "2000"}
+_DEAD_AFTER = {**_PATIENT, "chassis_dead_after": "2500"}
 _PEER = "ovn-nbctl --wait=sb lsp-add"
 
 Act = Callable[[int], object]
@@ -35,8 +35,7 @@ def measure(runs: int) -> Iterator[Figure]:
     for size in SIZES:
         peer = ovn_peer.measure(size, runs)
         with Crowd() as crowd:
-            for figure in _Bench(crowd, size, runs, peer, least).run():
-                yield figure
+            yield from _Bench(crowd, size, runs, peer, least).run()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from ...tests.ovsdb import Databases, wait_until
 from ...tests.scenario import make_network, make_service
 
 CHASSIS = 1000
-_BEAT_S = 0.5
+_BEAT_S = 0.9
 # Until then a chassis that had longer before an option changed has it still (northd/pulse.py).
 _BEATS_OF_GRACE = 3
 _SERVICES_AT_ONCE = 250

@@ -1,6 +1,6 @@
-"""What the memory of a process consists of: bytes reachable from parts of it.  Called by stepped.py.
+"""What the memory of a process consists of: bytes that can be reached from parts of it.
 
-Pure but for walking the heap; what the allocator and the interpreter keep is not counted.
+Called by stepped.py.  What the allocator and the interpreter keep is not counted.
 """
 
 from __future__ import annotations

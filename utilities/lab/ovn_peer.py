@@ -74,6 +74,6 @@ def _make_switch(first: int, ports: int) -> Iterator[dict[str, Any]]:
             "uuid-name": f"port{number}",
             "row": row,
         }
-    names = ["set", [["named-uuid", f"port{first + each}"] for each in range(ports)]]
-    row = {"name": f"switch{first}", "ports": names}
-    yield {"op": "insert", "table": "Logical_Switch", "row": row}
+    names: list[Any] = ["set", [["named-uuid", f"port{first + each}"] for each in range(ports)]]
+    switch = {"name": f"switch{first}", "ports": names}
+    yield {"op": "insert", "table": "Logical_Switch", "row": switch}
