@@ -14,6 +14,7 @@ from typing import Protocol
 
 import ovs.poller
 
+from ..lib.container import is_name
 from ..lib.idl import Session
 from ..lib.loop import now_ms
 from ..services.api.host import HostHalf, Sandbox
@@ -27,7 +28,6 @@ from .host.sweep import BUDGET_MS, Sweep
 from .identity import Identity
 from .linux.ovs import PortDriver
 from .linux.records import Records
-from .name import is_name
 from .programs.driver import ServiceDriver
 from .status import Report, Rows, differ, is_settled, make_changes, runs_as_wanted
 from .status_writer import Telling

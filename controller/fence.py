@@ -15,8 +15,8 @@ import ovs.poller
 import ovs.vlog
 
 from ..lib.numbers import parse_number
-from .heartbeat import find_interval_ms
-from .isolation import DEFAULT_DEAD_AFTER_MS, Isolation, Timing, find_timing
+from ..lib.options import find_numbers
+from .isolation import Isolation, Timing, find_timing
 
 vlog = ovs.vlog.Vlog("fence")
 
@@ -45,8 +45,10 @@ class Echoes(Protocol):
 def read_timing(options: Mapping[str, str]) -> Timing:
     """Returns the times that SB_Global:options ask for."""
     dead_after = parse_number(options.get("chassis-dead-after", ""), 1, _LONGEST_MS)
-    interval_ms = find_interval_ms(options)
-    return find_timing(interval_ms, dead_after or DEFAULT_DEAD_AFTER_MS)
+    counting = find_numbers(options)
+    return find_timing(
+        counting["heartbeat-interval"], dead_after or counting["chassis-dead-after"]
+    )
 
 
 def choose(peers: Sequence[str], answered: Collection[str], turn: int, limit: int) -> list[str]:

@@ -15,7 +15,6 @@ from typing import Any
 
 from ..lib.options import find_numbers
 
-DEFAULT_INTERVAL_MS = 1000
 # Chassis that were started together must not beat together.
 _JITTER = 0.1
 

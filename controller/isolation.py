@@ -13,8 +13,6 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-DEFAULT_DEAD_AFTER_MS = 4000
-
 # How often it is asked whether echoes are answered at all: before and after the first answer.
 FIRST_INTERVAL_MS = 5000
 INTERVAL_MS = 30_000

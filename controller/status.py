@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..lib import sb
+from ..lib.container import KEPT
 from ..lib.delta import Actual, Change, Desired, Update, plan
 from ..lib.rows import Row
 from ..services.api import host
@@ -200,7 +201,7 @@ def _add_problems(report: Report, message: str) -> str:
         return clean(message, LONGEST_TEXT)
     problems = "; ".join(report.told.problems)
     if report.wanted.problem is not None:
-        kept = f"still as configured before: {report.wanted.problem}"
+        kept = f"{KEPT}: {report.wanted.problem}"
         well = runs_as_wanted(report) and not report.fenced
         message = kept if well else f"{message}; {kept}"
     return clean("; ".join(filter(None, (message, problems))), 4 * LONGEST_TEXT)

@@ -1,4 +1,7 @@
-"""What may be the name of a container: an interface, a namespace and a file on a host. Pure."""
+"""What may be the name of a container, and what is said of one that goes on as it was. Pure.
+
+The name is that of an interface, a namespace and a file on a host.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from .addresses import quote
 
 # IFNAMSIZ without its end; no '/', and no '.' in front, which '.' and '..' have.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
+
+# With this a sentence begins that says why what runs is not as its rows are.
+KEPT = "still as configured before"
 
 
 def is_name(name: str) -> bool:

@@ -29,6 +29,7 @@ from .nodes import (
     en_hv_cfg,
     en_link,
     en_northbound,
+    en_options,
     en_ovn,
     en_placement,
     en_port_group,
@@ -70,6 +71,7 @@ def make_nodes(halves: Mapping[str, CompileHalf], memory: Memory) -> tuple[AnyNo
     types = en_container.make_type_data(halves)
     return (
         *tables.INDEXES,
+        *en_options.NODES,
         *en_router.NODES,
         *en_chassis.NODES,
         *en_port_group.NODES,

@@ -13,7 +13,7 @@ from ..lib import dirs, loop
 from ..services.api.service_type import load_service_types
 from .commands import register_commands
 from .northd import Northd
-from .types import load_halves
+from .service_types import load_halves
 
 vlog = ovs.vlog.Vlog("main")
 

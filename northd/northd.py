@@ -179,7 +179,7 @@ class Northd:
         self._memory.begin()
         self.engine.put(WATCH, ONLY, self._watches)
         self.replicas.restart_queue(loop.monotonic_ms())
-        self.writers.begin()
+        self.writers.resume()
 
     def _judge(self) -> None:
         """Judges the chassis by their heartbeats, also while it stands by.

@@ -1,4 +1,4 @@
-"""Node 'options': what the operator set in SVC_Global:options, with defaults.  Pure.
+"""Source 'options': what the operator set in SVC_Global:options, with defaults.  Pure.
 
 A value that is not used is told by lib/options.py.
 """

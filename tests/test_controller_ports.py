@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ..controller.host.kinds import Link, Links, Namespace, name_outside
-from ..controller.name import is_name
+from ..lib.container import is_name
 from ..services.api.host import Address, Network
 from .bench import Bench
 from .ovsdb import wait_until

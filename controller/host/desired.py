@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...lib import sb
+from ...lib.container import is_name
 from ...lib.errors import ConfigError
-from ...services.api.host import FIRST_INTERFACE, HostHalf, Network, Plan, Port, Site, Workload
+from ...services.api import FIRST_INTERFACE
+from ...services.api.host import HostHalf, Network, Plan, Port, Site, Workload
 from ..identity import Identity
-from ..name import is_name
 from .kinds import (
     Kind,
     Link,

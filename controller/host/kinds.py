@@ -13,7 +13,8 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ...services.api.host import FIRST_INTERFACE, Network, Route, Rule, Workload
+from ...services.api import FIRST_INTERFACE
+from ...services.api.host import Network, Route, Rule, Workload
 
 _DIGITS = 11
 

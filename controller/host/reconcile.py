@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 
 import ovs.vlog
 
+from ...lib.container import is_name
 from ...lib.errors import ConfigError, HostError, TransientError
 from ...lib.loop import monotonic_ms, now_ms
 from ...lib.moment import add_retry
-from ..name import is_name
 from ..timers import Timers
 from .desired import Container, Wanted
 from .driver import Host, Unfinished
@@ -184,7 +184,9 @@ class Reconciler:
         """
         if not isinstance(wanted, Links):
             return True
-        there = {each.outside for each in actual.links} if isinstance(actual, Links) else set()
+        links = actual.links if isinstance(actual, Links) else ()
+        # One without its end inside is about to go with it.
+        there = {each.outside for each in links if each.inside}
         gone = {each.outside for each in wanted.links} - there
         return not gone or self.host.ports.let_go(name, gone)
 

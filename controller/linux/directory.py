@@ -12,9 +12,10 @@ import shutil
 from collections.abc import Callable
 
 from ...lib import dirs
+from ...lib.container import is_name
 from ...lib.errors import HostError
 from ..host.kinds import Namespace, StateDirectory
-from ..name import check_name, is_name
+from ..name import check_name
 from . import netns
 
 _LOG = ".log"

@@ -21,7 +21,7 @@ from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from ...lib.errors import HostError
-from ...services.api.host import FIRST_INTERFACE
+from ...services.api import FIRST_INTERFACE
 from ..host.kinds import Link, Links, name_outside
 from . import netns
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from ...lib.addresses import quote
+from ...lib.container import KEPT
 from ...lib.errors import UsageError
 from ...lib.options import find_problems
 from ...lib.placement import NORTHD_LOCK
@@ -77,8 +78,11 @@ def status(context: Context) -> None:
     context.lines += [line for row in northds for line in _find_northd_problems(row)]
     context.lines += [f"error: {line}" for each in told for line in each.problems]
     for row in _sorted(context, "Service_Container"):
+        message = row.text("status_message")
         if row.text("status_code") == "error":
-            context.lines.append(f"error: {_name(row)}: {row.text('status_message')}")
+            context.lines.append(f"error: {_name(row)}: {message}")
+        elif KEPT in message:
+            context.lines.append(f"warning: {_name(row)}: {message}")
 
 
 def _ask_types(context: Context, ask: Callable[[Commands, TypeRun], _Told]) -> Iterator[_Told]:

@@ -8,7 +8,6 @@ port itself.
 
 from __future__ import annotations
 
-import functools
 import ipaddress
 from collections.abc import Iterable
 
@@ -26,7 +25,6 @@ RANGE = ipaddress.IPv4Network("169.254.0.0/16")
 METADATA = "169.254.169.254"
 NO_CHASSIS = "none"
 _LENGTH = 30
-_LATELY = 256
 
 
 def make_router_port_name(logical_port: str) -> str:
@@ -120,12 +118,9 @@ def _fits(network: ipaddress.IPv4Network, used: Iterable[Subnet]) -> bool:
 
 
 def _find_free(used: Iterable[Subnet]) -> ipaddress.IPv4Network | None:
-    near = (str(net) for net in used if net.version == 4 and net.overlaps(RANGE))
-    return _find_first_free(tuple(near))
-
-
-@functools.lru_cache(_LATELY)  # most routers use none of it
-def _find_first_free(near: tuple[str, ...]) -> ipaddress.IPv4Network | None:
+    near = [str(net) for net in used if net.version == 4 and net.overlaps(RANGE)]
+    if not near:
+        return next(RANGE.subnets(new_prefix=_LENGTH))
     free = netaddr.IPSet([str(RANGE)]) - netaddr.IPSet([*near, METADATA])
     for block in free.iter_cidrs():
         if block.prefixlen <= _LENGTH:

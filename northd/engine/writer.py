@@ -13,6 +13,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import ovs.vlog
@@ -27,6 +28,8 @@ FIRST_PAUSE_MS = 1000
 LONGEST_PAUSE_MS = 30_000
 # A chassis or ovn-northd can begin with the first of them while the others are planned.
 MOST_CHANGES = 4000
+# In a pass of one that stands by.
+MOST_COMPARED = 500
 _LONGEST_SENTENCE = 200
 
 vlog = ovs.vlog.Vlog("writer")
@@ -61,13 +64,15 @@ class Writer:
         self._rank = rank
         self._conclude = conclude
         self._committing: tuple[Owner, ...] | None = None
-        # Who was not as it should be when it was compared, and has not changed since.
-        self._lacking: set[Owner] = set()
         self._suspects: deque[tuple[Owner, ...]] = deque()
         self._refused: dict[Owner, _Refusal] = {}
         self._concluded = False
         self._conclude_at_ms = 0
+        # Whether the root row is in the transaction, and whether it is to be in one of its own.
+        self._with_root = False
+        self._root_apart = False
         self._told: set[Owner] = set()
+        self._differing: set[Owner] = set()
 
     @property
     def settled(self) -> bool:
@@ -77,8 +82,8 @@ class Writer:
     @property
     def written(self) -> bool:
         """As 'settled', the root row aside."""
-        waiting = self.ledger.dirty or self._lacking or self._suspects
-        return not (waiting or self._session.committing)
+        under_way = self._session.committing or self._committing is not None
+        return not (self.ledger.dirty or self._suspects or under_way)
 
     def take_refusals(self) -> dict[Owner, str | None]:
         """Returns the sentence on each owner whose rows are refused since the last call.
@@ -103,13 +108,15 @@ class Writer:
     def find_next_ms(self) -> int | None:
         """Returns when something refused is to be tried again."""
         moments = [each.retry_ms for each in self._refused.values()]
+        if self._conclude_at_ms and not self._concluded:
+            moments.append(self._conclude_at_ms)
         return min(moments, default=None)
 
     def run(self, now_ms: int) -> None:
         """Notes how the last transaction ended and starts the next one, if there is anything."""
-        self.ledger.dirty |= self._lacking
-        self._lacking.clear()
         self._take_outcome(now_ms)
+        if now_ms >= self._conclude_at_ms:
+            self._conclude_at_ms = 0
         if self._session.committing:
             return
         self._review()
@@ -118,16 +125,22 @@ class Writer:
                 return
 
     def compare(self) -> None:
-        """Finds out who is as it should be, without writing; for one that stands by.
+        """Finds out of some owners who is as it should be, without writing.
 
-        Whoever is not is looked at again when it changes, and when run() writes.
+        So one that stands by has little to compare when it takes over.
         """
-        dirty, self.ledger.dirty = self.ledger.dirty, set()
-        for owner in dirty:
+        for owner in list(islice(self.ledger.dirty, MOST_COMPARED)):
+            self.ledger.dirty.discard(owner)
             if self._plan(owner, 0) == []:
-                self._lacking.discard(owner)
+                self._differing.discard(owner)
             else:
-                self._lacking.add(owner)
+                self._differing.add(owner)
+
+    def resume(self) -> None:
+        """Begins to write, after compare()."""
+        self.ledger.dirty |= self._differing
+        self._differing.clear()
+        self._concluded = False
 
     # -- helpers -----------------------------------------------------------
 
@@ -140,6 +153,7 @@ class Writer:
             return
         if outcome == "":
             self._forgive(owners)
+            self._root_apart = self._root_apart and not self._with_root
         elif outcome is None:  # it lost a race, or the connection
             self.ledger.dirty.update(owners)
             self._concluded = False
@@ -154,7 +168,11 @@ class Writer:
     def _fail(self, owners: Sequence[Owner], sentence: str, now_ms: int) -> None:
         """Notes that the changes of 'owners' together were refused, with those of the root row."""
         self._concluded = False
-        if len(owners) > 1:
+        if owners and self._with_root:
+            # It may be the root row: then nobody else is to suffer for it.
+            self._root_apart = True
+            self.ledger.dirty.update(owners)
+        elif len(owners) > 1:
             half = len(owners) // 2
             self.ledger.dirty.update(owners)
             self._suspects.extendleft((tuple(owners[half:]), tuple(owners[:half])))
@@ -210,13 +228,19 @@ class Writer:
                 changes += planned
             elif planned is not None:
                 self._forgive((owner,))
-        if not (self._concluded or self._suspects or self.ledger.dirty):
-            if now_ms >= self._conclude_at_ms:
-                changes += self._conclude()
-            self._concluded = True
-        if changes:
-            self._send(changes, chosen, now_ms)
-        return bool(changes)
+        root = self._plan_root(bool(changes))
+        self._with_root = bool(root)
+        if changes or root:
+            self._send([*changes, *root], chosen, now_ms)
+        return bool(changes or root)
+
+    def _plan_root(self, beside_others: bool) -> Sequence[Change]:
+        """Returns what to change of the root row, if it is its turn."""
+        waits = self._suspects or self.ledger.dirty or self._conclude_at_ms
+        if self._concluded or waits or (beside_others and self._root_apart):
+            return ()
+        self._concluded = True
+        return self._conclude()
 
     def _plan(self, owner: Owner, now_ms: int) -> list[Change] | None:
         """Returns the changes of one owner, None if a mistake of ours hides them."""

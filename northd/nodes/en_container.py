@@ -132,6 +132,18 @@ def find_operator_row(read: Read, name: str) -> nb.ServiceContainer | None:
     )
 
 
+def find_group(read: Read, container: Container) -> UUID | None:
+    """Returns the group; of a container that goes on as it was, the one that it had.
+
+    It reads SERVICE_CONTAINER by name.
+    """
+    if container.spec is not None:
+        return container.spec.group
+    rows = find_rows(read, SERVICE_CONTAINER, read(SERVICE_CONTAINER_BY_NAME, container.name))
+    group: UUID | None = rows[0].group if rows else None
+    return group
+
+
 def find_served(read: Read, name: str) -> tuple[UUID, ...]:
     """Returns the northbound rows that a container has served of late."""
     rows = find_rows(read, SERVICE_CONTAINER, read(SERVICE_CONTAINER_BY_NAME, name))

@@ -9,13 +9,13 @@ from ..scheduler.failures import ChassisLife
 from ..scheduler.health import Evidence, Health, Memory, judge
 from .en_chassis import CANDIDATE
 from .en_container import CONTAINER
+from .en_options import START_TIMEOUT_MS
 from .tables import (
     AVOIDED_BY_CONTAINER,
     AVOIDED_CHASSIS,
     BINDINGS_BY_CONTAINER,
     CONTAINER_BINDING,
     ONLY,
-    OPTIONS,
     PORT_BINDING,
     PORTS_BY_CONTAINER,
     QUEUE_START,
@@ -36,18 +36,20 @@ def make_nodes(memory: Memory) -> tuple[AnyNode, ...]:
 
 def _make_run(memory: Memory) -> Callable[[Read, str], Health | None]:
     def run(read: Read, name: str) -> Health | None:
-        options = read(OPTIONS, ONLY)
-        if read(CONTAINER, name) is None or options is None:
+        timeout_ms = read(START_TIMEOUT_MS, ONLY)
+        if read(CONTAINER, name) is None or timeout_ms is None:
             return None
-        read(WATCH, ONLY)  # a new watch gives everybody the whole time again
-        return judge(
+        health = judge(
             name,
             _find_evidence(read, name),
             lambda chassis: _find_life(read, chassis),
-            options.container_start_timeout_ms,
+            timeout_ms,
             memory,
             read.is_past,
         )
+        if health.unwell or health.avoided:
+            read(WATCH, ONLY)  # a new watch gives it the whole time again
+        return health
 
     return run
 
@@ -94,6 +96,6 @@ _INPUTS = (
     SERVICE_CONTAINER,
     SERVICE_CONTAINER_BY_NAME,
     QUEUE_START,
-    OPTIONS,
+    START_TIMEOUT_MS,
     WATCH,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...services.api import FIRST_INTERFACE
 from ...services.api.compile import ROUTER, PortSpec
 from ...services.api.node import AnyNode, Datum, Node, Read
 from ..attach import transit
@@ -10,8 +11,6 @@ from .en_container import CONTAINER
 from .tables import LOGICAL_ROUTER_PORT, OWN_PORT_BY_NAME, find_rows
 
 LINK: Datum[str, tuple[Port | Unattached, ...]] = Datum("link")
-
-FIRST_INTERFACE = "svc0"
 
 
 def run(read: Read, name: str) -> tuple[Port | Unattached, ...] | None:

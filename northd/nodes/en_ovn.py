@@ -1,4 +1,4 @@
-"""Nodes 'ovn_container' and 'ovn_policy': what should be in OVN_Northbound.
+"""Nodes 'ovn_container', 'ovn_drop' and 'ovn_reroute': what should be in OVN_Northbound.
 
 For each container: the rows of its ports, and for an address in mode routed a
 route and a stateless NAT rule of the address to itself, so that OVN answers ARP

@@ -10,22 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from uuid import UUID
 
 from ...services.api.node import AnyNode, Datum, Node, Read, Tally
 from ..scheduler.health import Health
 from ..scheduler.load import LoadKey
-from ..scheduler.model import ACTIVE, STANDBY, MoveRules, Request, Schedule
+from ..scheduler.model import ACTIVE, STANDBY, Request, Schedule
 from ..scheduler.schedule import schedule
 from ..scheduler.settled import Settled, count_places, find_settled, make_load
 from .en_chassis import CANDIDATE
-from .en_container import CONTAINER, Container
+from .en_container import CONTAINER, find_group
 from .en_group import GROUP, Group
 from .en_health import HEALTH
+from .en_options import MOVE_RULES
 from .tables import (
     CONTAINER_WISH,
     ONLY,
-    OPTIONS,
     ROOT,
     SERVICE_CONTAINER,
     SERVICE_CONTAINER_BY_NAME,
@@ -84,7 +83,7 @@ def make_request(read: Read, name: str) -> Request | None:
     container = read(CONTAINER, name)
     if container is None:
         return None
-    uuid = _find_group(read, container)
+    uuid = find_group(read, container)
     group = (read(GROUP, uuid) if uuid is not None else None) or Group()
     wishes = find_rows(read, CONTAINER_WISH, read(WISH_BY_NAME, name))
     wish = wishes[0] if wishes else None
@@ -106,15 +105,6 @@ def make_request(read: Read, name: str) -> Request | None:
     )
 
 
-def _find_group(read: Read, container: Container) -> UUID | None:
-    """Returns the group; of a container that goes on as it was, the one that it had."""
-    if container.spec is not None:
-        return container.spec.group
-    rows = find_rows(read, SERVICE_CONTAINER, read(SERVICE_CONTAINER_BY_NAME, container.name))
-    group: UUID | None = rows[0].group if rows else None
-    return group
-
-
 def find_places(read: Read, name: str) -> tuple[str, ...] | None:
     """Returns the chassis on which a container takes room."""
     health = read(HEALTH, name)
@@ -125,8 +115,8 @@ def find_places(read: Read, name: str) -> tuple[str, ...] | None:
 
 def find_over_limit(read: Read, chassis: str) -> bool | None:
     """Returns whether a chassis has to lose containers; None if it does not."""
-    options, candidate = read(OPTIONS, ONLY), read(CANDIDATE, chassis)
-    if options is None or candidate is None or not options.enforce_container_limit:
+    rules, candidate = read(MOVE_RULES, ONLY), read(CANDIDATE, chassis)
+    if rules is None or candidate is None or not rules.enforce_limit:
         return None
     return 0 <= candidate.limit < (read(ROOM_TAKEN, chassis) or 0) or None
 
@@ -155,8 +145,8 @@ def find_unsettled(read: Read, name: str) -> Unsettled | None:
 
 def make_schedule(read: Read, _key: str) -> Schedule | None:
     """Returns the plan for all that are not settled, None if all are."""
-    waiting, options = read.all(UNSETTLED), read(OPTIONS, ONLY)
-    if not waiting or options is None:
+    waiting, rules = read.all(UNSETTLED), read(MOVE_RULES, ONLY)
+    if not waiting or rules is None:
         return None
     load = read.all(LOAD)
     avoided = {
@@ -169,7 +159,7 @@ def make_schedule(read: Read, _key: str) -> Schedule | None:
         read.all(CANDIDATE).values(),
         {name: each.health.places for name, each in waiting.items()},
         avoided,
-        MoveRules(options.enforce_container_limit, options.drain_moves),
+        rules,
         lambda key: load.get(key, 0),
     )
 
@@ -211,11 +201,11 @@ NODES: tuple[AnyNode, ...] = (
     ),
     Node(_PLACES, find_places, (HEALTH,), (CANDIDATE,)),
     Tally(ROOM_TAKEN, _PLACES, _count_ones),
-    Node(OVER_LIMIT, find_over_limit, (CANDIDATE,), (OPTIONS, ROOM_TAKEN)),
+    Node(OVER_LIMIT, find_over_limit, (CANDIDATE,), (MOVE_RULES, ROOM_TAKEN)),
     Node(SETTLED, find_stay, (REQUEST,), (HEALTH, CANDIDATE, OVER_LIMIT)),
     Tally(LOAD, SETTLED, lambda _name, settled: make_load(settled)),
     Node(UNSETTLED, find_unsettled, (REQUEST,), (HEALTH, SETTLED)),
-    Node(SCHEDULE, make_schedule, (ROOT,), (UNSETTLED, OPTIONS, LOAD, CANDIDATE)),
+    Node(SCHEDULE, make_schedule, (ROOT,), (UNSETTLED, MOVE_RULES, LOAD, CANDIDATE)),
     Node(PLACEMENT, place, (CONTAINER,), (SETTLED, SCHEDULE)),
     Tally(SCHEDULED, PLACEMENT, _count_scheduled),
 )

@@ -11,8 +11,9 @@ from ...services.api.node import AnyNode, Datum, Index, Node, Read
 from ..scheduler.build_queue import Spot
 from .en_chassis import PUBLIC_KEY
 from .en_container import CONTAINER
+from .en_options import SEAL_SEED
 from .en_placement import PLACEMENT, Placement
-from .tables import ONLY, OPTIONS
+from .tables import ONLY
 
 _PLACED: Datum[Spot, AbstractSet[str]] = Datum("placed")
 SEALED: Datum[Spot, Mapping[str, str]] = Datum("sealed")
@@ -21,17 +22,15 @@ SEALED: Datum[Spot, Mapping[str, str]] = Datum("sealed")
 def run(read: Read, spot: Spot) -> Mapping[str, str] | None:
     """Returns the sealed secrets by name; None if nothing can be sealed for the chassis."""
     name, chassis = spot
-    container, options = read(CONTAINER, name), read(OPTIONS, ONLY)
-    if container is None or container.spec is None or options is None:
+    container = read(CONTAINER, name)
+    if container is None or container.spec is None:
         return None
     if not container.spec.secrets:
         return {}
-    key = read(PUBLIC_KEY, chassis)
-    if key is None or options.seal_seed is None:
+    key, seed = read(PUBLIC_KEY, chassis), read(SEAL_SEED, ONLY)
+    if key is None or seed is None:
         return None
-    return seal_all(
-        {each.name: each.value for each in container.spec.secrets}, key, options.seal_seed
-    )
+    return seal_all({each.name: each.value for each in container.spec.secrets}, key, seed)
 
 
 def seal_all(secrets: Mapping[str, str], key: str, seed: str) -> Mapping[str, str] | None:
@@ -50,5 +49,5 @@ def _find_spots(name: str, placement: Placement) -> Iterable[Spot]:
 
 NODES: tuple[AnyNode, ...] = (
     Index(_PLACED, PLACEMENT, _find_spots),
-    Node(SEALED, run, (_PLACED,), (CONTAINER, PUBLIC_KEY, OPTIONS)),
+    Node(SEALED, run, (_PLACED,), (CONTAINER, PUBLIC_KEY, SEAL_SEED)),
 )

@@ -18,6 +18,7 @@ from .en_chassis import CANDIDATE, PUBLIC_KEY
 from .en_container import CONTAINER, Container, TypeData
 from .en_health import HEALTH
 from .en_link import LINK
+from .en_options import CONTAINER_MTU, SEAL_SEED
 from .en_placement import PLACEMENT, SCHEDULED
 from .en_redirect import REDIRECT, Redirect
 from .en_sealed import SEALED, seal_all
@@ -25,7 +26,6 @@ from .tables import (
     BINDINGS_BY_CONTAINER,
     CONTAINER_BINDING,
     ONLY,
-    OPTIONS,
     OWN_POLICY_BY_KEY,
     PORT_BINDING,
     PORTS_BY_CONTAINER,
@@ -69,7 +69,8 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
                 PLACEMENT,
                 HEALTH,
                 SEALED,
-                OPTIONS,
+                CONTAINER_MTU,
+                SEAL_SEED,
                 PUBLIC_KEY,
                 BINDINGS_BY_CONTAINER,
                 CONTAINER_BINDING,
@@ -108,33 +109,35 @@ def _make_rows(read: Read, container: Container, health: Health) -> Iterator[Des
     if placement is None or len(attached) < len(ports):
         return
     for chassis, role in placement.list_places():
-        sealed = read(SEALED, (container.name, chassis))
-        if sealed is None:
+        columns = _find_columns(read, container, chassis)
+        if columns is None:
             continue
-        kept = _find_kept(read, container, chassis)
         for port in attached:
             yield _make_port(read, container.name, chassis, port)
-        columns = {
-            "service_type": container.service_type,
-            "role": role,
-            "configuration": container.spec.configuration,
-            "secrets": {**kept, **sealed},
-        }
-        yield _make_binding(container.name, chassis, columns, health)
+        yield _make_binding(container.name, chassis, {**columns, "role": role}, health)
 
 
-def _find_kept(read: Read, container: Container, chassis: str) -> Mapping[str, str]:
-    """Returns the secrets that stay as they are sealed for a chassis already."""
+def _find_columns(read: Read, container: Container, chassis: str) -> Mapping[str, Any] | None:
+    """Returns what a binding gives to a chassis; None if nothing can be sealed for it.
+
+    A binding that is there then stays as it is: what runs needs no new secret.
+    """
     assert container.spec is not None
-    if not container.spec.kept_secrets:
-        return {}
-    rows = find_rows(read, CONTAINER_BINDING, read(BINDINGS_BY_CONTAINER, container.name))
-    here = [row for row in rows if row.chassis == chassis]
+    sealed = read(SEALED, (container.name, chassis))
+    if sealed is not None and not container.spec.kept_secrets:
+        here = None
+    else:
+        rows = find_rows(read, CONTAINER_BINDING, read(BINDINGS_BY_CONTAINER, container.name))
+        here = next((row for row in rows if row.chassis == chassis), None)
+    if sealed is None:
+        copied = (*_COPIED, "secrets")
+        return None if here is None else {column: getattr(here, column) for column in copied}
+    before = here.secrets if here is not None else {}
+    kept = {name: before[name] for name in container.spec.kept_secrets if name in before}
     return {
-        name: row.secrets[name]
-        for row in here
-        for name in container.spec.kept_secrets
-        if name in row.secrets
+        "service_type": container.service_type,
+        "configuration": container.spec.configuration,
+        "secrets": {**kept, **sealed},
     }
 
 
@@ -144,11 +147,11 @@ def _copy_rows(read: Read, container: Container, health: Health, half: Any) -> I
     Its secrets are sealed anew for a chassis that it comes to.
     """
     name = container.name
-    placement, options = read(PLACEMENT, name), read(OPTIONS, ONLY)
+    placement, seed = read(PLACEMENT, name), read(SEAL_SEED, ONLY)
     bindings = find_rows(read, CONTAINER_BINDING, read(BINDINGS_BY_CONTAINER, name))
     ports = find_rows(read, PORT_BINDING, read(PORTS_BY_CONTAINER, name))
     model = min(bindings, key=lambda row: (row.role != "active", row.chassis), default=None)
-    if placement is None or options is None or model is None:
+    if placement is None or model is None:
         return
     by_chassis = {row.chassis: row for row in bindings}
     for chassis, role in placement.list_places():
@@ -158,8 +161,8 @@ def _copy_rows(read: Read, container: Container, health: Health, half: Any) -> I
         if here is None and model.secrets:
             found = _find_secrets(read, container, sorted(model.secrets), half)
             secrets = None
-            if found and key is not None and options.seal_seed is not None:
-                secrets = seal_all(found, key, options.seal_seed)
+            if found and key is not None and seed is not None:
+                secrets = seal_all(found, key, seed)
         if secrets is None:
             continue
         source = here.chassis if here is not None else model.chassis
@@ -180,8 +183,6 @@ def _find_secrets(
 
 
 def _make_port(read: Read, name: str, chassis: str, port: Port) -> Desired:
-    options = read(OPTIONS, ONLY)
-    assert options is not None
     columns = {
         "logical_port": port.logical_port,
         "interface": port.interface,
@@ -189,7 +190,7 @@ def _make_port(read: Read, name: str, chassis: str, port: Port) -> Desired:
         "mac": port.mac,
         "addresses": port.addresses,
         "gateways": port.gateways,
-        "mtu": options.container_mtu,
+        "mtu": read(CONTAINER_MTU, ONLY),
         "parent_port": None,
         "tag": None,
         "iface_id": port.logical_port,
@@ -204,9 +205,7 @@ def _make_port_row(
     return Desired(sb.PortBinding.TABLE, (logical_port, chassis), whole)
 
 
-def _make_binding(
-    name: str, chassis: str, columns: Mapping[str, Any], health: Health
-) -> Desired:
+def _make_binding(name: str, chassis: str, columns: Mapping[str, Any], health: Health) -> Desired:
     whole = {
         **columns,
         "container": name,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from uuid import UUID
 
 from ...lib import nb, sb
-from ...lib.container import name_problem
+from ...lib.container import KEPT, name_problem
 from ...services.api.compile import OPERATOR_CONTAINER, SEEN, Compiled, Seen
 from ...services.api.item import Item
 from ...services.api.node import AnyNode, Datum, Node, Read
-from .en_container import CONTAINER, Container, TypeData
+from .en_chassis import PUBLIC_KEY
+from .en_container import CONTAINER, Container, TypeData, find_group
 from .en_link import LINK, find_problem
 from .en_placement import PLACEMENT, Placement
+from .en_sealed import SEALED
 from .tables import (
     BINDINGS_BY_CONTAINER,
     CONTAINER_BINDING,
@@ -30,7 +31,6 @@ from .tables import PLACEMENT as PLACEMENT_ROW
 ERROR = "error"
 STARTING = "starting"
 RUNNING = "running"
-KEPT = "still as configured before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
             (
                 LINK,
                 PLACEMENT,
+                PUBLIC_KEY,
+                SEALED,
                 REFUSED,
                 BINDINGS_BY_CONTAINER,
                 CONTAINER_BINDING,
@@ -94,27 +96,27 @@ def find_seen(read: Read, name: str) -> Seen | None:
     items: dict[str, list[Item]] = {}
     for row in find_rows(read, CONTAINER_ITEM, read(ITEMS_BY_CONTAINER, name)):
         if placement is not None and row.chassis == placement.active:
-            item = Item(row.kind, row.name, row.state, row.message, row.since, row.detail)
+            item = Item(
+                kind=row.kind,
+                name=row.name,
+                state=row.state,
+                subject=row.subject,
+                message=row.message,
+                since=row.since,
+                detail=row.detail,
+            )
             items.setdefault(row.subject, []).append(item)
     return Seen(
         status.status_code,
         status.status_message,
         status.chassis,
-        _find_group(read, container),
+        find_group(read, container),
         {subject: tuple(sorted(each, key=_rank)) for subject, each in items.items()},
     )
 
 
 def _rank(item: Item) -> tuple[str, str]:
     return item.kind, item.name
-
-
-def _find_group(read: Read, container: Container) -> UUID | None:
-    if container.spec is not None:
-        return container.spec.group
-    rows = find_rows(read, SERVICE_CONTAINER, read(SERVICE_CONTAINER_BY_NAME, container.name))
-    group: UUID | None = rows[0].group if rows else None
-    return group
 
 
 # -- containers that should run ----------------------------------------------------
@@ -150,7 +152,17 @@ def _find_status(read: Read, container: Container) -> Status:
         # A standby may be ready for long before it serves.
         last = max(placed, key=lambda row: int(row.number))
         status = replace(status, since=max(status.since, last.since))
-    return _keep_words(status, container.problem)
+    return _keep_words(status, container.problem or _find_unsealed(read, name, placement))
+
+
+def _find_unsealed(read: Read, name: str, placement: Placement) -> str | None:
+    """Returns why a container goes on where it serves without what it is to have now."""
+    where = placement.active
+    if where is None or read(SEALED, (name, where)) is not None:
+        return None
+    if read(PUBLIC_KEY, where) is not None:
+        return None
+    return f"chassis {where} has no usable public key, so that no secret can be sealed for it"
 
 
 def _find_reported(placement: Placement, binding: sb.ContainerBinding | None) -> Status:
@@ -189,9 +201,7 @@ def _keep_words(status: Status, problem: str | None) -> Status:
 # -- rows that come to no container ------------------------------------------------
 
 
-def _tell_problem(
-    read: Read, name: str, types: Mapping[str, TypeData], status: Status
-) -> Status:
+def _tell_problem(read: Read, name: str, types: Mapping[str, TypeData], status: Status) -> Status:
     """Returns 'status' with the problem that the type has with the operator's own row."""
     row = read(OPERATOR_CONTAINER, name)
     compiled = _find_compiled(read, row, types) if row is not None else None

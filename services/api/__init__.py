@@ -17,3 +17,6 @@ written for another API is refused in words.
 from __future__ import annotations
 
 API = 1
+
+# The first port of a container, inside its namespace.
+FIRST_INTERFACE = "svc0"

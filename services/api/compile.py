@@ -21,6 +21,7 @@ from uuid import UUID
 from ...lib import nb
 from ...lib.router import Router
 from ...lib.rows import Row
+from . import FIRST_INTERFACE
 from .item import Item
 from .node import AnyNode, Datum, Index, Read
 
@@ -47,7 +48,7 @@ class PortSpec:
     """A port of a container, 'interface' inside its namespace; the first is svc0."""
 
     attachment: Attachment
-    interface: str = "svc0"
+    interface: str = FIRST_INTERFACE
 
 
 @dataclass(frozen=True, slots=True)

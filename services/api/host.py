@@ -22,10 +22,9 @@ from typing import Protocol, runtime_checkable
 import ovs.poller
 
 from ...lib.errors import ConfigError
+from . import FIRST_INTERFACE
 from .item import Item
 from .program import Launch, Program
-
-FIRST_INTERFACE = "svc0"
 
 # Status:code.
 UNKNOWN = ""

@@ -205,6 +205,8 @@ PARTS: dict[str, Part] = {
     "memory": run_memory,
     "replica": run_replica,
 }
+# Those that have databases of their own need no lab.
+WITHOUT_LAB = frozenset({"recompute", "change", "scale", "replica"})
 
 
 @contextlib.contextmanager
@@ -221,6 +223,13 @@ def a_lab(say: Callable[[str], None]) -> Iterator[Lab]:
     finally:
         process.ignore_interrupts()
         cloud.down(lab, say, OWNER)
+
+
+def find_lab(parts: Sequence[str]) -> contextlib.AbstractContextManager[Lab]:
+    """Returns a lab that is built if any of 'parts' needs one."""
+    if WITHOUT_LAB.issuperset(parts):
+        return contextlib.nullcontext(get_lab(DIRECTORY))
+    return a_lab(lambda words: print(f"bench: {words}", flush=True))
 
 
 def print_figure(figure: Figure) -> None:
@@ -249,7 +258,7 @@ def main(argv: Sequence[str]) -> int:
     figures: list[Figure] = []
     process.raise_on_sigterm()
     try:
-        with a_lab(lambda words: print(f"bench: {words}", flush=True)) as lab:
+        with find_lab(wanted) as lab:
             print("medians; 'N x T of COMMAND': N times the T that the peer's command takes")
             print(f"{'what':44} {'median':>9} {'':3} {'least..most':>18}")
             for name in wanted:

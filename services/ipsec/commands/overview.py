@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ....lib.addresses import quote
+from ....lib.container import KEPT
 from ...api.commands import Run, StatusLines, TableRow
 
 SERVICE = "VPN_Service"
@@ -32,11 +33,24 @@ def tell_status(run: Run) -> StatusLines:
         ],
         delays=[f"VPN service {quote(new[0])} has no status yet"] if new else [],
         problems=[
-            f"{_name(row)}: {row.text('status_message')}"
-            for row in services
-            if row.text("status") == "error"
+            *(f"{_name(row)}: {row.text('status_message')}" for row in services if _is_wrong(row)),
+            *(
+                f"{_name(service)}/{_name(row)}: {row.text('status_message')}"
+                for service in services
+                for row in members_of(run, service)
+                if _is_kept(row)
+            ),
         ],
     )
+
+
+def _is_wrong(row: TableRow) -> bool:
+    return row.text("status") == "error" or _is_kept(row)
+
+
+def _is_kept(row: TableRow) -> bool:
+    """Returns whether what runs is not as the row is, since that cannot be served."""
+    return row.text("status_message").startswith(KEPT)
 
 
 def sort_by_name(run: Run, table: str) -> list[TableRow]:

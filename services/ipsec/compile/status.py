@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from ....lib.container import KEPT
 from ...api.compile import CONTAINERS_BY_SERVED, SEEN, RowStatus, Seen
 from ...api.item import Item
 from ...api.node import AnyNode, Datum, Node, Read
@@ -22,8 +23,6 @@ from .tables import CONNECTION, SERVICE, SERVICES_BY_CONNECTION
 
 STATUSES: Datum[UUID, tuple[RowStatus, ...]] = Datum("vpn_status")
 HELD: Datum[UUID, bool] = Datum("held")
-
-_KEPT = "still as configured before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,7 @@ def _find_state(
         )
     status, message = _find_tunnel_status(row, situation.seen)
     if problem is not None:
-        message = f"{_KEPT}: {problem}; {message}" if message else f"{_KEPT}: {problem}"
+        message = f"{KEPT}: {problem}; {message}" if message else f"{KEPT}: {problem}"
     return _State(row, status, message)
 
 
@@ -181,7 +180,7 @@ def _find_service_status(
     if row.enabled is False:
         return "disabled", "the VPN service is disabled"
     status, message = _count(each for each in states if each.status != "disabled")
-    return status, f"{_KEPT}: {problem}; {message}" if problem is not None else message
+    return status, f"{KEPT}: {problem}; {message}" if problem is not None else message
 
 
 def _count(states: Iterable[_State]) -> tuple[str, str]:
