@@ -237,7 +237,7 @@ def print_figure(figure: Figure) -> None:
     spread = f"{min(figure.samples):.4g}..{max(figure.samples):.4g}"
     row = f"{figure.name:44} {figure.median:9.4g} {figure.unit:3} {spread:>18}"
     if figure.ratio is not None:
-        row += f"   {figure.ratio:.1f} x {figure.peer_median:.4g} {figure.unit} of {figure.peer}"
+        row += f"   {figure.ratio:.2g} x {figure.peer_median:.4g} {figure.unit} of {figure.peer}"
     if figure.aim is not None:
         row += f"   aim {figure.aim:g} {figure.unit}"
     print(row, flush=True)
