@@ -8,6 +8,7 @@ from typing import Any
 
 from ...lib import sb
 from ...lib.delta import Desired
+from ...services.api.compile import CORE_DATA
 from ...services.api.node import AnyNode, Datum, Node, Read
 from ..attach.port import Port
 from ..engine.ledger import Owned
@@ -77,6 +78,7 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
                 PORTS_BY_CONTAINER,
                 PORT_BINDING,
                 *secrets,
+                *CORE_DATA,
             ),
         ),
         Node(SB_REDIRECT, make_redirects, (REDIRECT,), (OWN_POLICY_BY_KEY, ROUTER_POLICY)),
