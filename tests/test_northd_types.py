@@ -373,6 +373,22 @@ def test_one_that_is_uninstalled_leaves_its_containers_running(scene: Scene) -> 
     assert before.items() <= scene.look().items()
 
 
+def test_one_that_is_uninstalled_is_placed_again_once_its_type_is_back(scene: Scene) -> None:
+    """What a secret is only its type can say, so that the container waits for that."""
+    before = scene.look()["mine"]["chassis"]
+    del scene.cloud.halves["own"], scene.cloud.halves["routed"]
+    scene.restart()
+    place = scene.kill(before)
+    after = scene.look()
+    assert after["mine"]["chassis"] == before, "what is known of it stays"
+    assert {row["chassis"] for name, row in after.items() if name != "mine"} == {place}
+    assert "is not installed on central" in scene.message("mine")
+    scene.cloud.halves |= {"own": scene.own, "routed": scene.routed}
+    scene.restart()
+    assert {row["chassis"] for row in scene.look().values()} == {place}
+    assert scene.message("mine") == "as told"
+
+
 class Prefixed(Failing):
     """A type with units of its own and a prefix that is none."""
 
