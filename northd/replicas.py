@@ -90,6 +90,9 @@ class Replicas:
                 for column in holder[1]:
                     ledger.note_children(holder[0], column, old, new)
             ledger.note_row(old, new)
+            if new is None:
+                # A row that is an owner of its own; nobody else takes its status back.
+                ledger.forget((table, uuid))
         if table == sb.ContainerBinding.TABLE:
             for spot in self.queue.update(now_ms, pairs.values()):
                 self._engine.put(QUEUE_START, spot, self.queue.find_start(spot) or None)

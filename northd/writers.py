@@ -44,6 +44,7 @@ class Writers:
         self._sessions = sessions
         self._statuses = statuses
         self._refused: dict[Any, str] = {}
+        self._others_settled = False
         sb_ledger = southbound.SouthboundLedger(self._find_cause, loop.now_ms)
         self.ledgers: dict[str, Ledger] = {
             "sb": sb_ledger,
@@ -106,13 +107,19 @@ class Writers:
     def run(self, now_ms: int) -> None:
         """Starts what transactions are needed."""
         begun = bool(self._sessions["nb"].rows(nb.SVCGlobal))
-        before = self._are_others_settled()
         for name, writer in self.writers.items():
+            if name == "nb":
+                self._follow_others()
             if begun or name == "nb":
-                if name == "nb" and self._are_others_settled() != before:
-                    writer.reconsider()
                 writer.run(now_ms)
             self._take_refusals(name, writer)
+
+    def _follow_others(self) -> None:
+        """Looks at 'hv_cfg' again when the two other databases came to hold everything, or not."""
+        settled = self._are_others_settled()
+        if settled != self._others_settled:
+            self._others_settled = settled
+            self.writers["nb"].reconsider()
 
     def compare(self) -> None:
         """Finds out what is as it should be, as one that stands by."""

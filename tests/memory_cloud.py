@@ -19,7 +19,7 @@ from ..lib.delta import Change, Delete, Insert, Ref, SetKeys, Update
 from ..lib.rows import Row
 from ..northd import graph
 from ..northd.engine.engine import Engine
-from ..northd.engine.ledger import Ledger, Owned
+from ..northd.engine.ledger import Ledger
 from ..northd.liveness import Verdict
 from ..northd.nodes.tables import CHASSIS_CFG, ONLY, OPTIONS, QUEUE_START, ROOT, VERDICT, WATCH
 from ..northd.options import Options
@@ -32,7 +32,7 @@ from ..northd.sync import northbound, southbound
 from ..northd.sync import ovn as ovn_sync
 from ..services.api.compile import CompileHalf
 from ..services.ipsec.compile import HALF
-from .random_rows import make_empty
+from .random_rows import find_violation, make_empty
 
 KEY = sealing.format_public_key(bytes(range(32)))
 SEED = base64.b64encode(bytes(32)).decode()
@@ -54,7 +54,7 @@ class MemoryCloud:
         self._memory = Memory(Clock())
         outputs = [datum for each in graph.OUTPUTS.values() for datum in each]
         statuses = [half.statuses for half in self.halves.values() if half.statuses is not None]
-        self.statuses = statuses
+        self.statuses: list[Any] = statuses
         self.engine = Engine(
             graph.make_nodes(self.halves, self._memory), (*outputs, *statuses, *graph.WATCHED)
         )
@@ -193,10 +193,11 @@ class MemoryCloud:
         match change:
             case Insert():
                 uuid = made[change.table, change.key]
-                self.put(make_empty(row_class, uuid, **_sort(change.columns)))
+                self.put(_hold(make_empty(row_class, uuid, **_sort(change.columns))))
                 self._hang(name, change.parent, uuid, made)
             case Update():
-                self.change(row_class, change.uuid, **_sort(change.columns))
+                row = self.tables[row_class][change.uuid]
+                self.put(_hold(replace(row, **_sort(change.columns))))
             case Delete():
                 self._unhang(name, change)
                 self.remove(row_class, change.uuid)
@@ -260,7 +261,7 @@ class MemoryCloud:
 
     # -- what is seen ------------------------------------------------------
 
-    def see(self, prefixes: tuple[str, ...]) -> dict[Any, Owned | Any]:
+    def see(self, prefixes: tuple[str, ...]) -> dict[Any, Any]:
         """Returns the outputs of containers whose names begin so, and of their rows."""
         found: dict[Any, Any] = {}
         for outputs in graph.OUTPUTS.values():
@@ -277,3 +278,10 @@ def _sort(columns: Mapping[str, Any]) -> dict[str, Any]:
         name: tuple(sorted(value)) if isinstance(value, tuple) else value
         for name, value in columns.items()
     }
+
+
+def _hold(row: Any) -> Any:
+    """Returns a row, which a server must be able to take."""
+    violation = find_violation(row)
+    assert violation is None, violation
+    return row

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from ..lib import nb, sb, schema
+from ..lib import sb, schema
 from ..lib.rows import Row, find_kept_keys
 from ..northd.ovn import rows as ovn
 from ..northd.ovn import southbound as ovn_sb
@@ -84,37 +84,50 @@ KEYS = (
     "stateless",
 )
 # What stands where a document should have something else.
-_ODD = (None, 7, True, "", [], {}, [None], [[]], {"a": {}}, ["x"], [7, "x"], "10.7.0.0/16", -1e99)
+_ODD: tuple[Any, ...] = (
+    None,
+    7,
+    True,
+    "",
+    [],
+    {},
+    [None],
+    [[]],
+    {"a": {}},
+    ["x"],
+    [7, "x"],
+    "10.7.0.0/16",
+    -1e99,
+)
 # Columns whose text is an address more often than not.
 _OF_ADDRESSES = ("_ip", "ips", "subnets", "address", "networks", "prefix", "nexthop", "gateways")
 
 
 @cache
+def _load(path: str) -> Mapping[str, Any]:
+    with open(path, encoding="utf-8") as file:
+        tables: Mapping[str, Any] = json.load(file)["tables"]
+    return tables
+
+
 def load_tables(row_class: type[Row]) -> Mapping[str, Any]:
     """Returns the tables of the schema that a row class is of."""
-    paths = {nb: schema.NORTHBOUND, sb: schema.SOUTHBOUND}
-    for module, database in paths.items():
-        if row_class.__module__ == module.__name__:
-            tables: Mapping[str, Any] = schema.load(database)["tables"]
-            return tables
-    if row_class.__module__ == ovn.__name__:
-        path = OVN_NORTHBOUND_SCHEMA
-    elif row_class.__module__ == ovn_sb.__name__:
-        path = OVN_SOUTHBOUND_SCHEMA
-    else:  # the tables of a service type
-        path = schema.find_path(schema.NORTHBOUND)
-    with open(path, encoding="utf-8") as file:
-        found: Mapping[str, Any] = json.load(file)["tables"]
-    return found
+    paths = {
+        sb.__name__: schema.find_path(schema.SOUTHBOUND),
+        ovn.__name__: OVN_NORTHBOUND_SCHEMA,
+        ovn_sb.__name__: OVN_SOUTHBOUND_SCHEMA,
+    }
+    # What is left are tables of the northbound, those of service types among them.
+    return _load(paths.get(row_class.__module__, schema.find_path(schema.NORTHBOUND)))
 
 
 def find_types(row_class: type[Row]) -> dict[str, Any]:
     """Returns the type of each column that a row class has, as JSON."""
     columns = load_tables(row_class)[row_class.TABLE]["columns"]
-    types = {each.name: columns[each.name]["type"] for each in fields(row_class) if each.name != "uuid"}
-    return {
-        name: {"key": each} if isinstance(each, str) else each for name, each in types.items()
+    types = {
+        each.name: columns[each.name]["type"] for each in fields(row_class) if each.name != "uuid"
     }
+    return {name: {"key": each} if isinstance(each, str) else each for name, each in types.items()}
 
 
 def make_empty(row_class: type[Row], uuid: UUID, **columns: Any) -> Any:
@@ -166,7 +179,9 @@ class Weather(Random):
             return {key: drawn[key] for key in drawn if kept is None or key in kept}
         if most == 1:
             return None if least == 0 and self.random() < 0.3 else self._draw(each["key"], name)
-        return tuple(sorted({self._draw(each["key"], name) for _ in range(self.choice((0, 1, 1, 2, 4)))}))
+        return tuple(
+            sorted({self._draw(each["key"], name) for _ in range(self.choice((0, 1, 1, 2, 4)))})
+        )
 
     def draw_text(self, column: str = "") -> str:
         """Returns a text, an address rather in a column of addresses."""
@@ -204,16 +219,51 @@ class Weather(Random):
         kind = base if isinstance(base, str) else base["type"]
         if isinstance(base, dict) and "enum" in base:
             return self.choice(base["enum"][1])
-        if kind == "boolean":
-            return self.random() < 0.5
+        bounds = base if isinstance(base, dict) else {}
         if kind == "integer":
-            least = base.get("minInteger", -(2**63)) if isinstance(base, dict) else -(2**63)
-            most = base.get("maxInteger", 2**63 - 1) if isinstance(base, dict) else 2**63 - 1
-            near = max(least, min(most, self.choice((0, 1, 2, 60))))
-            return self.choice((least, most, near, self.randint(least, most)))
-        if kind == "real":
-            return self.choice((0.0, -1e308, 1e308))
+            return self._draw_number(bounds)
         if kind == "uuid":
-            known = self._find_uuids(base["refTable"]) if isinstance(base, dict) else []
+            known = self._find_uuids(bounds["refTable"]) if bounds else []
             return self.choice([*known, UUID(int=self.getrandbits(128))])
-        return self.draw_text(column)
+        others = {"boolean": (True, False), "real": (0.0, -1e308, 1e308)}
+        return self.choice(others[kind]) if kind in others else self.draw_text(column)
+
+    def _draw_number(self, bounds: Mapping[str, Any]) -> int:
+        least, most = bounds.get("minInteger", -(2**63)), bounds.get("maxInteger", 2**63 - 1)
+        near = max(least, min(most, self.choice((0, 1, 2, 60))))
+        drawn: int = self.choice((least, most, near, self.randint(least, most)))
+        return drawn
+
+
+def format_row(row: Row) -> dict[str, Any]:
+    """Returns a row as OVSDB's JSON, without references to rows that may not be there."""
+    formatted: dict[str, Any] = {}
+    for name, each in find_types(type(row)).items():
+        value = getattr(row, name)
+        key = each["key"] if isinstance(each["key"], dict) else {"type": each["key"]}
+        if key["type"] == "uuid":
+            continue
+        if isinstance(value, dict):
+            formatted[name] = ["map", [list(pair) for pair in value.items()]]
+        elif isinstance(value, tuple):
+            formatted[name] = ["set", list(value)]
+        else:
+            formatted[name] = ["set", []] if value is None else value
+    return formatted
+
+
+def find_violation(row: Row) -> str | None:
+    """Returns what of a row its schema does not allow, None if a server would take it."""
+    for name, each in find_types(type(row)).items():
+        value = getattr(row, name)
+        values = [*value, *value.values()] if isinstance(value, dict) else value
+        atoms = values if isinstance(values, (tuple, list)) else [values]
+        base = each["key"] if isinstance(each["key"], dict) else {}
+        for atom in atoms:
+            bounded = isinstance(atom, int) and not isinstance(atom, bool)
+            least, most = base.get("minInteger", -(2**63)), base.get("maxInteger", 2**63 - 1)
+            if bounded and not least <= atom <= most:
+                return f"{row.TABLE}:{name} is {atom}, not {least} to {most}"
+            if "enum" in base and atom is not None and atom not in base["enum"][1]:
+                return f"{row.TABLE}:{name} is {atom!r}"
+    return None

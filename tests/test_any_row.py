@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from random import Random
 from typing import Any
@@ -10,11 +9,9 @@ from uuid import UUID
 
 import pytest
 
-from ..lib import sb
 from ..lib.rows import Row
 from ..northd.ovn import rows as ovn
 from ..services.ipsec.router_rules import make_container_name
-from ..services.ipsec.rows import IPsecConnection, VPNService
 from .logs import Logs
 from .memory_cloud import MemoryCloud
 from .population import Site, add_chassis, add_site
@@ -71,7 +68,7 @@ class _Storm:
 
     def see(self) -> dict[Any, Any]:
         """Returns all outputs of those that nothing is wrong with."""
-        found = self.cloud.see(tuple(site.container for site in self.healthy))
+        found: dict[Any, Any] = self.cloud.see(tuple(site.container for site in self.healthy))
         for site in self.healthy:
             for datum in self.cloud.statuses:
                 found[datum.name, site.service] = self.cloud.engine.get(datum, site.service)
@@ -159,41 +156,3 @@ def test_rows_that_aim_at_others_are_no_mistake_of_ours(logs: Logs, seed: int) -
 def _show(cloud: MemoryCloud) -> str:
     first = next(iter(cloud.engine.faults.items()))
     return f"{len(cloud.engine.faults)} faults; {first[0]}: {first[1].trace}"
-
-
-# -- faults that were ----------------------------------------------------------------
-
-
-_ODD = (None, 7, True, "", "x", "fd00::1", [], {}, [None], [[]], {"a": {}}, ["x"], [7], -1e99)
-
-
-@pytest.fixture
-def site() -> tuple[MemoryCloud, Site]:
-    """A VPN that runs, its service beside its connection with a problem."""
-    cloud = MemoryCloud()
-    for name in HEALTHY:
-        add_chassis(cloud, name)
-    made = add_site(cloud, "mercury", "203.0.1")
-    cloud.settle(HEALTHY)
-    return cloud, made
-
-
-@pytest.mark.parametrize("part", ["outer_addresses", "connections", "id", "local_address",
-                                  "local_id", "peer_id", "local_subnets", "peer_subnets"])
-@pytest.mark.parametrize("odd", _ODD, ids=repr)
-def test_any_last_configuration(site: tuple[MemoryCloud, Site], part: str, odd: Any) -> None:
-    cloud, made = site
-    binding = cloud.rows(sb.ContainerBinding)[0]
-    document = json.loads(binding.configuration)
-    for where in (document, *document["connections"]):
-        if part in where:
-            where[part] = odd
-    cloud.change(sb.ContainerBinding, binding.uuid, configuration=json.dumps(document))
-    # A connection and its service in turn, so that both go on as they were.
-    cloud.change(IPsecConnection, made.connections[0], peer_subnets=("x", "fd00::/64"))
-    cloud.run()
-    assert not cloud.engine.faults, _show(cloud)
-    cloud.change(VPNService, made.service, external_ips=("x",))
-    cloud.run()
-    assert not cloud.engine.faults, _show(cloud)
-    cloud.write()

@@ -97,7 +97,9 @@ def test_who_read_a_value_is_computed_again_and_nobody_else() -> None:
 
 
 def test_who_reads_everything_is_computed_again_with_any_change() -> None:
-    engine = Engine((Node(PARITY, lambda read, _: sum(read.all(NUMBER).values()), (FACTOR,), (NUMBER,)),))
+    engine = Engine(
+        (Node(PARITY, lambda read, _: sum(read.all(NUMBER).values()), (FACTOR,), (NUMBER,)),)
+    )
     engine.put(FACTOR, "", 1)
     engine.run(0)
     engine.put(NUMBER, "a", 3)

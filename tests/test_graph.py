@@ -1,8 +1,9 @@
-"""The graph of svc-northd's nodes: it is the one that somebody looked at, and nothing is for nothing."""
+"""The graph of svc-northd's nodes is the one that was looked at, and no node is for nothing."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ..northd import graph
 from ..northd.engine.engine import Engine, format_graph
@@ -38,9 +39,10 @@ def test_each_node_is_needed_by_an_output() -> None:
         for node in NODES
     }
     outputs = [datum for each in graph.OUTPUTS.values() for datum in each]
-    needed: list[Datum[object, object]] = [*outputs, *graph.WATCHED, HALF.statuses]
+    needed: list[Datum[Any, Any] | None] = [*outputs, *graph.WATCHED, HALF.statuses]
     for datum in needed:
-        needed.extend(each for each in inputs.get(datum, ()) if each not in needed)
+        found = inputs.get(datum, set()) if datum is not None else set()
+        needed.extend(each for each in found if each not in needed)
     assert {datum.name for datum in inputs.keys() - set(needed)} == set()
 
 

@@ -81,7 +81,9 @@ def test_a_change_makes_its_owner_dirty_and_nobody_else() -> None:
 
 
 def test_what_an_owner_lacks_is_of_its_own_rows_alone() -> None:
-    ledger = _make(_make_thing(1, "ann", "a"), _make_thing(2, "ann", "b"), _make_thing(3, "bob", "b"))
+    ledger = _make(
+        _make_thing(1, "ann", "a"), _make_thing(2, "ann", "b"), _make_thing(3, "bob", "b")
+    )
     ledger.set_owned("ann", Owned(_want("b", "c", colour="red")))
     assert _show(ledger.plan("ann")) == {("Delete", 1), ("Update", 2), ("Insert", "c")}
     # Of one without an entry everything is taken away.

@@ -147,7 +147,10 @@ def test_one_that_hangs_before_its_first_beat_is_relieved(cloud: Cloud, logs: Lo
     logs.allow(RELIEVED)
     cloud.northd.close()
     hung = Session(
-        cloud.sb.remote, schema.SOUTHBOUND, [sb.Northd], lock=leadership.LOCK,
+        cloud.sb.remote,
+        schema.SOUTHBOUND,
+        [sb.Northd],
+        lock=leadership.LOCK,
         schema=schema.load(schema.SOUTHBOUND),
     )
     _receive(hung, lambda: hung.has_lock, "the lock")
@@ -184,9 +187,7 @@ def test_one_that_is_paused_gives_way_and_relieves_nobody(cloud: Cloud, logs: Lo
 
 
 @pytest.mark.usefixtures("quick")
-def test_one_that_takes_over_during_a_failover_knows_who_is_dead(
-    cloud: Cloud, logs: Logs
-) -> None:
+def test_one_that_takes_over_during_a_failover_knows_who_is_dead(cloud: Cloud, logs: Logs) -> None:
     logs.allow(RELIEVED)
     logs.allow("chassis hv. is dead: its heartbeat stopped")
     times = [["heartbeat-interval", "250"], ["chassis-dead-after", "500"]]

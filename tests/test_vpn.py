@@ -234,9 +234,7 @@ def test_services_of_one_router_may_share_a_peer_but_not_a_pair_of_subnets() -> 
     rows = [connection(10), connection(11, name="c10", peer_subnets=("10.10.0.0/16",))]
     assert not find_contention([(SERVICE_ROW, rows[0]), (other, rows[1])])
     overlapping = replace(other, local_subnets=SERVICE_ROW.local_subnets)
-    assert list(find_contention([(SERVICE_ROW, rows[0]), (overlapping, rows[1])])) == [
-        rows[1].uuid
-    ]
+    assert list(find_contention([(SERVICE_ROW, rows[0]), (overlapping, rows[1])])) == [rows[1].uuid]
 
 
 def _make_router(number: int, name: str) -> Router:

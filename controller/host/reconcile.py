@@ -184,7 +184,9 @@ class Reconciler:
         """
         if not isinstance(wanted, Links):
             return True
-        there = {each.outside for each in actual.links} if isinstance(actual, Links) else set()
+        links = actual.links if isinstance(actual, Links) else ()
+        # One without its end inside is about to go with it.
+        there = {each.outside for each in links if each.inside}
         gone = {each.outside for each in wanted.links} - there
         return not gone or self.host.ports.let_go(name, gone)
 

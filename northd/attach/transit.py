@@ -119,6 +119,8 @@ def _fits(network: ipaddress.IPv4Network, used: Iterable[Subnet]) -> bool:
 
 def _find_free(used: Iterable[Subnet]) -> ipaddress.IPv4Network | None:
     near = [str(net) for net in used if net.version == 4 and net.overlaps(RANGE)]
+    if not near:
+        return next(RANGE.subnets(new_prefix=_LENGTH))
     free = netaddr.IPSet([str(RANGE)]) - netaddr.IPSet([*near, METADATA])
     for block in free.iter_cidrs():
         if block.prefixlen <= _LENGTH:

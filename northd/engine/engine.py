@@ -388,5 +388,3 @@ def format_graph(nodes: Sequence[AnyNode]) -> str:
         inputs = (*node.follows, *node.inputs) if isinstance(node, Node) else (node.of,)
         lines.extend(f'    "{each.name}" -> "{node.datum.name}";' for each in inputs)
     return "\n".join([*lines, "}"])
-
-

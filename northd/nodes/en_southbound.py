@@ -112,33 +112,35 @@ def _make_rows(read: Read, container: Container, health: Health) -> Iterator[Des
     if placement is None or len(attached) < len(ports):
         return
     for chassis, role in placement.list_places():
-        sealed = read(SEALED, (container.name, chassis))
-        if sealed is None:
+        columns = _find_columns(read, container, chassis)
+        if columns is None:
             continue
-        kept = _find_kept(read, container, chassis)
         for port in attached:
             yield _make_port(read, container.name, chassis, port)
-        columns = {
-            "service_type": container.service_type,
-            "role": role,
-            "configuration": container.spec.configuration,
-            "secrets": {**kept, **sealed},
-        }
-        yield _make_binding(container.name, chassis, columns, health)
+        yield _make_binding(container.name, chassis, {**columns, "role": role}, health)
 
 
-def _find_kept(read: Read, container: Container, chassis: str) -> Mapping[str, str]:
-    """Returns the secrets that stay as they are sealed for a chassis already."""
+def _find_columns(read: Read, container: Container, chassis: str) -> Mapping[str, Any] | None:
+    """Returns what a binding gives to a chassis; None if nothing can be sealed for it.
+
+    A binding that is there then stays as it is: what runs needs no new secret.
+    """
     assert container.spec is not None
-    if not container.spec.kept_secrets:
-        return {}
-    rows = find_rows(read, CONTAINER_BINDING, read(BINDINGS_BY_CONTAINER, container.name))
-    here = [row for row in rows if row.chassis == chassis]
+    sealed = read(SEALED, (container.name, chassis))
+    if sealed is not None and not container.spec.kept_secrets:
+        here = None
+    else:
+        rows = find_rows(read, CONTAINER_BINDING, read(BINDINGS_BY_CONTAINER, container.name))
+        here = next((row for row in rows if row.chassis == chassis), None)
+    if sealed is None:
+        copied = (*_COPIED, "secrets")
+        return None if here is None else {column: getattr(here, column) for column in copied}
+    before = here.secrets if here is not None else {}
+    kept = {name: before[name] for name in container.spec.kept_secrets if name in before}
     return {
-        name: row.secrets[name]
-        for row in here
-        for name in container.spec.kept_secrets
-        if name in row.secrets
+        "service_type": container.service_type,
+        "configuration": container.spec.configuration,
+        "secrets": {**kept, **sealed},
     }
 
 
@@ -211,9 +213,7 @@ def _make_port_row(
     return Desired(sb.PortBinding.TABLE, (logical_port, chassis), whole)
 
 
-def _make_binding(
-    name: str, chassis: str, columns: Mapping[str, Any], health: Health
-) -> Desired:
+def _make_binding(name: str, chassis: str, columns: Mapping[str, Any], health: Health) -> Desired:
     whole = {
         **columns,
         "container": name,

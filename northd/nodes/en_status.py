@@ -10,9 +10,11 @@ from ...lib.container import KEPT, name_problem
 from ...services.api.compile import OPERATOR_CONTAINER, SEEN, Compiled, Seen
 from ...services.api.item import Item
 from ...services.api.node import AnyNode, Datum, Node, Read
+from .en_chassis import PUBLIC_KEY
 from .en_container import CONTAINER, Container, TypeData, find_group
 from .en_link import LINK, find_problem
 from .en_placement import PLACEMENT, Placement
+from .en_sealed import SEALED
 from .tables import (
     BINDINGS_BY_CONTAINER,
     CONTAINER_BINDING,
@@ -59,6 +61,8 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
             (
                 LINK,
                 PLACEMENT,
+                PUBLIC_KEY,
+                SEALED,
                 REFUSED,
                 BINDINGS_BY_CONTAINER,
                 CONTAINER_BINDING,
@@ -148,7 +152,17 @@ def _find_status(read: Read, container: Container) -> Status:
         # A standby may be ready for long before it serves.
         last = max(placed, key=lambda row: int(row.number))
         status = replace(status, since=max(status.since, last.since))
-    return _keep_words(status, container.problem)
+    return _keep_words(status, container.problem or _find_unsealed(read, name, placement))
+
+
+def _find_unsealed(read: Read, name: str, placement: Placement) -> str | None:
+    """Returns why a container goes on where it serves without what it is to have now."""
+    where = placement.active
+    if where is None or read(SEALED, (name, where)) is not None:
+        return None
+    if read(PUBLIC_KEY, where) is not None:
+        return None
+    return f"chassis {where} has no usable public key, so that no secret can be sealed for it"
 
 
 def _find_reported(placement: Placement, binding: sb.ContainerBinding | None) -> Status:
@@ -187,9 +201,7 @@ def _keep_words(status: Status, problem: str | None) -> Status:
 # -- rows that come to no container ------------------------------------------------
 
 
-def _tell_problem(
-    read: Read, name: str, types: Mapping[str, TypeData], status: Status
-) -> Status:
+def _tell_problem(read: Read, name: str, types: Mapping[str, TypeData], status: Status) -> Status:
     """Returns 'status' with the problem that the type has with the operator's own row."""
     row = read(OPERATOR_CONTAINER, name)
     compiled = _find_compiled(read, row, types) if row is not None else None

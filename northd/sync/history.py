@@ -15,6 +15,8 @@ from ..scheduler.model import ACTIVE
 from ..scheduler.reasons import FIRST_PLACE
 
 KEPT = 10
+# What the column holds.
+_MOST_NUMBER = 2**53 - 1
 _PUT_BACK = "its binding was gone"
 
 
@@ -33,6 +35,9 @@ def record(
     recorded: list[Change] = []
     for container, chassis in _find_activations(changes, bindings):
         number = rows[-1].number + 1 if rows else 1
+        old = rows[: 1 - KEPT]
+        if number > _MOST_NUMBER:  # somebody else wrote it: the history begins anew
+            number, old = 1, rows
         columns = {
             "container": container,
             "number": number,
@@ -41,7 +46,7 @@ def record(
             "reason": cause or (_PUT_BACK if rows else FIRST_PLACE),
         }
         recorded.append(Insert(sb.Placement.TABLE, (container, number), columns, None))
-        recorded += [Delete(row.TABLE, row.uuid, None) for row in rows[: 1 - KEPT]]
+        recorded += [Delete(row.TABLE, row.uuid, None) for row in old]
     return recorded
 
 

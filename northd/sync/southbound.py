@@ -20,6 +20,8 @@ CHASSIS = "chassis"
 
 # What a chassis needs a new generation for.
 _GENERATION_COLUMNS = frozenset({"service_type", "role", "configuration", "secrets"})
+# What the column holds; only whether two are equal counts.
+_MOST_GENERATION = 2**53 - 1
 
 
 def find_mark(row: Row) -> Mark | None:
@@ -48,9 +50,7 @@ def rank(owner: Any) -> tuple[bool, str, str]:
 class SouthboundLedger(Ledger):
     """'find_cause' says why a container serves from where it does, 'now_ms' the wall clock."""
 
-    def __init__(
-        self, find_cause: Callable[[str], str | None], now_ms: Callable[[], int]
-    ) -> None:
+    def __init__(self, find_cause: Callable[[str], str | None], now_ms: Callable[[], int]) -> None:
         super().__init__(find_mark)
         self._find_cause = find_cause
         self._now_ms = now_ms
@@ -101,7 +101,7 @@ def _finish(change: Change, bindings: Any, now_ms: int) -> Change:
     columns = dict(change.columns)
     if change.table == sb.ContainerBinding.TABLE and _GENERATION_COLUMNS & columns.keys():
         before = bindings[change.uuid].generation if isinstance(change, Update) else 0
-        columns["generation"] = before + 1
+        columns["generation"] = before % _MOST_GENERATION + 1
         if isinstance(change, Insert):
             columns["unwell_since"] = now_ms
     if change.table == sb.ChassisWeight.TABLE and "alive" in columns:

@@ -71,12 +71,13 @@ def test_columns_of_the_container(operator: Operator) -> None:
     name = row["name"]
     assert row["service_type"] == "ipsec"
     assert row["group"] == operator.row("Container_Group")["_uuid"]
-    assert (row["port"], row["namespace_name"], row["interface_name"]) == (name, name, name)
+    assert row["ports"] == name
+    assert (row["namespace_name"], row["interface_name"]) == (name, name)
     assert (row["status_code"], row["chassis"]) == ("running", chassis)
     assert row["status_message"]
     assert name in operator.host(chassis).run("ip", "netns", "list")
     shown = operator.svcctl("list", "Service_Container")
-    for column in ("service_type", "group", "port", "configuration", "status_code"):
+    for column in ("service_type", "group", "ports", "configuration", "status_code"):
         assert column in shown
     assert "up" in operator.svcctl("vpn-list")
     assert "to-venus" in operator.svcctl("conn-list", "mercury")
