@@ -267,10 +267,10 @@ def test_an_index_and_a_tally_follow_the_rows_that_change() -> None:
 
 
 def test_an_index_that_is_asked_again_may_lead_elsewhere() -> None:
-    """A type may have mistakes: a recompute finds what comes out then, and a change never raises."""
+    """A type may have mistakes: a recompute finds what is then, and a change never raises."""
     places = {"a": "small"}
     index = Index(BY_SIZE, NUMBER, lambda key, _number: (places[key],))
-    text = Node(TEXT, lambda read, key: str(sorted(read(BY_SIZE, key) or ())), (BY_SIZE,))
+    text = Node(TEXT, lambda read, size: str(sorted(read(BY_SIZE, size) or ())), (BY_SIZE,))
     engine = Engine((index, text))
     engine.put(NUMBER, "a", 1)
     engine.run(0)
