@@ -43,12 +43,23 @@ class Home:
         return tuple(each for each in (self.router, self.wanted) if each is not None)
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The service and the router that have an external address."""
+
+    name: str
+    router: UUID
+
+
 HOME: Datum[UUID, Home] = Datum("home")
 SERVICES_BY_ROUTER: Datum[UUID, AbstractSet[UUID]] = Datum("services by router")
 # What is wrong with a service but for what others have; with what the rows of others say
 # besides; and all that is wrong with it.
 OWN_PROBLEM: Datum[UUID, str] = Datum("service_own_problem")
 CONTESTED: Datum[UUID, str] = Datum("service_contested")
+# By external address.
+CLAIM: Datum[str, Claim] = Datum("address_claim")
+KEPT_CLAIMS: Datum[str, tuple[Claim, ...]] = Datum("address_kept_claims")
 SERVICE_PROBLEM: Datum[UUID, str] = Datum("service_problem")
 
 
@@ -105,60 +116,74 @@ def _find_problem_on(read: Read, row: VPNService, uuid: UUID | None) -> str | No
     return router_rules.service_problem(row, router) or _find_foreign(read, row, router)
 
 
+def find_claim(read: Read, address: str) -> Claim | None:
+    """Returns who is to have an address, of those whose rows say so."""
+    given = read(ROUTERS_BY_CONTAINER_ADDRESS, address) or ()
+    first = min(
+        _find_rivals(read, address),
+        key=lambda each: (_find_home_router(read, each) not in given, *_rank(read, each)),
+        default=None,
+    )
+    router = _find_home_router(read, first) if first is not None else None
+    return Claim(first.name, router) if first is not None and router is not None else None
+
+
 def find_contested(read: Read, uuid: UUID) -> str | None:
     """Returns what is wrong with a service, if another one is to have its address included."""
     row, home, problem = read(SERVICE, uuid), read(HOME, uuid), read(OWN_PROBLEM, uuid)
     if row is None or home is None or problem is not None:
         return problem
     for address in row.external_ips:
-        given = read(ROUTERS_BY_CONTAINER_ADDRESS, rules.canonical_address(address)) or ()
-        first = min(
-            _find_rivals(read, address),
-            key=lambda each: (_find_home_router(read, each) not in given, *_rank(read, each)),
-            default=row,
-        )
-        if _find_home_router(read, first) not in (None, home.router):
-            return _tell_used(address, first)
+        claim = read(CLAIM, rules.canonical_address(address))
+        if claim is not None and claim.router != home.router:
+            return _tell_used(address, claim.name)
     return None
 
 
-def find_problem(read: Read, uuid: UUID) -> str | None:
-    """Returns what is wrong with a service, if another one keeps its address included.
+def find_kept_claims(read: Read, address: str) -> tuple[Claim, ...] | None:
+    """Returns who keeps an address, by router: whoever goes on as it was, whatever its row says."""
+    claims: dict[UUID, Claim] = {}
+    for router, other in _find_holders(read, address):
+        if router not in claims and read(CONTESTED, other.uuid) is not None:
+            claims[router] = Claim(other.name, router)
+    return tuple(claims.values()) or None
 
-    One that goes on as it was keeps the address that it has, whatever its row says.
-    """
+
+def find_problem(read: Read, uuid: UUID) -> str | None:
+    """Returns what is wrong with a service, if another one keeps its address included."""
     row, home, problem = read(SERVICE, uuid), read(HOME, uuid), read(CONTESTED, uuid)
     if row is None or home is None or problem is not None:
         return problem
     for address in row.external_ips:
-        for other in _find_holders(read, address, set(home.routers)):
-            if read(CONTESTED, other.uuid) is not None:
-                return _tell_used(address, other)
+        for claim in read(KEPT_CLAIMS, rules.canonical_address(address)) or ():
+            if claim.router not in home.routers:
+                return _tell_used(address, claim.name)
     return None
 
 
 def _find_holder(read: Read, row: VPNService, but: AbstractSet[UUID]) -> str | None:
     """Returns a sentence if an address of a service is on a router that is none of 'but'."""
     for address in row.external_ips:
-        for other in _find_holders(read, address, but):
-            return _tell_used(address, other)
+        for router, other in _find_holders(read, rules.canonical_address(address)):
+            if router not in but:
+                return _tell_used(address, other.name)
     return None
 
 
-def _find_holders(read: Read, address: str, but: AbstractSet[UUID]) -> Iterator[VPNService]:
-    """Yields the services whose containers have an address, on routers that are none of 'but'."""
-    given = read(ROUTERS_BY_CONTAINER_ADDRESS, rules.canonical_address(address)) or ()
-    for router in sorted(set(given) - but):
+def _find_holders(read: Read, address: str) -> Iterator[tuple[UUID, VPNService]]:
+    """Yields the routers on which a container has an address, with each service that it serves."""
+    for router in sorted(read(ROUTERS_BY_CONTAINER_ADDRESS, address) or ()):
         served = read(SERVED, make_container_name(router))
         for uuid in served or ():
             other = read(SERVICE, uuid)
             if other is not None:
-                yield other
+                yield router, other
 
 
-def _tell_used(address: str, other: VPNService) -> str:
-    name = quote(other.name)
-    return f"external address {address} is already used by VPN service {name} on another router"
+def _tell_used(address: str, name: str) -> str:
+    return (
+        f"external address {address} is already used by VPN service {quote(name)} on another router"
+    )
 
 
 def find_owner(read: Read, connection: UUID) -> VPNService | None:
@@ -200,7 +225,7 @@ def _find_foreign(read: Read, row: VPNService, router: Router) -> str | None:
 
 def _find_rivals(read: Read, address: str) -> list[VPNService]:
     """Returns the services that have an address and nothing else wrong with them, or run."""
-    uuids = read(SERVICES_BY_ADDRESS, rules.canonical_address(address)) or ()
+    uuids = read(SERVICES_BY_ADDRESS, address) or ()
     rows = [
         read(SERVICE, uuid)
         for uuid in uuids
@@ -243,16 +268,17 @@ NODES: tuple[AnyNode, ...] = (
         (HOME, ROUTER, ROUTERS_BY_ADDRESS, SERVICES_BY_CONNECTION, CONTAINERS_BY_SERVED),
     ),
     Node(
-        CONTESTED,
-        find_contested,
-        (SERVICE,),
-        (
-            HOME,
-            OWN_PROBLEM,
-            SERVICES_BY_ADDRESS,
-            CONTAINERS_BY_SERVED,
-            ROUTERS_BY_CONTAINER_ADDRESS,
-        ),
+        CLAIM,
+        find_claim,
+        (SERVICES_BY_ADDRESS,),
+        (SERVICE, HOME, OWN_PROBLEM, CONTAINERS_BY_SERVED, ROUTERS_BY_CONTAINER_ADDRESS),
     ),
-    Node(SERVICE_PROBLEM, find_problem, (SERVICE,), (HOME, CONTESTED, *_HOLDERS)),
+    Node(CONTESTED, find_contested, (SERVICE,), (HOME, OWN_PROBLEM, CLAIM)),
+    Node(
+        KEPT_CLAIMS,
+        find_kept_claims,
+        (ROUTERS_BY_CONTAINER_ADDRESS,),
+        (SERVED, SERVICE, CONTESTED),
+    ),
+    Node(SERVICE_PROBLEM, find_problem, (SERVICE,), (HOME, CONTESTED, KEPT_CLAIMS)),
 )
