@@ -7,6 +7,7 @@ A parse_ function raises ConfigError with a sentence that quotes the text.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable
 
@@ -14,6 +15,9 @@ from .errors import ConfigError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# One row's few texts are read a dozen times in a row, by rule after rule; parsing is most of that.
+_LATELY = 1024
 
 
 def parse_address(text: str) -> Address:
@@ -30,6 +34,7 @@ def parse_address(text: str) -> Address:
     return address
 
 
+@functools.lru_cache(_LATELY)
 def parse_subnet(text: str) -> Subnet:
     """Returns the subnet in 'text', written as ADDRESS/LENGTH without host bits."""
     address_text, slash, length_text = text.partition("/")
@@ -48,6 +53,15 @@ def parse_subnet(text: str) -> Subnet:
     if kind is not None and network.prefixlen:
         raise ConfigError(f"{text} is {kind} and cannot be routed")
     return network
+
+
+@functools.lru_cache(_LATELY)
+def parse_network(text: str) -> Subnet | None:
+    """Returns the network of "ADDRESS/LENGTH", None if that cannot be read."""
+    try:
+        return ipaddress.ip_interface(text).network
+    except ValueError:
+        return None
 
 
 def find_overlap(first: Iterable[Subnet], second: Iterable[Subnet]) -> tuple[Subnet, Subnet] | None:

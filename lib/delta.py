@@ -185,10 +185,9 @@ def _insert(row: Desired, present: Mapping[tuple[str, Key], Actual]) -> Insert:
     parent = row.parent
     if parent is not None:
         parent = Parent(parent.table, _resolve(parent.row, present), parent.column)
-    resolved = {name: _resolve(value, present) for name, value in columns.items()}
     whole = {
-        name: dict(value.keys) if isinstance(value, Keys) else value
-        for name, value in resolved.items()
+        name: dict(value.keys) if isinstance(value, Keys) else _resolve(value, present)
+        for name, value in columns.items()
     }
     return Insert(row.table, row.key, whole, parent)
 
@@ -201,6 +200,8 @@ def _update(row: Desired, item: Actual, present: Mapping[tuple[str, Key], Actual
         if isinstance(value, Keys):
             if not value.keys.items() <= current.items():
                 changes.append(SetKeys(row.table, item.row.uuid, name, value.keys))
+            continue
+        if current == value:  # what is a Ref still, or holds one, is equal to nothing that is there
             continue
         resolved = _resolve(value, present)
         if current != resolved and not _same_set(current, resolved):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from .addresses import Subnet, quote
+from .addresses import Subnet, parse_network, quote
 
 OWNER_KEY = "ovnsvc"
 OWNER = "svc-northd"
@@ -80,11 +80,3 @@ def parse_networks(texts: Iterable[str]) -> tuple[Subnet, ...]:
 def parse_hosts(texts: Iterable[str]) -> frozenset[str]:
     """Returns the addresses in 'texts', of which each may have a length after a slash."""
     return frozenset(text.split("/")[0] for text in texts)
-
-
-def parse_network(text: str) -> Subnet | None:
-    """Returns the network of "ADDRESS/LENGTH", None if that cannot be read."""
-    try:
-        return ipaddress.ip_interface(text).network
-    except ValueError:
-        return None

@@ -58,11 +58,12 @@ class Scenario(Cloud):
 
     def _add_batch(self, numbers: Sequence[int], columns: dict[str, Any]) -> list[str]:
         routers = [
-            make_router(f"router{number}", gateway=f"{_network(number)}.2/24") for number in numbers
+            make_router(f"router{number}", gateway=f"{make_network(number)}.2/24")
+            for number in numbers
         ]
         results = iter(self.ovn.transact(*(each for router in routers for each in router)))
         uuids = [list(islice(results, len(router)))[-1]["uuid"][1] for router in routers]
-        self.nb.transact(*(each for number in numbers for each in _make_service(number, columns)))
+        self.nb.transact(*(each for number in numbers for each in make_service(number, columns)))
         return [make_container_name(UUID(uuid)) for uuid in uuids]
 
     def set_options(self, **options: str) -> None:
@@ -203,11 +204,8 @@ def count(places: dict[str, str], containers: Iterable[str] | None = None) -> di
     return dict(sorted(counts.items()))
 
 
-def _network(number: int) -> str:
-    return f"1.{number // 250}.{number % 250}"
-
-
-def _make_service(number: int, columns: dict[str, Any]) -> list[dict[str, Any]]:
+def make_service(number: int, columns: dict[str, Any]) -> list[dict[str, Any]]:
+    """Returns the operations that make a VPN service and, before it, its connection."""
     connection = {
         "name": "to-venus",
         "peer_address": "1.0.0.3",
@@ -217,7 +215,7 @@ def _make_service(number: int, columns: dict[str, Any]) -> list[dict[str, Any]]:
     service = {
         "name": f"vpn{number}",
         "router": f"router{number}",
-        "external_ips": f"{_network(number)}.100",
+        "external_ips": f"{make_network(number)}.100",
         "local_subnets": "192.168.1.0/24",
         "connections": ["named-uuid", f"c{number}"],
         **columns,
@@ -231,6 +229,11 @@ def _make_service(number: int, columns: dict[str, Any]) -> list[dict[str, Any]]:
         },
         {"op": "insert", "table": "VPN_Service", "row": service},
     ]
+
+
+def make_network(number: int) -> str:
+    """Returns three octets of the network outside of a router."""
+    return f"1.{number // 250}.{number % 250}"
 
 
 def run_scenario(databases: Databases, logs: Logs) -> Iterator[Scenario]:

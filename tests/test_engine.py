@@ -235,7 +235,7 @@ INDEXED = (
 )
 
 
-def test_an_index_and_a_tally_follow_the_rows_that_change(logs: Any) -> None:
+def test_an_index_and_a_tally_follow_the_rows_that_change() -> None:
     engine = Engine(INDEXED)
     for size in ("big", "small"):
         engine.put(FACTOR, size, 1)
@@ -250,12 +250,40 @@ def test_an_index_and_a_tally_follow_the_rows_that_change(logs: Any) -> None:
     assert engine.get_all(TEXT) == {"big": "[]", "small": "['a1', 'a2']"}
     assert engine.get_all(TOTAL) == {"a": 12}
     # A value that leads nowhere by a mistake of ours is left out, and told.
-    logs.allow("by size of b1: ZeroDivisionError")
     engine.put(NUMBER, "b1", 0)
     engine.run(0)
     assert engine.get_all(TEXT)["big"] == "[]"
-    assert len(logs.messages) == 1
+    ((place, fault),) = engine.take_faults().items()
+    assert place == ("by size", "b1")
+    assert "ZeroDivisionError" in fault.sentence
+    assert "_find_size" in fault.trace
     assert engine.find_differences() == []
+    engine.recompute()
+    engine.run(0)
+    assert engine.take_faults() == {}, "it is told once"
+    engine.put(NUMBER, "b1", 60)
+    engine.run(0)
+    assert engine.faults == {}
+
+
+def test_an_index_that_is_asked_again_may_lead_elsewhere() -> None:
+    """A type may have mistakes: a recompute finds what is then, and a change never raises."""
+    places = {"a": "small"}
+    index = Index(BY_SIZE, NUMBER, lambda key, _number: (places[key],))
+    text = Node(TEXT, lambda read, size: str(sorted(read(BY_SIZE, size) or ())), (BY_SIZE,))
+    engine = Engine((index, text))
+    engine.put(NUMBER, "a", 1)
+    engine.run(0)
+    places["a"] = "big"
+    engine.recompute()
+    engine.run(0)
+    assert engine.get_all(TEXT) == {"big": "['a']"}
+    assert engine.find_differences() == []
+    places["a"] = "middling"
+    engine.put(NUMBER, "a", None)
+    engine.recompute()
+    engine.run(0)
+    assert engine.get_all(TEXT) == {}
 
 
 # -- incremental and recompute --------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import configparser
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ SOURCES = sorted(
     for path in (ROOT / folder).rglob("*.py")
     if OTHERS not in path.parents
 )
+TYPE_WORDS = re.compile("ipsec|charon", re.IGNORECASE)
 LONGEST_FILE = 500
 LONGEST_FUNCTION = 50
 
@@ -36,6 +38,15 @@ def test_imports_are_relative_and_sizes_kept(path: Path) -> None:
             assert (node.module or "").partition(".")[0] != "ovnsvc"
         if isinstance(node, ast.Import):
             assert not any(name.name.partition(".")[0] == "ovnsvc" for name in node.names)
+
+
+@pytest.mark.parametrize("folder", ["northd", "controller", "ctl", "lib"])
+def test_core_names_no_service_type(folder: str) -> None:
+    """What a type needs is in its own folder: to add one touches no file of the core."""
+    sources = sorted((ROOT / folder).rglob("*.py"))
+    assert sources
+    named = [path for path in sources if TYPE_WORDS.search(path.read_text(encoding="utf-8"))]
+    assert not named
 
 
 def test_wheel_has_every_package_and_schema(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 Ours are the global addresses of the ports and lo, the routes of the main table with
 protocol 'static', and the nft table 'inet ovnsvc'; what a daemon adds beside
-them (strongSwan's table 220, its ipsec0) is left alone.
+them (routes in tables of its own, links) is left alone.
 
 The rule set is read back from the state directory, where apply() puts it after
 the kernel took it, and counts only while the table is in the kernel.

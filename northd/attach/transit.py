@@ -13,9 +13,9 @@ from collections.abc import Iterable
 
 import netaddr
 
-from ...lib.addresses import Subnet
+from ...lib.addresses import Subnet, parse_network
 from ...lib.delta import Desired, Parent, Ref
-from ...lib.router import Router, parse_network
+from ...lib.router import Router
 from ..ovn import rows as ovn
 from .port import Port, Unattached, make_mac, make_row
 

@@ -17,6 +17,7 @@ import time
 import traceback
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from ...lib.errors import ConfigError
@@ -83,6 +84,10 @@ class Engine:
 
     def recompute(self) -> None:
         """Makes the next run compute every key of every node, and each index anew."""
+        for store in self._stores.values():
+            if isinstance(store, IndexStore | TallyStore):
+                store.rebuild()
+        # What comes of an index that came out otherwise has those keys now.
         for position, node in enumerate(self._runs):
             keys = self._dirty[position]
             keys.update(self._stores[node.datum].values)
@@ -91,9 +96,6 @@ class Engine:
                 store = self._find_store(datum)
                 keys.update(store.values)
                 keys.update(store.problems)
-        for store in self._stores.values():
-            if isinstance(store, IndexStore | TallyStore):
-                store.rebuild()
 
     def run(self, now_ms: int) -> Mapping[Datum[Any, Any], set[Any]]:
         """Brings each key up to date at 'now_ms' (monotonic); returns watched keys that changed.
@@ -194,7 +196,9 @@ class Engine:
         of = self._find_store(node.of)
         store: IndexStore | TallyStore
         if isinstance(node, Index):
-            store = IndexStore(node.datum.name, of, node.find_keys)
+            store = IndexStore(
+                node.datum.name, of, node.find_keys, partial(self._note_error, node.datum.name)
+            )
         else:
             assert isinstance(node, Tally)
             store = TallyStore(node.datum.name, of, node.find_counts)
@@ -271,6 +275,10 @@ class Engine:
         if before is None or before.sentence != fault.sentence:
             self._new_faults[place] = fault
 
+    def _note_error(self, name: str, key: Any, error: Exception | None) -> None:
+        """Notes what was raised for a key of an index, None for nothing any more."""
+        self._note_fault((name, key), None if error is None else _make_fault(name, error))
+
     def _change(self, store: Store, key: Any, value: Any, problem: str | None = None) -> bool:
         """Sets a value, or its absence, or a problem; returns whether that is another one."""
         before = store.values.get(key, _ABSENT)
@@ -317,9 +325,14 @@ def _run(node: Node[Any, Any], read: _Reading, key: Any) -> tuple[Any, str | Non
     except (_BrokenError, ConfigError) as error:
         return _ABSENT, str(error), None
     except Exception as error:  # ours, or a type's: it stays with this key
-        sentence = f"svc-northd cannot compute {node.datum.name} of it: {error!r}"
-        return _ABSENT, sentence, Fault(sentence, traceback.format_exc())
+        fault = _make_fault(node.datum.name, error)
+        return _ABSENT, fault.sentence, fault
     return (_ABSENT if value is None else value), None, None
+
+
+def _make_fault(name: str, error: Exception) -> Fault:
+    sentence = f"svc-northd cannot compute {name} of it: {error!r}"
+    return Fault(sentence, "".join(traceback.format_exception(error)))
 
 
 class _Reading:

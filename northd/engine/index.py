@@ -1,4 +1,8 @@
-"""Indexes: data that are kept by the changes of another datum, and never computed as a whole."""
+"""Indexes: data that are kept by the changes of another datum, and never computed as a whole.
+
+Where a value leads is asked of a function that may be a type's.  What it raises is told to
+'note', with the key; what it says otherwise at each call harms its own keys only.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +14,22 @@ import ovs.vlog
 
 from .store import EVERYTHING, Store
 
+Note = Callable[[Any, Exception | None], None]
+"""Takes a key of an index, and what was raised for it, None for nothing."""
+
 vlog = ovs.vlog.Vlog("index")
 
 
 class IndexStore(Store):
     """Under each key the set of the keys of 'of' whose values lead there."""
 
-    __slots__ = ("_faulty", "_find_keys", "_of")
+    __slots__ = ("_faulty", "_find_keys", "_note", "_of")
 
     def __init__(
-        self, name: str, of: Store, find_keys: Callable[[Any, Any], Iterable[Any]]
+        self, name: str, of: Store, find_keys: Callable[[Any, Any], Iterable[Any]], note: Note
     ) -> None:
         super().__init__(name)
+        self._note = note
         self._of = of
         self._find_keys = find_keys
         self._faulty: set[Any] = set()
@@ -34,15 +42,17 @@ class IndexStore(Store):
     def follow(self, key: Any, before: Any, after: Any) -> list[Any]:
         """Takes the change of one value, None for none; returns the keys that changed here."""
         was_faulty = key in self._faulty
-        old = self._find(key, before)
-        new = self._find(key, after)
+        old, _ = self._find(key, before)
+        new, error = self._find(key, after)
+        self._set_error(key, error)
         changed = list(old ^ new)
         if was_faulty != (key in self._faulty):
             changed.append(EVERYTHING)
         for each in old - new:
-            self.values[each].discard(key)
-            if not self.values[each]:
-                del self.values[each]
+            members = self.values.get(each, set())
+            members.discard(key)
+            if not members:
+                self.values.pop(each, None)
         for each in new - old:
             self.values.setdefault(each, set()).add(key)
         return changed
@@ -50,21 +60,27 @@ class IndexStore(Store):
     def rebuild(self) -> None:
         """Makes everything anew."""
         self.values.clear()
-        self._faulty.clear()
         for key, value in self._of.values.items():
-            for each in self._find(key, value):
+            found, error = self._find(key, value)
+            self._set_error(key, error)
+            for each in found:
                 self.values.setdefault(each, set()).add(key)
 
-    def _find(self, key: Any, value: Any) -> set[Any]:
-        self._faulty.discard(key)
+    def _find(self, key: Any, value: Any) -> tuple[set[Any], Exception | None]:
         if value is None:
-            return set()
+            return set(), None
         try:
-            return set(self._find_keys(key, value))
+            return set(self._find_keys(key, value)), None
         except Exception as error:  # a mistake with one value is no key
+            return set(), error
+
+    def _set_error(self, key: Any, error: Exception | None) -> None:
+        if error is not None:
             self._faulty.add(key)
-            vlog.err(f"{self.name} of {key}: {error!r}")
-            return set()
+            self._note(key, error)
+        elif key in self._faulty:
+            self._faulty.discard(key)
+            self._note(key, None)
 
 
 class TallyStore(Store):

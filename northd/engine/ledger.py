@@ -86,8 +86,11 @@ class Ledger:
         self, parent_class: type[Row], column: str, before: Row | None, after: Row | None
     ) -> None:
         """Takes the change of a row whose set 'column' holds rows that may be ours."""
-        old = set(getattr(before, column)) if before is not None else set()
-        new = set(getattr(after, column)) if after is not None else set()
+        was = getattr(before, column) if before is not None else ()
+        now = getattr(after, column) if after is not None else ()
+        if was is now:
+            return
+        old, new = set(was), set(now)
         for child in old - new:
             assert before is not None
             # Another row may have it by now.

@@ -24,6 +24,7 @@ from ...services.api.compile import (
     CORE_DATA,
     LAST,
     OPERATOR_CONTAINER,
+    SERVED,
     CompileHalf,
     ContainerSpec,
     Last,
@@ -73,7 +74,6 @@ class TypeData:
 
 
 CONTAINER: Datum[str, Container] = Datum("container")
-_SERVED: Datum[str, tuple[UUID, ...]] = Datum("served")
 
 
 def make_type_data(halves: Mapping[str, CompileHalf]) -> tuple[TypeData, ...]:
@@ -94,8 +94,8 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
     """Returns the nodes up to 'container', with those of the types themselves."""
     nodes: list[AnyNode] = [
         Node(OPERATOR_CONTAINER, find_operator_row, (SERVICE_CONTAINER_BY_NAME,), _ROWS),
-        Node(_SERVED, find_served, (SERVICE_CONTAINER_BY_NAME,), _ROWS),
-        Index(CONTAINERS_BY_SERVED, _SERVED, lambda _name, uuids: uuids),
+        Node(SERVED, find_served, (SERVICE_CONTAINER_BY_NAME,), _ROWS),
+        Index(CONTAINERS_BY_SERVED, SERVED, lambda _name, uuids: uuids),
         Node(LAST, find_last, (BINDINGS_BY_CONTAINER,), (CONTAINER_BINDING,)),
     ]
     for each in types:

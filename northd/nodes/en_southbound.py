@@ -8,6 +8,8 @@ from typing import Any
 
 from ...lib import sb
 from ...lib.delta import Desired
+from ...lib.errors import ConfigError
+from ...services.api.compile import CORE_DATA
 from ...services.api.node import AnyNode, Datum, Node, Read
 from ..attach.port import Port
 from ..engine.ledger import Owned
@@ -77,6 +79,7 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
                 PORTS_BY_CONTAINER,
                 PORT_BINDING,
                 *secrets,
+                *CORE_DATA,
             ),
         ),
         Node(SB_REDIRECT, make_redirects, (REDIRECT,), (OWN_POLICY_BY_KEY, ROUTER_POLICY)),
@@ -144,7 +147,8 @@ def _find_columns(read: Read, container: Container, chassis: str) -> Mapping[str
 def _copy_rows(read: Read, container: Container, health: Health, half: Any) -> Iterator[Desired]:
     """Yields the bindings of a container that goes on as it was, wherever it is placed.
 
-    Its secrets are sealed anew for a chassis that it comes to.
+    Its secrets are sealed anew for a chassis that it comes to.  Raises ConfigError if that
+    can be done for none, so that its rows stay: they are all that is known of it.
     """
     name = container.name
     placement, seed = read(PLACEMENT, name), read(SEAL_SEED, ONLY)
@@ -154,6 +158,7 @@ def _copy_rows(read: Read, container: Container, health: Health, half: Any) -> I
     if placement is None or model is None:
         return
     by_chassis = {row.chassis: row for row in bindings}
+    bound = not placement.list_places()
     for chassis, role in placement.list_places():
         here = by_chassis.get(chassis)
         secrets: Mapping[str, str] | None = here.secrets if here is not None else {}
@@ -165,12 +170,15 @@ def _copy_rows(read: Read, container: Container, health: Health, half: Any) -> I
                 secrets = seal_all(found, key, seed)
         if secrets is None:
             continue
+        bound = True
         source = here.chassis if here is not None else model.chassis
         for port in (row for row in ports if row.chassis == source):
             columns = {column: getattr(port, column) for column in _PORT_COLUMNS}
             yield _make_port_row(name, chassis, port.logical_port, columns)
         copied = {column: getattr(here or model, column) for column in _COPIED}
         yield _make_binding(name, chassis, {**copied, "role": role, "secrets": secrets}, health)
+    if not bound:
+        raise ConfigError("the secrets that it was given cannot be found")
 
 
 def _find_secrets(

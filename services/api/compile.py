@@ -161,10 +161,14 @@ ROUTER: Datum[UUID, Router] = Datum("router")
 ROUTERS_BY_NAME: Datum[str, AbstractSet[UUID]] = Datum("routers_by_name")
 # Routers that have an address of their own, or of a NAT rule, on a gateway port's network.
 ROUTERS_BY_ADDRESS: Datum[str, AbstractSet[UUID]] = Datum("routers_by_address")
+# Routers on which a container has the address, as OVN_Northbound has it at this moment.
+ROUTERS_BY_CONTAINER_ADDRESS: Datum[str, AbstractSet[UUID]] = Datum("routers_by_container_address")
 # Rows of Service_Container that the operator made, of the type's own name, by name.
 OPERATOR_CONTAINER: Datum[str, nb.ServiceContainer] = Datum("operator_container")
 # By the name of a container.
 LAST: Datum[str, Last] = Datum("last")
+# Northbound rows that a container has served of late, by its name.
+SERVED: Datum[str, tuple[UUID, ...]] = Datum("served")
 # Names of containers by a northbound row that they serve.
 CONTAINERS_BY_SERVED: Datum[UUID, AbstractSet[str]] = Datum("containers_by_served")
 
@@ -172,8 +176,10 @@ CORE_DATA: tuple[Datum[Any, Any], ...] = (
     ROUTER,
     ROUTERS_BY_NAME,
     ROUTERS_BY_ADDRESS,
+    ROUTERS_BY_CONTAINER_ADDRESS,
     OPERATOR_CONTAINER,
     LAST,
+    SERVED,
     CONTAINERS_BY_SERVED,
 )
 

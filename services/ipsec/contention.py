@@ -17,6 +17,7 @@ from ...lib.addresses import Subnet, find_overlap, overlap, quote
 from . import rules
 from .rows import IPsecConnection, VPNService
 
+_Identities = tuple[str | None, str]
 _Prefix = tuple[int, int, int]
 """IP version, length, and the bits of the prefix."""
 
@@ -34,7 +35,7 @@ class Contender:
     enabled: bool
     local_subnets: tuple[Subnet, ...]
     peer_subnets: tuple[Subnet, ...]
-    identities: tuple[str | None, str]
+    identities: _Identities
     psk: str | None = field(repr=False)
 
 
@@ -69,12 +70,17 @@ def make_last_contender(
     )
 
 
+# With whom a connection contends, its own subnet and the other's; None if it is about identities.
+_Clash = tuple[Contender, Subnet | None, Subnet | None]
+
+
 class Contention:
     """The connections that stand beside each other on one router."""
 
     def __init__(self) -> None:
         self._names: set[tuple[UUID, str]] = set()
-        self._identities: dict[tuple[str | None, str], Contender] = {}
+        # By pre-shared key, since those of one key stand beside each other.
+        self._identities: dict[_Identities, dict[str | None, list[Contender]]] = {}
         # Under a prefix those that have a subnet of just it, or one inside it.
         self._exact: dict[_Prefix, list[Contender]] = {}
         self._inside: dict[_Prefix, list[tuple[Subnet, Contender]]] = {}
@@ -91,7 +97,8 @@ class Contention:
         self._names.add((contender.service, contender.name))
         if not contender.enabled:
             return
-        self._identities.setdefault(contender.identities, contender)
+        same = self._identities.setdefault(contender.identities, {})
+        same.setdefault(contender.psk, []).append(contender)
         for subnet in contender.peer_subnets:
             first, *rest = _find_prefixes(subnet)
             self._exact.setdefault(first, []).append(contender)
@@ -104,19 +111,21 @@ class Contention:
             return "a connection with this name already exists"
         if not contender.enabled:
             return None
+        return next((_format(*each) for each in self._find_all(contender)), None)
+
+    def find_contending(self, contender: Contender) -> Iterator[tuple[str, str]]:
+        """Yields who, of those that were added, cannot stand beside a connection, and why."""
+        for other, mine, its in self._find_all(contender):
+            yield other.uuid, _format(contender, its, mine)
+
+    def _find_all(self, contender: Contender) -> Iterator[_Clash]:
         for subnet in contender.peer_subnets:
             for other_subnet, other in self._find_near(subnet):
                 if _share_local(contender, other):
-                    name = quote(other.name)
-                    return (
-                        f"peer subnet {subnet} overlaps peer subnet {other_subnet}"
-                        f" of connection {name}"
-                    )
-        same = self._identities.get(contender.identities)
-        if same is not None and same.psk != contender.psk:
-            name = quote(same.name)
-            return f"connection {name} has the same local and peer id with another pre-shared key"
-        return None
+                    yield other, subnet, other_subnet
+        for psk, others in self._identities.get(contender.identities, {}).items():
+            if psk != contender.psk:
+                yield from ((other, None, None) for other in others)
 
     def _find_near(self, subnet: Subnet) -> Iterator[tuple[Subnet, Contender]]:
         """Yields the subnets that share addresses with 'subnet', and whose they are."""
@@ -143,6 +152,14 @@ def find_contention(
         if problem is not None:
             problems[row.uuid] = problem
     return problems
+
+
+def _format(other: Contender, mine: Subnet | None, its: Subnet | None) -> str:
+    """Returns why a connection cannot stand beside 'other', which has 'its' subnet."""
+    name = quote(other.name)
+    if mine is None:
+        return f"connection {name} has the same local and peer id with another pre-shared key"
+    return f"peer subnet {mine} overlaps peer subnet {its} of connection {name}"
 
 
 def _find_prefixes(subnet: Subnet) -> Iterator[_Prefix]:

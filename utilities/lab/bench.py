@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from . import cloud, database, gaps, process, recompute, replica, scale, tenant, traffic
+from . import change, cloud, database, gaps, process, recompute, replica, scale, tenant, traffic
 from .errors import LabError
 from .figure import Figure
 from .host import VENV_BIN, Host
@@ -140,6 +140,11 @@ def run_recompute(_lab: Lab, runs: int) -> Iterator[Figure]:
         yield Figure(f"full recompute with {number} VPN services", "ms", samples)
 
 
+def run_change(_lab: Lab, runs: int) -> Iterator[Figure]:
+    """What a change costs svc-northd, whatever else there is; on databases of its own."""
+    return change.measure(runs)
+
+
 def run_scale(_lab: Lab, runs: int) -> Iterator[Figure]:
     """Death of a tenth of many chassis, on databases of its own."""
     samples = scale.measure(runs)
@@ -195,10 +200,13 @@ PARTS: dict[str, Part] = {
     "deaths": run_deaths,
     "gaps": gaps.measure,
     "recompute": run_recompute,
+    "change": run_change,
     "scale": run_scale,
     "memory": run_memory,
     "replica": run_replica,
 }
+# Those that have databases of their own need no lab.
+WITHOUT_LAB = frozenset({"recompute", "change", "scale", "replica"})
 
 
 @contextlib.contextmanager
@@ -217,12 +225,19 @@ def a_lab(say: Callable[[str], None]) -> Iterator[Lab]:
         cloud.down(lab, say, OWNER)
 
 
+def find_lab(parts: Sequence[str]) -> contextlib.AbstractContextManager[Lab]:
+    """Returns a lab that is built if any of 'parts' needs one."""
+    if WITHOUT_LAB.issuperset(parts):
+        return contextlib.nullcontext(get_lab(DIRECTORY))
+    return a_lab(lambda words: print(f"bench: {words}", flush=True))
+
+
 def print_figure(figure: Figure) -> None:
     """Prints one row of the table."""
     spread = f"{min(figure.samples):.4g}..{max(figure.samples):.4g}"
     row = f"{figure.name:44} {figure.median:9.4g} {figure.unit:3} {spread:>18}"
     if figure.ratio is not None:
-        row += f"   {figure.ratio:.1f} x {figure.peer_median:.4g} {figure.unit} of {figure.peer}"
+        row += f"   {figure.ratio:.2g} x {figure.peer_median:.4g} {figure.unit} of {figure.peer}"
     if figure.aim is not None:
         row += f"   aim {figure.aim:g} {figure.unit}"
     print(row, flush=True)
@@ -243,7 +258,7 @@ def main(argv: Sequence[str]) -> int:
     figures: list[Figure] = []
     process.raise_on_sigterm()
     try:
-        with a_lab(lambda words: print(f"bench: {words}", flush=True)) as lab:
+        with find_lab(wanted) as lab:
             print("medians; 'N x T of COMMAND': N times the T that the peer's command takes")
             print(f"{'what':44} {'median':>9} {'':3} {'least..most':>18}")
             for name in wanted:

@@ -45,7 +45,11 @@ class Host:
 
     @property
     def settings(self) -> dict[str, str]:
-        """What the host was made with (`kind`, addresses), kept over its deaths."""
+        """What the host was made with (`kind`, addresses), kept over its deaths.
+
+        `packages` are folders with Python packages, beside those that are installed, for what is
+        started from then on.
+        """
         path = self.directory / "host.json"
         if not path.exists():
             raise LabError(f"{self.name}: no such host")
@@ -115,7 +119,11 @@ class Host:
 
     def run(self, *argv: str, stdin: str = "", timeout_s: float = 60) -> str:
         """Runs a command in the host and returns its standard output."""
-        return process.run(self.enter(argv), stdin, make_environment(), timeout_s)
+        environment = make_environment()
+        packages = self.settings.get("packages")
+        if packages:
+            environment["PYTHONPATH"] = packages
+        return process.run(self.enter(argv), stdin, environment, timeout_s)
 
     def start_in_background(self, *argv: str, log: str) -> None:
         """Starts a command that does not detach by itself, with its output in the file 'log'."""

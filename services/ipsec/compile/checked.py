@@ -86,14 +86,15 @@ def _find_problem(
 
 
 def _find_guards(read: Read, row: IPsecConnection) -> tuple[Guard, ...]:
-    """Returns a guard for each service that has the connection and a router."""
+    """Returns a guard for each service that has the connection, on each of its routers."""
     guards = []
     for uuid in sorted(read(SERVICES_BY_CONNECTION, row.uuid) or ()):
         service, home = read(SERVICE, uuid), read(HOME, uuid)
-        router = read(ROUTER, home.router) if home is not None and home.router else None
-        guard = _make_guard(service, row, router) if service and router else None
-        if guard is not None:
-            guards.append(guard)
+        for each in home.routers if home is not None else ():
+            router = read(ROUTER, each)
+            guard = _make_guard(service, row, router) if service and router else None
+            if guard is not None:
+                guards.append(guard)
     return tuple(guards)
 
 

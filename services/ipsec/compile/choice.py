@@ -8,13 +8,14 @@ contend; newcomers.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from ...api.compile import LAST
 from ...api.node import Read
-from ..contention import Contention, make_last_contender
+from ..contention import Contender, Contention, make_last_contender
 from .checked import Checked
 from .last import Entry, LastGiven, parse_last
 
@@ -50,25 +51,66 @@ class Choice:
 
     def _take_with_last(self, members: Iterable[Checked]) -> None:
         contention = Contention()
-        for _, each in sorted(
-            ((self._rank(each), each) for each in members), key=lambda pair: pair[0]
-        ):
-            problem = self._find_problem(each) or contention.add(each.contender)
-            entry = each.entry
-            if problem is not None:
-                self.problems.update(self._tell(each, problem))
-                entry = self._keep(each, contention)
-            self._enter(each, entry)
+        ranked: list[list[Checked]] = [[], [], [], []]
+        for each in sorted(members, key=lambda each: (each.row.name, each.row.uuid)):
+            ranked[self._rank(each)].append(each)
+        bad, same, changed, new = ranked
+        for each in (*bad, *same):
+            self._take_one(each, contention)
+        self._take_changed(changed, contention)
+        for each in new:
+            self._take_one(each, contention)
 
-    def _rank(self, each: Checked) -> tuple[int, str, UUID]:
+    def _take_one(self, each: Checked, contention: Contention) -> None:
+        problem = self._find_problem(each) or contention.add(each.contender)
+        if problem is None:
+            self._enter(each, each.entry)
+        else:
+            self._refuse(each, problem, contention)
+
+    def _take_changed(self, changed: Iterable[Checked], contention: Contention) -> None:
+        """Takes those that run and changed.
+
+        One that contends goes on as it was, so that what it has is not free for
+        another one of them either.
+        """
+        moving, refused = Contention(), deque[tuple[Checked, str]]()
+        going: dict[str, Checked] = {}
+        for each in changed:
+            problem = contention.find_problem(each.contender) or moving.add(each.contender)
+            if problem is None:
+                going[each.contender.uuid] = each
+            else:
+                refused.append((each, problem))
+        while refused:
+            kept = self._refuse(*refused.popleft(), contention)
+            for uuid, problem in moving.find_contending(kept) if kept is not None else ():
+                other = going.pop(uuid, None)
+                if other is not None:
+                    refused.append((other, problem))
+        for each in going.values():
+            contention.keep(each.contender)
+            self._enter(each, each.entry)
+
+    def _refuse(self, each: Checked, problem: str, contention: Contention) -> Contender | None:
+        """Notes why a connection is not as its row says; returns as what it goes on."""
+        self.problems.update(self._tell(each, problem))
+        last = self._find_last(each)
+        if last is None:
+            return None
+        kept = make_last_contender(each.owner, each.row, last)
+        contention.keep(kept)
+        self.kept.add(kept.uuid)
+        self._enter(each, last)
+        return kept
+
+    def _rank(self, each: Checked) -> int:
         last = self._find_last(each)
         if self._find_problem(each) is not None:
-            order = 0
-        elif last is None:
-            order = 3
-        else:
-            order = 1 if last == each.entry else 2
-        return order, each.row.name, each.row.uuid
+            return 0
+        if last is None:
+            return 3
+        return 1 if last == each.entry else 2
 
     def _find_problem(self, each: Checked) -> str | None:
         return each.problem or self.service_problems.get(each.owner.uuid)
@@ -77,15 +119,6 @@ class Choice:
         if each.problem is None and each.owner.uuid in self.service_problems:
             return  # the service's own row says it
         yield each.row.uuid, problem
-
-    def _keep(self, each: Checked, contention: Contention) -> Entry | None:
-        """Returns the entry by which a connection goes on, None if it did not run."""
-        last = self._find_last(each)
-        if last is None:
-            return None
-        contention.keep(make_last_contender(each.owner, each.row, last))
-        self.kept.add(str(each.row.uuid))
-        return last
 
     def _enter(self, each: Checked, entry: Entry | None) -> None:
         if entry is not None and each.contender.enabled:

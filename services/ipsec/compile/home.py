@@ -2,32 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from uuid import UUID
 
 from ....lib.addresses import quote
 from ....lib.router import Router, name_problem
-from ...api.compile import CONTAINERS_BY_SERVED, ROUTER, ROUTERS_BY_ADDRESS, ROUTERS_BY_NAME
+from ...api.compile import (
+    CONTAINERS_BY_SERVED,
+    ROUTER,
+    ROUTERS_BY_ADDRESS,
+    ROUTERS_BY_CONTAINER_ADDRESS,
+    ROUTERS_BY_NAME,
+    SERVED,
+)
 from ...api.node import AnyNode, Datum, Index, Node, Read
 from ...api.routers import find_routers
 from .. import router_rules, rules
+from ..router_rules import make_container_name
 from ..rows import VPNService
 from .tables import ROUTERS_BY_CONTAINER, SERVICE, SERVICES_BY_ADDRESS, SERVICES_BY_CONNECTION
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The router that a service is on, None for none; 'problem' if its name does not lead there."""
+    """The router that a service is on, None for none; 'problem' if its row does not lead there.
+
+    'wanted' is the router that its row leads to, if that is another: its traffic
+    is dropped there as well.
+    """
 
     router: UUID | None
     problem: str | None = None
+    wanted: UUID | None = None
+
+    @property
+    def routers(self) -> tuple[UUID, ...]:
+        """Where its traffic must not cross in clear."""
+        return tuple(each for each in (self.router, self.wanted) if each is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The service and the router that have an external address."""
+
+    name: str
+    router: UUID
 
 
 HOME: Datum[UUID, Home] = Datum("home")
 SERVICES_BY_ROUTER: Datum[UUID, AbstractSet[UUID]] = Datum("services by router")
-# What is wrong with a service but for what others have, and all that is wrong with it.
+# What is wrong with a service but for what others have; with what the rows of others say
+# besides; and all that is wrong with it.
 OWN_PROBLEM: Datum[UUID, str] = Datum("service_own_problem")
+CONTESTED: Datum[UUID, str] = Datum("service_contested")
+# By external address.
+CLAIM: Datum[str, Claim] = Datum("address_claim")
+KEPT_CLAIMS: Datum[str, tuple[Claim, ...]] = Datum("address_kept_claims")
 SERVICE_PROBLEM: Datum[UUID, str] = Datum("service_problem")
 
 
@@ -35,18 +67,32 @@ def find_home(read: Read, uuid: UUID) -> Home | None:
     """Returns the router of a service.
 
     Of several with the name, and of none, the one that serves it already is meant.
+    It stays there as well while it could not be served where it is to go.
     """
     row = read(SERVICE, uuid)
     if row is None:
         return None
     found = find_routers(read, row.router)
+    serving = _find_serving(read, uuid)
     if len(found) == 1:
-        return Home(found[0])
-    serving = [each for each in _find_serving(read, uuid) if each in found or not found]
+        return _move(read, row, serving, found[0])
+    serving = [each for each in serving if each in found or not found]
     problem = name_problem(row.router, len(found)) if row.router else "no router is given"
     if len(serving) == 1:
         return Home(serving[0], None if found else problem)
     return Home(None, problem)
+
+
+def _move(read: Read, row: VPNService, serving: list[UUID], wanted: UUID) -> Home:
+    if len(serving) != 1 or wanted in serving:
+        return Home(wanted)
+    problem = (
+        rules.service_problem(row)
+        or find_taken(read, row)
+        or _find_problem_on(read, row, wanted)
+        or _find_holder(read, row, {wanted, *serving})
+    )
+    return Home(serving[0], problem, wanted) if problem is not None else Home(wanted)
 
 
 def find_own_problem(read: Read, uuid: UUID) -> str | None:
@@ -54,31 +100,90 @@ def find_own_problem(read: Read, uuid: UUID) -> str | None:
     row, home = read(SERVICE, uuid), read(HOME, uuid)
     if row is None or home is None:
         return None
-    problem = rules.service_problem(row) or find_taken(read, row) or home.problem
-    router = read(ROUTER, home.router) if home.router else None
-    if problem is not None or router is None:
-        return problem
+    return (
+        rules.service_problem(row)
+        or find_taken(read, row)
+        or home.problem
+        or _find_problem_on(read, row, home.router)
+    )
+
+
+def _find_problem_on(read: Read, row: VPNService, uuid: UUID | None) -> str | None:
+    """Returns what keeps a router from serving a service."""
+    router = read(ROUTER, uuid) if uuid is not None else None
+    if router is None:
+        return None
     return router_rules.service_problem(row, router) or _find_foreign(read, row, router)
 
 
-def find_problem(read: Read, uuid: UUID) -> str | None:
-    """Returns what is wrong with a service, if another one has its address included."""
+def find_claim(read: Read, address: str) -> Claim | None:
+    """Returns who is to have an address, of those whose rows say so."""
+    given = read(ROUTERS_BY_CONTAINER_ADDRESS, address) or ()
+    first = min(
+        _find_rivals(read, address),
+        key=lambda each: (_find_home_router(read, each) not in given, *_rank(read, each)),
+        default=None,
+    )
+    router = _find_home_router(read, first) if first is not None else None
+    return Claim(first.name, router) if first is not None and router is not None else None
+
+
+def find_contested(read: Read, uuid: UUID) -> str | None:
+    """Returns what is wrong with a service, if another one is to have its address included."""
     row, home, problem = read(SERVICE, uuid), read(HOME, uuid), read(OWN_PROBLEM, uuid)
     if row is None or home is None or problem is not None:
         return problem
     for address in row.external_ips:
-        first = min(
-            (each for each in _find_rivals(read, address)),
-            key=lambda each: _rank(read, each),
-            default=row,
-        )
-        other = read(HOME, first.uuid)
-        if other is not None and other.router != home.router:
-            return (
-                f"external address {address} is already used by VPN service"
-                f" {quote(first.name)} on another router"
-            )
+        claim = read(CLAIM, rules.canonical_address(address))
+        if claim is not None and claim.router != home.router:
+            return _tell_used(address, claim.name)
     return None
+
+
+def find_kept_claims(read: Read, address: str) -> tuple[Claim, ...] | None:
+    """Returns who keeps an address, by router: whoever goes on as it was, whatever its row says."""
+    claims: dict[UUID, Claim] = {}
+    for router, other in _find_holders(read, address):
+        if router not in claims and read(CONTESTED, other.uuid) is not None:
+            claims[router] = Claim(other.name, router)
+    return tuple(claims.values()) or None
+
+
+def find_problem(read: Read, uuid: UUID) -> str | None:
+    """Returns what is wrong with a service, if another one keeps its address included."""
+    row, home, problem = read(SERVICE, uuid), read(HOME, uuid), read(CONTESTED, uuid)
+    if row is None or home is None or problem is not None:
+        return problem
+    for address in row.external_ips:
+        for claim in read(KEPT_CLAIMS, rules.canonical_address(address)) or ():
+            if claim.router not in home.routers:
+                return _tell_used(address, claim.name)
+    return None
+
+
+def _find_holder(read: Read, row: VPNService, but: AbstractSet[UUID]) -> str | None:
+    """Returns a sentence if an address of a service is on a router that is none of 'but'."""
+    for address in row.external_ips:
+        for router, other in _find_holders(read, rules.canonical_address(address)):
+            if router not in but:
+                return _tell_used(address, other.name)
+    return None
+
+
+def _find_holders(read: Read, address: str) -> Iterator[tuple[UUID, VPNService]]:
+    """Yields the routers on which a container has an address, with each service that it serves."""
+    for router in sorted(read(ROUTERS_BY_CONTAINER_ADDRESS, address) or ()):
+        served = read(SERVED, make_container_name(router))
+        for uuid in served or ():
+            other = read(SERVICE, uuid)
+            if other is not None:
+                yield router, other
+
+
+def _tell_used(address: str, name: str) -> str:
+    return (
+        f"external address {address} is already used by VPN service {quote(name)} on another router"
+    )
 
 
 def find_owner(read: Read, connection: UUID) -> VPNService | None:
@@ -120,7 +225,7 @@ def _find_foreign(read: Read, row: VPNService, router: Router) -> str | None:
 
 def _find_rivals(read: Read, address: str) -> list[VPNService]:
     """Returns the services that have an address and nothing else wrong with them, or run."""
-    uuids = read(SERVICES_BY_ADDRESS, rules.canonical_address(address)) or ()
+    uuids = read(SERVICES_BY_ADDRESS, address) or ()
     rows = [
         read(SERVICE, uuid)
         for uuid in uuids
@@ -138,16 +243,23 @@ def _rank(read: Read, row: VPNService) -> tuple[bool, str, UUID]:
     return not _is_served(read, row.uuid), row.name, row.uuid
 
 
-def _find_router(_uuid: UUID, home: Home) -> tuple[UUID, ...]:
-    return (home.router,) if home.router is not None else ()
+def _find_home_router(read: Read, row: VPNService) -> UUID | None:
+    home = read(HOME, row.uuid)
+    return home.router if home is not None else None
 
 
-UNITS: Index[UUID, UUID, Home] = Index(SERVICES_BY_ROUTER, HOME, _find_router)
+UNITS: Index[UUID, UUID, Home] = Index(SERVICES_BY_ROUTER, HOME, lambda _uuid, home: home.routers)
 
-_ROUTERS = (ROUTER, ROUTERS_BY_NAME, ROUTERS_BY_CONTAINER, CONTAINERS_BY_SERVED)
+_HOLDERS = (ROUTERS_BY_CONTAINER_ADDRESS, SERVED)
+_ROUTERS = (ROUTER, ROUTERS_BY_NAME, ROUTERS_BY_ADDRESS, ROUTERS_BY_CONTAINER)
 
 NODES: tuple[AnyNode, ...] = (
-    Node(HOME, find_home, (SERVICE,), _ROUTERS),
+    Node(
+        HOME,
+        find_home,
+        (SERVICE,),
+        (*_ROUTERS, *_HOLDERS, SERVICES_BY_CONNECTION, CONTAINERS_BY_SERVED),
+    ),
     UNITS,
     Node(
         OWN_PROBLEM,
@@ -156,9 +268,17 @@ NODES: tuple[AnyNode, ...] = (
         (HOME, ROUTER, ROUTERS_BY_ADDRESS, SERVICES_BY_CONNECTION, CONTAINERS_BY_SERVED),
     ),
     Node(
-        SERVICE_PROBLEM,
-        find_problem,
-        (SERVICE,),
-        (HOME, OWN_PROBLEM, SERVICES_BY_ADDRESS, CONTAINERS_BY_SERVED),
+        CLAIM,
+        find_claim,
+        (SERVICES_BY_ADDRESS,),
+        (SERVICE, HOME, OWN_PROBLEM, CONTAINERS_BY_SERVED, ROUTERS_BY_CONTAINER_ADDRESS),
     ),
+    Node(CONTESTED, find_contested, (SERVICE,), (HOME, OWN_PROBLEM, CLAIM)),
+    Node(
+        KEPT_CLAIMS,
+        find_kept_claims,
+        (ROUTERS_BY_CONTAINER_ADDRESS,),
+        (SERVED, SERVICE, CONTESTED),
+    ),
+    Node(SERVICE_PROBLEM, find_problem, (SERVICE,), (HOME, CONTESTED, KEPT_CLAIMS)),
 )

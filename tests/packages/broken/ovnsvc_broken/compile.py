@@ -42,19 +42,15 @@ class BrokenCompile:
         routers = sorted(read(ROUTERS_BY_NAME, row.configuration.get("router", "")) or ())
         if len(routers) != 1:
             raise ConfigError("there is not one router of that name")
-        secrets = tuple(Secret(f"{unit} {name}", row.secret[name]) for name in sorted(row.secret))
+        secrets = tuple(Secret(name, row.secret[name]) for name in sorted(row.secret))
         ports = (PortSpec(Transit(routers[0])),)
         return Compiled(ContainerSpec(ports, "{}", secrets, group=row.group))
 
-    def find_secrets(self, read: Read, names: Iterable[str]) -> Mapping[str, str]:
+    def find_secrets(self, read: Read, unit: str, names: Iterable[str]) -> Mapping[str, str]:
         fail_at("compile.find_secrets")
-        found = {}
-        for name in names:
-            unit, _space, key = name.partition(" ")
-            row = read(OPERATOR_CONTAINER, unit)
-            if row is not None and key in row.secret:
-                found[name] = row.secret[key]
-        return found
+        row = read(OPERATOR_CONTAINER, unit)
+        secrets = row.secret if row is not None else {}
+        return {name: secrets[name] for name in names if name in secrets}
 
     def describe(self) -> Sequence[ConfigurationKey]:
         fail_at("compile.describe")
