@@ -10,6 +10,7 @@ import ovs.vlog
 
 from ..lib import sb
 from ..lib.delta import Desired
+from ..lib.failures import describe
 from ..services.api.host import HostHalf, Probe
 from .identity import Identity
 from .programs.told import LONGEST_NAME, LONGEST_TEXT, clean
@@ -75,4 +76,4 @@ def _probe(service_type: HostHalf) -> Probe:
         facts = {clean(key, LONGEST_NAME): found.facts[key] for key in found.facts}
         return Probe(problem, {key: clean(text, LONGEST_TEXT) for key, text in facts.items()})
     except Exception as error:  # it must not end the heartbeat
-        return Probe(clean(f"it cannot be probed: {error!r}", LONGEST_TEXT))
+        return Probe(clean(f"it cannot be probed: {describe(error)}", LONGEST_TEXT))

@@ -14,6 +14,7 @@ import ovs.poller
 import ovs.vlog
 
 from ..lib.delta import Change
+from ..lib.failures import describe
 from ..lib.idl import Session
 from .status import METRICS_INTERVAL_MS, is_of_figures
 from .timers import Timers
@@ -129,7 +130,7 @@ class StatusWriter:
         try:
             telling = find(name, figures)
         except Exception as error:  # a mistake in telling of one container stays with it
-            self._postpone(name, f"nothing can be told of it: {error!r}", now_ms)
+            self._postpone(name, f"nothing can be told of it: {describe(error)}", now_ms)
             return ()
         hard = telling.changes and not is_of_figures(telling.changes)
         (self.unsettled.discard if telling.settled and not hard else self.unsettled.add)(name)

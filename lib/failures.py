@@ -8,6 +8,26 @@ import ovs.vlog
 
 vlog = ovs.vlog.Vlog("failures")
 
+# What they say was written by somebody, or names kinds of objects and files.
+_WITHOUT_VALUES = (AssertionError, OSError, RuntimeError, TypeError)
+
+
+def describe(error: BaseException) -> str:
+    """Returns what kind an unexpected error is, and its text or else where it happened.
+
+    The text of most errors quotes the value that it happened with, which may be a secret.
+    """
+    if isinstance(error, _WITHOUT_VALUES):
+        return repr(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" in {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"
+
+
+def format_trace(error: BaseException) -> str:
+    """Returns the traceback of an unexpected error, and what describe() says."""
+    return "".join(traceback.format_tb(error.__traceback__)) + describe(error)
+
 
 class Failures:
     """Tells an unexpected failure with its traceback once, and then how often it came again."""

@@ -111,6 +111,19 @@ def test_who_reads_everything_is_computed_again_with_any_change() -> None:
     assert engine.get(PARITY, "") == 4
 
 
+def test_a_fault_does_not_tell_what_was_computed_with() -> None:
+    def run(_read: Read, _key: str) -> int | None:
+        return int("a secret")
+
+    engine = Engine((Node(PARITY, run, (NUMBER,)),))
+    engine.put(NUMBER, "a", 1)
+    engine.run(0)
+    fault = engine.faults["parity", "a"]
+    assert "ValueError in " in fault.sentence
+    assert "a secret" not in fault.sentence
+    assert "with base 10" not in fault.trace
+
+
 def test_what_was_not_declared_cannot_be_read() -> None:
     def peek(read: Read, key: str) -> int | None:
         return read(FACTOR, key)

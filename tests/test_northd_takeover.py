@@ -209,7 +209,9 @@ def _is_served(cloud: Cloud) -> bool:
     rows = cloud.nb.rows("Service_Container")
     policies = cloud.ovn.rows("Logical_Router_Policy", [["action", "==", "reroute"]])
     connections = cloud.nb.rows("IPsec_Connection")
-    return len(policies) == len(connections) and [row["status_code"] for row in rows] == ["running"]
+    installed = {row["state"] for row in cloud.sb.rows("Redirect_Flow")} == {"installed"}
+    running = [row["status_code"] for row in rows] == ["running"]
+    return len(policies) == len(connections) and running and installed
 
 
 def _is_acknowledged(cloud: Cloud, number: int) -> bool:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from ...lib import sb
 from ...lib.container import is_name
 from ...lib.errors import ConfigError
+from ...lib.failures import describe
 from ...services.api import FIRST_INTERFACE
 from ...services.api.host import HostHalf, Network, Plan, Port, Site, Workload
 from ..identity import Identity
@@ -111,7 +112,7 @@ def _fall_back(
     """Returns the container made from 'record', in its role of now; a problem without one."""
     sentence = str(error)
     if not isinstance(error, ConfigError):
-        sentence = f"the configuration cannot be understood: {error!r}"
+        sentence = f"the configuration cannot be understood: {describe(error)}"
     if record is not None:
         with contextlib.suppress(Exception):  # as above
             resources = _make_resources(binding.container, record, binding.role, chassis)

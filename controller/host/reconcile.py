@@ -21,6 +21,7 @@ import ovs.vlog
 
 from ...lib.container import is_name
 from ...lib.errors import ConfigError, HostError, TransientError
+from ...lib.failures import describe, format_trace
 from ...lib.loop import monotonic_ms, now_ms
 from ...lib.moment import add_retry
 from ..timers import Timers
@@ -142,7 +143,7 @@ class Reconciler:
         except (HostError, TransientError, ConfigError, OSError) as error:
             return self._fail(name, str(error))
         except Exception as error:  # a mistake in handling one container stays with it
-            return self._fail(name, f"unexpected failure: {error!r}", unexpected=True)
+            return self._fail(name, f"unexpected failure: {describe(error)}", error)
         if self.failures.pop(name, None) is not None:
             vlog.info(f"{name}: done after a failure")
         return outcome
@@ -203,7 +204,7 @@ class Reconciler:
         self.removing.discard(name)
         return "removed"
 
-    def _fail(self, name: str, sentence: str, unexpected: bool = False) -> str:
+    def _fail(self, name: str, sentence: str, unexpected: Exception | None = None) -> str:
         before = self.failures.get(name)
         early = before is not None and self.clock_ms() < before.retry_at_ms
         if before is not None and early and before.sentence == sentence:
@@ -214,6 +215,6 @@ class Reconciler:
         self.failures[name] = _Failure(sentence, told, attempts, self.clock_ms() + delay_ms)
         if before is None or before.sentence != sentence:
             vlog.warn(f"{name}: {sentence}")
-            if unexpected:
-                vlog.exception(f"{name}: where it happened")
+            if unexpected is not None:
+                vlog.err(f"{name}: where it happened\n{format_trace(unexpected)}")
         return ""

@@ -15,6 +15,7 @@ import ovs.poller
 import ovs.vlog
 
 from ...lib.errors import HostError
+from ...lib.failures import describe, format_trace
 from ...lib.loop import monotonic_ms
 from ...services.api.host import HostHalf, Sandbox, Service, ServiceMaker, Workload
 from ..host.driver import Unfinished
@@ -23,6 +24,8 @@ from .told import Told, ask
 from .wakeups import Wakeups
 
 vlog = ovs.vlog.Vlog("services")
+
+_UNEXPECTED = "unexpected failure of the service"
 
 RUN_BUDGET_MS = 100
 _TYPE_FILE = "service_type"
@@ -223,9 +226,9 @@ def _try(container: str, do: Callable[[], None], known: str | None) -> str | Non
     except (HostError, OSError) as error:
         return f"the service cannot go on: {error}"
     except Exception as error:  # a mistake in one type or row must not reach the others
-        sentence = f"the service cannot go on: {error!r}"
+        sentence = f"the service cannot go on: {describe(error)}"
         if sentence != known:
-            vlog.exception(f"{container}: unexpected failure of the service")
+            vlog.err(f"{container}: {_UNEXPECTED}\n{format_trace(error)}")
         return sentence
     return None
 
@@ -234,5 +237,5 @@ def _release(container: str, service: Service) -> None:
     """Lets go of programs; one that cannot is not asked again."""
     try:
         service.release()
-    except Exception:  # as above
-        vlog.exception(f"{container}: unexpected failure of the service")
+    except Exception as error:  # as above
+        vlog.err(f"{container}: {_UNEXPECTED}\n{format_trace(error)}")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from ...lib.failures import describe
 from ...services.api import host
 from ...services.api.host import Service, Status
 from ...services.api.item import Item
@@ -84,7 +85,7 @@ def check_items(items: Any) -> tuple[tuple[Item, ...], list[str]]:
         try:
             item = _check_item(each)
         except Exception as error:  # its own __getattr__ may raise anything
-            bad.append(str(error) if isinstance(error, TypeError) else repr(error))
+            bad.append(str(error) if isinstance(error, TypeError) else describe(error))
             continue
         if (item.kind, item.name) in found:
             bad.append(f"{item.kind} {item.name} is there twice")
@@ -128,7 +129,7 @@ def _try(ask_for: Callable[[], T]) -> tuple[T | None, str | None]:
     except TypeError as error:
         return None, clean(str(error), LONGEST_TEXT)
     except Exception as error:  # a mistake in one type must not reach the others
-        return None, clean(repr(error), LONGEST_TEXT)
+        return None, clean(describe(error), LONGEST_TEXT)
 
 
 def _check_item(item: Any) -> Item:

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import heapq
 import time
-import traceback
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 from ...lib.errors import ConfigError
+from ...lib.failures import describe, format_trace
 from ...services.api.node import AnyNode, Datum, Index, Node, Tally
 from .index import IndexStore, TallyStore
 from .store import EVERYTHING, Reader, Store
@@ -331,8 +331,8 @@ def _run(node: Node[Any, Any], read: _Reading, key: Any) -> tuple[Any, str | Non
 
 
 def _make_fault(name: str, error: Exception) -> Fault:
-    sentence = f"svc-northd cannot compute {name} of it: {error!r}"
-    return Fault(sentence, "".join(traceback.format_exception(error)))
+    sentence = f"svc-northd cannot compute {name} of it: {describe(error)}"
+    return Fault(sentence, format_trace(error))
 
 
 class _Reading:

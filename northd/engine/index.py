@@ -12,6 +12,7 @@ from typing import Any
 
 import ovs.vlog
 
+from ...lib.failures import describe
 from .store import EVERYTHING, Store
 
 Note = Callable[[Any, Exception | None], None]
@@ -123,6 +124,6 @@ class TallyStore(Store):
                 for each, count in self._find_counts(key, value):
                     counts[each] += count
             except Exception as error:  # a mistake of ours with one value counts nothing
-                vlog.err(f"{self.name} of {key}: {error!r}")
+                vlog.err(f"{self.name} of {key}: {describe(error)}")
                 return Counter()
         return counts

@@ -19,6 +19,7 @@ from typing import Any
 import ovs.vlog
 
 from ...lib.delta import Change
+from ...lib.failures import describe, format_trace
 from ...lib.idl import Session
 from ...lib.loop import now_ms as wall_clock_ms
 from ...lib.moment import add_retry
@@ -247,9 +248,9 @@ class Writer:
         try:
             return self.ledger.finish(owner, self.ledger.plan(owner))
         except Exception as error:  # it stays with this owner
-            vlog.exception(f"{self._session.database}: {owner} cannot be planned")
+            _log(f"{self._session.database}: {owner} cannot be planned", error)
             self._refused[owner] = _Refusal(
-                f"svc-northd cannot plan its rows: {error!r}",
+                f"svc-northd cannot plan its rows: {describe(error)}",
                 (),
                 LONGEST_PAUSE_MS,
                 now_ms + LONGEST_PAUSE_MS,
@@ -261,10 +262,14 @@ class Writer:
         try:
             self._session.commit(changes, f"svc-northd: {len(changes)} changes")
         except Exception as error:  # what cannot be put into a transaction, as if it were refused
-            vlog.exception(f"{self._session.database}: {len(changes)} changes cannot be written")
-            self._fail(owners, f"svc-northd cannot write its rows: {error!r}", now_ms)
+            _log(f"{self._session.database}: {len(changes)} changes cannot be written", error)
+            self._fail(owners, f"svc-northd cannot write its rows: {describe(error)}", now_ms)
         else:
             self._committing = tuple(owners)
+
+
+def _log(sentence: str, error: Exception) -> None:
+    vlog.err(f"{sentence}\n{format_trace(error)}")
 
 
 def format_refusal(error: str) -> str:

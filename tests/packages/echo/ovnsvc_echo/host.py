@@ -12,6 +12,8 @@ from ovnsvc.lib.errors import ConfigError
 from ovnsvc.services.api.host import LOCAL, Address, Network, Plan, Probe, Route, Site
 from ovnsvc.services.api.program import File, Health, Program, TcpCheck
 
+# Not that of a virtual environment, which the user of the program need not be able to read.
+_PYTHON = os.path.realpath(sys.executable)
 _SERVER = os.path.join(os.path.dirname(__file__), "server.py")
 _ANYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 
@@ -28,7 +30,7 @@ class EchoHost:
         settings = _parse(configuration)
         server = Program(
             name="server",
-            argv=(sys.executable, _SERVER, "settings.json", "token", "status.json"),
+            argv=(_PYTHON, _SERVER, "settings.json", "token", "status.json"),
             files=(
                 File("settings.json", json.dumps(settings)),
                 File("token", secret=settings["secret"]),
