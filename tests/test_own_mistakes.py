@@ -94,9 +94,15 @@ def test_services_of_one_router_go_on_when_a_node_raises_for_one(name: str, numb
     assert _see(cloud) == before
 
 
-def test_a_type_that_is_not_installed_any_more_ends_nothing() -> None:
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_type_that_is_not_installed_any_more_ends_nothing(enabled: bool) -> None:
     cloud = _make_cloud()
+    (service,) = cloud.rows(VPNService)
+    cloud.change(VPNService, service.uuid, enabled=enabled)
+    cloud.settle(CHASSIS)
     before = _see(cloud)
+    # Without a container its traffic is dropped all the same.
+    assert (len(before["policies"]), len(before["bound"])) == ((8, 1) if enabled else (6, 0))
     another = MemoryCloud({})
     for row_class in another.tables:
         for row in cloud.rows(row_class):
