@@ -165,6 +165,12 @@ class Containers:
         self._sweep.hasten()
         self.reconciler.mark(self.wanted)
 
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to be done on the host that can be done."""
+        failed = self.reconciler.failures
+        return self.reconciler.settled and all(each in failed for each in self.ports.unfinished)
+
     def wait(self, poller: ovs.poller.Poller, clock_ms: int) -> None:
         """Arms 'poller' for the host; services are waited for by services.wait()."""
         moments = (self.reconciler.find_next_ms(), self._sweep.find_next_ms())

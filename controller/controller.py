@@ -278,8 +278,8 @@ class Controller:
         if asked is None or asked.nb_cfg == self.chassis.heartbeat.nb_cfg:
             return
         containers = self.containers
-        settled = containers.compiled and not containers.touched and self._writer.settled
-        if settled and containers.reconciler.settled and self._has_ovn_reached(asked.ovn_nb_cfg):
+        told = containers.compiled and not containers.touched and self._writer.settled
+        if told and containers.settled and self._has_ovn_reached(asked.ovn_nb_cfg):
             self.chassis.acknowledge(asked.nb_cfg)
 
     def _has_ovn_reached(self, asked: int) -> bool:

@@ -271,6 +271,30 @@ def test_nb_cfg_waits_for_containers(chassis: Bench) -> None:
     chassis.check_laws()
 
 
+def test_nb_cfg_waits_for_the_local_switch(chassis: Bench) -> None:
+    chassis.bind("c1")
+    chassis.until_status("c1", "running")
+    chassis.settle()
+    reached = chassis.sb.rows("Chassis_Private")[0]["nb_cfg"]
+    chassis.ovs.pause()
+    mac = "0a:00:00:00:00:77"
+    chassis.sb.transact(
+        {"op": "update", "table": "Port_Binding", "where": [], "row": {"mac": mac}},
+        {"op": "update", "table": "SB_Global", "where": [], "row": {"nb_cfg": reached + 1}},
+    )
+    chassis.until(
+        lambda: [each.mac for each in chassis.host.things[Links, "c1"].links] == [mac], "the link"
+    )
+    chassis.until_beats(2)
+    assert chassis.sb.rows("Chassis_Private")[0]["nb_cfg"] == reached
+    chassis.ovs.resume()
+    chassis.until(
+        lambda: chassis.sb.rows("Chassis_Private")[0]["nb_cfg"] == reached + 1, "nb_cfg reached"
+    )
+    assert chassis.ports()["c1"]["attached-mac"] == mac
+    chassis.check_laws()
+
+
 def test_nb_cfg_waits_for_ovn(chassis: Bench) -> None:
     chassis.settle()
     chassis.ovs.update("Bridge", [], external_ids=to_map({"ovn-nb-cfg": "6"}))

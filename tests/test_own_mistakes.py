@@ -15,8 +15,9 @@ from ..northd.scheduler.clock import Clock
 from ..northd.scheduler.health import Memory
 from ..services.api.node import Node, Read
 from ..services.ipsec.compile import HALF
+from ..services.ipsec.rows import VPNService
 from .memory_cloud import MemoryCloud
-from .population import add_chassis, add_site
+from .population import add_chassis, add_connection, add_site
 
 CHASSIS = ("hv1", "hv2")
 NODES = [
@@ -46,14 +47,17 @@ def _see(cloud: MemoryCloud) -> Mapping[str, Any]:
     }
 
 
-def _break(cloud: MemoryCloud, name: str) -> None:
-    """Makes a node raise for every key."""
-
-    def run(_read: Read, _key: Any) -> Any:
-        raise RuntimeError("a mistake")
-
+def _break(cloud: MemoryCloud, name: str, only: Any = None) -> None:
+    """Makes a node raise for every key, or for one."""
     runs = cloud.engine._runs
     (position,) = (each for each, node in enumerate(runs) if node.datum.name == name)
+    well = runs[position].run
+
+    def run(read: Read, key: Any) -> Any:
+        if only in (None, key):
+            raise RuntimeError("a mistake")
+        return well(read, key)
+
     runs[position] = replace(runs[position], run=run)
     cloud.engine.recompute()
 
@@ -69,9 +73,36 @@ def test_a_node_that_raises_ends_nothing(name: str) -> None:
     assert _see(cloud) == before
 
 
-def test_a_type_that_is_not_installed_any_more_ends_nothing() -> None:
+@pytest.mark.parametrize("name", ["home", "service_own_problem", "service_problem"])
+@pytest.mark.parametrize("number", [0, 1])
+def test_services_of_one_router_go_on_when_a_node_raises_for_one(name: str, number: int) -> None:
     cloud = _make_cloud()
+    (first,) = cloud.rows(VPNService)
+    second = cloud.add(
+        VPNService,
+        name="second",
+        router=first.router,
+        external_ips=("203.0.1.101",),
+        local_subnets=("192.168.1.0/24",),
+        connections=(add_connection(cloud, 7),),
+    )
+    cloud.settle(CHASSIS)
     before = _see(cloud)
+    assert len(before["policies"]) == 12
+    _break(cloud, name, (first.uuid, second)[number])
+    cloud.settle(CHASSIS)
+    assert _see(cloud) == before
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_type_that_is_not_installed_any_more_ends_nothing(enabled: bool) -> None:
+    cloud = _make_cloud()
+    (service,) = cloud.rows(VPNService)
+    cloud.change(VPNService, service.uuid, enabled=enabled)
+    cloud.settle(CHASSIS)
+    before = _see(cloud)
+    # Without a container its traffic is dropped all the same.
+    assert (len(before["policies"]), len(before["bound"])) == ((8, 1) if enabled else (6, 0))
     another = MemoryCloud({})
     for row_class in another.tables:
         for row in cloud.rows(row_class):

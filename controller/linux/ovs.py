@@ -120,6 +120,11 @@ class PortDriver:
         wanted = self._wanted.get(container)
         return wanted is None or self.read(container) == wanted
 
+    @property
+    def unfinished(self) -> Collection[str]:
+        """The containers whose rows are not yet seen to be what was noted."""
+        return self._unplanned
+
     def plan(self) -> list[Change]:
         """Returns the changes that bring what apply() and remove() noted."""
         desired: list[Desired] = []

@@ -14,13 +14,21 @@ aborts on it in its userspace connection tracker.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from uuid import UUID
 
 from ...lib.delta import Desired, Parent
 from ...lib.router import Router, find_gateway_port
-from ...services.api.compile import DROPS, ROUTER, AddressSpec, ContainerSpec, RouteSpec
+from ...services.api.compile import (
+    DROPS,
+    OPERATOR_CONTAINER,
+    ROUTER,
+    AddressSpec,
+    ContainerSpec,
+    RouteSpec,
+)
 from ...services.api.node import AnyNode, Datum, Index, Node, Read
 from ..attach import transit
 from ..attach.port import Port, make_row
@@ -36,11 +44,13 @@ OVN_CONTAINER: Datum[str, Owned] = Datum("ovn_container")
 OVN_DROP: Datum[str, Owned] = Datum("ovn_drop")
 OVN_REROUTE: Datum[str, Owned] = Datum("ovn_reroute")
 _DROPS_BY_CONTAINER: Datum[str, AbstractSet[UUID]] = Datum("ovn drops by container")
+# Of the container of a unit that has a UUID (services/api/compile.py, make_container_name()).
+_MADE_NAME = re.compile(r"([a-z]{1,3})-[0-9a-f]{11}")
 
 
 def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
     """Returns the nodes."""
-    held = tuple(each.half.held for each in types if each.half.held is not None)
+    held = _list_held(types)
     return (
         Node(
             OVN_CONTAINER,
@@ -50,7 +60,12 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
         ),
         Node(OVN_REROUTE, make_reroutes, (REDIRECT,)),
         Index(_DROPS_BY_CONTAINER, ROUTER_POLICY, _find_dropper),
-        Node(OVN_DROP, _make_run(held), (REDIRECT, _DROPS_BY_CONTAINER), (ROUTER_POLICY, *held)),
+        Node(
+            OVN_DROP,
+            _make_run(types),
+            (REDIRECT, _DROPS_BY_CONTAINER),
+            (ROUTER_POLICY, OPERATOR_CONTAINER, *held),
+        ),
     )
 
 
@@ -154,18 +169,36 @@ def make_reroutes(read: Read, name: str) -> Owned | None:
     return Owned(tuple(_make_policy(each) for each in rules)) if rules else None
 
 
-def _make_run(held: Sequence[Datum[UUID, bool]]) -> Callable[[Read, str], Owned | None]:
+def _list_held(types: Sequence[TypeData]) -> tuple[Datum[UUID, bool], ...]:
+    return tuple(each.half.held for each in types if each.half.held is not None)
+
+
+def _make_run(types: Sequence[TypeData]) -> Callable[[Read, str], Owned | None]:
+    held = _list_held(types)
+
     def run(read: Read, name: str) -> Owned | None:
         """Returns the policies that drop, and whose stay though nobody says them."""
         rules = [each for each in read(REDIRECT, name) or () if each.action == DROPS]
         present = find_rows(read, ROUTER_POLICY, read(_DROPS_BY_CONTAINER, name))
         subjects = {_find_subject(row) for row in present}
+        if present and not rules and _is_of_no_type(read, types, name):
+            return Owned(keeps_all=True)
         kept = frozenset(each for each in subjects if _is_held(read, held, each))
         if not rules and not kept:
             return None
         return Owned(tuple(_make_policy(each) for each in rules), kept=kept)
 
     return run
+
+
+def _is_of_no_type(read: Read, types: Sequence[TypeData], name: str) -> bool:
+    """Returns whether the type that a container is of is not installed, so that nobody speaks."""
+    row = read(OPERATOR_CONTAINER, name)
+    if row is not None:
+        return row.service_type not in {each.name for each in types}
+    made = _MADE_NAME.fullmatch(name)
+    prefixes = {each.half.prefix for each in types if each.half.units is not None}
+    return made is not None and made[1] not in prefixes
 
 
 def _is_held(read: Read, held: Sequence[Datum[UUID, bool]], subject: str) -> bool:
