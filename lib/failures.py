@@ -19,14 +19,18 @@ def describe(error: BaseException) -> str:
     """
     if isinstance(error, _WITHOUT_VALUES):
         return repr(error)
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" in {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{where}"
+    where = _find_place(error)
+    return f"{type(error).__name__} in {where}" if where else type(error).__name__
 
 
 def format_trace(error: BaseException) -> str:
     """Returns the traceback of an unexpected error, and what describe() says."""
     return "".join(traceback.format_tb(error.__traceback__)) + describe(error)
+
+
+def _find_place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
 
 
 class Failures:
@@ -38,10 +42,10 @@ class Failures:
 
     def note(self, error: Exception) -> None:
         """Logs 'error', which is being handled."""
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        last, self._last = self._last, f"{error!r} in {where.filename}:{where.lineno}"
+        trace = format_trace(error)
+        last, self._last = self._last, trace
         self._count = self._count + 1 if self._last == last else 1
         if self._count == 1:
-            vlog.exception("unexpected failure; computing everything again")
+            vlog.err(f"unexpected failure; computing everything again\n{trace}")
         elif self._count & (self._count - 1) == 0:
-            vlog.err(f"the same failure {self._count} times: {self._last}")
+            vlog.err(f"the same failure {self._count} times: {describe(error)}")

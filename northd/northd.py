@@ -20,6 +20,7 @@ from ..lib import dirs, loop, schema
 from ..lib import nb as nb_rows
 from ..lib import options as option_rules
 from ..lib import sb as sb_rows
+from ..lib.failures import describe
 from ..lib.idl import Session
 from ..services.api.compile import CompileHalf
 from . import graph
@@ -91,7 +92,7 @@ class Northd:
         try:
             self._pass()
         except Exception as error:
-            self.leadership.note_failure(repr(error))
+            self.leadership.note_failure(describe(error))
             raise
         if self.active:
             self.leadership.note_pass(loop.monotonic_ms() - started_ms)

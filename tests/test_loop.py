@@ -20,14 +20,20 @@ NOBODY = 65534
 
 def test_a_lasting_failure_does_not_flood_the_log(logs: Logs) -> None:
     failures = Failures()
-    for text in ["no way"] * 1000 + ["another"]:
+    for _ in range(1000):
         try:
-            raise ValueError(text)
+            int("a secret")
         except ValueError as error:
             failures.note(error)
+    try:
+        raise RuntimeError("another")
+    except RuntimeError as error:
+        failures.note(error)
     texts = [text for _level, _module, text in logs.messages]
-    assert texts[0] == texts[-1] == "unexpected failure; computing everything again"
-    assert "the same failure 512 times: ValueError('no way') in " in texts[-2]
+    for text in (texts[0], texts[-1]):
+        assert text.startswith("unexpected failure; computing everything again")
+    assert "the same failure 512 times: ValueError in " in texts[-2]
+    assert "'a secret'" not in "".join(texts)
     assert len(texts) == 11
 
 
