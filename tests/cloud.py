@@ -24,6 +24,7 @@ from ..services.api.compile import CompileHalf
 from ..services.ipsec.compile import HALF
 from . import fakechassis
 from .fakechassis import FakeChassis
+from .links import find_shared_links
 from .logs import Logs
 from .ovsdb import Databases, wait_until
 
@@ -194,6 +195,8 @@ class Cloud:
         assert self.dump() == before, "a recompute changed something"
         self._hold_places(before["sb"])
         self._hold_history(before["sb"])
+        shared = find_shared_links(self.ovn)
+        assert not shared, shared
         assert not self.logs.find_warnings(), self.logs.find_warnings()
 
     def _hold_places(self, sb: Mapping[str, list[dict[str, Any]]]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from ..lib import sb
+from ..lib import nb, sb
 from ..northd.ovn import rows as ovn
 from ..services.ipsec.router_rules import make_container_name
 from ..services.ipsec.rows import IPsecConnection, VPNService
@@ -77,3 +77,12 @@ def add_site(
         **columns,
     }
     return Site(router, cloud.add(VPNService, **values), uuids)
+
+
+def add_operator_container(
+    cloud: MemoryCloud, name: str, service_type: str, **configuration: str
+) -> UUID:
+    """Adds a container as the operator makes it."""
+    return cloud.add(
+        nb.ServiceContainer, name=name, service_type=service_type, configuration=configuration
+    )

@@ -11,7 +11,7 @@ import pytest
 from ..northd.service_types import load_halves
 from ..services.api import API
 from ..services.api.service_type import load_service_types
-from .test_northd_types import Failing, OwnHalf, RoutedHalf
+from .failing_types import Failing, OwnHalf, RoutedHalf
 
 
 class Prefixed(Failing):

@@ -1,15 +1,19 @@
 """A link of its own between a router and a container: a transit switch with two ports.
 
-Each link is a /30 of 169.254.0.0/16 that is free on that router, the router's
-end first.  A link that is there stays as it is while its network does not clash
-with another one of the router, so the memory of an allocation is the router
-port itself.
+Each link is a /30 of 169.254.0.0/16 that nothing else on that router has, the
+router's end first.  They are given out for a router as a whole, since OVN finds
+the port that a policy leads out by from its next hop alone
+(northd/northd.c, get_outport_for_routing_policy_nexthop).  A link that is there
+stays as it is while its network does not clash with another one of the router,
+so the memory of the allocation is the router ports themselves.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from uuid import UUID
 
 import netaddr
 
@@ -32,11 +36,34 @@ def make_router_port_name(logical_port: str) -> str:
     return f"{logical_port}-lrp"
 
 
+def allocate(
+    router: Router, present: Mapping[str, str], wanted: Iterable[str]
+) -> dict[str, ipaddress.IPv4Network]:
+    """Returns the network of each router port in 'wanted' for which there is one.
+
+    'present' is what our ports on the router have by name, also those that nobody
+    wants any more, or whose containers go on as they were: these go first, since
+    they do not move.  New ones get what is free in the order of their names.
+    """
+    used = [net for net in (*router.networks, *router.routes) if net.prefixlen]
+    names = set(wanted)
+    kept: dict[ipaddress.IPv4Network, str] = {}
+    for name in sorted(present, key=lambda name: (name in names, name)):
+        network = parse_network(present[name])
+        if isinstance(network, ipaddress.IPv4Network) and _fits(network, used):
+            kept.setdefault(network, name)
+    found = {name: network for network, name in kept.items()}
+    free = _find_free([*used, *kept])
+    for name in sorted(names):
+        if name not in found and (network := next(free, None)) is not None:
+            found[name] = network
+    return {name: found[name] for name in names & found.keys()}
+
+
 def attach(
-    router: Router, logical_port: str, interface: str, present: Iterable[str]
+    router: UUID, logical_port: str, interface: str, network: ipaddress.IPv4Network | None
 ) -> Port | Unattached:
-    """Returns the container's end of the link; 'present' are the networks that the link has."""
-    network = _choose(list(present), router)
+    """Returns the container's end of the link that has 'network'."""
     if network is None:
         return Unattached(interface, "no free /30 of 169.254.0.0/16 is left on the router")
     return Port(
@@ -46,7 +73,7 @@ def attach(
         mac=make_mac(f"{logical_port}/container"),
         addresses=(f"{network[2]}/{_LENGTH}",),
         gateways=(str(network[1]),),
-        router=router.uuid,
+        router=router,
         in_port=make_router_port_name(logical_port),
         next_hops={4: str(network[2])},
     )
@@ -101,14 +128,6 @@ def make_key_prefix(container: str, port: Port) -> str:
     return container if first else f"{container}/{port.interface}"
 
 
-def _choose(present: list[str], router: Router) -> ipaddress.IPv4Network | None:
-    used = [net for net in (*router.networks, *router.routes) if net.prefixlen]
-    kept = parse_network(present[0]) if present else None
-    if isinstance(kept, ipaddress.IPv4Network) and _fits(kept, used):
-        return kept
-    return _find_free(used)
-
-
 def _fits(network: ipaddress.IPv4Network, used: Iterable[Subnet]) -> bool:
     if network.prefixlen != _LENGTH or not network.subnet_of(RANGE):
         return False
@@ -117,12 +136,10 @@ def _fits(network: ipaddress.IPv4Network, used: Iterable[Subnet]) -> bool:
     return not any(net.version == 4 and net.overlaps(network) for net in used)
 
 
-def _find_free(used: Iterable[Subnet]) -> ipaddress.IPv4Network | None:
+def _find_free(used: Iterable[Subnet]) -> Iterator[ipaddress.IPv4Network]:
+    """Yields the networks that are free, in order."""
     near = [str(net) for net in used if net.version == 4 and net.overlaps(RANGE)]
-    if not near:
-        return next(RANGE.subnets(new_prefix=_LENGTH))
     free = netaddr.IPSet([str(RANGE)]) - netaddr.IPSet([*near, METADATA])
-    for block in free.iter_cidrs():
-        if block.prefixlen <= _LENGTH:
-            return ipaddress.IPv4Network(str(next(iter(block.subnet(_LENGTH)))))
-    return None
+    blocks = (each for each in free.iter_cidrs() if each.prefixlen <= _LENGTH)
+    links = chain.from_iterable(block.subnet(_LENGTH) for block in blocks)
+    return (ipaddress.IPv4Network(str(link)) for link in links)

@@ -103,7 +103,6 @@ BINDINGS_BY_CONTAINER: Datum[str, AbstractSet[UUID]] = Datum("sb.Container_Bindi
 AVOIDED_BY_CONTAINER: Datum[str, AbstractSet[UUID]] = Datum("sb.Avoided_Chassis by container")
 PLACEMENTS_BY_CONTAINER: Datum[str, AbstractSet[UUID]] = Datum("sb.Placement by container")
 ITEMS_BY_CONTAINER: Datum[str, AbstractSet[UUID]] = Datum("sb.Container_Item by container")
-OWN_PORT_BY_NAME: Datum[str, AbstractSet[UUID]] = Datum("ovn.Logical_Router_Port of ours by name")
 OWN_POLICY_BY_KEY: Datum[str, AbstractSet[UUID]] = Datum("ovn.Logical_Router_Policy by key")
 REROUTE_BY_CONTAINER: Datum[str, AbstractSet[UUID]] = Datum("ovn reroutes by container")
 OVN_PORT_BY_NAME: Datum[str, AbstractSet[UUID]] = Datum("ovn_sb.Port_Binding by logical port")
@@ -115,10 +114,6 @@ def _find_name(_uuid: UUID, row: Any) -> Iterable[str]:
 
 def _find_container(_uuid: UUID, row: Any) -> Iterable[str]:
     return (row.container,)
-
-
-def _find_own_name(_uuid: UUID, row: ovn.LogicalRouterPort) -> Iterable[str]:
-    return () if ovn.find_key(row.external_ids) is None else (row.name,)
 
 
 def _find_own_key(_uuid: UUID, row: ovn.RouterPolicy) -> Iterable[str]:
@@ -141,7 +136,6 @@ INDEXES: tuple[AnyNode, ...] = (
     Index(AVOIDED_BY_CONTAINER, AVOIDED_CHASSIS, _find_container),
     Index(PLACEMENTS_BY_CONTAINER, PLACEMENT, _find_container),
     Index(ITEMS_BY_CONTAINER, CONTAINER_ITEM, _find_container),
-    Index(OWN_PORT_BY_NAME, LOGICAL_ROUTER_PORT, _find_own_name),
     Index(OWN_POLICY_BY_KEY, ROUTER_POLICY, _find_own_key),
     Index(REROUTE_BY_CONTAINER, ROUTER_POLICY, _find_rerouted),
     Index(OVN_PORT_BY_NAME, OVN_PORT_BINDING, lambda _uuid, row: (row.logical_port,)),
