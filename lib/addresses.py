@@ -34,6 +34,14 @@ def parse_address(text: str) -> Address:
     return address
 
 
+def canonical_address(text: str) -> str:
+    """Returns an address as it is compared, or the text if it is none."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return text
+
+
 @functools.lru_cache(_LATELY)
 def parse_subnet(text: str) -> Subnet:
     """Returns the subnet in 'text', written as ADDRESS/LENGTH without host bits."""

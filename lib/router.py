@@ -70,6 +70,24 @@ def find_gateway_port(router: Router, address: str) -> GatewayPort | None:
     return None
 
 
+def address_problem(router: Router, address: str) -> str | None:
+    """Returns why 'address' cannot be one outside of a container, in mode routed."""
+    name = quote(router.name)
+    if address in router.addresses:
+        return (
+            f"external address {address} is an address of router {name};"
+            " mode routed needs one of its own"
+        )
+    if address in router.nat_addresses:
+        return f"external address {address} is used by a NAT rule of router {name}"
+    if find_gateway_port(router, address) is None:
+        return (
+            f"external address {address} is in no network of the"
+            f" {len(router.gateway_ports)} gateway ports of router {name}"
+        )
+    return None
+
+
 def parse_networks(texts: Iterable[str]) -> tuple[Subnet, ...]:
     """Returns the networks of the addresses in 'texts' in order, without what is none."""
     networks = (parse_network(text) for text in texts)

@@ -40,6 +40,7 @@ from .nodes import (
     en_southbound,
     en_status,
     tables,
+    type_data,
 )
 from .scheduler.health import Memory
 from .sync import northbound, ovn, southbound
@@ -68,7 +69,7 @@ WATCHED: tuple[Datum[Any, Any], ...] = (en_hv_cfg.HV_CFG, tables.OPTIONS)
 
 def make_nodes(halves: Mapping[str, CompileHalf], memory: Memory) -> tuple[AnyNode, ...]:
     """Returns the nodes, those of the service types among them."""
-    types = en_container.make_type_data(halves)
+    types = type_data.make_type_data(halves)
     return (
         *tables.INDEXES,
         *en_options.NODES,

@@ -16,6 +16,7 @@ from ..services.api.compile import (
     OPERATOR_CONTAINER,
     ROUTER,
     SEEN,
+    AddressSpec,
     Compiled,
     ConfigurationKey,
     ContainerSpec,
@@ -60,7 +61,10 @@ class Failing:
 
 
 class OwnHalf(Failing):
-    """A container for each Service_Container row; its configuration is the greeting."""
+    """A container for each Service_Container row; its configuration is the greeting.
+
+    What it wants of addresses outside, in words, is under 'address'.
+    """
 
     def __init__(self, name: str = "own") -> None:
         super().__init__(name)
@@ -76,7 +80,10 @@ class OwnHalf(Failing):
         if self.count is not None:
             greeting += f" {next(self.count)}"
         secrets = tuple(Secret(name, value) for name, value in sorted(row.secret.items()))
-        return Compiled(ContainerSpec((PortSpec(Transit(router)),), greeting, secrets))
+        given = row.configuration.get("address", "").split()
+        addresses = tuple(AddressSpec(router, address) for address in given)
+        ports = (PortSpec(Transit(router)),)
+        return Compiled(ContainerSpec(ports, greeting, secrets, addresses=addresses))
 
     def find_secrets(self, read: Read, unit: str, names: Iterable[str]) -> Mapping[str, str]:
         self.fail_at("find_secrets")

@@ -10,8 +10,7 @@ have it, and is placed like any other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -25,7 +24,6 @@ from ...services.api.compile import (
     LAST,
     OPERATOR_CONTAINER,
     SERVED,
-    CompileHalf,
     ContainerSpec,
     Last,
     Unit,
@@ -33,6 +31,7 @@ from ...services.api.compile import (
 )
 from ...services.api.node import AnyNode, Datum, Index, Node, Read
 from ..scheduler.model import ACTIVE
+from . import en_address
 from .tables import (
     BINDINGS_BY_CONTAINER,
     CONTAINER_BINDING,
@@ -40,6 +39,7 @@ from .tables import (
     SERVICE_CONTAINER_BY_NAME,
     find_rows,
 )
+from .type_data import TypeData
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,42 +57,13 @@ class Container:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TypeData:
-    """The data of one service type: names and verdicts by unit, units by the container's name."""
-
-    name: str
-    half: CompileHalf
-    named: Datum[Unit, str]
-    units: Datum[str, AbstractSet[Unit]]
-    own_units: Datum[str, AbstractSet[str]]
-
-    def find_unit(self, read: Read, container: str) -> Unit | None:
-        """Returns the unit whose container has this name."""
-        units = sorted(read(self.units, container) or (), key=str)
-        return units[0] if units else None
-
-
 CONTAINER: Datum[str, Container] = Datum("container")
-
-
-def make_type_data(halves: Mapping[str, CompileHalf]) -> tuple[TypeData, ...]:
-    """Returns the data of each type; those with tables of their own go first."""
-    return tuple(
-        TypeData(
-            name,
-            half,
-            Datum(f"{name} named"),
-            Datum(f"{name} units by container"),
-            Datum(f"{name} units"),
-        )
-        for name, half in sorted(halves.items(), key=lambda each: (each[1].units is None, each[0]))
-    )
 
 
 def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
     """Returns the nodes up to 'container', with those of the types themselves."""
     nodes: list[AnyNode] = [
+        *en_address.HOLDER_NODES,
         Node(OPERATOR_CONTAINER, find_operator_row, (SERVICE_CONTAINER_BY_NAME,), _ROWS),
         Node(SERVED, find_served, (SERVICE_CONTAINER_BY_NAME,), _ROWS),
         Index(CONTAINERS_BY_SERVED, SERVED, lambda _name, uuids: uuids),
@@ -100,10 +71,11 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
     ]
     for each in types:
         nodes += _make_type_nodes(each)
+    nodes += en_address.make_nodes(types)
     units = tuple(each.units for each in types)
-    compiled = tuple(each.half.compiled for each in types)
+    granted = tuple(each.granted for each in types)
     doubts = tuple(datum for each in types for datum in _find_sources(each))
-    nodes.append(Node(CONTAINER, _make_run(types), (*units, LAST), (*compiled, *doubts)))
+    nodes.append(Node(CONTAINER, _make_run(types), (*units, LAST), (*granted, *doubts)))
     return tuple(nodes)
 
 
@@ -177,7 +149,7 @@ def _make_type_nodes(each: TypeData) -> list[AnyNode]:
         *nodes,
         Node(each.named, _make_find_name(half.prefix), (units,)),
         Index(each.units, each.named, lambda _unit, name: (name,)),
-        Node(half.compiled, half.compile, (units,), (*half.inputs, *CORE_DATA)),
+        Node(half.compiled, en_address.make_compile(each), (units,), (*half.inputs, *CORE_DATA)),
     ]
 
 
@@ -214,12 +186,12 @@ def _find_doubt(read: Read, last: Last, types: Sequence[TypeData]) -> str | None
 
 
 def _make(read: Read, name: str, each: TypeData, unit: Unit) -> Container | None:
-    problem = read.find_problem(each.half.compiled, unit)
+    problem = read.find_problem(each.granted, unit)
     if problem is not None:
         if read(LAST, name) is None:
             return None
         return Container(name, each.name, unit, None, problem)
-    compiled = read(each.half.compiled, unit)
+    compiled = read(each.granted, unit)
     if compiled is None or compiled.container is None:
         return None
     return Container(name, each.name, unit, compiled.container)

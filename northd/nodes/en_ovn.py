@@ -34,11 +34,12 @@ from ..attach import transit
 from ..attach.port import Port, make_row
 from ..engine.ledger import Owned
 from ..ovn import rows as ovn
-from .en_container import CONTAINER, Container, TypeData
+from .en_container import CONTAINER, Container
 from .en_link import LINK, find_logical_port
 from .en_placement import PLACEMENT
 from .en_redirect import REDIRECT, Redirect
 from .tables import PORT_BINDING, PORTS_BY_CONTAINER, ROUTER_POLICY, find_rows
+from .type_data import TypeData
 
 OVN_CONTAINER: Datum[str, Owned] = Datum("ovn_container")
 OVN_DROP: Datum[str, Owned] = Datum("ovn_drop")

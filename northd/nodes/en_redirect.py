@@ -29,9 +29,10 @@ from ...services.api.compile import (
 from ...services.api.node import AnyNode, Datum, Node, Read
 from ..attach.port import Port
 from ..ovn.expression import format_match
-from .en_container import CONTAINER, TypeData
+from .en_container import CONTAINER
 from .en_link import LINK
 from .en_ready import READY
+from .type_data import TypeData
 
 PRIORITIES = {FIRST: 32020, REROUTE: 32010, LAST_RESORT: 32000}
 
@@ -74,16 +75,16 @@ REDIRECT: Datum[str, tuple[Redirect, ...]] = Datum("redirect")
 def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
     """Returns the node."""
     units = tuple(each.units for each in types)
-    compiled = tuple(each.half.compiled for each in types)
+    granted = tuple(each.granted for each in types)
     follows: tuple[Datum[Any, Any], ...] = (*units, CONTAINER)
-    return (Node(REDIRECT, _make_run(types), follows, (*compiled, ROUTER, LINK, READY)),)
+    return (Node(REDIRECT, _make_run(types), follows, (*granted, ROUTER, LINK, READY)),)
 
 
 def _make_run(types: Sequence[TypeData]) -> Callable[[Read, str], tuple[Redirect, ...] | None]:
     def run(read: Read, name: str) -> tuple[Redirect, ...] | None:
         for each in types:
             unit = each.find_unit(read, name)
-            compiled = read(each.half.compiled, unit) if unit is not None else None
+            compiled = read(each.granted, unit) if unit is not None else None
             if compiled is not None:
                 return tuple(_resolve(read, name, compiled.redirects)) or None
         container = read(CONTAINER, name)

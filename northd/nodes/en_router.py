@@ -9,14 +9,11 @@ from ...lib.router import GatewayPort, Router, parse_hosts, parse_networks
 from ...services.api.compile import (
     ROUTER,
     ROUTERS_BY_ADDRESS,
-    ROUTERS_BY_CONTAINER_ADDRESS,
     ROUTERS_BY_NAME,
 )
-from ...services.api.node import AnyNode, Datum, Index, Node, Read
+from ...services.api.node import AnyNode, Index, Node, Read
 from ..ovn import rows as ovn
 from .tables import LOGICAL_ROUTER, LOGICAL_ROUTER_PORT, NAT, STATIC_ROUTE
-
-_CONTAINER_ADDRESSES: Datum[UUID, frozenset[str]] = Datum("container addresses")
 
 
 def run(read: Read, uuid: UUID) -> Router | None:
@@ -46,14 +43,6 @@ def run(read: Read, uuid: UUID) -> Router | None:
     )
 
 
-def find_container_addresses(read: Read, uuid: UUID) -> frozenset[str] | None:
-    """Returns the addresses that containers have on a router, None for none."""
-    row = read(LOGICAL_ROUTER, uuid)
-    nats = [nat for each in (row.nat if row else ()) if (nat := read(NAT, each))]
-    found = {nat.external_ip for nat in nats if ovn.find_key(nat.external_ids) is not None}
-    return frozenset(found) or None
-
-
 def find_outside(_uuid: UUID, router: Router) -> Iterable[str]:
     """Returns the addresses for which a router answers on the network of a gateway port."""
     return router.addresses | router.nat_addresses if router.gateway_ports else ()
@@ -71,6 +60,4 @@ NODES: tuple[AnyNode, ...] = (
     # Of rows: a router that cannot be computed is not one that is gone.
     Index(ROUTERS_BY_NAME, LOGICAL_ROUTER, lambda _uuid, row: (row.name,)),
     Index(ROUTERS_BY_ADDRESS, ROUTER, find_outside),
-    Node(_CONTAINER_ADDRESSES, find_container_addresses, (LOGICAL_ROUTER,), (NAT,)),
-    Index(ROUTERS_BY_CONTAINER_ADDRESS, _CONTAINER_ADDRESSES, lambda _uuid, found: found),
 )

@@ -17,7 +17,7 @@ from ..scheduler.filters import find_exclusion, find_loss
 from ..scheduler.health import Health
 from ..scheduler.model import Candidate
 from .en_chassis import CANDIDATE, PUBLIC_KEY
-from .en_container import CONTAINER, Container, TypeData
+from .en_container import CONTAINER, Container
 from .en_health import HEALTH
 from .en_link import LINK
 from .en_options import CONTAINER_MTU, SEAL_SEED
@@ -34,6 +34,7 @@ from .tables import (
     ROUTER_POLICY,
     find_rows,
 )
+from .type_data import TypeData
 
 SB_CONTAINER: Datum[str, Owned] = Datum("sb_container")
 SB_REDIRECT: Datum[str, Owned] = Datum("sb_redirect")

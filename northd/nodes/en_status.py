@@ -11,7 +11,7 @@ from ...services.api.compile import OPERATOR_CONTAINER, SEEN, Compiled, Seen
 from ...services.api.item import Item
 from ...services.api.node import AnyNode, Datum, Node, Read
 from .en_chassis import PUBLIC_KEY
-from .en_container import CONTAINER, Container, TypeData, find_group
+from .en_container import CONTAINER, Container, find_group
 from .en_link import LINK, find_problem
 from .en_placement import PLACEMENT, Placement
 from .en_sealed import SEALED
@@ -27,6 +27,7 @@ from .tables import (
     find_rows,
 )
 from .tables import PLACEMENT as PLACEMENT_ROW
+from .type_data import TypeData
 
 ERROR = "error"
 STARTING = "starting"
@@ -51,7 +52,7 @@ STATUS: Datum[str, Status] = Datum("container_status")
 
 def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
     """Returns the nodes, and those by which the types tell of their own rows."""
-    units = tuple(datum for each in types for datum in (each.units, each.half.compiled))
+    units = tuple(datum for each in types for datum in (each.units, each.granted))
     told = tuple(node for each in types for node in each.half.status_nodes)
     return (
         Node(
@@ -215,9 +216,9 @@ def _find_compiled(
 ) -> Compiled | None:
     each = types.get(row.service_type)
     unit = each.find_unit(read, row.name) if each is not None else None
-    if each is None or unit is None or read.find_problem(each.half.compiled, unit) is not None:
+    if each is None or unit is None or read.find_problem(each.granted, unit) is not None:
         return None
-    return read(each.half.compiled, unit)
+    return read(each.granted, unit)
 
 
 def _refuse(read: Read, row: nb.ServiceContainer, types: Mapping[str, TypeData]) -> str:
@@ -233,7 +234,7 @@ def _refuse(read: Read, row: nb.ServiceContainer, types: Mapping[str, TypeData])
     problem = name_problem(row.name)
     unit = each.find_unit(read, row.name)
     if problem is None and unit is not None:
-        problem = read.find_problem(each.half.compiled, unit)
+        problem = read.find_problem(each.granted, unit)
     compiled = _find_compiled(read, row, types)
     if problem is None and compiled is not None:
         problem = compiled.problems.get(row.uuid)

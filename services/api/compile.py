@@ -161,8 +161,8 @@ ROUTER: Datum[UUID, Router] = Datum("router")
 ROUTERS_BY_NAME: Datum[str, AbstractSet[UUID]] = Datum("routers_by_name")
 # Routers that have an address of their own, or of a NAT rule, on a gateway port's network.
 ROUTERS_BY_ADDRESS: Datum[str, AbstractSet[UUID]] = Datum("routers_by_address")
-# Routers on which a container has the address, as OVN_Northbound has it at this moment.
-ROUTERS_BY_CONTAINER_ADDRESS: Datum[str, AbstractSet[UUID]] = Datum("routers_by_container_address")
+# Containers that have the address outside, as OVN_Northbound has it at this moment.
+ADDRESS_HOLDERS: Datum[str, AbstractSet[str]] = Datum("address_holders")
 # Rows of Service_Container that the operator made, of the type's own name, by name.
 OPERATOR_CONTAINER: Datum[str, nb.ServiceContainer] = Datum("operator_container")
 # By the name of a container.
@@ -176,7 +176,7 @@ CORE_DATA: tuple[Datum[Any, Any], ...] = (
     ROUTER,
     ROUTERS_BY_NAME,
     ROUTERS_BY_ADDRESS,
-    ROUTERS_BY_CONTAINER_ADDRESS,
+    ADDRESS_HOLDERS,
     OPERATOR_CONTAINER,
     LAST,
     SERVED,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from ...lib.addresses import find_overlap, quote
-from ...lib.router import Router, find_gateway_port
+from ...lib.router import Router, address_problem
 from . import rules
 from .rows import IPsecConnection, VPNService
 
@@ -27,20 +27,8 @@ def service_problem(service: VPNService, router: Router) -> str | None:
         return f"router {name} is a gateway router, which is not served yet"
     if not router.gateway_ports:
         return f"router {name} has no distributed gateway port"
-    for address in service.external_ips:
-        if address in router.addresses:
-            return (
-                f"external address {address} is an address of router {name};"
-                " mode routed needs one of its own"
-            )
-        if address in router.nat_addresses:
-            return f"external address {address} is used by a NAT rule of router {name}"
-        if find_gateway_port(router, address) is None:
-            return (
-                f"external address {address} is in no network of the"
-                f" {len(router.gateway_ports)} gateway ports of router {name}"
-            )
-    return None
+    problems = (address_problem(router, address) for address in service.external_ips)
+    return next((problem for problem in problems if problem is not None), None)
 
 
 def connection_problem(connection: IPsecConnection, router: Router) -> str | None:

@@ -9,13 +9,13 @@ that.  What two connections of a router may not have in common is in contention.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 
 from ...lib.addresses import (
     Address,
     Subnet,
+    canonical_address,
     find_inner_overlap,
     find_overlap,
     parse_address,
@@ -287,14 +287,6 @@ def parse_subnets(texts: Iterable[str]) -> list[Subnet]:
 
 def _find_subnet_of(address: Address, subnets: Iterable[Subnet]) -> Subnet | None:
     return next((each for each in subnets if address in each), None)
-
-
-def canonical_address(text: str) -> str:
-    """Returns an address as it is compared, or the text if it is none."""
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        return text
 
 
 def _text_problem(what: str, text: str) -> str | None:

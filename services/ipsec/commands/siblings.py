@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from ....lib.addresses import quote
+from ....lib.addresses import canonical_address, quote
 from ....lib.router import Router, name_problem
 from ...api.commands import Datum, Run, TableRow
 from ...api.make_row import make_row
@@ -81,9 +81,9 @@ def _find_rival_problem(
 ) -> str | None:
     """Returns that a service on another router has the external address, if one has."""
     router = find_router(service.router)
-    addresses = {rules.canonical_address(text): text for text in service.external_ips}
+    addresses = {canonical_address(text): text for text in service.external_ips}
     for row in sort_by_name(run, SERVICE):
-        shared = {rules.canonical_address(text) for text in row.strings("external_ips")}
+        shared = {canonical_address(text) for text in row.strings("external_ips")}
         shared &= addresses.keys()
         if not shared or rules.service_problem(make_home(row)):
             continue

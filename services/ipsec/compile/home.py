@@ -7,13 +7,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from uuid import UUID
 
-from ....lib.addresses import quote
+from ....lib.addresses import canonical_address, quote
 from ....lib.router import Router, name_problem
 from ...api.compile import (
+    ADDRESS_HOLDERS,
     CONTAINERS_BY_SERVED,
     ROUTER,
     ROUTERS_BY_ADDRESS,
-    ROUTERS_BY_CONTAINER_ADDRESS,
     ROUTERS_BY_NAME,
     SERVED,
 )
@@ -113,15 +113,19 @@ def _find_problem_on(read: Read, row: VPNService, uuid: UUID | None) -> str | No
     router = read(ROUTER, uuid) if uuid is not None else None
     if router is None:
         return None
-    return router_rules.service_problem(row, router) or _find_foreign(read, row, router)
+    return (
+        router_rules.service_problem(row, router)
+        or _find_foreign(read, row, router)
+        or _find_other_type(read, row, router)
+    )
 
 
 def find_claim(read: Read, address: str) -> Claim | None:
     """Returns who is to have an address, of those whose rows say so."""
-    given = read(ROUTERS_BY_CONTAINER_ADDRESS, address) or ()
+    holders = read(ADDRESS_HOLDERS, address) or ()
     first = min(
         _find_rivals(read, address),
-        key=lambda each: (_find_home_router(read, each) not in given, *_rank(read, each)),
+        key=lambda each: (_find_container(read, each) not in holders, *_rank(read, each)),
         default=None,
     )
     router = _find_home_router(read, first) if first is not None else None
@@ -134,7 +138,7 @@ def find_contested(read: Read, uuid: UUID) -> str | None:
     if row is None or home is None or problem is not None:
         return problem
     for address in row.external_ips:
-        claim = read(CLAIM, rules.canonical_address(address))
+        claim = read(CLAIM, canonical_address(address))
         if claim is not None and claim.router != home.router:
             return _tell_used(address, claim.name)
     return None
@@ -155,7 +159,7 @@ def find_problem(read: Read, uuid: UUID) -> str | None:
     if row is None or home is None or problem is not None:
         return problem
     for address in row.external_ips:
-        for claim in read(KEPT_CLAIMS, rules.canonical_address(address)) or ():
+        for claim in read(KEPT_CLAIMS, canonical_address(address)) or ():
             if claim.router not in home.routers:
                 return _tell_used(address, claim.name)
     return None
@@ -164,7 +168,7 @@ def find_problem(read: Read, uuid: UUID) -> str | None:
 def _find_holder(read: Read, row: VPNService, but: AbstractSet[UUID]) -> str | None:
     """Returns a sentence if an address of a service is on a router that is none of 'but'."""
     for address in row.external_ips:
-        for router, other in _find_holders(read, rules.canonical_address(address)):
+        for router, other in _find_holders(read, canonical_address(address)):
             if router not in but:
                 return _tell_used(address, other.name)
     return None
@@ -172,12 +176,10 @@ def _find_holder(read: Read, row: VPNService, but: AbstractSet[UUID]) -> str | N
 
 def _find_holders(read: Read, address: str) -> Iterator[tuple[UUID, VPNService]]:
     """Yields the routers on which a container has an address, with each service that it serves."""
-    for router in sorted(read(ROUTERS_BY_CONTAINER_ADDRESS, address) or ()):
-        served = read(SERVED, make_container_name(router))
-        for uuid in served or ():
-            other = read(SERVICE, uuid)
-            if other is not None:
-                yield router, other
+    for container in sorted(read(ADDRESS_HOLDERS, address) or ()):
+        served = [read(SERVICE, uuid) for uuid in read(SERVED, container) or ()]
+        for router in read(ROUTERS_BY_CONTAINER, container) or ():
+            yield from ((router, other) for other in served if other is not None)
 
 
 def _tell_used(address: str, name: str) -> str:
@@ -223,6 +225,17 @@ def _find_foreign(read: Read, row: VPNService, router: Router) -> str | None:
     return None
 
 
+def _find_other_type(read: Read, row: VPNService, router: Router) -> str | None:
+    """Returns a sentence if a container that is of no VPN has the address."""
+    own = make_container_name(router.uuid)
+    for address in row.external_ips:
+        holders = read(ADDRESS_HOLDERS, canonical_address(address)) or set()
+        others = [each for each in sorted(holders) if not read(ROUTERS_BY_CONTAINER, each)]
+        if others and own not in holders:
+            return f"external address {address} is already used by container {others[0]}"
+    return None
+
+
 def _find_rivals(read: Read, address: str) -> list[VPNService]:
     """Returns the services that have an address and nothing else wrong with them, or run."""
     uuids = read(SERVICES_BY_ADDRESS, address) or ()
@@ -243,6 +256,11 @@ def _rank(read: Read, row: VPNService) -> tuple[bool, str, UUID]:
     return not _is_served(read, row.uuid), row.name, row.uuid
 
 
+def _find_container(read: Read, row: VPNService) -> str | None:
+    router = _find_home_router(read, row)
+    return make_container_name(router) if router is not None else None
+
+
 def _find_home_router(read: Read, row: VPNService) -> UUID | None:
     home = read(HOME, row.uuid)
     return home.router if home is not None else None
@@ -250,35 +268,42 @@ def _find_home_router(read: Read, row: VPNService) -> UUID | None:
 
 UNITS: Index[UUID, UUID, Home] = Index(SERVICES_BY_ROUTER, HOME, lambda _uuid, home: home.routers)
 
-_HOLDERS = (ROUTERS_BY_CONTAINER_ADDRESS, SERVED)
-_ROUTERS = (ROUTER, ROUTERS_BY_NAME, ROUTERS_BY_ADDRESS, ROUTERS_BY_CONTAINER)
+_HOLDERS = (ADDRESS_HOLDERS, ROUTERS_BY_CONTAINER)
+_ROUTERS = (ROUTER, ROUTERS_BY_ADDRESS)
 
 NODES: tuple[AnyNode, ...] = (
     Node(
         HOME,
         find_home,
         (SERVICE,),
-        (*_ROUTERS, *_HOLDERS, SERVICES_BY_CONNECTION, CONTAINERS_BY_SERVED),
+        (
+            *_ROUTERS,
+            *_HOLDERS,
+            ROUTERS_BY_NAME,
+            SERVED,
+            SERVICES_BY_CONNECTION,
+            CONTAINERS_BY_SERVED,
+        ),
     ),
     UNITS,
     Node(
         OWN_PROBLEM,
         find_own_problem,
         (SERVICE,),
-        (HOME, ROUTER, ROUTERS_BY_ADDRESS, SERVICES_BY_CONNECTION, CONTAINERS_BY_SERVED),
+        (HOME, *_ROUTERS, *_HOLDERS, SERVICES_BY_CONNECTION, CONTAINERS_BY_SERVED),
     ),
     Node(
         CLAIM,
         find_claim,
         (SERVICES_BY_ADDRESS,),
-        (SERVICE, HOME, OWN_PROBLEM, CONTAINERS_BY_SERVED, ROUTERS_BY_CONTAINER_ADDRESS),
+        (SERVICE, HOME, OWN_PROBLEM, CONTAINERS_BY_SERVED, ADDRESS_HOLDERS),
     ),
     Node(CONTESTED, find_contested, (SERVICE,), (HOME, OWN_PROBLEM, CLAIM)),
     Node(
         KEPT_CLAIMS,
         find_kept_claims,
-        (ROUTERS_BY_CONTAINER_ADDRESS,),
-        (SERVED, SERVICE, CONTESTED),
+        (ADDRESS_HOLDERS,),
+        (ROUTERS_BY_CONTAINER, SERVED, SERVICE, CONTESTED),
     ),
     Node(SERVICE_PROBLEM, find_problem, (SERVICE,), (HOME, CONTESTED, KEPT_CLAIMS)),
 )

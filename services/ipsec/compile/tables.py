@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from uuid import UUID
 
+from ....lib.addresses import canonical_address
 from ...api.compile import ROUTER
 from ...api.node import AnyNode, Datum, Index
-from .. import rules
 from ..router_rules import make_container_name
 from ..rows import IKEPolicy, IPsecConnection, IPsecPolicy, VPNService
 
@@ -23,7 +23,7 @@ ROUTERS_BY_CONTAINER: Datum[str, AbstractSet[UUID]] = Datum("routers by containe
 
 
 def _find_addresses(_uuid: UUID, row: VPNService) -> Iterable[str]:
-    return (rules.canonical_address(text) for text in row.external_ips)
+    return (canonical_address(text) for text in row.external_ips)
 
 
 INDEXES: tuple[AnyNode, ...] = (

@@ -1,0 +1,167 @@
+"""Nodes of the addresses outside: each is of one container, whichever types contend for it.
+
+Of containers that want one address the one that has it in OVN_Northbound keeps
+it, or else the first by name has it; the others are as if their type could not
+compile them, and say so.  What such a container has it keeps too, since it goes
+on as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from uuid import UUID
+
+from ...lib.addresses import canonical_address, parse_address
+from ...lib.errors import ConfigError
+from ...lib.router import address_problem
+from ...services.api.compile import (
+    ADDRESS_HOLDERS,
+    LAST,
+    ROUTER,
+    Compiled,
+    Unit,
+    make_container_name,
+)
+from ...services.api.node import AnyNode, Datum, Index, Node, Read
+from ..ovn import rows as ovn
+from .tables import NAT, find_rows
+from .type_data import TypeData
+
+_NATS_BY_ADDRESS: Datum[str, AbstractSet[UUID]] = Datum("ovn.NAT of ours by address")
+# By address: the container that is to have it, of those that want it.
+_OWNER: Datum[str, str] = Datum("address_owner")
+# By address: the container that keeps it, since it goes on as it was.
+_KEEPER: Datum[str, str] = Datum("address_keeper")
+
+
+def find_holders(read: Read, address: str) -> frozenset[str] | None:
+    """Returns the containers that have an address in OVN_Northbound."""
+    rows = find_rows(read, NAT, read(_NATS_BY_ADDRESS, address))
+    keys = (ovn.find_key(row.external_ids) for row in rows)
+    return frozenset(key.partition("/")[0] for key in keys if key) or None
+
+
+def _find_own_address(_uuid: UUID, row: ovn.NAT) -> Iterable[str]:
+    return () if ovn.find_key(row.external_ids) is None else (canonical_address(row.external_ip),)
+
+
+HOLDER_NODES: tuple[AnyNode, ...] = (
+    Index(_NATS_BY_ADDRESS, NAT, _find_own_address),
+    Node(ADDRESS_HOLDERS, find_holders, (_NATS_BY_ADDRESS,), (NAT,)),
+)
+
+
+def make_compile(each: TypeData) -> Callable[[Read, Unit], Compiled]:
+    """Returns the type's compile(), which refuses addresses that its router cannot give."""
+
+    def run(read: Read, unit: Unit) -> Compiled:
+        compiled: Compiled = each.half.compile(read, unit)
+        name = make_container_name(each.half.prefix, unit)
+        for spec in compiled.container.addresses if compiled.container is not None else ():
+            address = str(parse_address(spec.address))
+            router = read(ROUTER, spec.router)
+            # What it has already the type itself may tell of.
+            if router is not None and name not in (read(ADDRESS_HOLDERS, address) or ()):
+                problem = address_problem(router, address)
+                if problem is not None:
+                    raise ConfigError(problem)
+        return compiled
+
+    return run
+
+
+def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
+    """Returns the nodes from what each type compiled to what of it counts."""
+    compiled = tuple(each.half.compiled for each in types)
+    claims = tuple(each.claims for each in types)
+    units = tuple(each.units for each in types)
+    contested = tuple(each.contested for each in types)
+    return (
+        *(Index(each.claims, each.half.compiled, _list_addresses) for each in types),
+        Node(
+            _OWNER,
+            _make_find_owner(types),
+            (*claims, ADDRESS_HOLDERS),
+            (*compiled, *units),
+        ),
+        *(_make_contested(each) for each in types),
+        Node(_KEEPER, _make_find_keeper(types), (ADDRESS_HOLDERS,), (*contested, *units, LAST)),
+        *(_make_granted(each) for each in types),
+    )
+
+
+def _list_addresses(_unit: Unit, compiled: Compiled) -> Iterable[str]:
+    specs = compiled.container.addresses if compiled.container is not None else ()
+    return {canonical_address(each.address) for each in specs}
+
+
+def _make_find_owner(types: Sequence[TypeData]) -> Callable[[Read, str], str | None]:
+    def run(read: Read, address: str) -> str | None:
+        """Returns the container that is to have an address."""
+        holders = read(ADDRESS_HOLDERS, address) or frozenset()
+        names = {
+            make_container_name(each.half.prefix, unit)
+            for each in types
+            for unit in read(each.claims, address) or ()
+        }
+        names |= {
+            name
+            for name in holders
+            for each, unit in _find_units(read, types, name)
+            if read.find_problem(each.half.compiled, unit) is not None
+        }
+        return min(names, key=lambda name: (name not in holders, name), default=None)
+
+    return run
+
+
+def _make_find_keeper(types: Sequence[TypeData]) -> Callable[[Read, str], str | None]:
+    def run(read: Read, address: str) -> str | None:
+        """Returns the container that has an address and goes on as it was."""
+        for name in sorted(read(ADDRESS_HOLDERS, address) or ()):
+            found = list(_find_units(read, types, name))
+            # One of which no type knows goes on as it was, or is about to go.
+            orphaned = not found and read(LAST, name) is not None
+            problems = (read.find_problem(each.contested, unit) for each, unit in found)
+            if orphaned or any(problem is not None for problem in problems):
+                return name
+        return None
+
+    return run
+
+
+def _find_units(
+    read: Read, types: Sequence[TypeData], name: str
+) -> Iterator[tuple[TypeData, Unit]]:
+    for each in types:
+        unit = each.find_unit(read, name)
+        if unit is not None:
+            yield each, unit
+
+
+def _make_contested(each: TypeData) -> AnyNode:
+    def run(read: Read, unit: Unit) -> Compiled | None:
+        """Returns what was compiled, unless another container is to have an address of it."""
+        return _refuse_others(read, each, unit, read(each.half.compiled, unit), _OWNER)
+
+    return Node(each.contested, run, (each.half.compiled,), (_OWNER,))
+
+
+def _make_granted(each: TypeData) -> AnyNode:
+    def run(read: Read, unit: Unit) -> Compiled | None:
+        """Returns what was compiled, unless another container keeps an address of it."""
+        return _refuse_others(read, each, unit, read(each.contested, unit), _KEEPER)
+
+    return Node(each.granted, run, (each.contested,), (_KEEPER,))
+
+
+def _refuse_others(
+    read: Read, each: TypeData, unit: Unit, compiled: Compiled | None, owners: Datum[str, str]
+) -> Compiled | None:
+    name = make_container_name(each.half.prefix, unit)
+    for address in sorted(_list_addresses(unit, compiled)) if compiled is not None else ():
+        owner = read(owners, address)
+        if owner is not None and owner != name:
+            raise ConfigError(f"external address {address} is already used by container {owner}")
+    return compiled

@@ -1,0 +1,161 @@
+"""An address outside is of one container, whichever types contend for it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from uuid import UUID
+
+import pytest
+
+from ..lib import nb
+from ..lib.container import KEPT
+from ..northd.ovn import rows as ovn
+from ..services.ipsec.compile import HALF
+from ..services.ipsec.rows import VPNService
+from .failing_types import OwnHalf
+from .memory_cloud import MemoryCloud
+from .population import Site, add_chassis, add_operator_container, add_router, add_site
+
+CHASSIS = ("hv1", "hv2")
+VPN_ADDRESS, FREE, ANOTHER = "203.0.1.100", "203.0.1.101", "203.0.1.102"
+
+
+@pytest.fixture
+def cloud() -> Iterator[MemoryCloud]:
+    made = MemoryCloud({"ipsec": HALF, "own": OwnHalf()})
+    for name in CHASSIS:
+        add_chassis(made, name, service_types=("ipsec", "own"))
+    yield made
+    made.settle(CHASSIS)
+    counts = Counter(row.external_ip for row in made.rows(ovn.NAT) if row.type != "snat")
+    assert all(count == 1 for count in counts.values()), counts
+    before = made.see(("",))
+    made.engine.recompute()
+    made.settle(CHASSIS)
+    assert made.see(("",)) == before, "a recompute changed something"
+
+
+@pytest.fixture
+def site(cloud: MemoryCloud) -> Site:
+    made = add_site(cloud, "tenant", "203.0.1")
+    cloud.settle(CHASSIS)
+    return made
+
+
+def add(cloud: MemoryCloud, name: str, address: str = "", router: str = "tenant") -> UUID:
+    """Adds a container that wants addresses, and settles."""
+    uuid = add_operator_container(cloud, name, "own", router=router, address=address)
+    cloud.settle(CHASSIS)
+    return uuid
+
+
+def change(cloud: MemoryCloud, uuid: UUID, address: str) -> None:
+    """Lets a container want other addresses, and settles."""
+    row = cloud.tables[nb.ServiceContainer][uuid]
+    cloud.change(
+        nb.ServiceContainer, uuid, configuration={**row.configuration, "address": address}
+    )
+    cloud.settle(CHASSIS)
+
+
+def find_owners(cloud: MemoryCloud) -> dict[str, str]:
+    """Returns the container of each address outside."""
+    keys = {row.external_ip: ovn.find_key(row.external_ids) for row in cloud.rows(ovn.NAT)}
+    return {address: key.partition("/")[0] for address, key in keys.items() if key}
+
+
+def status(cloud: MemoryCloud, uuid: UUID) -> tuple[str, str]:
+    row = cloud.tables[nb.ServiceContainer][uuid]
+    return row.status_code, row.status_message
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        (VPN_ADDRESS, "external address 203.0.1.100 is already used by container vpn-"),
+        ("203.0.1.2", "external address 203.0.1.2 is an address of router"),
+        ("banana", "banana is not an IP address"),
+    ],
+)
+def test_an_address_that_cannot_be_had(
+    cloud: MemoryCloud, site: Site, address: str, sentence: str
+) -> None:
+    before = cloud.see((site.container,))
+    code, message = status(cloud, add(cloud, "a", address))
+    assert (code, sentence in message) == ("error", True), message
+    assert find_owners(cloud) == {VPN_ADDRESS: site.container}
+    assert cloud.see((site.container,)) == before
+
+
+def test_of_two_that_come_together_the_first_by_name_has_it(cloud: MemoryCloud, site: Site) -> None:
+    second = add_operator_container(cloud, "b", "own", router="tenant", address=FREE)
+    first = add(cloud, "a", FREE)
+    assert find_owners(cloud)[FREE] == "a"
+    assert status(cloud, second)[1] == f"external address {FREE} is already used by container a"
+    cloud.remove(nb.ServiceContainer, first)
+    cloud.settle(CHASSIS)
+    assert find_owners(cloud)[FREE] == "b"
+    assert status(cloud, second)[0] == "running"
+
+
+def test_one_that_has_it_keeps_it(cloud: MemoryCloud, site: Site) -> None:
+    has = add(cloud, "m", FREE)
+    wants = add(cloud, "a", FREE)
+    assert find_owners(cloud)[FREE] == "m"
+    assert status(cloud, has) == ("running", "as told")
+    assert status(cloud, wants)[0] == "error"
+
+
+@pytest.mark.parametrize("wanted", [VPN_ADDRESS, "203.0.1.2", "banana"])
+def test_one_that_goes_on_as_it_was_keeps_its_address(
+    cloud: MemoryCloud, site: Site, wanted: str
+) -> None:
+    has = add(cloud, "m", FREE)
+    change(cloud, has, wanted)
+    assert status(cloud, has)[1].startswith(f"{KEPT}: "), status(cloud, has)
+    wants = add(cloud, "a", FREE)
+    assert find_owners(cloud)[FREE] == "m"
+    assert status(cloud, wants)[0] == "error"
+    change(cloud, has, ANOTHER)
+    assert find_owners(cloud) == {VPN_ADDRESS: site.container, FREE: "a", ANOTHER: "m"}
+
+
+def test_two_exchange_their_addresses(cloud: MemoryCloud, site: Site) -> None:
+    one, other = add(cloud, "a", FREE), add(cloud, "b", ANOTHER)
+    row = cloud.tables[nb.ServiceContainer][other]
+    configuration = {**row.configuration, "address": FREE}
+    cloud.change(nb.ServiceContainer, other, configuration=configuration)
+    change(cloud, one, ANOTHER)
+    assert find_owners(cloud) == {VPN_ADDRESS: site.container, FREE: "b", ANOTHER: "a"}
+
+
+def test_a_vpn_does_not_get_the_address_of_another_type(cloud: MemoryCloud, site: Site) -> None:
+    add(cloud, "m", FREE)
+    before = cloud.see((site.container,))
+    uuid = cloud.add(
+        VPNService,
+        name="second",
+        router="tenant",
+        external_ips=(FREE,),
+        local_subnets=("192.168.1.0/24",),
+    )
+    cloud.settle(CHASSIS)
+    message = cloud.tables[VPNService][uuid].status_message
+    assert message == f"external address {FREE} is already used by container m"
+    assert cloud.see((site.container,)) == before
+
+
+def test_the_type_of_a_holder_goes(cloud: MemoryCloud, site: Site) -> None:
+    # As after an upgrade on central: svc-northd starts without the type.
+    add(cloud, "m", FREE)
+    left = MemoryCloud({"ipsec": HALF})
+    for row_class in left.tables:
+        for row in cloud.rows(row_class):
+            left.put(row)
+    for name in CHASSIS:
+        left.set_verdict(name)
+    add_router(left, "another", "203.0.2")
+    left.add(VPNService, name="x", router="another", external_ips=(FREE,))
+    left.settle(CHASSIS)
+    assert find_owners(left)[FREE] == "m"
