@@ -14,6 +14,7 @@ def format_help(table: CommandTable) -> str:
     lines = [
         "svcctl: says what service containers there are to be",
         "usage: svcctl [OPTIONS] COMMAND [ARG...] [-- COMMAND [ARG...]]...",
+        "       svcctl COMMAND --help tells more of one command",
     ]
     for title, commands in table.sections():
         lines += ["", f"{title}:"]
