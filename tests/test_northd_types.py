@@ -302,6 +302,30 @@ def test_a_type_that_nobody_has(scene: Scene, service_type: str) -> None:
     assert scene.look() == before
 
 
+@pytest.mark.parametrize(
+    ("service_type", "sentence"),
+    [
+        ("quux", "service type quux is not installed on central"),
+        ("", "service type of no name is not installed on central"),
+        ("routed", "service type routed is not served by a row of its own"),
+    ],
+)
+def test_one_that_runs_goes_on_under_a_type_that_cannot_be(
+    scene: Scene, service_type: str, sentence: str
+) -> None:
+    before = scene.look()
+    scene.cloud.nb.update(
+        "Service_Container", [["name", "==", "mine"]], service_type=service_type
+    )
+    scene.cloud.settle()
+    assert scene.message("mine").startswith(KEPT + sentence)
+    assert scene.look() == before
+    scene.cloud.nb.update("Service_Container", [["name", "==", "mine"]], service_type="own")
+    scene.cloud.settle()
+    assert not scene.message("mine").startswith(KEPT)
+    assert scene.look() == before
+
+
 def test_a_type_that_has_rows_of_its_own(scene: Scene) -> None:
     before = scene.look()
     scene.add("another", "routed")

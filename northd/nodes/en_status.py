@@ -11,7 +11,7 @@ from ...services.api.compile import OPERATOR_CONTAINER, SEEN, Compiled, Seen
 from ...services.api.item import Item
 from ...services.api.node import AnyNode, Datum, Node, Read
 from .en_chassis import PUBLIC_KEY
-from .en_container import CONTAINER, Container, find_group
+from .en_container import CONTAINER, Container, find_group, find_type_problem
 from .en_link import LINK, find_problem
 from .en_placement import PLACEMENT, Placement
 from .en_sealed import SEALED
@@ -223,14 +223,10 @@ def _find_compiled(
 
 def _refuse(read: Read, row: nb.ServiceContainer, types: Mapping[str, TypeData]) -> str:
     """Returns why a row of the operator comes to no container."""
-    each = types.get(row.service_type)
-    if each is None:
-        return f"service type {row.service_type or 'of no name'} is not installed on central"
-    if each.half.units is not None:
-        return (
-            f"service type {row.service_type} is not served by a row of its own; its containers"
-            " come with rows of its own tables"
-        )
+    problem = find_type_problem(row.service_type, types.values())
+    if problem is not None:
+        return problem
+    each = types[row.service_type]
     problem = name_problem(row.name)
     unit = each.find_unit(read, row.name)
     if problem is None and unit is not None:
