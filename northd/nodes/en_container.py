@@ -75,7 +75,7 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
     units = tuple(each.units for each in types)
     granted = tuple(each.granted for each in types)
     doubts = tuple(datum for each in types for datum in _find_sources(each))
-    inputs = (OPERATOR_CONTAINER, *granted, *doubts)
+    inputs: tuple[Datum[Any, Any], ...] = (OPERATOR_CONTAINER, *granted, *doubts)
     return (*nodes, Node(CONTAINER, _make_run(types), (*units, LAST), inputs))
 
 
