@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -49,14 +49,22 @@ def _see(cloud: MemoryCloud) -> Mapping[str, Any]:
 
 def _break(cloud: MemoryCloud, name: str, only: Any = None) -> None:
     """Makes a node raise for every key, or for one."""
+
+    def fail(_value: Any) -> Any:
+        raise RuntimeError("a mistake")
+
+    _bend(cloud, name, fail, only)
+
+
+def _bend(cloud: MemoryCloud, name: str, bend: Callable[[Any], Any], only: Any = None) -> None:
+    """Makes a node return something else for every key, or for one."""
     runs = cloud.engine._runs
     (position,) = (each for each, node in enumerate(runs) if node.datum.name == name)
     well = runs[position].run
 
     def run(read: Read, key: Any) -> Any:
-        if only in (None, key):
-            raise RuntimeError("a mistake")
-        return well(read, key)
+        value = well(read, key)
+        return bend(value) if only in (None, key) else value
 
     runs[position] = replace(runs[position], run=run)
     cloud.engine.recompute()
@@ -92,6 +100,26 @@ def test_services_of_one_router_go_on_when_a_node_raises_for_one(name: str, numb
     _break(cloud, name, (first.uuid, second)[number])
     cloud.settle(CHASSIS)
     assert _see(cloud) == before
+
+
+def test_one_that_no_plan_can_be_made_for_holds_up_nobody() -> None:
+    cloud = _make_cloud()
+    add_site(cloud, "another", "203.0.2")
+    cloud.settle(CHASSIS)
+    places = {row.container: row for row in cloud.rows(sb.ContainerBinding)}
+    first, second = sorted(places)
+    _bend(cloud, "request", lambda request: replace(request, policy="of no name"), first)
+    cloud.settle(CHASSIS)
+    for name in ("hv3", "hv4"):
+        add_chassis(cloud, name)
+    for name in CHASSIS:
+        cloud.set_verdict(name, alive=False)
+    cloud.settle(("hv3", "hv4"))
+    now = {row.container: row for row in cloud.rows(sb.ContainerBinding)}
+    assert now[first].chassis == places[first].chassis
+    assert now[second].chassis in ("hv3", "hv4")
+    sentence = cloud.engine.faults["placement", first].sentence
+    assert "no plan can be made for it: KeyError in " in sentence
 
 
 @pytest.mark.parametrize("enabled", [True, False])

@@ -7,10 +7,11 @@ southbound are the memory of the scheduler.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
+from ...lib.failures import describe
 from ...services.api.node import AnyNode, Datum, Node, Read, Tally
 from ..scheduler.health import Health
 from ..scheduler.load import LoadKey
@@ -148,20 +149,42 @@ def make_schedule(read: Read, _key: str) -> Schedule | None:
     waiting, rules = read.all(UNSETTLED), read(MOVE_RULES, ONLY)
     if not waiting or rules is None:
         return None
-    load = read.all(LOAD)
-    avoided = {
-        (name, chassis): each
-        for name, unsettled in waiting.items()
-        for chassis, each in unsettled.health.pending.items()
-    }
-    return schedule(
-        [each.request for each in waiting.values()],
-        read.all(CANDIDATE).values(),
-        {name: each.health.places for name, each in waiting.items()},
-        avoided,
-        rules,
-        lambda key: load.get(key, 0),
-    )
+    candidates, load = read.all(CANDIDATE), read.all(LOAD)
+
+    def plan(waiting: Mapping[str, Unsettled]) -> Schedule:
+        avoided = {
+            (name, chassis): each
+            for name, unsettled in waiting.items()
+            for chassis, each in unsettled.health.pending.items()
+        }
+        return schedule(
+            [each.request for each in waiting.values()],
+            candidates.values(),
+            {name: each.health.places for name, each in waiting.items()},
+            avoided,
+            rules,
+            lambda key: load.get(key, 0),
+        )
+
+    try:
+        return plan(waiting)
+    except Exception:  # a mistake of ours with one container must not hold up the others
+        mistakes = dict(_find_mistakes(plan, waiting))
+        if not mistakes:
+            raise
+        rest = {name: each for name, each in waiting.items() if name not in mistakes}
+        return replace(plan(rest), mistakes=mistakes)
+
+
+def _find_mistakes(
+    plan: Callable[[Mapping[str, Unsettled]], Schedule], waiting: Mapping[str, Unsettled]
+) -> Iterator[tuple[str, str]]:
+    """Yields the containers that no plan can be made for even alone, and what that raised."""
+    for name, each in waiting.items():
+        try:
+            plan({name: each})
+        except Exception as error:
+            yield name, describe(error)
 
 
 def place(read: Read, name: str) -> Placement | None:
@@ -174,6 +197,8 @@ def place(read: Read, name: str) -> Placement | None:
     plan = read(SCHEDULE, ONLY)
     if plan is None:
         return None
+    if name in plan.mistakes:
+        raise RuntimeError(f"no plan can be made for it: {plan.mistakes[name]}")
     return Placement(
         active=plan.chassis.get(name),
         standby=plan.standby.get(name, ()),

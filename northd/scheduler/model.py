@@ -112,7 +112,8 @@ class Schedule:
     place or are not where they should be, 'causes' on those that serve from
     another chassis than before, 'migrations' on requests to migrate that are
     over.  'lost' are those that stay where nothing serves, since they have
-    nowhere else to go.
+    nowhere else to go.  'mistakes' are of ours, by the container that no plan can
+    be made for, whose place is not known.
     """
 
     chassis: Mapping[str, str]
@@ -121,3 +122,4 @@ class Schedule:
     causes: Mapping[str, str] = field(default_factory=dict)
     migrations: Mapping[str, str] = field(default_factory=dict)
     lost: frozenset[str] = frozenset()
+    mistakes: Mapping[str, str] = field(default_factory=dict)
