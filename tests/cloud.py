@@ -24,7 +24,7 @@ from ..services.api.compile import CompileHalf
 from ..services.ipsec.compile import HALF
 from . import fakechassis
 from .fakechassis import FakeChassis
-from .links import find_shared_links
+from .links import find_members, find_shared_links
 from .logs import Logs
 from .ovsdb import Databases, wait_until
 
@@ -235,6 +235,13 @@ class Cloud:
             numbers = [row["number"] for row in rows]
             assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
             assert len(numbers) <= history.KEPT
+
+    def find_policies(self, router: str, action: str) -> set[str]:
+        """Returns the matches of a router's policies that have an action."""
+        row = self.find(self.ovn, "Logical_Router", _uuid=["uuid", router])
+        members = find_members(row["policies"])
+        policies = self.ovn.rows("Logical_Router_Policy", [["action", "==", action]])
+        return {each["match"] for each in policies if each["_uuid"][1] in members}
 
     def find(self, database: Any, table: str, **columns: Any) -> dict[str, Any]:
         """Returns the one row whose columns have these values."""

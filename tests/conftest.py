@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from ..lib import dirs
 from .bench import Bench
+from .cloud import Cloud
 from .logs import LOGS, Logs
 from .ovsdb import Databases, wait_until
 from .rig import A, B, Rig, connect
@@ -37,6 +38,19 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
     servers = Databases(directory)
     yield servers
     servers.stop()
+
+
+@pytest.fixture
+def served_cloud(databases: Databases, logs: Logs) -> Iterator[Cloud]:
+    """A cloud with a VPN that runs; the laws hold at the end."""
+    made = Cloud(databases, logs)
+    made.add_chassis("hv1", "hv2")
+    made.add_router("tenant-router")
+    made.add_connection(made.add_vpn("mercury", "tenant-router"), "to-venus")
+    made.settle()
+    yield made
+    made.laws()
+    made.northd.close()
 
 
 @pytest.fixture

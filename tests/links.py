@@ -20,7 +20,7 @@ def find_shared_links(ovn: Database) -> list[str]:
     return [
         f"{one['name']} and {other['name']} share {one['networks']}"
         for router in ovn.rows("Logical_Router")
-        for one, other in combinations([ports[uuid] for uuid in _list(router["ports"])], 2)
+        for one, other in combinations([ports[uuid] for uuid in find_members(router["ports"])], 2)
         if (_is_marked(one) or _is_marked(other)) and _share(one, other)
     ]
 
@@ -35,11 +35,11 @@ def _share(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def _list_networks(row: dict[str, Any]) -> Iterator[Any]:
-    found = (parse_network(text) for text in _list(row["networks"]))
+    found = (parse_network(text) for text in find_members(row["networks"]))
     return (network for network in found if network is not None)
 
 
-def _list(value: Any) -> list[Any]:
+def find_members(value: Any) -> list[Any]:
     """Returns the members of a set as the server writes it: UUIDs and texts."""
     members = value[1] if isinstance(value, list) and value[0] == "set" else [value]
     return [each[1] if isinstance(each, list) else each for each in members]

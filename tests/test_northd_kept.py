@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,27 +17,9 @@ KEPT = "still as configured before: "
 
 
 @pytest.fixture
-def cloud(databases: Databases, logs: Logs) -> Iterator[Cloud]:
+def cloud(served_cloud: Cloud) -> Cloud:
     """A cloud with a VPN that runs."""
-    made = Cloud(databases, logs)
-    made.add_chassis("hv1", "hv2")
-    made.add_router("tenant-router")
-    made.add_connection(made.add_vpn("mercury", "tenant-router"), "to-venus")
-    made.settle()
-    yield made
-    made.laws()
-    made.northd.close()
-
-
-def _find_policies(cloud: Cloud, router: str, action: str) -> set[str]:
-    row = cloud.find(cloud.ovn, "Logical_Router", _uuid=["uuid", router])
-    kind, members = row["policies"]
-    uuids = {each[1] for each in members} if kind == "set" else {members}
-    return {
-        policy["match"]
-        for policy in cloud.ovn.rows("Logical_Router_Policy")
-        if policy["_uuid"][1] in uuids and policy["action"] == action
-    }
+    return served_cloud
 
 
 MISTAKES: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -119,14 +100,14 @@ def _has_kept(cloud: Cloud) -> bool:
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_what_runs_goes_on_as_it_was(cloud: Cloud, mistake: str) -> None:
     router = cloud.find(cloud.ovn, "Logical_Router")["_uuid"][1]
-    drops = _find_policies(cloud, router, "drop")
-    reroutes = _find_policies(cloud, router, "reroute")
+    drops = cloud.find_policies(router, "drop")
+    reroutes = cloud.find_policies(router, "reroute")
     assert (len(drops), len(reroutes)) == (3, 1)
     given, told = _look(cloud)
     binding = cloud.find(cloud.sb, "Container_Binding")
     row = _make_mistake(cloud, mistake)
-    assert drops <= _find_policies(cloud, router, "drop")
-    assert _find_policies(cloud, router, "reroute") == reroutes
+    assert drops <= cloud.find_policies(router, "drop")
+    assert cloud.find_policies(router, "reroute") == reroutes
     assert _look(cloud)[0] == given
     assert cloud.find(cloud.sb, "Container_Binding")["secrets"] == binding["secrets"]
     assert _has_kept(cloud), _look(cloud)[1]
@@ -134,7 +115,7 @@ def test_what_runs_goes_on_as_it_was(cloud: Cloud, mistake: str) -> None:
     _mend(cloud, mistake, row)
     cloud.settle()
     assert _look(cloud) == (given, told)
-    assert _find_policies(cloud, router, "drop") == drops
+    assert cloud.find_policies(router, "drop") == drops
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from .cloud import Cloud
-from .logs import Logs
-from .ovsdb import Databases
 
 
 @pytest.fixture
-def cloud(databases: Databases, logs: Logs) -> Iterator[Cloud]:
+def cloud(served_cloud: Cloud) -> Cloud:
     """A cloud with a VPN that runs."""
-    made = Cloud(databases, logs)
-    made.add_chassis("hv1", "hv2")
-    made.add_router("tenant-router")
-    made.add_connection(made.add_vpn("mercury", "tenant-router"), "to-venus")
-    made.settle()
-    yield made
-    made.laws()
-    made.northd.close()
-
-
-def _find_policies(cloud: Cloud, router: str, action: str) -> set[str]:
-    row = cloud.find(cloud.ovn, "Logical_Router", _uuid=["uuid", router])
-    kind, members = row["policies"]
-    uuids = {each[1] for each in members} if kind == "set" else {members}
-    return {
-        policy["match"]
-        for policy in cloud.ovn.rows("Logical_Router_Policy")
-        if policy["_uuid"][1] in uuids and policy["action"] == action
-    }
+    return served_cloud
 
 
 def test_second_router_of_the_name_changes_nothing(cloud: Cloud) -> None:
@@ -130,7 +109,7 @@ def test_refusal_is_forgotten_with_its_cause(cloud: Cloud) -> None:
     assert "UUID" not in find_status()
     cloud.wait_for(lambda: "; tried again at 20" in find_status(), "the time of the next try")
     # What fails closed does not wait for what is refused, nor does anybody else.
-    assert len(_find_policies(cloud, other, "drop")) == 3
+    assert len(cloud.find_policies(other, "drop")) == 3
     cloud.nb.update("SVC_Global", [], nb_cfg=5)
     cloud.wait_for(lambda: cloud.nb.rows("SVC_Global")[0]["hv_cfg"] == 5, "hv_cfg")
     cloud.nb.delete("VPN_Service", [["name", "==", "mars"]])

@@ -19,7 +19,7 @@ from ..services.api.node import Index
 from ..services.ipsec import rules
 from ..services.ipsec.compile import home
 from ..services.ipsec.compile.tables import INDEXES, SERVICE
-from ..services.ipsec.contention import find_contention
+from ..services.ipsec.contention import Contention, make_contender
 from ..services.ipsec.rows import IKEPolicy, IPsecConnection, IPsecPolicy, VPNService
 
 SERVICE_ROW = VPNService(
@@ -76,6 +76,23 @@ ESP = IPsecPolicy(
     esn=None,
     lifetime=None,
 )
+
+
+def find_contention(
+    members: Iterable[tuple[VPNService, IPsecConnection]],
+) -> dict[uuid.UUID, str]:
+    """Returns, by the connection that has it, what is wrong between connections.
+
+    'members' are those of all services of one router that have no problem of
+    their own.  Of two that contend the first by name and UUID is fine.
+    """
+    contention = Contention()
+    problems: dict[uuid.UUID, str] = {}
+    for service, row in sorted(members, key=lambda each: (each[1].name, each[1].uuid)):
+        problem = contention.add(make_contender(service, row))
+        if problem is not None:
+            problems[row.uuid] = problem
+    return problems
 
 
 def test_the_rows_that_the_tables_below_break_are_good() -> None:

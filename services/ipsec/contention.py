@@ -8,7 +8,7 @@ costs the same however many there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -135,23 +135,6 @@ class Contention:
                 around = next(one for one in contender.peer_subnets if overlap(one, subnet))
                 yield around, contender
         yield from self._inside.get(prefixes[0], ())
-
-
-def find_contention(
-    members: Iterable[tuple[VPNService, IPsecConnection]],
-) -> dict[UUID, str]:
-    """Returns, by the connection that has it, what is wrong between connections.
-
-    'members' are those of all services of one router that have no problem of
-    their own.  Of two that contend the first by name and UUID is fine.
-    """
-    contention = Contention()
-    problems: dict[UUID, str] = {}
-    for service, row in sorted(members, key=lambda each: (each[1].name, each[1].uuid)):
-        problem = contention.add(make_contender(service, row))
-        if problem is not None:
-            problems[row.uuid] = problem
-    return problems
 
 
 def _format(other: Contender, mine: Subnet | None, its: Subnet | None) -> str:
