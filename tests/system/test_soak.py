@@ -32,6 +32,7 @@ def test_laws_see_what_breaks_them(scene: Scene) -> None:
     scene.begin("hv2", "vm1")
     operator = scene.operator
     laws = Laws(scene.lab, TENANTS, scene.containers)
+    laws.find_unexpected()  # from here on
     host = operator.host("hv3")
     for make, unmake in (
         ("ip netns add vpn-12345678901", "ip netns delete vpn-12345678901"),

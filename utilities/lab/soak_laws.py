@@ -209,13 +209,16 @@ class Laws:
 
     def find_unexpected(self) -> str:
         """Our daemons' logs, from where they were last read, have no error."""
+        found: list[str] = []
         for path in sorted(self.lab.directory.glob("hosts/*/var/log/ovnsvc/svc-*.log")):
             text = path.read_text(errors="replace")
             begin, self._read_to[path] = self._read_to.get(path, 0), len(text)
-            for line in text[begin:].splitlines():
-                if UNEXPECTED.search(line):
-                    return f"{path.parents[3].name}: {line}"
-        return ""
+            found += [
+                f"{path.parents[3].name}: {line}"
+                for line in text[begin:].splitlines()
+                if UNEXPECTED.search(line)
+            ]
+        return found[0] if found else ""
 
 
 def find_forbidden(state: State, vpn: Vpn, active: str) -> str:
