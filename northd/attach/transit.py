@@ -137,9 +137,12 @@ def _fits(network: ipaddress.IPv4Network, used: Iterable[Subnet]) -> bool:
 
 
 def _find_free(used: Iterable[Subnet]) -> Iterator[ipaddress.IPv4Network]:
-    """Yields the networks that are free, in order."""
+    """Yields the networks that are free, in order; nothing is computed for those not asked for."""
     near = [str(net) for net in used if net.version == 4 and net.overlaps(RANGE)]
+    if not near:  # as on most routers; a set would cost more than all the rest
+        yield from (link for link in RANGE.subnets(new_prefix=_LENGTH) if _fits(link, ()))
+        return
     free = netaddr.IPSet([str(RANGE)]) - netaddr.IPSet([*near, METADATA])
     blocks = (each for each in free.iter_cidrs() if each.prefixlen <= _LENGTH)
-    links = chain.from_iterable(block.subnet(_LENGTH) for block in blocks)
-    return (ipaddress.IPv4Network(str(link)) for link in links)
+    for link in chain.from_iterable(block.subnet(_LENGTH) for block in blocks):
+        yield ipaddress.IPv4Network(str(link))
