@@ -197,7 +197,9 @@ class Gateway:
         if self._channel.idle and now_ms >= self._ask_at_ms:
             self._ask_at_ms = now_ms + round(_ASK_INTERVAL_MS * _find_share())
             self._channel.request("version", None, _heard, now_ms)
-        self._channel.run(now_ms)
+        # Not run(): an answer that came by now would be taken, and what follows from it left
+        # until something else wakes this service.
+        self._channel.send()
 
     @property
     def _active(self) -> bool:

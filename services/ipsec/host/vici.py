@@ -72,7 +72,7 @@ class Channel:
 
     def register(self, event: str, now_ms: int) -> None:
         """Asks for the events named 'event' from now on."""
-        self._send(Packet.register_event(event), None, _ignore, now_ms)
+        self._enqueue(Packet.register_event(event), None, _ignore, now_ms)
 
     def request(
         self,
@@ -84,12 +84,12 @@ class Channel:
     ) -> None:
         """Sends 'command'; 'stream' is the event, registered before, that it streams."""
         encoded = Message.serialize(dict(message)) if message is not None else None
-        self._send(Packet.request(command, encoded), stream, on_reply, now_ms)
+        self._enqueue(Packet.request(command, encoded), stream, on_reply, now_ms)
 
     def run(self, now_ms: int) -> None:
         """Sends and receives what can be now, and calls whom it concerns."""
+        self.send()
         try:
-            self._flush()
             while self._fill():
                 pass
         except OSError as error:
@@ -98,6 +98,13 @@ class Channel:
             self._dispatch(packet, now_ms)
         if self._requests and now_ms > self._deadline_ms:
             raise Disconnected(f"charon did not answer for {TIMEOUT_MS} ms")
+
+    def send(self) -> None:
+        """Sends what can be now, and receives nothing: an answer is run()'s to take."""
+        try:
+            self._flush()
+        except OSError as error:
+            raise Disconnected(str(error)) from error
 
     def wait(self, poller: ovs.poller.Poller, now_ms: int) -> None:
         """Arms 'poller' for what run() waits for."""
@@ -111,7 +118,7 @@ class Channel:
         self._requests.clear()
         self._socket.close()
 
-    def _send(self, packet: bytes, stream: str | None, on_reply: OnReply, now_ms: int) -> None:
+    def _enqueue(self, packet: bytes, stream: str | None, on_reply: OnReply, now_ms: int) -> None:
         if not self._requests:
             self._deadline_ms = now_ms + TIMEOUT_MS
         self._requests.append(_Request(stream, on_reply))

@@ -1,0 +1,147 @@
+"""The service of an ipsec container, with a charon that answers before it is listened to."""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from vici.protocol import Message, Packet
+
+from ..controller.programs.wakeups import Waits
+from ..lib.loop import monotonic_ms
+from ..services.api.host import RUNNING, Process, Sandbox, Workload
+from ..services.ipsec.host import charon, connections, gateway, vici
+from .rig import Side, connect
+
+A, B, C = Side(10), Side(11), Side(12)
+_HEADER = struct.Struct("!I")
+# As long as what is asked of charon may take; what it tells by itself is asked for more rarely.
+_LONGEST_WAIT_MS = 900
+
+
+class PromptCharon(threading.Thread):
+    """A vici server that confirms every event and says yes to every command."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(daemon=True)
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(path)
+        self._listener.listen()
+        self._answered = threading.Condition()
+        self._count = 0
+
+    def run(self) -> None:
+        peer, _ = self._listener.accept()
+        self._listener.close()
+        with peer, peer.makefile("rb") as file:
+            while header := file.read(_HEADER.size):
+                peer.sendall(_answer(file.read(*_HEADER.unpack(header))))
+                with self._answered:
+                    self._count += 1
+                    self._answered.notify()
+
+    def wait_answered(self, count: int) -> None:
+        """Waits until so many packets have been answered."""
+        with self._answered:
+            assert self._answered.wait_for(lambda: self._count >= count, timeout=5)
+
+
+def _answer(packet: bytes) -> bytes:
+    answer = bytes([Packet.EVENT_CONFIRM])
+    if packet[0] == Packet.CMD_REQUEST:
+        answer = bytes([Packet.CMD_RESPONSE]) + cast(bytes, Message.serialize({"success": "yes"}))
+    return _HEADER.pack(len(answer)) + answer
+
+
+class Daemon:
+    """A Process that does not end."""
+
+    pid = 1
+
+    def __getattr__(self, _name: str) -> Any:
+        return lambda *_arguments: None
+
+
+class Directory:
+    """A Sandbox as far as it is a directory."""
+
+    container = "vpn-a"
+
+    def __init__(self, path: Path) -> None:
+        self.directory = str(path)
+        self.log_path = str(path / "log")
+
+    def unseal(self, sealed: str) -> str:
+        return sealed
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[gateway.Gateway]:
+    """A gateway whose process is held up after each packet until charon has answered it."""
+    sandbox = cast(Sandbox, Directory(tmp_path))
+    prompt = PromptCharon(charon.find_socket(sandbox))
+    prompt.start()
+
+    class HeldUpChannel(vici.Channel):
+        sent = 0
+
+        def _enqueue(self, *arguments: Any) -> None:
+            super()._enqueue(*arguments)
+            self.sent += 1
+
+        def _flush(self) -> None:
+            super()._flush()
+            prompt.wait_answered(self.sent)
+
+    monkeypatch.setattr(gateway, "Channel", HeldUpChannel)
+    monkeypatch.setattr(charon, "adopt", lambda _sandbox: cast(Process, Daemon()))
+    service = gateway.Gateway(sandbox, charon.KERNEL, 0)
+    service.set_installed(True)
+    monkeypatch.setattr(service, "check", lambda: None)
+    yield service
+    service.release()
+    prompt.join(timeout=5)
+
+
+def want(*members: dict[str, Any], generation: int) -> Workload:
+    document = json.dumps({"outer_addresses": [A.outer], "connections": members})
+    parsed = connections.parse(document)
+    settings = connections.Settings(parsed.outer_addresses, parsed.connections, 1400)
+    secrets = tuple(sorted((each["id"], "secret") for each in members))
+    return Workload("ipsec", settings, secrets, active=True, generation=generation)
+
+
+def run_until_reached(service: gateway.Gateway, generation: int) -> None:
+    """Runs the service as its wake-ups ask for; it must not lie idle with something to do."""
+    for _ in range(20):
+        service.run(monotonic_ms())
+        status = service.status()
+        if (status.code, status.reached_generation) == (RUNNING, generation):
+            return
+        waits = Waits(monotonic_ms())
+        service.wait(cast(Any, waits), waits.now_ms)
+        poll = select.poll()
+        for descriptor, events in waits.descriptors.items():
+            poll.register(descriptor, events)
+        pause_ms = _LONGEST_WAIT_MS
+        if waits.at_ms is not None:
+            pause_ms = min(pause_ms, waits.at_ms - waits.now_ms)
+        fired = poll.poll(pause_ms)
+        assert fired or pause_ms < _LONGEST_WAIT_MS, f"asleep with {generation} not reached"
+    pytest.fail(f"{generation} is never reached")
+
+
+def test_an_answer_that_comes_while_asking_is_not_slept_over(service: gateway.Gateway) -> None:
+    service.apply(want(connect(A, B), generation=1))
+    run_until_reached(service, 1)
+    service.apply(want(connect(A, B), connect(A, C), generation=2))
+    run_until_reached(service, 2)
+    service.apply(want(connect(A, B), generation=3))
+    run_until_reached(service, 3)
