@@ -46,9 +46,7 @@ def read_timing(options: Mapping[str, str]) -> Timing:
     """Returns the times that SB_Global:options ask for."""
     dead_after = parse_number(options.get("chassis-dead-after", ""), 1, _LONGEST_MS)
     counting = find_numbers(options)
-    return find_timing(
-        counting["heartbeat-interval"], dead_after or counting["chassis-dead-after"]
-    )
+    return find_timing(counting["heartbeat-interval"], dead_after or counting["chassis-dead-after"])
 
 
 def choose(peers: Sequence[str], answered: Collection[str], turn: int, limit: int) -> list[str]:

@@ -257,9 +257,7 @@ class Northd:
     def _is_held(self) -> bool:
         """Whether the databases look as if content was lost; says so once."""
         options: Any = self.engine.get(OPTIONS, ONLY)
-        reason = self._lost_content.find_reason(
-            loop.monotonic_ms(), options.chassis_dead_after_ms
-        )
+        reason = self._lost_content.find_reason(loop.monotonic_ms(), options.chassis_dead_after_ms)
         if reason != self._held_for:
             self._held_for = reason
             if reason is not None:

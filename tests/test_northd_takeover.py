@@ -165,8 +165,12 @@ def test_one_that_is_stopped_is_relieved_and_stands_by_when_it_goes_on(site: Sit
     cloud.nb.transact(
         {"op": "mutate", "table": "SVC_Global", "where": [], "mutations": [["nb_cfg", "+=", 1]]}
     )
-    cloud.add_connection(cloud.find(cloud.nb, "VPN_Service")["_uuid"][1], "to-mars",
-                         peer_address="1.0.0.4", peer_subnets="192.168.3.0/24")
+    cloud.add_connection(
+        cloud.find(cloud.nb, "VPN_Service")["_uuid"][1],
+        "to-mars",
+        peer_address="1.0.0.4",
+        peer_subnets="192.168.3.0/24",
+    )
     site.wait_for(lambda: _is_acknowledged(cloud, 1) and _is_served(cloud), "the change")
     assert cloud.find(cloud.sb, "Northd")["pid"] == second.pid
     assert cloud.find(cloud.sb, "Container_Binding")["chassis"] == place["chassis"]

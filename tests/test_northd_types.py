@@ -96,9 +96,7 @@ class Scene:
         return "hv1" if chassis == "hv2" else "hv2"
 
     def count_told(self, words: str) -> int:
-        return sum(
-            level == "err" and words in text for level, _, text in self.cloud.logs.messages
-        )
+        return sum(level == "err" and words in text for level, _, text in self.cloud.logs.messages)
 
 
 @pytest.fixture
@@ -314,9 +312,7 @@ def test_one_that_runs_goes_on_under_a_type_that_cannot_be(
     scene: Scene, service_type: str, sentence: str
 ) -> None:
     before = scene.look()
-    scene.cloud.nb.update(
-        "Service_Container", [["name", "==", "mine"]], service_type=service_type
-    )
+    scene.cloud.nb.update("Service_Container", [["name", "==", "mine"]], service_type=service_type)
     scene.cloud.settle()
     assert scene.message("mine").startswith(KEPT + sentence)
     assert scene.look() == before

@@ -53,9 +53,7 @@ def add(cloud: MemoryCloud, name: str, address: str = "", router: str = "tenant"
 def change(cloud: MemoryCloud, uuid: UUID, address: str) -> None:
     """Lets a container want other addresses, and settles."""
     row = cloud.tables[nb.ServiceContainer][uuid]
-    cloud.change(
-        nb.ServiceContainer, uuid, configuration={**row.configuration, "address": address}
-    )
+    cloud.change(nb.ServiceContainer, uuid, configuration={**row.configuration, "address": address})
     cloud.settle(CHASSIS)
 
 

@@ -129,9 +129,7 @@ def _make_nat(name: str, router: Router, each: AddressSpec) -> Desired:
     return make_row(ovn.NAT, f"{name}/nat/{each.address}", columns, parent)
 
 
-def _make_routes(
-    name: str, spec: ContainerSpec, router: Router, port: Port
-) -> Iterator[Desired]:
+def _make_routes(name: str, spec: ContainerSpec, router: Router, port: Port) -> Iterator[Desired]:
     """Yields a route for each prefix to which the router has none that covers it."""
     covered = (*router.routes, *router.networks)
     for each in spec.routes:

@@ -234,4 +234,3 @@ NODES: tuple[AnyNode, ...] = (
     Node(PLACEMENT, place, (CONTAINER,), (SETTLED, SCHEDULE)),
     Tally(SCHEDULED, PLACEMENT, _count_scheduled),
 )
-

@@ -174,9 +174,7 @@ def connection_problem(connection: IPsecConnection, service: VPNService) -> str 
     )
 
 
-def _traffic_problem(
-    peer: Address, subnets: Sequence[Subnet], service: VPNService
-) -> str | None:
+def _traffic_problem(peer: Address, subnets: Sequence[Subnet], service: VPNService) -> str | None:
     if str(peer) in {canonical_address(text) for text in service.external_ips}:
         return f"peer address {peer} is the VPN service's own external address"
     inside = _find_subnet_of(peer, subnets)

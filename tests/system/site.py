@@ -27,8 +27,12 @@ PSK = "tell nobody about mercury"
 VM1, VM2 = "192.168.1.11", "192.168.1.12"
 
 PATIENCE_S = 30.0
-_SOCKETS = {"SVC_Northbound": "SVC_NB_DB", "SVC_Southbound": "SVC_SB_DB",
-            "OVN_Northbound": "OVN_NB_DB", "OVN_Southbound": "OVN_SB_DB"}
+_SOCKETS = {
+    "SVC_Northbound": "SVC_NB_DB",
+    "SVC_Southbound": "SVC_SB_DB",
+    "OVN_Northbound": "OVN_NB_DB",
+    "OVN_Southbound": "OVN_SB_DB",
+}
 
 
 class Operator:
@@ -64,9 +68,7 @@ class Operator:
     def add_vpn(self) -> None:
         """The scenario's commands."""
         self.svcctl("--may-exist", "group-add", "vpns", "least")
-        self.svcctl(
-            *("vpn-add", "mercury", tenant.ROUTER, EXTERNAL, tenant.SUBNET, "--group=vpns")
-        )
+        self.svcctl(*("vpn-add", "mercury", tenant.ROUTER, EXTERNAL, tenant.SUBNET, "--group=vpns"))
         self.svcctl(
             *("--wait=hv", "conn-add", "mercury", "to-venus", SITE_ADDRESS, SITE_SUBNET),
             f"--psk-file={self.psk_file}",
@@ -212,9 +214,7 @@ class Operator:
 
     def _dump_southbound(self) -> dict[str, Any]:
         tables = ("Container_Binding", "Port_Binding", "Redirect_Flow", "Container_Item")
-        dump: dict[str, Any] = {
-            table: len(self.rows("SVC_Southbound", table)) for table in tables
-        }
+        dump: dict[str, Any] = {table: len(self.rows("SVC_Southbound", table)) for table in tables}
         dump["scheduled"] = {
             row["chassis"]: row["scheduled"]
             for row in self.rows("SVC_Southbound", "Chassis_Weight")
@@ -241,14 +241,10 @@ class Operator:
         names = "cat /proc/[0-9]*/comm 2>/dev/null | sort"
         return {
             "namespaces": sorted(host.run("ls", "/run/netns").split()),
-            "links": sorted(
-                link["ifname"] for link in json.loads(host.run("ip", "-json", "link"))
-            ),
+            "links": sorted(link["ifname"] for link in json.loads(host.run("ip", "-json", "link"))),
             # OVN makes and removes patch ports and tunnels of its own as it sees fit.
             "ports": sorted(
-                name
-                for name in ports.split()
-                if not name.startswith(("patch-", "ovn-"))
+                name for name in ports.split() if not name.startswith(("patch-", "ovn-"))
             ),
             "processes": [
                 name

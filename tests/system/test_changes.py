@@ -54,9 +54,7 @@ CHANGES = (
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
-def test_nothing_leaves_in_clear(
-    operator: Operator, change: Callable[[Operator], None]
-) -> None:
+def test_nothing_leaves_in_clear(operator: Operator, change: Callable[[Operator], None]) -> None:
     operator.add_vpn_and_wait()
     pings = [operator.ping(guest, PING_INTERVAL_S) for guest in ("vm1", "vm2")]
     for ping in pings:

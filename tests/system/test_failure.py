@@ -38,8 +38,10 @@ def test_charon_dies_and_is_back_where_it_was(scene: Scene) -> None:
     operator.wait(lambda: operator.find_charon("hv2") not in ([], before), "another charon")
     where = ["name", "==", scene.container]
     operator.wait(
-        lambda: "signal 9"
-        in operator.rows("SVC_Northbound", "Service_Container", where)[0]["status_message"],
+        lambda: (
+            "signal 9"
+            in operator.rows("SVC_Northbound", "Service_Container", where)[0]["status_message"]
+        ),
         "the reason",
     )
     scene.end()

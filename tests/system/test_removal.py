@@ -39,8 +39,10 @@ def test_chassis_without_strongswan_gets_no_container(operator: Operator) -> Non
     operator.wait(lambda: _offering(operator) == [], "no chassis to offer ipsec")
     operator.svcctl("vpn-add", "mercury", "tenant-router", "1.0.0.100", "192.168.1.0/24")
     operator.wait(
-        lambda: (rows := operator.rows("SVC_Northbound", "Service_Container"))
-        and rows[0]["status_code"] == "error",
+        lambda: (
+            (rows := operator.rows("SVC_Northbound", "Service_Container"))
+            and rows[0]["status_code"] == "error"
+        ),
         "the refusal",
     )
     message = operator.row("Service_Container")["status_message"]

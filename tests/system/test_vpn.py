@@ -56,9 +56,7 @@ def test_nothing_leaves_in_clear_while_there_is_no_tunnel(
 def test_tunnel_comes_up_from_the_other_side(operator: Operator) -> None:
     operator.add_vpn()
     operator.wait_tunnel()
-    operator.svcctl(
-        "set", "IPsec_Connection", "to-venus", "initiator=response-only", "--", "sync"
-    )
+    operator.svcctl("set", "IPsec_Connection", "to-venus", "initiator=response-only", "--", "sync")
     operator.host(SITE).run("swanctl", "--terminate", "--ike", "site", "--force")
     operator.wait(lambda: operator.row("VPN_Service")["status"] == "down", "status down")
     operator.host(SITE).run("swanctl", "--initiate", "--child", "site", "--timeout", "10")
@@ -104,9 +102,11 @@ def test_wrong_key_says_authentication(operator: Operator) -> None:
     operator.psk_file.write_text("not what venus has\n")
     operator.add_vpn()
     row = operator.wait(
-        lambda: (row := operator.row("IPsec_Connection"))
-        and "authentication" in row["status_message"].lower()
-        and row,
+        lambda: (
+            (row := operator.row("IPsec_Connection"))
+            and "authentication" in row["status_message"].lower()
+            and row
+        ),
         "a reason",
     )
     assert row["status"] == "down"

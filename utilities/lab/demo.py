@@ -101,9 +101,7 @@ class Demo:
         """The VPN, from nothing to traffic."""
         self.svcctl("group-add", "vpns", "least")
         started = time.monotonic()
-        self.svcctl(
-            *("vpn-add", "mercury", tenant.ROUTER, EXTERNAL, tenant.SUBNET, "--group=vpns")
-        )
+        self.svcctl(*("vpn-add", "mercury", tenant.ROUTER, EXTERNAL, tenant.SUBNET, "--group=vpns"))
         psk = f"--psk-file={self.psk_file}"
         self.svcctl("--wait=hv", "conn-add", "mercury", "to-venus", SITE_ADDRESS, SITE_SUBNET, psk)
         applied = seconds(time.monotonic() - started)

@@ -189,9 +189,7 @@ def transfer(lab: Lab, source: str, target: str, address: str, megabytes: int) -
         if receiver.stdout.readline().strip() != "ready":
             raise LabError(f"{target}: the receiver does not start")
         started = time.monotonic()
-        sender = find_command(
-            lab, source, "python3", "-c", SENDER, address, port, str(megabytes)
-        )
+        sender = find_command(lab, source, "python3", "-c", SENDER, address, port, str(megabytes))
         process.run(sender, timeout_s=60)
         taken_s = time.monotonic() - started
         if receiver.wait(END_TIMEOUT_S) != 0:
@@ -286,4 +284,3 @@ def _interrupt(pid: int) -> None:
     for leaf in _find_leaves(pid):
         with contextlib.suppress(ProcessLookupError):
             os.kill(leaf, signal.SIGINT)
-

@@ -133,17 +133,13 @@ def _find_fault(read: Read, service: UUID) -> str | None:
     return read.find_problem(HOME, service) or read.find_problem(SERVICE_PROBLEM, service)
 
 
-def _find_state(
-    service: VPNService, row: IPsecConnection, situation: _Situation
-) -> _State:
+def _find_state(service: VPNService, row: IPsecConnection, situation: _Situation) -> _State:
     problem = situation.find_problem(row.uuid)
     if problem is not None and not situation.runs(row.uuid):
         return _State(row, "error", problem)
     if row.enabled is False or service.enabled is False:
         who = "the connection" if row.enabled is False else "its VPN service"
-        return _State(
-            row, "disabled", f"{who} is disabled; traffic to its peer subnets is dropped"
-        )
+        return _State(row, "disabled", f"{who} is disabled; traffic to its peer subnets is dropped")
     status, message = _find_tunnel_status(row, situation.seen)
     if problem is not None:
         message = f"{KEPT}: {problem}; {message}" if message else f"{KEPT}: {problem}"
