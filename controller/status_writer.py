@@ -7,6 +7,7 @@ other; that one is tried again with a growing pause.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -50,8 +51,8 @@ class StatusWriter:
     or of which that is not written."""
 
     unsettled: set[str] = field(default_factory=set)
-    _dirty: dict[str, None] = field(default_factory=dict)
-    _suspects: dict[str, None] = field(default_factory=dict)
+    _dirty: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    _suspects: OrderedDict[str, None] = field(default_factory=OrderedDict)
     _sent: dict[str, None] = field(default_factory=dict)
     _pauses: dict[str, int] = field(default_factory=dict)
     _figures_ms: dict[str, int] = field(default_factory=dict)
@@ -96,7 +97,8 @@ class StatusWriter:
         # What came of it is seen in the rows, whether it succeeded or lost a race.
         sent, self._sent = self._sent, {}
         if not refusal:
-            self._suspects = {name: None for name in self._suspects if name not in sent}
+            for name in sent:
+                self._suspects.pop(name, None)
             self.touch(sent)
         elif len(sent) > 1:
             self._suspects.update(dict.fromkeys(sent))
@@ -116,13 +118,9 @@ class StatusWriter:
     def _take_names(self) -> list[str]:
         """Returns one that may be what was refused, or many of the others."""
         if self._suspects:
-            name = next(iter(self._suspects))
-            del self._suspects[name]
-            return [name]
-        names = list(self._dirty)[:MOST_CONTAINERS]
-        for name in names:
-            del self._dirty[name]
-        return names
+            return [self._suspects.popitem(last=False)[0]]
+        count = min(len(self._dirty), MOST_CONTAINERS)
+        return [self._dirty.popitem(last=False)[0] for _ in range(count)]
 
     def _tell(self, name: str, find: Find, now_ms: int) -> Sequence[Change]:
         written_ms = self._figures_ms.get(name)

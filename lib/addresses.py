@@ -20,6 +20,7 @@ Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 _LATELY = 1024
 
 
+@functools.lru_cache(_LATELY)
 def parse_address(text: str) -> Address:
     """Returns the host address in 'text'; one that no host can have is refused."""
     try:
@@ -34,6 +35,7 @@ def parse_address(text: str) -> Address:
     return address
 
 
+@functools.lru_cache(_LATELY)
 def canonical_address(text: str) -> str:
     """Returns an address as it is compared, or the text if it is none."""
     try:

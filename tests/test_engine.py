@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +39,16 @@ def _make() -> Engine:
 
 def _count(engine: Engine) -> dict[str, tuple[int, int]]:
     return {name: (each.compute, each.changed) for name, each in engine.stats().items()}
+
+
+def test_a_run_of_many_keys_leaves_no_room_that_later_ones_walk_through() -> None:
+    """A set that was emptied by pop() keeps its room, and pop() looks through all of it."""
+    engine = _make()
+    for number in range(10_000):
+        engine.put(NUMBER, str(number), number)
+    engine.run(0)
+    room = sum(sys.getsizeof(state.dirty) for state in engine._states)
+    assert room == len(engine.nodes) * sys.getsizeof(set())
 
 
 def test_a_change_computes_what_it_reaches_and_stops_where_a_value_came_out_equal() -> None:

@@ -58,15 +58,14 @@ def _break(cloud: MemoryCloud, name: str, only: Any = None) -> None:
 
 def _bend(cloud: MemoryCloud, name: str, bend: Callable[[Any], Any], only: Any = None) -> None:
     """Makes a node return something else for every key, or for one."""
-    runs = cloud.engine._runs
-    (position,) = (each for each, node in enumerate(runs) if node.datum.name == name)
-    well = runs[position].run
+    (state,) = (each for each in cloud.engine._states if each.store.name == name)
+    well = state.node.run
 
     def run(read: Read, key: Any) -> Any:
         value = well(read, key)
         return bend(value) if only in (None, key) else value
 
-    runs[position] = replace(runs[position], run=run)
+    state.node = replace(state.node, run=run)
     cloud.engine.recompute()
 
 

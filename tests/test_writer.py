@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -237,6 +238,14 @@ def test_what_cannot_be_put_into_a_transaction_harms_only_its_owner(
     desk.settle()
     assert desk.names() == set(NAMES) - {TAKEN}
     assert desk.writer.take_refusals() == {TAKEN: "a value of type object"}
+
+
+def test_many_owners_leave_no_room_that_later_ones_walk_through(desk: _Desk) -> None:
+    for number in range(5000):
+        desk.ledger.set_owned(f"none-{number}", None)
+    desk.settle()
+    desk.step()
+    assert sys.getsizeof(desk.ledger.dirty) == sys.getsizeof(set())
 
 
 def test_a_transaction_is_bounded(desk: _Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ and goes on in the next.
 from __future__ import annotations
 
 import itertools
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -55,7 +56,7 @@ class Reconciler:
     """
 
     host: Host
-    dirty: dict[str, None] = field(default_factory=dict)
+    dirty: OrderedDict[str, None] = field(default_factory=OrderedDict)
     removing: set[str] = field(default_factory=set)
     waiting: set[str] = field(default_factory=set)
     failures: dict[str, _Failure] = field(default_factory=dict)
@@ -69,7 +70,9 @@ class Reconciler:
         self.mark(self._timers.take_due(started_ms))
         return self._work(wanted, self.dirty, started_ms + PASS_BUDGET_MS)
 
-    def look(self, wanted: Mapping[str, Wanted], names: dict[str, None], budget_ms: int) -> str:
+    def look(
+        self, wanted: Mapping[str, Wanted], names: OrderedDict[str, None], budget_ms: int
+    ) -> str:
         """Looks at some of 'names' though nothing was told of them, and takes these away.
 
         Looks at one at least.
@@ -110,11 +113,12 @@ class Reconciler:
 
     # -- helpers -----------------------------------------------------------
 
-    def _work(self, wanted: Mapping[str, Wanted], names: dict[str, None], until_ms: int) -> str:
+    def _work(
+        self, wanted: Mapping[str, Wanted], names: OrderedDict[str, None], until_ms: int
+    ) -> str:
         done: list[str] = []
         while names:
-            name = next(iter(names))
-            del names[name]
+            name, _ = names.popitem(last=False)
             outcome = self._run_one(name, wanted.get(name))
             self._plan_next(name)
             self.touched.add(name)

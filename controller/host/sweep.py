@@ -7,6 +7,7 @@ to the kernel, so the looks are spread, and take a small share of the time.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 
 INTERVAL_MS = 30_000
@@ -19,7 +20,7 @@ class Sweep:
     """What is left of a round of looks; a round begins INTERVAL_MS after the last, if that is
     over."""
 
-    left: dict[str, None] = field(default_factory=dict)
+    left: OrderedDict[str, None] = field(default_factory=OrderedDict)
     _round_at_ms: int = 0
     _tick_at_ms: int = 0
 

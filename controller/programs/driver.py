@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -56,7 +57,7 @@ class ServiceDriver:
     _running: dict[str, _Running] = field(default_factory=dict)
     _stopping: dict[str, Service] = field(default_factory=dict)
     _installed: set[str] = field(default_factory=set)
-    _due: dict[str, None] = field(default_factory=dict)
+    _due: OrderedDict[str, None] = field(default_factory=OrderedDict)
     _wakeups: Wakeups = field(default_factory=Wakeups)
 
     # -- host.Driver -------------------------------------------------------
@@ -125,8 +126,7 @@ class ServiceDriver:
         """Lets each service that has something to do do it; what is left waits for the next."""
         self._due.update(dict.fromkeys(sorted(self._wakeups.take_due(now_ms))))
         while self._due:
-            container = next(iter(self._due))
-            del self._due[container]
+            container, _ = self._due.popitem(last=False)
             self._run_one(container, now_ms)
             if monotonic_ms() > now_ms + RUN_BUDGET_MS:
                 break

@@ -10,6 +10,7 @@ so the memory of the allocation is the router ports themselves.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
@@ -26,9 +27,12 @@ from .port import Port, Unattached, make_mac, make_row
 KIND = "transit"
 RANGE = ipaddress.IPv4Network("169.254.0.0/16")
 # Clouds serve their metadata at this address (RFC 3927 leaves it to them).
-METADATA = "169.254.169.254"
+METADATA = ipaddress.IPv4Address("169.254.169.254")
 NO_CHASSIS = "none"
 _LENGTH = 30
+_LINK_ADDRESSES = 4
+# Most routers have one of the first links.
+_LATELY = 64
 
 
 def make_router_port_name(logical_port: str) -> str:
@@ -131,7 +135,7 @@ def make_key_prefix(container: str, port: Port) -> str:
 def _fits(network: ipaddress.IPv4Network, used: Iterable[Subnet]) -> bool:
     if network.prefixlen != _LENGTH or not network.subnet_of(RANGE):
         return False
-    if ipaddress.IPv4Address(METADATA) in network:
+    if METADATA in network:
         return False
     return not any(net.version == 4 and net.overlaps(network) for net in used)
 
@@ -140,9 +144,15 @@ def _find_free(used: Iterable[Subnet]) -> Iterator[ipaddress.IPv4Network]:
     """Yields the networks that are free, in order; nothing is computed for those not asked for."""
     near = [str(net) for net in used if net.version == 4 and net.overlaps(RANGE)]
     if not near:  # as on most routers; a set would cost more than all the rest
-        yield from (link for link in RANGE.subnets(new_prefix=_LENGTH) if _fits(link, ()))
+        links = map(_find_link, range(RANGE.num_addresses // _LINK_ADDRESSES))
+        yield from (link for link in links if METADATA not in link)
         return
-    free = netaddr.IPSet([str(RANGE)]) - netaddr.IPSet([*near, METADATA])
+    free = netaddr.IPSet([str(RANGE)]) - netaddr.IPSet([*near, str(METADATA)])
     blocks = (each for each in free.iter_cidrs() if each.prefixlen <= _LENGTH)
     for link in chain.from_iterable(block.subnet(_LENGTH) for block in blocks):
         yield ipaddress.IPv4Network(str(link))
+
+
+@functools.lru_cache(_LATELY)
+def _find_link(number: int) -> ipaddress.IPv4Network:
+    return ipaddress.IPv4Network((int(RANGE[0]) + _LINK_ADDRESSES * number, _LENGTH))

@@ -15,43 +15,18 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
-from ...lib.errors import ConfigError
-from ...lib.failures import describe, format_trace
 from ...services.api.node import AnyNode, Datum, Index, Node, Tally
+from .collector import MANY_KEYS, resting
 from .index import IndexStore, TallyStore
-from .store import EVERYTHING, Reader, Store
+from .node_state import ABSENT, Fault, NodeState, Reading, Stats, compute, make_fault
+from .store import Reader, Store
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
-
-_ABSENT = object()
-
-
-@dataclass(slots=True)
-class Stats:
-    """How often a node was computed, came out changed or failed, and how long it took."""
-
-    compute: int = 0
-    changed: int = 0
-    failed: int = 0
-    total_ms: float = 0.0
-    longest_ms: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A mistake of ours, or of a type, with one key: a sentence, and where it happened."""
-
-    sentence: str
-    trace: str
-
-
-class _BrokenError(Exception):
-    """A value that was read could not be computed."""
 
 
 class Engine:
@@ -61,14 +36,10 @@ class Engine:
         self.nodes = tuple(nodes)
         self._watched = tuple(watched)
         self._stores: dict[Datum[Any, Any], Store] = {}
-        self._runs: list[Node[Any, Any]] = []
-        self._dirty: list[set[Any]] = []
-        self._reads: list[dict[Any, tuple[Any, ...]]] = []
-        self._timers: list[dict[Any, int]] = []
+        self._states: list[NodeState] = []
         self._heap: list[tuple[int, int, int, Any]] = []
         self._pushed = 0
         self._now_ms = 0
-        self._stats: dict[str, Stats] = {}
         self.faults: dict[tuple[str, Any], Fault] = {}
         self._new_faults: dict[tuple[str, Any], Fault] = {}
         for node in self.nodes:
@@ -80,7 +51,7 @@ class Engine:
 
     def put(self, datum: Datum[K, V], key: K, value: V | None) -> None:
         """Gives a source the value of a key; None takes it away."""
-        self._change(self._find_store(datum), key, _ABSENT if value is None else value)
+        self._change(self._find_store(datum), key, ABSENT if value is None else value)
 
     def recompute(self) -> None:
         """Makes the next run compute every key of every node, and each index anew."""
@@ -88,14 +59,10 @@ class Engine:
             if isinstance(store, IndexStore | TallyStore):
                 store.rebuild()
         # What comes of an index that came out otherwise has those keys now.
-        for position, node in enumerate(self._runs):
-            keys = self._dirty[position]
-            keys.update(self._stores[node.datum].values)
-            keys.update(self._reads[position])
-            for datum in node.follows:
-                store = self._find_store(datum)
-                keys.update(store.values)
-                keys.update(store.problems)
+        for state in self._states:
+            state.dirty.update(state.store.values, state.reads)
+            for store in state.follows:
+                state.dirty.update(store.values, store.problems)
 
     def run(self, now_ms: int) -> Mapping[Datum[Any, Any], set[Any]]:
         """Brings each key up to date at 'now_ms' (monotonic); returns watched keys that changed.
@@ -105,10 +72,9 @@ class Engine:
         """
         self._now_ms = now_ms
         self._take_timers(now_ms)
-        for position, keys in enumerate(self._dirty):
-            # A node never makes keys of its own dirty.
-            while keys:
-                self._compute(position, keys.pop())
+        many = max((len(state.dirty) for state in self._states), default=0) >= MANY_KEYS
+        with resting() if many else nullcontext():
+            self._compute_dirty()
         changed: dict[Datum[Any, Any], set[Any]] = {}
         for datum in self._watched:
             store = self._find_store(datum)
@@ -135,7 +101,7 @@ class Engine:
         """Returns the moment at which run() has something to do though nothing changed."""
         while self._heap:
             moment_ms, position, _, key = self._heap[0]
-            if self._timers[position].get(key) == moment_ms:
+            if self._states[position].timers.get(key) == moment_ms:
                 return moment_ms
             heapq.heappop(self._heap)
         return None
@@ -147,11 +113,11 @@ class Engine:
 
     def stats(self) -> Mapping[str, Stats]:
         """Returns the statistics of each node by the name of its datum."""
-        return self._stats
+        return {state.store.name: state.stats for state in self._states}
 
     def count_runs(self) -> int:
         """Returns how many keys were computed since the start."""
-        return sum(each.compute for each in self._stats.values())
+        return sum(state.stats.compute for state in self._states)
 
     def find_differences(self) -> list[str]:
         """Computes everything in another engine; returns what came out otherwise there."""
@@ -183,15 +149,11 @@ class Engine:
         if isinstance(node, Node):
             for datum in (*node.follows, *node.inputs):
                 self._find_store(datum)
-            position = len(self._runs)
+            position = len(self._states)
             for datum in node.follows:
                 self._find_store(datum).followers.append(position)
             self._stores[node.datum] = Store(node.datum.name)
-            self._runs.append(node)
-            self._dirty.append(set())
-            self._reads.append({})
-            self._timers.append({})
-            self._stats[node.datum.name] = Stats()
+            self._states.append(NodeState(position, node, self._stores))
             return
         of = self._find_store(node.of)
         store: IndexStore | TallyStore
@@ -216,56 +178,63 @@ class Engine:
     def _take_timers(self, now_ms: int) -> None:
         while self._heap and self._heap[0][0] <= now_ms:
             moment_ms, position, _, key = heapq.heappop(self._heap)
-            if self._timers[position].get(key) == moment_ms:
-                self._dirty[position].add(key)
+            if self._states[position].timers.get(key) == moment_ms:
+                self._states[position].dirty.add(key)
 
-    def _compute(self, position: int, key: Any) -> None:
-        node = self._runs[position]
-        store = self._stores[node.datum]
-        if not any(self._stores[datum].has(key) for datum in node.follows):
-            self._forget(position, key)
-            self._change(store, key, _ABSENT)
+    def _compute_dirty(self) -> None:
+        for state in self._states:
+            keys = state.dirty
+            if not keys:
+                continue
+            # A node never makes keys of its own dirty.
+            while keys:
+                self._compute(state, keys.pop())
+            # A set keeps the room of the most that it ever had, and pop() walks through it.
+            keys.clear()
+
+    def _compute(self, state: NodeState, key: Any) -> None:
+        store = state.store
+        if not state.has(key):
+            self._forget(state, key)
+            self._change(store, key, ABSENT)
             return
-        stats = self._stats[store.name]
+        read = Reading(state, self._now_ms)
         started = time.perf_counter()
-        read = _Reading(self._stores, node, self._now_ms)
-        value, problem, fault = _run(node, read, key)
-        spent_ms = (time.perf_counter() - started) * 1000
-        stats.compute += 1
-        stats.total_ms += spent_ms
-        stats.longest_ms = max(stats.longest_ms, spent_ms)
-        stats.failed += problem is not None
-        self._note_reads(position, key, tuple(read.reads))
-        self._set_timer(position, key, read.moment_ms)
-        self._note_fault((store.name, key), fault)
+        value, problem, fault = compute(state.node, read, key)
+        state.stats.note(time.perf_counter() - started, problem is not None)
+        self._note_reads(state, key, tuple(read.reads))
+        self._set_timer(state, key, read.moment_ms)
+        if fault is not None or self.faults:
+            self._note_fault((store.name, key), fault)
         if self._change(store, key, value, problem):
-            stats.changed += 1
+            state.stats.changed += 1
 
-    def _forget(self, position: int, key: Any) -> None:
-        self._note_reads(position, key, ())
-        self._reads[position].pop(key, None)
-        self._set_timer(position, key, None)
-        self._note_fault((self._runs[position].datum.name, key), None)
+    def _forget(self, state: NodeState, key: Any) -> None:
+        self._note_reads(state, key, ())
+        state.reads.pop(key, None)
+        self._set_timer(state, key, None)
+        self._note_fault((state.store.name, key), None)
 
-    def _note_reads(self, position: int, key: Any, reads: tuple[Any, ...]) -> None:
+    def _note_reads(self, state: NodeState, key: Any, reads: tuple[Any, ...]) -> None:
         """Takes the flat sequence of stores and keys that were read."""
-        before = self._reads[position].get(key, ())
+        before = state.reads.get(key, ())
         if before == reads:
             return
-        self._reads[position][key] = reads
-        me: Reader = (position, key)
+        state.reads[key] = reads
+        me: Reader = (state.position, key)
         for each in range(0, len(before), 2):
             before[each].drop_reader(before[each + 1], me)
         for each in range(0, len(reads), 2):
             reads[each].add_reader(reads[each + 1], me)
 
-    def _set_timer(self, position: int, key: Any, moment_ms: int | None) -> None:
+    def _set_timer(self, state: NodeState, key: Any, moment_ms: int | None) -> None:
         if moment_ms is None:
-            self._timers[position].pop(key, None)
-        elif self._timers[position].get(key) != moment_ms:
-            self._timers[position][key] = moment_ms
+            if state.timers:
+                state.timers.pop(key, None)
+        elif state.timers.get(key) != moment_ms:
+            state.timers[key] = moment_ms
             self._pushed += 1
-            heapq.heappush(self._heap, (moment_ms, position, self._pushed, key))
+            heapq.heappush(self._heap, (moment_ms, state.position, self._pushed, key))
 
     def _note_fault(self, place: tuple[str, Any], fault: Fault | None) -> None:
         before = self.faults.pop(place, None)
@@ -277,24 +246,24 @@ class Engine:
 
     def _note_error(self, name: str, key: Any, error: Exception | None) -> None:
         """Notes what was raised for a key of an index, None for nothing any more."""
-        self._note_fault((name, key), None if error is None else _make_fault(name, error))
+        self._note_fault((name, key), None if error is None else make_fault(name, error))
 
     def _change(self, store: Store, key: Any, value: Any, problem: str | None = None) -> bool:
         """Sets a value, or its absence, or a problem; returns whether that is another one."""
-        before = store.values.get(key, _ABSENT)
+        before = store.values.get(key, ABSENT)
         same = before is value or _are_equal(before, value)
         if same and store.problems.get(key) == problem:
-            if value is not _ABSENT:
+            if value is not ABSENT:
                 store.values[key] = value  # equal, but what does not compare may differ
             return False
-        if value is _ABSENT:
+        if value is ABSENT:
             store.values.pop(key, None)
         else:
             store.values[key] = value
-        if problem is None:
-            store.problems.pop(key, None)
-        else:
+        if problem is not None:
             store.problems[key] = problem
+        elif store.problems:
+            store.problems.pop(key, None)
         self._tell(store, key)
         for index in store.dependents:
             for each in index.follow(key, _to_none(before), _to_none(value)):
@@ -305,80 +274,17 @@ class Engine:
         if store.changed is not None:
             store.changed.add(key)
         for position in store.followers:
-            self._dirty[position].add(key)
+            self._states[position].dirty.add(key)
         for position, reader in store.find_readers(key):
-            self._dirty[position].add(reader)
+            self._states[position].dirty.add(reader)
 
 
 def _are_equal(one: Any, other: Any) -> bool:
-    return one is not _ABSENT and other is not _ABSENT and bool(one == other)
+    return one is not ABSENT and other is not ABSENT and bool(one == other)
 
 
 def _to_none(value: Any) -> Any:
-    return None if value is _ABSENT else value
-
-
-def _run(node: Node[Any, Any], read: _Reading, key: Any) -> tuple[Any, str | None, Fault | None]:
-    """Returns the value, or why there is none and whose mistake that is."""
-    try:
-        value = node.run(read, key)
-    except (_BrokenError, ConfigError) as error:
-        return _ABSENT, str(error), None
-    except Exception as error:  # ours, or a type's: it stays with this key
-        fault = _make_fault(node.datum.name, error)
-        return _ABSENT, fault.sentence, fault
-    return (_ABSENT if value is None else value), None, None
-
-
-def _make_fault(name: str, error: Exception) -> Fault:
-    sentence = f"svc-northd cannot compute {name} of it: {describe(error)}"
-    return Fault(sentence, format_trace(error))
-
-
-class _Reading:
-    """A Read: what one key asked, and the next moment that it waits for."""
-
-    __slots__ = ("_node", "_now_ms", "_stores", "moment_ms", "reads")
-
-    def __init__(
-        self, stores: Mapping[Datum[Any, Any], Store], node: Node[Any, Any], now_ms: int
-    ) -> None:
-        self._stores = stores
-        self._node = node
-        self._now_ms = now_ms
-        self.reads: list[Any] = []
-        self.moment_ms: int | None = None
-
-    def __call__(self, datum: Datum[K, V], key: K) -> V | None:
-        store = self._note(datum, key)
-        if store.problems and key in store.problems:
-            raise _BrokenError(store.problems[key])
-        value: V | None = store.values.get(key)
-        return value
-
-    def all(self, datum: Datum[K, V]) -> Mapping[K, V]:
-        return self._note(datum, EVERYTHING).values
-
-    def find_problem(self, datum: Datum[K, V], key: K) -> str | None:
-        return self._note(datum, key).problems.get(key)
-
-    def has_problems(self, datum: Datum[K, V]) -> bool:
-        return self._note(datum, EVERYTHING).has_problems
-
-    def is_past(self, moment_ms: int) -> bool:
-        if self._now_ms >= moment_ms:
-            return True
-        if self.moment_ms is None or moment_ms < self.moment_ms:
-            self.moment_ms = moment_ms
-        return False
-
-    def _note(self, datum: Datum[Any, Any], key: Any) -> Store:
-        node = self._node
-        if datum not in node.inputs and datum not in node.follows:
-            raise AssertionError(f"{node.datum.name} reads {datum.name}, which is not an input")
-        store = self._stores[datum]
-        self.reads += (store, key)
-        return store
+    return None if value is ABSENT else value
 
 
 def format_graph(nodes: Sequence[AnyNode]) -> str:

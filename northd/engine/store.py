@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 Reader = tuple[int, Hashable]
@@ -37,10 +37,6 @@ class Store:
         # Most keys have one reader: a set for each would be most of the memory.
         self._readers: dict[Any, Reader | set[Reader]] = {}
 
-    def has(self, key: Any) -> bool:
-        """Whether there is a value for 'key', or a reason why there is none."""
-        return key in self.values or key in self.problems
-
     @property
     def has_problems(self) -> bool:
         """Whether the value of any key could not be computed."""
@@ -66,11 +62,15 @@ class Store:
         elif known == reader:
             del self._readers[key]
 
-    def find_readers(self, key: Any) -> Iterator[Reader]:
-        """Yields those that depend on 'key', and those that depend on everything."""
-        for each in (key, EVERYTHING):
-            known = self._readers.get(each)
-            if isinstance(known, set):
-                yield from known
-            elif known is not None:
-                yield known
+    def find_readers(self, key: Any) -> Iterable[Reader]:
+        """Returns those that depend on 'key', and those that depend on everything."""
+        known, of_all = self._readers.get(key), self._readers.get(EVERYTHING)
+        if known is None and of_all is None:
+            return ()
+        return (*_to_readers(known), *_to_readers(of_all))
+
+
+def _to_readers(known: Reader | set[Reader] | None) -> Iterable[Reader]:
+    if isinstance(known, set):
+        return known
+    return () if known is None else (known,)

@@ -120,6 +120,9 @@ class Writer:
             self._conclude_at_ms = 0
         if self._session.committing:
             return
+        if not self.ledger.dirty:
+            # A set keeps the room of the most that it ever had, and each look walks through it.
+            self.ledger.dirty.clear()
         self._review()
         for owners in self._choose(now_ms):
             if self._commit(owners, now_ms):

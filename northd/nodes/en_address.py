@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from uuid import UUID
 
 from ...lib.addresses import canonical_address, parse_address
@@ -19,6 +20,7 @@ from ...services.api.compile import (
     ADDRESS_HOLDERS,
     LAST,
     ROUTER,
+    AddressSpec,
     Compiled,
     Unit,
     make_container_name,
@@ -53,22 +55,35 @@ HOLDER_NODES: tuple[AnyNode, ...] = (
 
 
 def make_compile(each: TypeData) -> Callable[[Read, Unit], Compiled]:
-    """Returns the type's compile(), which refuses addresses that its router cannot give."""
+    """Returns the type's compile(), which refuses addresses that its router cannot give.
+
+    Addresses are in canonical form from there on.
+    """
 
     def run(read: Read, unit: Unit) -> Compiled:
         compiled: Compiled = each.half.compile(read, unit)
+        container = compiled.container
+        if container is None or not container.addresses:
+            return compiled
+        specs = tuple(_make_canonical(spec) for spec in container.addresses)
         name = make_container_name(each.half.prefix, unit)
-        for spec in compiled.container.addresses if compiled.container is not None else ():
-            address = str(parse_address(spec.address))
+        for spec in specs:
             router = read(ROUTER, spec.router)
             # What it has already the type itself may tell of.
-            if router is not None and name not in (read(ADDRESS_HOLDERS, address) or ()):
-                problem = address_problem(router, address)
+            if router is not None and name not in (read(ADDRESS_HOLDERS, spec.address) or ()):
+                problem = address_problem(router, spec.address)
                 if problem is not None:
                     raise ConfigError(problem)
-        return compiled
+        if specs == container.addresses:
+            return compiled
+        return replace(compiled, container=replace(container, addresses=specs))
 
     return run
+
+
+def _make_canonical(spec: AddressSpec) -> AddressSpec:
+    address = str(parse_address(spec.address))
+    return spec if address == spec.address else replace(spec, address=address)
 
 
 def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
@@ -93,7 +108,7 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
 
 def _list_addresses(_unit: Unit, compiled: Compiled) -> Iterable[str]:
     specs = compiled.container.addresses if compiled.container is not None else ()
-    return {canonical_address(each.address) for each in specs}
+    return {each.address for each in specs}
 
 
 def _make_find_owner(types: Sequence[TypeData]) -> Callable[[Read, str], str | None]:

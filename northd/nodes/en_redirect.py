@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -123,8 +123,13 @@ def _find_in_ports(spec: RedirectSpec, router: Router, port: Port | None) -> tup
 def _make(
     name: str, spec: RedirectSpec, in_ports: tuple[str, ...], next_hop: str | None
 ) -> Redirect:
-    rule = Redirect(
-        name="",
+    match = format_match(
+        spec.ip_version, spec.sources, spec.destinations, in_ports, spec.protocol, spec.ports
+    )
+    # What tells rules of a subject apart, so that an old one can stay beside a new one.
+    digest = hashlib.sha256(match.encode()).hexdigest()[:8]
+    return Redirect(
+        name=f"{name}/{spec.kind}/{spec.subject}/{digest}",
         container=name,
         subject=spec.subject,
         router=spec.router,
@@ -138,6 +143,3 @@ def _make(
         action=spec.action,
         next_hop=next_hop,
     )
-    # What tells rules of a subject apart, so that an old one can stay beside a new one.
-    digest = hashlib.sha256(rule.match.encode()).hexdigest()[:8]
-    return replace(rule, name=f"{name}/{spec.kind}/{spec.subject}/{digest}")

@@ -9,7 +9,7 @@ contend; newcomers.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -34,12 +34,8 @@ class Choice:
 
     def take(self, members: list[Checked]) -> None:
         """Takes the connections of a router."""
-        well = [each for each in members if self._find_problem(each) is None]
-        contention = Contention()
-        if len(well) == len(members) and all(
-            contention.add(each.contender) is None for each in well
-        ):
-            for each in well:
+        if all(self._find_problem(each) is None for each in members) and _get_along(members):
+            for each in members:
                 self._enter(each, each.entry)
             return
         # Only where something is wrong it matters what runs.
@@ -134,3 +130,11 @@ class Choice:
             last = self.read(LAST, self.container)
             self._last = parse_last(last.configuration) if last is not None else LastGiven()
         return self._last
+
+
+def _get_along(members: Sequence[Checked]) -> bool:
+    """Returns whether no connection contends with another; one alone does not."""
+    if len(members) < 2:
+        return True
+    contention = Contention()
+    return all(contention.add(each.contender) is None for each in members)

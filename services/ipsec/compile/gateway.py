@@ -57,6 +57,9 @@ class Gateway:
     last_addresses: tuple[str, ...] = ()
 
 
+_Traffic = list[tuple[int, tuple[str, ...], tuple[str, ...]]]
+"""IP version, local subnets, peer subnets."""
+
 GATEWAY: Datum[UUID, Gateway] = Datum("gateway")
 COMPILED: Datum[UUID, Compiled] = Datum("ipsec compiled")
 
@@ -171,20 +174,20 @@ def _make_redirects(
     gateway: Gateway, router: UUID, guards: Mapping[str, Guard]
 ) -> Iterator[RedirectSpec]:
     """Yields the reroutes of what is served, and the drops of what is guarded or served."""
-    for uuid, guard in guards.items():
-        yield from _make_drops(uuid, router, guard.local_subnets, guard.peer_subnets)
+    guarded = {
+        uuid: _split(guard.local_subnets, guard.peer_subnets) for uuid, guard in guards.items()
+    }
+    for uuid, traffic in guarded.items():
+        yield from _make_drops(uuid, router, traffic)
     for uuid, entry in gateway.entries.items():
-        local, peers = tuple(entry["local_subnets"]), tuple(entry["peer_subnets"])
-        guarded = guards.get(uuid)
-        if guarded is None or (guarded.local_subnets, guarded.peer_subnets) != (local, peers):
-            yield from _make_drops(uuid, router, local, peers)
-        for version, inner, outer in _split(local, peers):
+        served = _split(entry["local_subnets"], entry["peer_subnets"])
+        if served != guarded.get(uuid):
+            yield from _make_drops(uuid, router, served)
+        for version, inner, outer in served:
             yield RedirectSpec(uuid, "reroute", router, REROUTES, version, inner, outer, REROUTE)
 
 
-def _make_drops(
-    uuid: str, router: UUID, local: tuple[str, ...], peers: tuple[str, ...]
-) -> Iterator[RedirectSpec]:
+def _make_drops(uuid: str, router: UUID, traffic: _Traffic) -> Iterator[RedirectSpec]:
     """Yields the drops of one connection, each of another kind.
 
     Local to peer subnets that came from outside or out of the container itself
@@ -192,7 +195,7 @@ def _make_drops(
     here; peer to local subnets from outside, as only what the container
     decrypted is let in.
     """
-    for version, inner, outer in _split(local, peers):
+    for version, inner, outer in traffic:
         kinds = (
             ("drop-loop", inner, outer, FIRST, (OUTSIDE, INSIDE)),
             ("drop-out", inner, outer, LAST_RESORT, ()),
@@ -204,16 +207,17 @@ def _make_drops(
             )
 
 
-def _split(
-    local: Iterable[str], peers: Iterable[str]
-) -> Iterator[tuple[int, tuple[str, ...], tuple[str, ...]]]:
-    """Yields each IP version of which both sides have subnets, with those."""
-    inner, outer = rules.parse_subnets(local), rules.parse_subnets(peers)
-    for version in (4, 6):
-        ours = tuple(str(each) for each in inner if each.version == version)
-        theirs = tuple(str(each) for each in outer if each.version == version)
-        if ours and theirs:
-            yield version, ours, theirs
+def _split(local: Iterable[str], peers: Iterable[str]) -> _Traffic:
+    """Returns the traffic of each IP version of which both sides have subnets."""
+    ours, theirs = _sort_out(local), _sort_out(peers)
+    return [(each, ours[each], theirs[each]) for each in (4, 6) if each in ours and each in theirs]
+
+
+def _sort_out(texts: Iterable[str]) -> dict[int, tuple[str, ...]]:
+    found: dict[int, tuple[str, ...]] = {}
+    for each in rules.parse_subnets(texts):
+        found[each.version] = (*found.get(each.version, ()), str(each))
+    return found
 
 
 def _sort(rows: Iterable[VPNService | None]) -> list[VPNService]:
