@@ -16,7 +16,7 @@ import ovs.poller
 
 from ..lib.container import is_name
 from ..lib.idl import Session
-from ..lib.loop import now_ms
+from ..lib.loop import monotonic_ms, now_ms
 from ..services.api.host import HostHalf, Sandbox
 from .host.bindings import Bindings
 from .host.desired import Chassis, Container, Wanted, make_wanted, set_up
@@ -154,7 +154,9 @@ class Containers:
             self._sweep.left.update(dict.fromkeys(sorted(self._names)))
         done = self.reconciler.run(self.wanted)
         if self._sweep.is_due(clock_ms):
+            begun_ms = monotonic_ms()
             looked = self.reconciler.look(self.wanted, self._sweep.left, BUDGET_MS)
+            self._sweep.rest(begun_ms, monotonic_ms())
             done = "; ".join(filter(None, (done, looked)))
         self.touched |= self.reconciler.touched
         self.reconciler.touched.clear()

@@ -33,10 +33,11 @@ class Sweep:
 
     def is_due(self, now_ms: int) -> bool:
         """Returns whether some of 'left' are to be looked at now, for BUDGET_MS."""
-        if not self.left or now_ms < self._tick_at_ms:
-            return False
-        self._tick_at_ms = now_ms + TICK_MS
-        return True
+        return bool(self.left) and now_ms >= self._tick_at_ms
+
+    def rest(self, begun_ms: int, ended_ms: int) -> None:
+        """Notes from when to when some were looked at: one look may take more than BUDGET_MS."""
+        self._tick_at_ms = begun_ms + max(TICK_MS, (ended_ms - begun_ms) * TICK_MS // BUDGET_MS)
 
     def hasten(self) -> None:
         """Makes a round begin at once."""

@@ -35,18 +35,21 @@ _RETRY_MS = 1000
 
 @dataclass(slots=True)
 class _Running:
+    """A service; 'told' is what it told when it ran last, None if that is not what is known."""
+
     service_type: str
     service: Service
     wanted: Workload | None = None
     problem: str | None = None
+    told: Told | None = None
 
 
 @dataclass(slots=True)
 class ServiceDriver:
     """The services of this host; 'make_sandbox' says where a container's programs run.
 
-    'ran' are the containers whose service ran, or may tell something else, since
-    the caller cleared it; 'failed' those whose service failed, or may have ended.
+    'ran' are the containers whose service ran and tells something else since the
+    caller cleared it; 'failed' those whose service failed, or may have ended.
     """
 
     types: Mapping[str, HostHalf]
@@ -155,6 +158,8 @@ class ServiceDriver:
         if running is None:
             return Told()
         told = ask(running.service)
+        if told != running.told:
+            running.told = None  # what is told now is not what it told when it ran
         if running.problem is None and told.failure is None:
             return told
         return replace(told, failure=running.problem or told.failure)
@@ -183,8 +188,10 @@ class ServiceDriver:
             self.failed.add(container)
             if problem != running.problem:
                 vlog.warn(f"{container}: {problem}")
-        running.problem = problem
-        self.ran.add(container)
+        told = ask(running.service)
+        if (told, problem) != (running.told, running.problem):
+            self.ran.add(container)
+        running.told, running.problem = told, problem
 
     def _create(self, container: str, name: str) -> _Running:
         service_type = self.types.get(name)

@@ -45,8 +45,10 @@ _CONNECTING_INTERVAL_MS = 1000
 # and is given vici.TIMEOUT_MS twice, so that it is begun anew within 18 s.  Where something goes
 # on a question is under way anyhow.
 _ASK_INTERVAL_MS = 10_000
-# Charons that were started together must not be asked together for ever.
+# Charons that were started together must not be asked together for ever; but some at one moment
+# cost one wake-up instead of one each.
 _JITTER = 0.2
+_MOMENTS_MS = 500
 _DEAF_LIMIT = 2
 _RUNS = "charon runs and has its configuration"
 _STANDS_BY = "ready; stands by"
@@ -195,7 +197,7 @@ class Gateway:
         elif not self._active:
             self._drop(self._channel, now_ms)
         if self._channel.idle and now_ms >= self._ask_at_ms:
-            self._ask_at_ms = now_ms + round(_ASK_INTERVAL_MS * _find_share())
+            self._ask_at_ms = _find_moment_ms(now_ms, _ASK_INTERVAL_MS)
             self._channel.request("version", None, _heard, now_ms)
         # Not run(): an answer that came by now would be taken, and what follows from it left
         # until something else wakes this service.
@@ -314,15 +316,15 @@ class Gateway:
             return
         self._lists += 1
         self._listing = self._lists
-        self._list_at_ms = now_ms + self._find_list_interval_ms()
-        self._ask_at_ms = now_ms + round(_ASK_INTERVAL_MS * _find_share())
+        self._list_at_ms = self._find_next_list_ms(now_ms)
+        self._ask_at_ms = _find_moment_ms(now_ms, _ASK_INTERVAL_MS)
         channel.request("list-sas", None, self._on_sas(self._listing), now_ms, stream="list-sa")
 
-    def _find_list_interval_ms(self) -> int:
-        """Returns how long SAs may stay as they were seen; what charon tells of comes at once."""
+    def _find_next_list_ms(self, now_ms: int) -> int:
+        """Returns until when SAs may stay as they were seen; what charon tells of comes at once."""
         if self._tunnels.connecting:
-            return _CONNECTING_INTERVAL_MS
-        return round(self._tunnels.counter_interval_ms * _find_share())
+            return now_ms + _CONNECTING_INTERVAL_MS
+        return _find_moment_ms(now_ms, self._tunnels.counter_interval_ms)
 
     def _on_sas(self, number: int) -> Callable[[Reply], None]:
         def note(reply: Reply) -> None:
@@ -334,7 +336,7 @@ class Gateway:
             self._seen_sas = True
             self._deaf = 0
             self._problem = None
-            self._list_at_ms = min(self._list_at_ms, now_ms + self._find_list_interval_ms())
+            self._list_at_ms = min(self._list_at_ms, self._find_next_list_ms(now_ms))
 
         return note
 
@@ -366,8 +368,10 @@ class Gateway:
         return min(moments, default=None)
 
 
-def _find_share() -> float:
-    return random.uniform(1, 1 + _JITTER)
+def _find_moment_ms(now_ms: int, interval_ms: int) -> int:
+    """Returns a moment after 'interval_ms' that others have too."""
+    moment_ms = now_ms + round(interval_ms * random.uniform(1, 1 + _JITTER))
+    return -(-moment_ms // _MOMENTS_MS) * _MOMENTS_MS
 
 
 def _heard(_reply: Reply) -> None:
