@@ -302,7 +302,7 @@ class Rig:
 
     def plug(self, side: Side) -> None:
         """Makes the rig's namespace the router that the container's port hangs on."""
-        wait_until(lambda: self.run("ip", "-o", "link", "show", side.name, check=False), side.name)
+        wait_until(lambda: self._is_link_up(side.name), f"{side.name} to be up")
         self.run("ip", "addr", "replace", f"{side.gateway}/30", "dev", side.name)
         self.run("ip", "route", "replace", f"{side.outer}/32", "via", side.address)
         self.set_installed(side, True)
@@ -357,6 +357,10 @@ class Rig:
         assert self.init is not None
         children = _find_children(self.init.pid)
         return children[0] if children else 0
+
+    def _is_link_up(self, name: str) -> bool:
+        """A link is there before it is up, and takes no route until then."""
+        return ",UP" in self.run("ip", "-o", "link", "show", name, check=False)
 
     def _is_up(self) -> bool:
         init = self._find_init()

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from uuid import UUID
 
+from ...lib.addresses import Subnet
 from ...lib.delta import Desired, Parent
 from ...lib.router import Router, find_gateway_port
 from ...services.api.compile import (
@@ -27,7 +28,6 @@ from ...services.api.compile import (
     ROUTER,
     AddressSpec,
     ContainerSpec,
-    RouteSpec,
 )
 from ...services.api.node import AnyNode, Datum, Index, Node, Read
 from ..attach import transit
@@ -107,11 +107,12 @@ def _make_addresses(
     for each in spec.addresses:
         if each.router != router.uuid:
             continue
-        host = ipaddress.ip_interface(each.address)
-        next_hop = port.next_hops.get(host.version)
+        address = ipaddress.ip_address(each.address)
+        next_hop = port.next_hops.get(address.version)
         if next_hop is None:
             continue
-        yield _make_route(container.name, port, str(host.network), next_hop)
+        prefix = f"{each.address}/{address.max_prefixlen}"
+        yield _make_route(container.name, port, prefix, next_hop)
         yield _make_nat(container.name, router, each)
 
 
@@ -133,21 +134,17 @@ def _make_routes(name: str, spec: ContainerSpec, router: Router, port: Port) -> 
     """Yields a route for each prefix to which the router has none that covers it."""
     covered = (*router.routes, *router.networks)
     for each in spec.routes:
-        if each.router != router.uuid or _is_covered(each, covered):
+        if each.router != router.uuid:
             continue
-        next_hop = port.next_hops.get(ipaddress.ip_network(each.prefix).version)
-        if next_hop is not None:
+        network = ipaddress.ip_network(each.prefix)
+        next_hop = port.next_hops.get(network.version)
+        if next_hop is not None and not _is_covered(network, covered):
             yield _make_route(name, port, each.prefix, next_hop)
 
 
-def _is_covered(
-    route: RouteSpec, covered: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]
-) -> bool:
-    network = ipaddress.ip_network(route.prefix)
-    return any(
-        known.version == network.version and network.subnet_of(known)  # type: ignore[arg-type]
-        for known in covered
-    )
+def _is_covered(network: Subnet, covered: Iterable[Subnet]) -> bool:
+    first, length = network.network_address, network.prefixlen
+    return any(length >= known.prefixlen and first in known for known in covered)
 
 
 def _make_route(name: str, port: Port, prefix: str, next_hop: str) -> Desired:

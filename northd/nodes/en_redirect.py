@@ -39,7 +39,10 @@ PRIORITIES = {FIRST: 32020, REROUTE: 32010, LAST_RESORT: 32000}
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """One rule on 'router'; 'name' is unique and tells what it is for."""
+    """One rule on 'router'; 'name' is unique and tells what it is for.
+
+    'match' is the rule in OVN's words.
+    """
 
     name: str
     container: str
@@ -53,19 +56,8 @@ class Redirect:
     ports: tuple[int, ...]
     in_ports: tuple[str, ...]
     action: str
+    match: str
     next_hop: str | None = None
-
-    @property
-    def match(self) -> str:
-        """The rule in OVN's words."""
-        return format_match(
-            self.ip_version,
-            self.sources,
-            self.destinations,
-            self.in_ports,
-            self.protocol,
-            self.ports,
-        )
 
 
 # By the name of the container that they are for, whether it is there or not.
@@ -141,5 +133,6 @@ def _make(
         ports=spec.ports,
         in_ports=in_ports,
         action=spec.action,
+        match=match,
         next_hop=next_hop,
     )
