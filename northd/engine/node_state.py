@@ -97,7 +97,11 @@ class Reading:
         self.moment_ms: int | None = None
 
     def __call__(self, datum: Datum[K, V], key: K) -> V | None:
-        store = self._note(datum, key)
+        # As _note(); a call more for each read would be a tenth of the engine's own time.
+        store = self._state.stores.get(datum)
+        if store is None:
+            raise self._refuse(datum)
+        self.reads += (store, key)
         if store.problems and key in store.problems:
             raise _BrokenError(store.problems[key])
         value: V | None = store.values.get(key)
@@ -122,10 +126,13 @@ class Reading:
     def _note(self, datum: Datum[Any, Any], key: Any) -> Store:
         store = self._state.stores.get(datum)
         if store is None:
-            name = self._state.store.name
-            raise AssertionError(f"{name} reads {datum.name}, which is not an input")
+            raise self._refuse(datum)
         self.reads += (store, key)
         return store
+
+    def _refuse(self, datum: Datum[Any, Any]) -> AssertionError:
+        name = self._state.store.name
+        return AssertionError(f"{name} reads {datum.name}, which is not an input")
 
 
 class _BrokenError(Exception):
