@@ -12,10 +12,17 @@ from ..lib import nb
 from ..lib.container import KEPT
 from ..northd.ovn import rows as ovn
 from ..services.ipsec.compile import HALF
-from ..services.ipsec.rows import VPNService
+from ..services.ipsec.rows import IPsecConnection, VPNService
 from .failing_types import OwnHalf
 from .memory_cloud import MemoryCloud
-from .population import Site, add_chassis, add_operator_container, add_router, add_site
+from .population import (
+    Site,
+    add_chassis,
+    add_connection,
+    add_operator_container,
+    add_router,
+    add_site,
+)
 
 CHASSIS = ("hv1", "hv2")
 VPN_ADDRESS, FREE, ANOTHER = "203.0.1.100", "203.0.1.101", "203.0.1.102"
@@ -157,3 +164,79 @@ def test_the_type_of_a_holder_goes(cloud: MemoryCloud, site: Site) -> None:
     left.add(VPNService, name="x", router="another", external_ips=(FREE,))
     left.settle(CHASSIS)
     assert find_owners(left)[FREE] == "m"
+
+
+# -- what must not leave in clear ------------------------------------------------
+
+
+def count_drops(cloud: MemoryCloud, peer: str) -> int:
+    return sum(row.action == "drop" and peer in row.match for row in cloud.rows(ovn.RouterPolicy))
+
+
+def add_vpn(cloud: MemoryCloud, name: str, router: str, address: str, number: int) -> UUID:
+    """Adds a VPN with a connection to 10.200.NUMBER.0/24."""
+    return cloud.add(
+        VPNService,
+        name=name,
+        router=router,
+        external_ips=(address,),
+        local_subnets=("192.168.1.0/24",),
+        connections=(add_connection(cloud, number),),
+    )
+
+
+def test_a_vpn_that_is_refused_an_address_drops_and_says_why(
+    cloud: MemoryCloud, site: Site
+) -> None:
+    add_router(cloud, "second", "203.0.1")
+    add(cloud, "m", FREE)
+    refused = add_vpn(cloud, "late", "second", FREE, 8)
+    cloud.settle(CHASSIS)
+    assert count_drops(cloud, "10.200.8.0/24") == 3
+    row = cloud.tables[VPNService][refused]
+    assert row.status_message == f"external address {FREE} is already used by container m"
+
+
+def test_a_container_that_is_refused_as_a_whole_drops_for_each_connection(
+    cloud: MemoryCloud,
+) -> None:
+    """What one service of a router cannot have holds up another one, and both say so."""
+    for router in ("second", "third"):
+        add_router(cloud, router, "203.0.1")
+    holder = add_vpn(cloud, "holder", "third", ANOTHER, 4)
+    mover = add_vpn(cloud, "mover", "second", FREE, 6)
+    cloud.settle(CHASSIS)
+    cloud.change(VPNService, holder, external_ips=("banana",))
+    cloud.settle(CHASSIS)
+    cloud.change(VPNService, mover, external_ips=(ANOTHER,))
+    cloud.settle(CHASSIS)
+    newcomer = add_vpn(cloud, "newcomer", "third", FREE, 8)
+    cloud.settle(CHASSIS)
+    assert count_drops(cloud, "10.200.8.0/24") == 3
+    message = cloud.tables[VPNService][newcomer].status_message
+    assert f"external address {FREE} is already used by container vpn-" in message
+
+
+def test_a_row_of_ours_that_somebody_deletes_gives_no_address_away(
+    cloud: MemoryCloud, site: Site
+) -> None:
+    add(cloud, "a", VPN_ADDRESS)
+    (row,) = (row for row in cloud.rows(ovn.NAT) if row.external_ip == VPN_ADDRESS)
+    cloud.remove(ovn.NAT, row.uuid)
+    cloud.settle(CHASSIS)
+    assert find_owners(cloud) == {VPN_ADDRESS: site.container}
+
+
+def test_a_vpn_that_changes_its_router_is_never_without_drops(
+    cloud: MemoryCloud, site: Site
+) -> None:
+    add_router(cloud, "second", "203.0.1")
+    (service,) = cloud.rows(VPNService)
+    (peer,) = cloud.tables[IPsecConnection][service.connections[0]].peer_subnets
+    drops = count_drops(cloud, peer)
+    cloud.change(VPNService, service.uuid, router="second")
+    cloud.run()
+    cloud.write()
+    assert count_drops(cloud, peer) >= drops
+    cloud.settle(CHASSIS)
+    assert count_drops(cloud, peer) == drops

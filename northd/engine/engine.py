@@ -127,7 +127,8 @@ class Engine:
             if datum not in computed:
                 for key, value in store.values.items():
                     twin.put(datum, key, value)
-        twin.run(self._now_ms)
+        twin._now_ms = self._now_ms
+        twin._compute_dirty()  # not run(): what it makes does not stay
         found = []
         for datum, store in self._stores.items():
             other = twin._find_store(datum)

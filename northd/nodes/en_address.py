@@ -18,7 +18,9 @@ from ...lib.errors import ConfigError
 from ...lib.router import address_problem
 from ...services.api.compile import (
     ADDRESS_HOLDERS,
+    ADDRESS_PROBLEM,
     LAST,
+    OPERATOR_CONTAINER,
     ROUTER,
     AddressSpec,
     Compiled,
@@ -27,6 +29,7 @@ from ...services.api.compile import (
 )
 from ...services.api.node import AnyNode, Datum, Index, Node, Read
 from ..ovn import rows as ovn
+from .doubt import find_doubt, find_sources
 from .tables import NAT, find_rows
 from .type_data import TypeData
 
@@ -92,17 +95,25 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
     claims = tuple(each.claims for each in types)
     units = tuple(each.units for each in types)
     contested = tuple(each.contested for each in types)
+    granted = tuple(each.granted for each in types)
+    sources = tuple(dict.fromkeys(datum for each in types for datum in find_sources(each)))
     return (
         *(Index(each.claims, each.half.compiled, _list_addresses) for each in types),
         Node(
             _OWNER,
             _make_find_owner(types),
             (*claims, ADDRESS_HOLDERS),
-            (*compiled, *units),
+            (*compiled, *units, LAST),
         ),
         *(_make_contested(each) for each in types),
-        Node(_KEEPER, _make_find_keeper(types), (ADDRESS_HOLDERS,), (*contested, *units, LAST)),
+        Node(
+            _KEEPER,
+            _make_find_keeper(types),
+            (ADDRESS_HOLDERS,),
+            (*contested, *units, LAST, OPERATOR_CONTAINER, *sources),
+        ),
         *(_make_granted(each) for each in types),
+        Node(ADDRESS_PROBLEM, _make_find_problem(types), units, (*granted, *compiled)),
     )
 
 
@@ -126,7 +137,12 @@ def _make_find_owner(types: Sequence[TypeData]) -> Callable[[Read, str], str | N
             for each, unit in _find_units(read, types, name)
             if read.find_problem(each.half.compiled, unit) is not None
         }
-        return min(names, key=lambda name: (name not in holders, name), default=None)
+        # The row that says who has it may be gone by somebody else's hand.
+        return min(
+            names,
+            key=lambda name: (name not in holders, read(LAST, name) is None, name),
+            default=None,
+        )
 
     return run
 
@@ -136,8 +152,8 @@ def _make_find_keeper(types: Sequence[TypeData]) -> Callable[[Read, str], str | 
         """Returns the container that has an address and goes on as it was."""
         for name in sorted(read(ADDRESS_HOLDERS, address) or ()):
             found = list(_find_units(read, types, name))
-            # One of which no type knows goes on as it was, or is about to go.
-            orphaned = not found and read(LAST, name) is not None
+            last = read(LAST, name) if not found else None
+            orphaned = last is not None and find_doubt(read, name, last, types) is not None
             problems = (read.find_problem(each.contested, unit) for each, unit in found)
             if orphaned or any(problem is not None for problem in problems):
                 return name
@@ -169,6 +185,18 @@ def _make_granted(each: TypeData) -> AnyNode:
         return _refuse_others(read, each, unit, read(each.contested, unit), _KEEPER)
 
     return Node(each.granted, run, (each.contested,), (_KEEPER,))
+
+
+def _make_find_problem(types: Sequence[TypeData]) -> Callable[[Read, str], str | None]:
+    def run(read: Read, name: str) -> str | None:
+        """Returns why a container cannot have an address that its rows ask for."""
+        for each in types:
+            unit = each.find_unit(read, name)
+            if unit is not None and read.find_problem(each.half.compiled, unit) is None:
+                return read.find_problem(each.granted, unit)
+        return None
+
+    return run
 
 
 def _refuse_others(

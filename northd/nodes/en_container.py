@@ -32,6 +32,7 @@ from ...services.api.compile import (
 from ...services.api.node import AnyNode, Datum, Index, Node, Read
 from ..scheduler.model import ACTIVE
 from . import en_address
+from .doubt import find_doubt, find_sources
 from .tables import (
     BINDINGS_BY_CONTAINER,
     CONTAINER_BINDING,
@@ -74,15 +75,9 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
     nodes += en_address.make_nodes(types)
     units = tuple(each.units for each in types)
     granted = tuple(each.granted for each in types)
-    doubts = tuple(datum for each in types for datum in _find_sources(each))
+    doubts = tuple(datum for each in types for datum in find_sources(each))
     inputs: tuple[Datum[Any, Any], ...] = (OPERATOR_CONTAINER, *granted, *doubts)
     return (*nodes, Node(CONTAINER, _make_run(types), (*units, LAST), inputs))
-
-
-def _find_sources(each: TypeData) -> tuple[Datum[Any, Any], ...]:
-    """Returns what a type's containers are known by; a key of it with a problem hides one."""
-    units = each.half.units
-    return (each.named,) if units is None else (units.of, units.datum, each.named)
 
 
 def find_operator_row(read: Read, name: str) -> nb.ServiceContainer | None:
@@ -168,37 +163,12 @@ def _make_run(types: Sequence[TypeData]) -> Callable[[Read, str], Container | No
             if unit is not None:
                 return _make(read, name, each, unit)
         last = read(LAST, name)
-        problem = _find_doubt(read, name, last, types) if last is not None else None
+        problem = find_doubt(read, name, last, types) if last is not None else None
         if last is None or problem is None:
             return None
         return Container(name, last.service_type, None, None, problem)
 
     return run
-
-
-def find_type_problem(service_type: str, types: Iterable[TypeData]) -> str | None:
-    """Returns why a row of the operator is of no type that makes a container of it."""
-    each = next((each for each in types if each.name == service_type), None)
-    if each is None:
-        return f"service type {service_type or 'of no name'} is not installed on central"
-    if each.half.units is not None:
-        return (
-            f"service type {service_type} is not served by a row of its own; its containers"
-            " come with rows of its own tables"
-        )
-    return None
-
-
-def _find_doubt(read: Read, name: str, last: Last, types: Sequence[TypeData]) -> str | None:
-    """Returns why a container that runs goes on though no type has it, None if it does not."""
-    each = next((each for each in types if each.name == last.service_type), None)
-    if each is None:
-        return f"service type {last.service_type} is not installed on central"
-    if any(read.has_problems(datum) for datum in _find_sources(each)):
-        return f"service type {each.name} cannot tell its containers"
-    # Of a type with rows of its own the operator's row is of something else.
-    row = read(OPERATOR_CONTAINER, name) if each.half.units is None else None
-    return find_type_problem(row.service_type, types) if row is not None else None
 
 
 def _make(read: Read, name: str, each: TypeData, unit: Unit) -> Container | None:

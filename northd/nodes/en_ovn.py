@@ -161,8 +161,13 @@ def _make_route(name: str, port: Port, prefix: str, next_hop: str) -> Desired:
 
 def make_reroutes(read: Read, name: str) -> Owned | None:
     """Returns the policies that reroute to a container."""
-    rules = [each for each in read(REDIRECT, name) or () if each.action != DROPS]
-    return Owned(tuple(_make_policy(each) for each in rules)) if rules else None
+    redirects = read(REDIRECT, name)
+    if redirects is None:
+        return None
+    rules = redirects.list_reroutes()
+    if not rules and not redirects.keeps_others:
+        return None
+    return Owned(tuple(_make_policy(each) for each in rules), keeps_all=redirects.keeps_others)
 
 
 def _list_held(types: Sequence[TypeData]) -> tuple[Datum[UUID, bool], ...]:
@@ -174,7 +179,10 @@ def _make_run(types: Sequence[TypeData]) -> Callable[[Read, str], Owned | None]:
 
     def run(read: Read, name: str) -> Owned | None:
         """Returns the policies that drop, and whose stay though nobody says them."""
-        rules = [each for each in read(REDIRECT, name) or () if each.action == DROPS]
+        redirects = read(REDIRECT, name)
+        rules = redirects.list_drops() if redirects is not None else []
+        if redirects is not None and redirects.keeps_others:
+            return Owned(tuple(_make_policy(each) for each in rules), keeps_all=True)
         present = find_rows(read, ROUTER_POLICY, read(_DROPS_BY_CONTAINER, name))
         subjects = {_find_subject(row) for row in present}
         if present and not rules and _is_of_no_type(read, types, name):

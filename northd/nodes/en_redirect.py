@@ -24,13 +24,15 @@ from ...services.api.compile import (
     OUTSIDE,
     REROUTE,
     ROUTER,
+    Compiled,
     RedirectSpec,
 )
 from ...services.api.node import AnyNode, Datum, Node, Read
+from ..attach import transit
 from ..attach.port import Port
 from ..ovn.expression import format_match
 from .en_container import CONTAINER
-from .en_link import LINK
+from .en_link import LINK, find_logical_port
 from .en_ready import READY
 from .type_data import TypeData
 
@@ -60,25 +62,48 @@ class Redirect:
     next_hop: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Redirects:
+    """The rules of a container; with 'keeps_others' those that are there stay beside them."""
+
+    rules: tuple[Redirect, ...]
+    keeps_others: bool = False
+
+    def list_drops(self) -> list[Redirect]:
+        """Returns those that drop."""
+        return [each for each in self.rules if each.action == DROPS]
+
+    def list_reroutes(self) -> list[Redirect]:
+        """Returns those that reroute to the container."""
+        return [each for each in self.rules if each.action != DROPS]
+
+
 # By the name of the container that they are for, whether it is there or not.
-REDIRECT: Datum[str, tuple[Redirect, ...]] = Datum("redirect")
+REDIRECT: Datum[str, Redirects] = Datum("redirect")
 
 
 def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
     """Returns the node."""
     units = tuple(each.units for each in types)
-    granted = tuple(each.granted for each in types)
+    granted = tuple(datum for each in types for datum in (each.half.compiled, each.granted))
     follows: tuple[Datum[Any, Any], ...] = (*units, CONTAINER)
     return (Node(REDIRECT, _make_run(types), follows, (*granted, ROUTER, LINK, READY)),)
 
 
-def _make_run(types: Sequence[TypeData]) -> Callable[[Read, str], tuple[Redirect, ...] | None]:
-    def run(read: Read, name: str) -> tuple[Redirect, ...] | None:
+def _make_run(types: Sequence[TypeData]) -> Callable[[Read, str], Redirects | None]:
+    def run(read: Read, name: str) -> Redirects | None:
         for each in types:
             unit = each.find_unit(read, name)
-            compiled = read(each.granted, unit) if unit is not None else None
-            if compiled is not None:
-                return tuple(_resolve(read, name, compiled.redirects)) or None
+            if unit is None:
+                continue
+            compiled = read(each.half.compiled, unit)
+            if compiled is None:
+                continue
+            if read.find_problem(each.granted, unit) is None:
+                rules = tuple(_resolve(read, name, compiled.redirects))
+                return Redirects(rules) if rules else None
+            # It goes on as it was, if it is there; what must not leave in clear must not anyhow.
+            return Redirects(tuple(_resolve_drops(read, name, compiled)), keeps_others=True)
         container = read(CONTAINER, name)
         if container is not None and container.problem is not None:
             # It goes on though no unit is known for it, and so does its traffic.
@@ -97,18 +122,37 @@ def _resolve(read: Read, name: str, specs: Sequence[RedirectSpec]) -> Iterator[R
         next_hop = port.next_hops.get(spec.ip_version) if port is not None else None
         if router is None or (spec.action != DROPS and not (ready and next_hop)):
             continue
-        in_ports = _find_in_ports(spec, router, port)
+        in_ports = _find_in_ports(spec, router, port.in_port if port is not None else None)
         if spec.origins and not in_ports:
             continue
         yield _make(name, spec, in_ports, None if spec.action == DROPS else next_hop)
 
 
-def _find_in_ports(spec: RedirectSpec, router: Router, port: Port | None) -> tuple[str, ...]:
+def _resolve_drops(read: Read, name: str, compiled: Compiled) -> Iterator[Redirect]:
+    """Yields the drops around a container that goes on as it was, or that is not there."""
+    runs = read(CONTAINER, name) is not None
+    specs = compiled.container.ports if runs and compiled.container is not None else ()
+    ports = {
+        each.attachment.router: transit.make_router_port_name(
+            find_logical_port(name, each.interface)
+        )
+        for each in specs
+    }
+    for spec in compiled.redirects:
+        router = read(ROUTER, spec.router)
+        if spec.action != DROPS or router is None:
+            continue
+        in_ports = _find_in_ports(spec, router, ports.get(spec.router))
+        if in_ports or not spec.origins:
+            yield _make(name, spec, in_ports, None)
+
+
+def _find_in_ports(spec: RedirectSpec, router: Router, inside: str | None) -> tuple[str, ...]:
     found: list[str] = []
     if OUTSIDE in spec.origins:
         found += [each.name for each in router.gateway_ports]
-    if INSIDE in spec.origins and port is not None:
-        found.append(port.in_port)
+    if INSIDE in spec.origins and inside is not None:
+        found.append(inside)
     return tuple(found)
 
 

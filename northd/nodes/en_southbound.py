@@ -235,8 +235,11 @@ def _make_avoided(name: str, health: Health) -> Iterator[Desired]:
 
 def make_redirects(read: Read, name: str) -> Owned | None:
     """Returns the Redirect_Flow rows of a container."""
-    rules = read(REDIRECT, name)
-    return Owned(tuple(_make_redirect(read, rule) for rule in rules)) if rules else None
+    redirects = read(REDIRECT, name)
+    if redirects is None:
+        return None
+    rows = tuple(_make_redirect(read, rule) for rule in redirects.rules)
+    return Owned(rows, keeps_all=redirects.keeps_others)
 
 
 def _make_redirect(read: Read, rule: Redirect) -> Desired:

@@ -10,8 +10,9 @@ from ...lib.container import KEPT, name_problem
 from ...services.api.compile import OPERATOR_CONTAINER, SEEN, Compiled, Seen
 from ...services.api.item import Item
 from ...services.api.node import AnyNode, Datum, Node, Read
+from .doubt import find_type_problem
 from .en_chassis import PUBLIC_KEY
-from .en_container import CONTAINER, Container, find_group, find_type_problem
+from .en_container import CONTAINER, Container, find_group
 from .en_link import LINK, find_problem
 from .en_placement import PLACEMENT, Placement
 from .en_sealed import SEALED

@@ -172,6 +172,9 @@ SERVED: Datum[str, tuple[UUID, ...]] = Datum("served")
 # Names of containers by a northbound row that they serve.
 CONTAINERS_BY_SERVED: Datum[UUID, AbstractSet[str]] = Datum("containers_by_served")
 
+# By container: why it cannot have an address outside that its rows ask for.
+ADDRESS_PROBLEM: Datum[str, str] = Datum("address_problem")
+
 CORE_DATA: tuple[Datum[Any, Any], ...] = (
     ROUTER,
     ROUTERS_BY_NAME,
@@ -234,7 +237,7 @@ class CompileHalf(Protocol):
 
     What a type computes is nodes of its own and compile().  'nodes' come first
     and may read its tables and CORE_DATA; 'status_nodes' come last and may read
-    'compiled' and SEEN besides.
+    'compiled', ADDRESS_PROBLEM and SEEN besides.
     """
 
     tables: Mapping[type[Row], Datum[UUID, Any]]

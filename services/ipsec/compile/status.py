@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ....lib.container import KEPT
-from ...api.compile import CONTAINERS_BY_SERVED, SEEN, RowStatus, Seen
+from ...api.compile import ADDRESS_PROBLEM, CONTAINERS_BY_SERVED, SEEN, RowStatus, Seen
 from ...api.item import Item
 from ...api.node import AnyNode, Datum, Node, Read
 from ..router_rules import make_container_name
@@ -121,8 +121,9 @@ def _look(read: Read, uuid: UUID) -> _Situation:
     router = home.router if home is not None else None
     if router is None:
         return _Situation(None, problem, None, None)
-    seen = read(SEEN, make_container_name(router))
-    fault = read.find_problem(COMPILED, router)
+    name = make_container_name(router)
+    seen = read(SEEN, name)
+    fault = read.find_problem(COMPILED, router) or read(ADDRESS_PROBLEM, name)
     if fault is not None:
         return _Situation(None, problem, fault, seen)
     return _Situation(read(GATEWAY, router), problem, None, seen)
@@ -206,7 +207,7 @@ NODES: tuple[AnyNode, ...] = (
         STATUSES,
         run,
         (SERVICE,),
-        (CONNECTION, COMPILED, SEEN, CONTAINERS_BY_SERVED, *_OF_SERVICES),
+        (CONNECTION, COMPILED, ADDRESS_PROBLEM, SEEN, CONTAINERS_BY_SERVED, *_OF_SERVICES),
     ),
     Node(HELD, find_held, (CONNECTION,), (CHECKED, *_OF_SERVICES)),
 )
