@@ -304,22 +304,33 @@ def test_log_of_a_host_that_died_is_removed(chassis: Bench) -> None:
     chassis.check_laws()
 
 
-def test_log_comes_along_to_its_own_directory(chassis: Bench) -> None:
-    chassis.bind("c1")
+def test_logs_of_daemons_are_nobody_s_container(chassis: Bench) -> None:
+    """A container may have the name of a daemon whose log lies beside."""
+    log = chassis.directory / "logs/svc-northd.log"
+    log.parent.mkdir()
+    log.write_text("theirs")
+    chassis.bind("svc-northd")
     chassis.settle()
-    former, log = chassis.directory / "logs/c1.log", chassis.directory / "logs/containers/c1.log"
-    others = chassis.directory / "logs/svc-controller.log"
-    former.parent.mkdir()
-    for each in (former, others):
-        each.write_text(each.name)
-    with former.open("a") as held:
-        chassis.controller.check_all()
-        chassis.until(lambda: not former.exists(), "the log to move")
-        held.write(" goes on")
-    assert log.read_text() == "c1.log goes on"
-    chassis.unbind("c1")
-    chassis.until(lambda: not log.exists(), "the log to go")
-    assert others.exists()
+    chassis.unbind("svc-northd")
+    chassis.settle()
+    assert log.read_text() == "theirs"
+    chassis.check_laws()
+
+
+@pytest.mark.parametrize("directory", ["containers", "logs/containers"])
+def test_a_file_where_our_directory_should_be(chassis: Bench, directory: str) -> None:
+    path = chassis.directory / directory
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("")
+    chassis.controller.check_all()
+    chassis.bind("c1")
+    if directory == "containers":
+        chassis.logs.allow("the state directory cannot be made")
+        chassis.until_status("c1", "error", "the state directory cannot be made")
+    else:
+        chassis.settle()
+    path.unlink()
+    chassis.until_status("c1", "running", "")
     chassis.check_laws()
 
 

@@ -385,6 +385,21 @@ def test_hastened_tunnels_wait_no_longer() -> None:
     assert watched.tunnels.take_due(40) != []
 
 
+def test_what_is_too_much_is_refused() -> None:
+    many = [f"10.{each >> 8}.{each & 255}.0/24" for each in range(65)]
+    more = [each.replace("10.", "11.", 1) for each in many]
+    with pytest.raises(ConfigError, match="4225 pairs of subnets are too many"):
+        connections.parse(configure(connect(A, B, local_subnets=many, peer_subnets=more)))
+    with pytest.raises(ConfigError, match="ike_proposal has more than 4096 characters"):
+        connections.parse(configure(connect(A, B, ike_proposal="aes128-" * 1000 + "modp2048")))
+
+
+@pytest.mark.parametrize(("length", "can_be"), [(65_535, True), (65_536, False)])
+def test_what_charon_can_be_told_is_bounded(length: int, can_be: bool) -> None:
+    (connection,) = make_settings(connect(A, B)).connections
+    assert vici.can_be_sent(connections.format_secret(connection, "x" * length)) is can_be
+
+
 # -- charon's answers -----------------------------------------------------------------
 
 

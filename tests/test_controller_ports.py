@@ -155,6 +155,41 @@ def test_a_port_that_makes_no_sense(
     chassis.check_laws()
 
 
+def test_an_interface_of_somebody_else_has_the_name(chassis: Bench) -> None:
+    """As in a bond: the names of interfaces are an index of their own."""
+    chassis.logs.allow("not ours")
+    names = ("bad1", "bad2")
+    inserts = [
+        {"op": "insert", "table": "Interface", "uuid-name": each, "row": {"name": each}}
+        for each in names
+    ]
+    bond = {"name": "bond9", "interfaces": ["set", [["named-uuid", each] for each in names]]}
+    hang = ["ports", "insert", ["named-uuid", "bond"]]
+    chassis.ovs.transact(
+        *inserts,
+        {"op": "insert", "table": "Port", "uuid-name": "bond", "row": bond},
+        {
+            "op": "mutate",
+            "table": "Bridge",
+            "where": [["name", "==", "br-int"]],
+            "mutations": [hang],
+        },
+    )
+    chassis.bind("bad1")
+    chassis.until_status("bad1", "error", "Open vSwitch has a port bad1 that is not ours")
+    chassis.bind("c1")
+    chassis.until(lambda: "c1" in chassis.ports(), "the port of another one")
+    chassis.until_status("c1", "running")
+    (row,) = chassis.ovs.rows("Port", [["name", "==", "bond9"]])
+    mutation = ["ports", "delete", ["set", [row["_uuid"]]]]
+    where = [["name", "==", "br-int"]]
+    chassis.ovs.transact(
+        {"op": "mutate", "table": "Bridge", "where": where, "mutations": [mutation]}
+    )
+    chassis.until_status("bad1", "running")
+    chassis.check_laws()
+
+
 def test_a_first_port_is_needed(chassis: Bench) -> None:
     chassis.bind("c1")
     chassis.sb.update("Port_Binding", [], interface="lan")

@@ -186,6 +186,18 @@ def test_link_deleted_by_hand(tunnel: Rig) -> None:
     assert len(tunnel.find_charons()) == 2
 
 
+def test_a_namespace_of_somebody_else_is_left_alone(rig: Rig) -> None:
+    rig.run("ip", "netns", "add", A.name)
+    rig.run("ip", "-n", A.name, "link", "set", "lo", "up")
+    rig.bind(A, connect(A, B))
+    wait_until(lambda: "not ours" in rig.binding(A)["status_message"], "the refusal")
+    assert rig.binding(A)["status_code"] == "error"
+    rig.unbind(A)
+    directory = rig.directory / "containers" / A.name
+    wait_until(lambda: not directory.exists(), "the state directory to go")
+    assert "LOOPBACK,UP" in rig.run("ip", "-n", A.name, "link", "show", "lo")
+
+
 def test_wrong_secret(rig: Rig) -> None:
     rig.bind(A, connect(A, B), psk="ours")
     rig.bind(B, connect(B, A, initiate=False), psk="theirs")

@@ -8,6 +8,8 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -40,7 +42,7 @@ class PromptCharon(threading.Thread):
     def run(self) -> None:
         peer, _ = self._listener.accept()
         self._listener.close()
-        with peer, peer.makefile("rb") as file:
+        with suppress(ConnectionResetError), peer, peer.makefile("rb") as file:
             while header := file.read(_HEADER.size):
                 peer.sendall(_answer(file.read(*_HEADER.unpack(header))))
                 with self._answered:
@@ -145,3 +147,16 @@ def test_an_answer_that_comes_while_asking_is_not_slept_over(service: gateway.Ga
     run_until_reached(service, 2)
     service.apply(want(connect(A, B), generation=3))
     run_until_reached(service, 3)
+
+
+def test_a_key_that_charon_cannot_be_told_harms_its_connection_only(
+    service: gateway.Gateway,
+) -> None:
+    wanted = want(connect(A, B), connect(A, C), generation=0)
+    (first, key), (second, _) = wanted.secrets
+    service.apply(replace(wanted, secrets=((first, key), (second, "x" * 70_000))))
+    run_until_reached(service, 0)
+    assert service.status().message.endswith("it has more than charon can be told")
+    service.apply(replace(wanted, generation=1))
+    run_until_reached(service, 1)
+    assert service.status().message == "charon runs and has its configuration"

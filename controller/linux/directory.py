@@ -18,6 +18,7 @@ from ..host.kinds import Namespace, StateDirectory
 from ..name import check_name
 from . import netns
 
+_NAMESPACE_MARK = "namespace.made"
 _LOG = ".log"
 
 
@@ -54,19 +55,12 @@ class DirectoryDriver:
         return os.path.isdir(find_directory(container)) or os.path.isfile(find_log(container))
 
     def read(self, container: str) -> StateDirectory | None:
-        """Returns None also where the log file is not where it should be."""
-        there = os.path.isdir(find_directory(container))
-        whole = there and not os.path.isfile(_find_former_log(container))
-        return StateDirectory() if whole else None
+        return StateDirectory() if os.path.isdir(find_directory(container)) else None
 
     def apply(self, container: str, wanted: StateDirectory) -> None:
         try:
             os.makedirs(find_root(), mode=0o755, exist_ok=True)
             os.makedirs(find_directory(container), mode=0o700, exist_ok=True)
-            if os.path.isfile(_find_former_log(container)):
-                # A program that has it open goes on writing to it.
-                os.makedirs(find_log_root(), mode=0o755, exist_ok=True)
-                os.replace(_find_former_log(container), find_log(container))
         except OSError as error:
             raise HostError(f"the state directory cannot be made: {error}") from error
 
@@ -75,8 +69,6 @@ class DirectoryDriver:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(find_log(container))
             if os.path.isdir(find_directory(container)):
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(_find_former_log(container))
                 shutil.rmtree(find_directory(container))
         except OSError as error:
             raise HostError(f"the state directory cannot be removed: {error}") from error
@@ -87,23 +79,40 @@ class DirectoryDriver:
 
 
 class NamespaceDriver:
-    """The namespaces of containers that have a state directory; no other is ours."""
+    """The namespaces that we made: the state directory of each says so; no other is ours."""
 
     def owned(self) -> set[str]:
-        return netns.find_names() & find_directories()
+        return {name for name in netns.find_names() & find_directories() if _is_made(name)}
 
     def owns(self, container: str) -> bool:
-        return os.path.isdir(find_directory(container)) and netns.exists(container)
+        return _is_made(container) and netns.exists(container)
 
     def read(self, container: str) -> Namespace | None:
-        return Namespace() if netns.find_inode(container) is not None else None
+        there = _is_made(container) and netns.find_inode(container) is not None
+        return Namespace() if there else None
 
     def apply(self, container: str, wanted: Namespace) -> None:
+        if not _is_made(container):
+            if netns.exists(container):
+                raise HostError(f"{netns.find_path(container)} is there already and not ours")
+            # Before it is made: what a death leaves is known to be ours.
+            with open(_find_mark(container), "w", encoding="ascii"):
+                pass
         netns.create(container)
 
     def remove(self, container: str) -> bool:
-        netns.remove(container)
+        if _is_made(container):
+            netns.remove(container)
+            os.unlink(_find_mark(container))
         return True
+
+
+def _find_mark(container: str) -> str:
+    return os.path.join(find_directory(container), _NAMESPACE_MARK)
+
+
+def _is_made(container: str) -> bool:
+    return os.path.isfile(_find_mark(container))
 
 
 def find_directories() -> set[str]:
@@ -111,15 +120,10 @@ def find_directories() -> set[str]:
     return {each for each in _list_ours(find_root(), os.DirEntry.is_dir) if is_name(each)}
 
 
-def _find_former_log(container: str) -> str:
-    """Returns where the log file was before logs had a directory of their own."""
-    return os.path.join(dirs.LOGDIR, f"{check_name(container)}{_LOG}")
-
-
 def _list_ours(root: str, is_kind: Callable[..., bool]) -> set[str]:
     """Returns what is of a kind in 'root', no link to such, of the user that we are."""
     found = set()
-    with contextlib.suppress(FileNotFoundError), os.scandir(root) as entries:
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(root) as entries:
         for each in entries:
             with contextlib.suppress(FileNotFoundError):
                 owner = each.stat(follow_symlinks=False).st_uid

@@ -59,6 +59,9 @@ TUNNELS = ("geneve", "stt", "vxlan")
 Change = tuple[Row | None, Row | None]
 
 
+_NOBODY = UUID(int=0)
+
+
 class SwitchRows:
     """Our ports by container, and what else is asked for at each pass.
 
@@ -71,6 +74,7 @@ class SwitchRows:
         self._session = session
         self._marked = RowIndex(Port, _find_mark)
         self._named: dict[str, dict[UUID, Port]] = {}
+        self._interfaces: dict[str, UUID] = {}
         self._port_of: dict[UUID, UUID] = {}
         self._holder_of: dict[UUID, UUID] = {}
         self._peer_of: dict[UUID, str] = {}
@@ -99,8 +103,13 @@ class SwitchRows:
         return self._marked.find(container)
 
     def find_named(self, name: str) -> list[Port]:
-        """Returns the ports with that name, ours or not."""
-        return list(self._named.get(name, {}).values())
+        """Returns the ports that have that name, or an interface of that name; ours or not."""
+        found = dict(self._named.get(name, {}))
+        holder = self._port_of.get(self._interfaces.get(name, _NOBODY))
+        port = self._session.rows(Port).get(holder) if holder is not None else None
+        if port is not None:
+            found[port.uuid] = port
+        return list(found.values())
 
     def pair(self, port: Port) -> tuple[Port, Interface | None]:
         """Returns 'port' and the interface in it, None if there is not exactly one."""
@@ -158,6 +167,10 @@ class SwitchRows:
         for before, after in self._session.take_rows(Interface):
             row = after or before
             assert row is not None
+            if before is not None and self._interfaces.get(before.name) == before.uuid:
+                del self._interfaces[before.name]
+            if after is not None:
+                self._interfaces[after.name] = after.uuid
             if row.uuid in self._port_of:
                 changed.add(self._port_of[row.uuid])
             peers_changed |= self._note_peer(row.uuid, after)

@@ -39,6 +39,11 @@ DEFAULT_DPD_TIMEOUT_S = 120
 MIN_MTU = 68  # RFC 791
 MAX_MTU = 65535
 
+# A side of a child SA has at most so many traffic selectors (RFC 7296, 3.13).
+MOST_SUBNETS = 255
+# Each pair of subnets is four rules of the container's filter.
+MOST_PAIRS = 1024
+_LONGEST_KEY = 1024
 _LONGEST_TEXT = 255
 # What charon takes for an identity in each of its forms.
 _IDENTITY = re.compile(r"[\x21-\x7e]+")
@@ -181,6 +186,12 @@ def _traffic_problem(peer: Address, subnets: Sequence[Subnet], service: VPNServi
     if inside is not None:
         return f"peer address {peer} is inside peer subnet {inside}"
     locals_ = parse_subnets(service.local_subnets)
+    pairs = len(subnets) * len(locals_)
+    if max(len(subnets), len(locals_)) > MOST_SUBNETS or pairs > MOST_PAIRS:
+        return (
+            f"{len(locals_)} local and {len(subnets)} peer subnets are too many; {MOST_SUBNETS}"
+            f" on a side and {MOST_PAIRS} pairs of them are the most"
+        )
     found = find_overlap(subnets, locals_)
     if found is not None:
         return f"peer subnet {found[0]} overlaps local subnet {found[1]}"
@@ -197,6 +208,8 @@ def _authentication_problem(connection: IPsecConnection) -> str | None:
         return "no pre-shared key is given"
     if not connection.psk:
         return "the pre-shared key is empty"
+    if len(connection.psk.encode()) > _LONGEST_KEY:
+        return f"the pre-shared key has more than {_LONGEST_KEY} bytes"
     for what, identity in (("peer id", connection.peer_id), ("local id", connection.local_id)):
         problem = None if identity is None else _identity_problem(what, identity)
         if problem is not None:

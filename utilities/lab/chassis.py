@@ -67,6 +67,8 @@ def start_vswitchd(host: Host) -> None:
     """Starts the switch and gives br-phys its address."""
     # No link-local addresses: the hosts' own chatter does not belong on the provider network.
     host.run("sysctl", "-qw", "net.ipv6.conf.default.addr_gen_mode=1")
+    # br-phys has the address; the port under it must not answer ARP for it with its own MAC.
+    host.run("sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=1")
     host.run("ovs-vswitchd", *DAEMON, "--pidfile", "--log-file", "--disable-system")
     host.run("ip", "address", "replace", host.settings["underlay"], "dev", "br-phys")
     for bridge in ("br-phys", "br-ex"):

@@ -21,6 +21,9 @@ from ....lib.errors import ConfigError
 _IDENTITY = re.compile(r"[\x21-\x7e]{1,255}")
 _PROPOSAL = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MAX_CHARACTERS = 4 << 20
+_LONGEST_TEXT = 4096
+# Each is four rules of the filter, which nft is to take within a second.
+_MOST_PAIRS = 4096
 _DPD_ACTIONS = ("hold", "clear", "restart", "disabled")
 
 
@@ -73,6 +76,9 @@ def parse(configuration: str) -> Settings:
     reader = _Reader(document, "the configuration")
     outer = tuple(reader.address_list("outer_addresses"))
     connections = [_parse_connection(each) for each in reader.items("connections")]
+    pairs = sum(len(each.local_subnets) * len(each.peer_subnets) for each in connections)
+    if pairs > _MOST_PAIRS:
+        raise ConfigError(f"{pairs} pairs of subnets are too many; {_MOST_PAIRS} are the most")
     ids = [each.id for each in connections]
     if len(set(ids)) != len(ids):
         raise ConfigError("two connections have the same id")
@@ -222,7 +228,10 @@ class _Reader:
         return value
 
     def text(self, key: str) -> str:
-        return str(self._get(key, str))
+        value = str(self._get(key, str))
+        if len(value) > _LONGEST_TEXT:
+            raise ConfigError(f"{self.label}: {key} has more than {_LONGEST_TEXT} characters")
+        return value
 
     def boolean(self, key: str) -> bool:
         return bool(self._get(key, bool))

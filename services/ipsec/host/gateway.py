@@ -130,7 +130,8 @@ class Gateway:
         if not self._known and problem is None:
             return host.Status(host.UNKNOWN, "")
         runs = _RUNS if self._active else _STANDS_BY
-        code = host.RUNNING if self._channel is not None and reached else host.STARTING
+        well = self._channel is not None and self._loader.reached
+        code = host.RUNNING if well else host.STARTING
         message = self._message or (runs if code == host.RUNNING else "charon is starting")
         if problem is not None:
             code, message = host.ERROR, problem

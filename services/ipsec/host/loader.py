@@ -27,7 +27,7 @@ from .connections import (
     format_termination,
 )
 from .tunnels import Tunnels
-from .vici import Channel, Reply, text
+from .vici import Channel, Reply, can_be_sent, text
 
 vlog = ovs.vlog.Vlog("ipsec")
 
@@ -56,6 +56,7 @@ class Loader:
         self._pending = 0
         self._dirty = False
         self.reached_generation = 0
+        self.reached = False
         self.problem: str | None = None
 
     def want(self, wanted: Workload) -> None:
@@ -118,13 +119,14 @@ class Loader:
     def run(self, channel: Channel, now_ms: int) -> None:
         """Asks for what is missing or too much; notes the generation once all is answered."""
         if self._dirty and self.listed and self._pending == 0:
-            self._dirty = False
             self.problem = None
             for command, message, on_reply in self._plan():
-                self._pending += 1
                 channel.request(command, message, on_reply, now_ms)
+                self._pending += 1
+            self._dirty = False
         if self.settled:
             self.reached_generation = self._generation
+            self.reached = True
 
     # -- helpers, in the order they are called -----------------------------
 
@@ -144,10 +146,14 @@ class Loader:
             except ConfigError as error:
                 self._refuse(name, str(error))
                 continue
-            yield "load-shared", format_secret(connection, psk), self._answered
+            secret, message = format_secret(connection, psk), format_connection(connection)
+            if not (can_be_sent(secret) and can_be_sent(message)):
+                self._refuse(name, "it has more than charon can be told")
+                continue
+            yield "load-shared", secret, self._answered
             digest = self._digests[name]
             changed = name in self._present and digest.negotiated != self._find_negotiated(name)
-            yield "load-conn", format_connection(connection), self._loaded_as(name, digest)
+            yield "load-conn", message, self._loaded_as(name, digest)
             if changed:
                 # What was negotiated with the old configuration must not stay.
                 yield "terminate", format_termination(name), self._answered

@@ -176,6 +176,14 @@ class Channel:
             self._on_event(name, message)
 
 
+def can_be_sent(message: Mapping[str, Any]) -> bool:
+    """Returns whether a message has nothing that is longer than vici's numbers can say."""
+    try:
+        return len(Message.serialize(dict(message))) < _MAX_PACKET_BYTES
+    except (struct.error, ValueError):
+        return False
+
+
 def text(value: Any) -> str:
     """Returns a value of a vici message as text."""
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value or "")
