@@ -4,6 +4,9 @@ Of containers that want one address the one that has it in OVN_Northbound keeps
 it, or else the first by name has it; the others are as if their type could not
 compile them, and say so.  What such a container has it keeps too, since it goes
 on as it was.
+
+Who keeps what is found in two steps: of containers that each want what the next
+one has, three or more in a row, an address may still come to two of them.
 """
 
 from __future__ import annotations
