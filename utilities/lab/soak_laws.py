@@ -22,7 +22,9 @@ from .soak_model import State, Vpn
 from .state import Lab
 from .tenant import Tenant
 
-SETTLE_S = 60.0
+# A program that was killed four times is in error until it has run for a minute
+# (services/api/restarts.py), and it may have begun a while after the last mending.
+SETTLE_S = 90.0
 POLL_S = 0.2
 MARKED = (
     *("Logical_Switch", "Logical_Switch_Port", "Logical_Router_Port"),
