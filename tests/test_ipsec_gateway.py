@@ -19,6 +19,7 @@ from vici.protocol import Message, Packet
 from ..controller.programs.wakeups import Waits
 from ..lib.loop import monotonic_ms
 from ..services.api.host import RUNNING, Process, Sandbox, Workload
+from ..services.api.program import Launch
 from ..services.ipsec.host import charon, connections, gateway, vici
 from .rig import Side, connect
 
@@ -67,12 +68,15 @@ class Daemon:
 
     pid = 1
 
+    def in_namespace(self, _inode: int | None) -> bool:
+        return True
+
     def __getattr__(self, _name: str) -> Any:
         return lambda *_arguments: None
 
 
 class Directory:
-    """A Sandbox as far as it is a directory."""
+    """A Sandbox in memory, where a charon runs already."""
 
     container = "vpn-a"
 
@@ -83,13 +87,30 @@ class Directory:
     def unseal(self, sealed: str) -> str:
         return sealed
 
+    def adopt(self, _launch: Launch, _environment: str) -> Process:
+        return cast(Process, Daemon())
+
+    def find_namespace(self) -> int | None:
+        return None
+
+    def bound_log(self) -> None:
+        pass
+
 
 @pytest.fixture
-def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[gateway.Gateway]:
+def prompt(tmp_path: Path) -> PromptCharon:
+    """A charon that listens."""
+    made = PromptCharon(charon.find_socket(cast(Sandbox, Directory(tmp_path))))
+    made.start()
+    return made
+
+
+@pytest.fixture
+def service(
+    tmp_path: Path, prompt: PromptCharon, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[gateway.Gateway]:
     """A gateway whose process is held up after each packet until charon has answered it."""
     sandbox = cast(Sandbox, Directory(tmp_path))
-    prompt = PromptCharon(charon.find_socket(sandbox))
-    prompt.start()
 
     class HeldUpChannel(vici.Channel):
         sent = 0
@@ -103,10 +124,8 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[gateway
             prompt.wait_answered(self.sent)
 
     monkeypatch.setattr(gateway, "Channel", HeldUpChannel)
-    monkeypatch.setattr(charon, "adopt", lambda _sandbox: cast(Process, Daemon()))
     service = gateway.Gateway(sandbox, charon.KERNEL, 0)
     service.set_installed(True)
-    monkeypatch.setattr(service, "check", lambda: None)
     yield service
     service.release()
     prompt.join(timeout=5)

@@ -95,16 +95,24 @@ class NamespaceDriver:
         if not _is_made(container):
             if netns.exists(container):
                 raise HostError(f"{netns.find_path(container)} is there already and not ours")
-            # Before it is made: what a death leaves is known to be ours.
-            with open(_find_mark(container), "w", encoding="ascii"):
-                pass
+            _mark(container)
         netns.create(container)
 
     def remove(self, container: str) -> bool:
         if _is_made(container):
             netns.remove(container)
-            os.unlink(_find_mark(container))
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(_find_mark(container))
         return True
+
+
+def _mark(container: str) -> None:
+    """Notes that a namespace is ours, before it is made: what a death leaves is known."""
+    try:
+        with open(_find_mark(container), "w", encoding="ascii"):
+            pass
+    except OSError as error:
+        raise HostError(f"the namespace cannot be noted: {error}") from error
 
 
 def _find_mark(container: str) -> str:

@@ -59,9 +59,6 @@ TUNNELS = ("geneve", "stt", "vxlan")
 Change = tuple[Row | None, Row | None]
 
 
-_NOBODY = UUID(int=0)
-
-
 class SwitchRows:
     """Our ports by container, and what else is asked for at each pass.
 
@@ -105,7 +102,8 @@ class SwitchRows:
     def find_named(self, name: str) -> list[Port]:
         """Returns the ports that have that name, or an interface of that name; ours or not."""
         found = dict(self._named.get(name, {}))
-        holder = self._port_of.get(self._interfaces.get(name, _NOBODY))
+        interface = self._interfaces.get(name)
+        holder = self._port_of.get(interface) if interface is not None else None
         port = self._session.rows(Port).get(holder) if holder is not None else None
         if port is not None:
             found[port.uuid] = port
