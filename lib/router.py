@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from .addresses import Subnet, parse_network, quote
+from .addresses import Subnet, canonical_address, parse_network, quote
 
 OWNER_KEY = "ovnsvc"
 OWNER = "svc-northd"
@@ -97,4 +97,4 @@ def parse_networks(texts: Iterable[str]) -> tuple[Subnet, ...]:
 
 def parse_hosts(texts: Iterable[str]) -> frozenset[str]:
     """Returns the addresses in 'texts', of which each may have a length after a slash."""
-    return frozenset(text.split("/")[0] for text in texts)
+    return frozenset(canonical_address(text.split("/")[0]) for text in texts)

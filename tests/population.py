@@ -34,17 +34,17 @@ def add_chassis(cloud: MemoryCloud, name: str, **columns: Any) -> None:
     cloud.set_verdict(name)
 
 
-def add_router(cloud: MemoryCloud, name: str, network: str) -> UUID:
-    """Adds a router whose gateway port is NETWORK.2, with a port inside and a default route."""
+def add_router(cloud: MemoryCloud, name: str, network: str, host: int = 2) -> UUID:
+    """Adds a router whose gateway port is NETWORK.HOST, with a port inside and a default route."""
     outside = cloud.add(
         ovn.LogicalRouterPort,
         name=f"{name}-out",
-        networks=(f"{network}.2/24",),
+        networks=(f"{network}.{host}/24",),
         gateway_chassis=(UUID(int=7),),
     )
     inside = cloud.add(ovn.LogicalRouterPort, name=f"{name}-in", networks=("192.168.1.1/24",))
     route = cloud.add(ovn.StaticRoute, ip_prefix="0.0.0.0/0", nexthop=f"{network}.1")
-    nat = cloud.add(ovn.NAT, type="snat", external_ip=f"{network}.2", logical_ip="192.168.1.0/24")
+    nat = cloud.add(ovn.NAT, type="snat", external_ip=f"{network}.{host}", logical_ip="192.168.1.0/24")
     return cloud.add(
         ovn.LogicalRouter, name=name, ports=(outside, inside), static_routes=(route,), nat=(nat,)
     )

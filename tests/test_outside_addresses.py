@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ..lib import nb
 from ..lib.container import KEPT
@@ -80,12 +82,14 @@ def status(cloud: MemoryCloud, uuid: UUID) -> tuple[str, str]:
     [
         (VPN_ADDRESS, "external address 203.0.1.100 is already used by container vpn-"),
         ("203.0.1.2", "external address 203.0.1.2 is an address of router"),
+        ("203.0.1.7", "external address 203.0.1.7 is used by router neighbour"),
         ("banana", "banana is not an IP address"),
     ],
 )
 def test_an_address_that_cannot_be_had(
     cloud: MemoryCloud, site: Site, address: str, sentence: str
 ) -> None:
+    add_router(cloud, "neighbour", "203.0.1", host=7)
     before = cloud.see((site.container,))
     code, message = status(cloud, add(cloud, "a", address))
     assert (code, sentence in message) == ("error", True), message
@@ -133,6 +137,74 @@ def test_two_exchange_their_addresses(cloud: MemoryCloud, site: Site) -> None:
     cloud.change(nb.ServiceContainer, other, configuration=configuration)
     change(cloud, one, ANOTHER)
     assert find_owners(cloud) == {VPN_ADDRESS: site.container, FREE: "b", ANOTHER: "a"}
+
+
+def test_whoever_waits_for_one_that_stays_gets_nothing_through_others(
+    cloud: MemoryCloud, site: Site
+) -> None:
+    """The last of a row of containers goes on as it was, so that each keeps what it has."""
+    addresses = [f"203.0.1.{number}" for number in range(101, 106)]
+    row = [add(cloud, f"c{index}", address) for index, address in enumerate(addresses)]
+    before = find_owners(cloud)
+    for uuid, wanted in zip(row, [*addresses[1:], VPN_ADDRESS], strict=True):
+        old = cloud.tables[nb.ServiceContainer][uuid].configuration
+        cloud.change(nb.ServiceContainer, uuid, configuration={**old, "address": wanted})
+    cloud.settle(CHASSIS)
+    assert find_owners(cloud) == before
+    assert status(cloud, row[0])[1] == (
+        f"{KEPT}: external address {addresses[1]} is already used by container c1"
+    )
+    change(cloud, row[-1], FREE)
+    assert find_owners(cloud) == {
+        VPN_ADDRESS: site.container,
+        FREE: "c4",
+        **{address: f"c{index}" for index, address in enumerate(addresses[1:])},
+    }
+
+
+def test_more_than_can_be_looked_through_move_one_after_the_other(
+    cloud: MemoryCloud, site: Site
+) -> None:
+    addresses = [f"203.0.1.{number}" for number in range(110, 160)]
+    row = [add(cloud, f"c{index:02}", address) for index, address in enumerate(addresses[:-1])]
+    for uuid, wanted in zip(row, addresses[1:], strict=True):
+        old = cloud.tables[nb.ServiceContainer][uuid].configuration
+        cloud.change(nb.ServiceContainer, uuid, configuration={**old, "address": wanted})
+    cloud.settle(CHASSIS)
+    owners = find_owners(cloud)
+    del owners[VPN_ADDRESS]
+    assert owners == {address: f"c{index:02}" for index, address in enumerate(addresses[1:])}
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_whatever_becomes_of_them_no_address_is_of_two(data: st.DataObject) -> None:
+    """VPNs of two routers and containers of another type change their addresses, come and go."""
+    cloud = MemoryCloud({"ipsec": HALF, "own": OwnHalf()})
+    for name in CHASSIS:
+        add_chassis(cloud, name, service_types=("ipsec", "own"))
+    vpns = []
+    for number, router in enumerate(("second", "third")):
+        add_router(cloud, router, "203.0.1")
+        vpns.append(add_vpn(cloud, f"v{number}", router, f"203.0.1.{101 + number}", number))
+    made = [
+        add_operator_container(cloud, name, "own", router="second", address=f"203.0.1.{number}")
+        for name, number in zip("abc", range(103, 106), strict=True)
+    ]
+    cloud.settle(CHASSIS)
+    wanted = st.sampled_from((*(f"203.0.1.{each}" for each in range(101, 108)), "banana"))
+    for _ in range(8):
+        for _ in range(data.draw(st.integers(1, 4))):
+            address = data.draw(wanted)
+            uuid = data.draw(st.sampled_from((*vpns, *made)))
+            if uuid in vpns:
+                cloud.change(VPNService, uuid, external_ips=(address,))
+            else:
+                configuration = {"router": "second", "address": address}
+                cloud.change(nb.ServiceContainer, uuid, configuration=configuration)
+        cloud.settle(CHASSIS)
+        counts = Counter(row.external_ip for row in cloud.rows(ovn.NAT) if row.type != "snat")
+        assert all(count == 1 for count in counts.values()), counts
 
 
 def test_a_vpn_does_not_get_the_address_of_another_type(cloud: MemoryCloud, site: Site) -> None:

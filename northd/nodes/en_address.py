@@ -1,12 +1,14 @@
 """Nodes of the addresses outside: each is of one container, whichever types contend for it.
 
-Of containers that want one address the one that has it in OVN_Northbound keeps
-it, or else the first by name has it; the others are as if their type could not
-compile them, and say so.  What such a container has it keeps too, since it goes
-on as it was.
+Of containers that want one address the one that has it in OVN_Northbound is to
+have it, or else the first by name; the others are as if their type could not
+compile them, and say so.  What such a container has it keeps, since it goes on
+as it was.
 
-Who keeps what is found in two steps: of containers that each want what the next
-one has, three or more in a row, an address may still come to two of them.
+So a container gets what another one has only if that one leaves it, and it
+leaves it only if it gets what it wants instead.  Whoever waits for one that
+stays does not get it, through however many others; those that wait for each
+other in a ring exchange what they have.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from ...services.api.compile import (
     make_container_name,
 )
 from ...services.api.node import AnyNode, Datum, Index, Node, Read
+from ...services.api.routers import find_foreign
 from ..ovn import rows as ovn
 from .doubt import find_doubt, find_sources
 from .tables import NAT, find_rows
@@ -39,8 +42,8 @@ from .type_data import TypeData
 _NATS_BY_ADDRESS: Datum[str, AbstractSet[UUID]] = Datum("ovn.NAT of ours by address")
 # By address: the container that is to have it, of those that want it.
 _OWNER: Datum[str, str] = Datum("address_owner")
-# By address: the container that keeps it, since it goes on as it was.
-_KEEPER: Datum[str, str] = Datum("address_keeper")
+# Each of them reads the others, so that a long row of them would be read over and over.
+_WAITING_MAX = 32
 
 
 def find_holders(read: Read, address: str) -> frozenset[str] | None:
@@ -77,7 +80,9 @@ def make_compile(each: TypeData) -> Callable[[Read, Unit], Compiled]:
             router = read(ROUTER, spec.router)
             # What it has already the type itself may tell of.
             if router is not None and name not in (read(ADDRESS_HOLDERS, spec.address) or ()):
-                problem = address_problem(router, spec.address)
+                problem = address_problem(router, spec.address) or find_foreign(
+                    read, router, spec.address
+                )
                 if problem is not None:
                     raise ConfigError(problem)
         if specs == container.addresses:
@@ -109,20 +114,21 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
             (*compiled, *units, LAST),
         ),
         *(_make_contested(each) for each in types),
-        Node(
-            _KEEPER,
-            _make_find_keeper(types),
-            (ADDRESS_HOLDERS,),
-            (*contested, *units, LAST, OPERATOR_CONTAINER, *sources),
+        *(
+            Node(
+                each.granted,
+                _make_find_granted(types, each),
+                (each.contested,),
+                (ADDRESS_HOLDERS, *contested, *units, LAST, OPERATOR_CONTAINER, *sources),
+            )
+            for each in types
         ),
-        *(_make_granted(each) for each in types),
         Node(ADDRESS_PROBLEM, _make_find_problem(types), units, (*granted, *compiled)),
     )
 
 
 def _list_addresses(_unit: Unit, compiled: Compiled) -> Iterable[str]:
-    specs = compiled.container.addresses if compiled.container is not None else ()
-    return {each.address for each in specs}
+    return _sort_addresses(compiled)
 
 
 def _make_find_owner(types: Sequence[TypeData]) -> Callable[[Read, str], str | None]:
@@ -150,21 +156,6 @@ def _make_find_owner(types: Sequence[TypeData]) -> Callable[[Read, str], str | N
     return run
 
 
-def _make_find_keeper(types: Sequence[TypeData]) -> Callable[[Read, str], str | None]:
-    def run(read: Read, address: str) -> str | None:
-        """Returns the container that has an address and goes on as it was."""
-        for name in sorted(read(ADDRESS_HOLDERS, address) or ()):
-            found = list(_find_units(read, types, name))
-            last = read(LAST, name) if not found else None
-            orphaned = last is not None and find_doubt(read, name, last, types) is not None
-            problems = (read.find_problem(each.contested, unit) for each, unit in found)
-            if orphaned or any(problem is not None for problem in problems):
-                return name
-        return None
-
-    return run
-
-
 def _find_units(
     read: Read, types: Sequence[TypeData], name: str
 ) -> Iterator[tuple[TypeData, Unit]]:
@@ -177,17 +168,52 @@ def _find_units(
 def _make_contested(each: TypeData) -> AnyNode:
     def run(read: Read, unit: Unit) -> Compiled | None:
         """Returns what was compiled, unless another container is to have an address of it."""
-        return _refuse_others(read, each, unit, read(each.half.compiled, unit), _OWNER)
+        compiled = read(each.half.compiled, unit)
+        name = make_container_name(each.half.prefix, unit)
+        for address in _sort_addresses(compiled):
+            owner = read(_OWNER, address)
+            if owner is not None and owner != name:
+                raise ConfigError(_tell_owner(read, address, owner))
+        return compiled
 
-    return Node(each.contested, run, (each.half.compiled,), (_OWNER,))
+    return Node(each.contested, run, (each.half.compiled,), (_OWNER, ADDRESS_HOLDERS))
 
 
-def _make_granted(each: TypeData) -> AnyNode:
+def _make_find_granted(
+    types: Sequence[TypeData], each: TypeData
+) -> Callable[[Read, Unit], Compiled | None]:
     def run(read: Read, unit: Unit) -> Compiled | None:
         """Returns what was compiled, unless another container keeps an address of it."""
-        return _refuse_others(read, each, unit, read(each.contested, unit), _KEEPER)
+        compiled = read(each.contested, unit)
+        seen = {make_container_name(each.half.prefix, unit)}
+        for address in _sort_addresses(compiled):
+            waiting = [address]
+            first: str | None = None
+            while waiting:
+                for holder in sorted((read(ADDRESS_HOLDERS, waiting.pop()) or set()) - seen):
+                    first = first or holder
+                    wanted = _find_wanted(read, types, holder)
+                    if wanted is None or len(seen) > _WAITING_MAX:
+                        raise ConfigError(_tell_used(address, first))
+                    seen.add(holder)
+                    waiting += wanted
+        return compiled
 
-    return Node(each.granted, run, (each.contested,), (_KEEPER,))
+    return run
+
+
+def _find_wanted(read: Read, types: Sequence[TypeData], name: str) -> list[str] | None:
+    """Returns the addresses that a container is to have; None if it goes on as it was."""
+    found = list(_find_units(read, types, name))
+    if not found:
+        last = read(LAST, name)
+        return [] if last is None or find_doubt(read, name, last, types) is None else None
+    wanted: list[str] = []
+    for each, unit in found:
+        if read.find_problem(each.contested, unit) is not None:
+            return None
+        wanted += _sort_addresses(read(each.contested, unit))
+    return wanted
 
 
 def _make_find_problem(types: Sequence[TypeData]) -> Callable[[Read, str], str | None]:
@@ -202,12 +228,16 @@ def _make_find_problem(types: Sequence[TypeData]) -> Callable[[Read, str], str |
     return run
 
 
-def _refuse_others(
-    read: Read, each: TypeData, unit: Unit, compiled: Compiled | None, owners: Datum[str, str]
-) -> Compiled | None:
-    name = make_container_name(each.half.prefix, unit)
-    for address in sorted(_list_addresses(unit, compiled)) if compiled is not None else ():
-        owner = read(owners, address)
-        if owner is not None and owner != name:
-            raise ConfigError(f"external address {address} is already used by container {owner}")
-    return compiled
+def _sort_addresses(compiled: Compiled | None) -> list[str]:
+    specs = compiled.container.addresses if compiled is not None and compiled.container else ()
+    return sorted({each.address for each in specs})
+
+
+def _tell_owner(read: Read, address: str, owner: str) -> str:
+    if owner in (read(ADDRESS_HOLDERS, address) or ()):
+        return _tell_used(address, owner)
+    return f"external address {address} is wanted by container {owner} too, which comes first"
+
+
+def _tell_used(address: str, name: str) -> str:
+    return f"external address {address} is already used by container {name}"

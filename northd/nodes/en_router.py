@@ -31,7 +31,7 @@ def run(read: Read, uuid: UUID) -> Router | None:
         networks=parse_networks(text for port in foreign for text in port.networks),
         addresses=parse_hosts(text for port in foreign for text in port.networks),
         routes=parse_networks(route.ip_prefix for route in routes if _leads_somewhere(route)),
-        nat_addresses=frozenset(
+        nat_addresses=parse_hosts(
             nat.external_ip for nat in nats if ovn.find_key(nat.external_ids) is None
         ),
         gateway_ports=tuple(

@@ -1,10 +1,12 @@
-"""Finds the router that somebody named."""
+"""Finds the router that somebody named, and another one that answers for an address."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from .compile import ROUTER, ROUTERS_BY_NAME
+from ...lib.addresses import Subnet, canonical_address, quote
+from ...lib.router import Router
+from .compile import ROUTER, ROUTERS_BY_ADDRESS, ROUTERS_BY_NAME
 from .node import Read
 
 
@@ -17,3 +19,17 @@ def find_routers(read: Read, name: str) -> list[UUID]:
     if str(uuid) == name and read(ROUTER, uuid) is not None:
         return [uuid]
     return sorted(read(ROUTERS_BY_NAME, name) or ())
+
+
+def find_foreign(read: Read, router: Router, address: str) -> str | None:
+    """Returns a sentence if another router on a network outside of 'router' has the address."""
+    own = _list_networks(router)
+    for uuid in sorted(read(ROUTERS_BY_ADDRESS, canonical_address(address)) or ()):
+        other = read(ROUTER, uuid) if uuid != router.uuid else None
+        if other is not None and own & _list_networks(other):
+            return f"external address {address} is used by router {quote(other.name)}"
+    return None
+
+
+def _list_networks(router: Router) -> set[Subnet]:
+    return {network for port in router.gateway_ports for network in port.networks}

@@ -18,7 +18,7 @@ from ...api.compile import (
     SERVED,
 )
 from ...api.node import AnyNode, Datum, Index, Node, Read
-from ...api.routers import find_routers
+from ...api.routers import find_foreign, find_routers
 from .. import router_rules, rules
 from ..router_rules import make_container_name
 from ..rows import VPNService
@@ -115,7 +115,7 @@ def _find_problem_on(read: Read, row: VPNService, uuid: UUID | None) -> str | No
         return None
     return (
         router_rules.service_problem(row, router)
-        or _find_foreign(read, row, router)
+        or next(filter(None, (find_foreign(read, router, each) for each in row.external_ips)), None)
         or _find_other_type(read, row, router)
     )
 
@@ -211,18 +211,6 @@ def _find_serving(read: Read, uuid: UUID) -> list[UUID]:
     """Returns the routers whose containers have served a service of late."""
     containers = read(CONTAINERS_BY_SERVED, uuid) or ()
     return [router for each in containers for router in read(ROUTERS_BY_CONTAINER, each) or ()]
-
-
-def _find_foreign(read: Read, row: VPNService, router: Router) -> str | None:
-    """Returns a sentence if another router on the same network has the address."""
-    own = {network for port in router.gateway_ports for network in port.networks}
-    for address in row.external_ips:
-        for uuid in sorted(read(ROUTERS_BY_ADDRESS, address) or ()):
-            other = read(ROUTER, uuid) if uuid != router.uuid else None
-            networks = other.gateway_ports if other is not None else ()
-            if other is not None and own & {net for port in networks for net in port.networks}:
-                return f"external address {address} is used by router {other.name}"
-    return None
 
 
 def _find_other_type(read: Read, row: VPNService, router: Router) -> str | None:
