@@ -24,8 +24,10 @@ def describe(error: BaseException) -> str:
 
 
 def format_trace(error: BaseException) -> str:
-    """Returns the traceback of an unexpected error, and what describe() says."""
-    return "".join(traceback.format_tb(error.__traceback__)) + describe(error)
+    """Returns the traceback of an unexpected error, what describe() says, and its notes."""
+    notes: list[str] = getattr(error, "__notes__", [])
+    told = "".join(traceback.format_tb(error.__traceback__)) + describe(error)
+    return "\n".join((told, *notes))
 
 
 def _find_place(error: BaseException) -> str:

@@ -44,7 +44,9 @@ def add_router(cloud: MemoryCloud, name: str, network: str, host: int = 2) -> UU
     )
     inside = cloud.add(ovn.LogicalRouterPort, name=f"{name}-in", networks=("192.168.1.1/24",))
     route = cloud.add(ovn.StaticRoute, ip_prefix="0.0.0.0/0", nexthop=f"{network}.1")
-    nat = cloud.add(ovn.NAT, type="snat", external_ip=f"{network}.{host}", logical_ip="192.168.1.0/24")
+    nat = cloud.add(
+        ovn.NAT, type="snat", external_ip=f"{network}.{host}", logical_ip="192.168.1.0/24"
+    )
     return cloud.add(
         ovn.LogicalRouter, name=name, ports=(outside, inside), static_routes=(route,), nat=(nat,)
     )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ..lib import sb
+from ..lib import nb, sb
 from ..northd import graph
 from ..northd.ovn import rows as ovn
 from ..northd.scheduler.clock import Clock
 from ..northd.scheduler.health import Memory
+from ..northd.scheduler.mistakes import find_mistakes
 from ..services.api.node import Node, Read
 from ..services.ipsec.compile import HALF
 from ..services.ipsec.rows import VPNService
@@ -117,8 +118,48 @@ def test_one_that_no_plan_can_be_made_for_holds_up_nobody() -> None:
     now = {row.container: row for row in cloud.rows(sb.ContainerBinding)}
     assert now[first].chassis == places[first].chassis
     assert now[second].chassis in ("hv3", "hv4")
-    sentence = cloud.engine.faults["placement", first].sentence
-    assert "no plan can be made for it: KeyError in " in sentence
+    fault = cloud.engine.faults["placement", first]
+    assert "no plan can be made for it: KeyError in " in fault.sentence
+    assert "northd/scheduler/schedule.py" in fault.trace
+    status = find_status(cloud, first)
+    assert status.status_code == "error"
+    assert status.status_message.startswith(f"chassis {places[first].chassis}: dead; ")
+    assert "no plan can be made for it: KeyError in " in status.status_message
+
+
+def test_one_that_no_plan_can_be_made_for_takes_its_room() -> None:
+    cloud = _make_cloud()
+    (first,) = (row.container for row in cloud.rows(sb.ContainerBinding))
+    (here,) = (row.chassis for row in cloud.rows(sb.ContainerBinding))
+    _bend(cloud, "request", lambda request: replace(request, policy="of no name", standby=1), first)
+    add_site(cloud, "another", "203.0.2")
+    cloud.settle(CHASSIS)
+    second = next(row for row in cloud.rows(sb.ContainerBinding) if row.container != first)
+    assert second.chassis != here
+
+
+def test_mistakes_are_found_by_halves() -> None:
+    calls: list[int] = []
+
+    def plan(names: Sequence[str]) -> None:
+        calls.append(len(names))
+        for name in names:
+            if name in ("c17", "c900"):
+                raise RuntimeError(name)
+
+    found = find_mistakes(plan, [f"c{number}" for number in range(1024)])
+    assert {name: each.sentence for name, each in found.items()} == {
+        "c17": "RuntimeError('c17')",
+        "c900": "RuntimeError('c900')",
+    }
+    assert len(calls) <= 2 * 2 * 10 + 1
+
+
+def find_status(cloud: MemoryCloud, name: str) -> nb.ServiceContainer:
+    """Returns the northbound row of a container."""
+    rows: list[nb.ServiceContainer] = cloud.rows(nb.ServiceContainer)
+    (row,) = (row for row in rows if row.name == name)
+    return row
 
 
 @pytest.mark.parametrize("enabled", [True, False])

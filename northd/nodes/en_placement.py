@@ -7,15 +7,16 @@ southbound are the memory of the scheduler.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ...lib.failures import describe
 from ...services.api.node import AnyNode, Datum, Node, Read, Tally
 from ..scheduler.health import Health
-from ..scheduler.load import LoadKey
-from ..scheduler.model import ACTIVE, STANDBY, Request, Schedule
+from ..scheduler.load import LoadKey, find_domain
+from ..scheduler.mistakes import find_mistakes
+from ..scheduler.model import ACTIVE, STANDBY, Candidate, Request, Schedule
 from ..scheduler.schedule import schedule
 from ..scheduler.settled import Settled, count_places, find_settled, make_load
 from .en_chassis import CANDIDATE
@@ -77,6 +78,7 @@ SCHEDULE: Datum[str, Schedule] = Datum("schedule")
 PLACEMENT: Datum[str, Placement] = Datum("placement")
 # How many places there will be on a chassis.
 SCHEDULED: Datum[str, int] = Datum("scheduled")
+_NOTHING: Mapping[LoadKey, int] = {}
 
 
 def make_request(read: Read, name: str) -> Request | None:
@@ -151,40 +153,44 @@ def make_schedule(read: Read, _key: str) -> Schedule | None:
         return None
     candidates, load = read.all(CANDIDATE), read.all(LOAD)
 
-    def plan(waiting: Mapping[str, Unsettled]) -> Schedule:
-        avoided = {
-            (name, chassis): each
-            for name, unsettled in waiting.items()
-            for chassis, each in unsettled.health.pending.items()
-        }
+    def plan(names: Iterable[str], left_out: Mapping[LoadKey, int] = _NOTHING) -> Schedule:
+        some = {name: waiting[name] for name in names}
         return schedule(
-            [each.request for each in waiting.values()],
+            [each.request for each in some.values()],
             candidates.values(),
-            {name: each.health.places for name, each in waiting.items()},
-            avoided,
+            {name: each.health.places for name, each in some.items()},
+            {
+                (name, chassis): failure
+                for name, each in some.items()
+                for chassis, failure in each.health.pending.items()
+            },
             rules,
-            lambda key: load.get(key, 0),
+            lambda key: load.get(key, 0) + left_out.get(key, 0),
         )
 
     try:
         return plan(waiting)
     except Exception:  # a mistake of ours with one container must not hold up the others
-        mistakes = dict(_find_mistakes(plan, waiting))
+        mistakes = find_mistakes(plan, list(waiting))
         if not mistakes:
             raise
-        rest = {name: each for name, each in waiting.items() if name not in mistakes}
-        return replace(plan(rest), mistakes=mistakes)
+        left_out = Counter(
+            key for name in mistakes for key in _find_load(waiting[name], candidates)
+        )
+        rest = [name for name in waiting if name not in mistakes]
+        return replace(plan(rest, left_out), mistakes=mistakes)
 
 
-def _find_mistakes(
-    plan: Callable[[Mapping[str, Unsettled]], Schedule], waiting: Mapping[str, Unsettled]
-) -> Iterator[tuple[str, str]]:
-    """Yields the containers that no plan can be made for even alone, and what that raised."""
-    for name, each in waiting.items():
-        try:
-            plan({name: each})
-        except Exception as error:
-            yield name, describe(error)
+def _find_load(left_out: Unsettled, candidates: Mapping[str, Candidate]) -> Iterator[LoadKey]:
+    """Yields what a container counts as that stays where it is, since no plan can be made."""
+    request, places = left_out.request, left_out.health.places
+    active = next((each.chassis for each in places if each.role == ACTIVE), None)
+    if active is None or active not in candidates:
+        return
+    standby = tuple(each.chassis for each in places if each.role == STANDBY)
+    domain = find_domain(request.spread, candidates[active])
+    for key, _ in make_load(Settled(active, standby, request.group, domain)):
+        yield key
 
 
 def place(read: Read, name: str) -> Placement | None:
@@ -198,7 +204,10 @@ def place(read: Read, name: str) -> Placement | None:
     if plan is None:
         return None
     if name in plan.mistakes:
-        raise RuntimeError(f"no plan can be made for it: {plan.mistakes[name]}")
+        mistake = plan.mistakes[name]
+        error = RuntimeError(f"no plan can be made for it: {mistake.sentence}")
+        error.add_note(mistake.trace)
+        raise error
     return Placement(
         active=plan.chassis.get(name),
         standby=plan.standby.get(name, ()),

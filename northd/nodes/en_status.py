@@ -10,8 +10,10 @@ from ...lib.container import KEPT, name_problem
 from ...services.api.compile import OPERATOR_CONTAINER, SEEN, Compiled, Seen
 from ...services.api.item import Item
 from ...services.api.node import AnyNode, Datum, Node, Read
+from ..scheduler.filters import find_loss
+from ..scheduler.model import ACTIVE
 from .doubt import find_type_problem
-from .en_chassis import PUBLIC_KEY
+from .en_chassis import CANDIDATE, PUBLIC_KEY
 from .en_container import CONTAINER, Container, find_group
 from .en_link import LINK, find_problem
 from .en_placement import PLACEMENT, Placement
@@ -63,6 +65,7 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
             (
                 LINK,
                 PLACEMENT,
+                CANDIDATE,
                 PUBLIC_KEY,
                 SEALED,
                 REFUSED,
@@ -79,7 +82,6 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
             (CONTAINER,),
             (
                 STATUS,
-                PLACEMENT,
                 ITEMS_BY_CONTAINER,
                 CONTAINER_ITEM,
                 SERVICE_CONTAINER,
@@ -92,12 +94,12 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
 
 def find_seen(read: Read, name: str) -> Seen | None:
     """Returns how a container is, and what it reported where it serves."""
-    container, status, placement = read(CONTAINER, name), read(STATUS, name), read(PLACEMENT, name)
+    container, status = read(CONTAINER, name), read(STATUS, name)
     if container is None or status is None:
         return None
     items: dict[str, list[Item]] = {}
     for row in find_rows(read, CONTAINER_ITEM, read(ITEMS_BY_CONTAINER, name)):
-        if placement is not None and row.chassis == placement.active:
+        if row.chassis == status.chassis:
             item = Item(
                 kind=row.kind,
                 name=row.name,
@@ -139,6 +141,9 @@ def _make_run(types: Sequence[TypeData]) -> Callable[[Read, str], Status | None]
 
 def _find_status(read: Read, container: Container) -> Status:
     name = container.name
+    problem = read.find_problem(PLACEMENT, name) or read.find_problem(LINK, name)
+    if problem is not None:
+        return _keep_words(_find_bound(read, name), problem)
     placement = read(PLACEMENT, name) or Placement(None)
     refused = read(REFUSED, name)
     unattached = find_problem(read(LINK, name) or ())
@@ -155,6 +160,18 @@ def _find_status(read: Read, container: Container) -> Status:
         last = max(placed, key=lambda row: int(row.number))
         status = replace(status, since=max(status.since, last.since))
     return _keep_words(status, container.problem or _find_unsealed(read, name, placement))
+
+
+def _find_bound(read: Read, name: str) -> Status:
+    """Returns how a container is where it is bound, when where it should be is not known."""
+    bindings = find_rows(read, CONTAINER_BINDING, read(BINDINGS_BY_CONTAINER, name))
+    here = next((row for row in bindings if row.role == ACTIVE), None)
+    if here is None:
+        return _find_reported(Placement(None), None)
+    candidate = read(CANDIDATE, here.chassis)
+    loss = find_loss(candidate) if candidate is not None else "the chassis is not registered"
+    reason = f"chassis {here.chassis}: {loss}" if loss is not None else None
+    return _find_reported(Placement(here.chassis, reason=reason, lost=loss is not None), here)
 
 
 def _find_unsealed(read: Read, name: str, placement: Placement) -> str | None:

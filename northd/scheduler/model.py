@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .mistakes import Mistake
+
 UNLIMITED = -1
 ACTIVE = "active"
 STANDBY = "standby"
@@ -122,4 +124,4 @@ class Schedule:
     causes: Mapping[str, str] = field(default_factory=dict)
     migrations: Mapping[str, str] = field(default_factory=dict)
     lost: frozenset[str] = frozenset()
-    mistakes: Mapping[str, str] = field(default_factory=dict)
+    mistakes: Mapping[str, Mistake] = field(default_factory=dict)
