@@ -198,6 +198,21 @@ def test_a_namespace_of_somebody_else_is_left_alone(rig: Rig) -> None:
     assert "LOOPBACK,UP" in rig.run("ip", "-n", A.name, "link", "show", "lo")
 
 
+def test_a_link_of_somebody_else_is_left_alone(rig: Rig) -> None:
+    """One of the container's own name, which carries no mark at all."""
+    rig.run("ip", "link", "add", A.name, "type", "veth", "peer", "name", "foreign")
+    rig.bind(A, connect(A, B))
+    wait_until(lambda: "not ours" in rig.binding(A)["status_message"], "the refusal")
+    assert rig.binding(A)["status_code"] == "error"
+    rig.unbind(A)
+    directory = rig.directory / "containers" / A.name
+    wait_until(lambda: not directory.exists(), "the state directory to go")
+    assert f"foreign@{A.name}" in rig.run("ip", "link")
+    rig.run("ip", "link", "del", "foreign")
+    rig.bind(A, connect(A, B))
+    rig.wait_running(A)
+
+
 def test_wrong_secret(rig: Rig) -> None:
     rig.bind(A, connect(A, B), psk="ours")
     rig.bind(B, connect(B, A, initiate=False), psk="theirs")

@@ -230,9 +230,19 @@ def is_up(link: Any) -> bool:
 
 
 def _is_ours(link: Any, container: str) -> bool:
-    """Returns whether 'link' carries our alias, or lost its maker before it got one."""
-    aliases = (None, "", ALIAS + container)
-    return _find_kind(link) == "veth" and link.get_attr("IFLA_IFALIAS") in aliases
+    """Returns whether 'link' carries our alias, or lost its maker before it got one.
+
+    What we make has its other end in the container's namespace from the start.
+    """
+    alias = link.get_attr("IFLA_IFALIAS") or ""
+    if _find_kind(link) != "veth":
+        return False
+    if alias:
+        return bool(alias == ALIAS + container)
+    if netns.find_inode(container) is None:
+        return False
+    with netns.entered(container), opened() as inner:
+        return any(_is_pair(link, each) for each in find_veths(inner))
 
 
 def _create_pair(route: Any, container: str, wanted: Link) -> None:
