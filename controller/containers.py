@@ -130,9 +130,11 @@ class Containers:
             self.services.note_installed(name, self._is_installed(name))
             self.touched.add(name)
             wanted = self.wanted.get(name)
-            # What was noted last may be what was wanted before.
-            if not isinstance(wanted, Container) or (
-                self.ports.read(name) != wanted.resources[SwitchPorts]
+            # What was noted last may be what was wanted before; what failed may be possible now.
+            if (
+                not isinstance(wanted, Container)
+                or name in self.reconciler.failures
+                or self.ports.read(name) != wanted.resources[SwitchPorts]
             ):
                 self.reconciler.mark([name])
 

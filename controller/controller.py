@@ -22,7 +22,6 @@ from . import leaving, southbound, status
 from .chassis import ChassisRows, Condition
 from .containers import Containers, Losses, MakeHost
 from .fence import Echoes, Fence
-from .gate import Gate
 from .identity import Identity, find_identity
 from .linux import ovs as vswitch
 from .linux import switch_rows
@@ -71,7 +70,6 @@ class Controller:
         self._obstacle: str | None = None
         self._waiting_for = ""
         self._sentence = ""
-        self._plugs = Gate()
 
     # -- loop.Program ------------------------------------------------------
 
@@ -254,8 +252,9 @@ class Controller:
         """Starts one transaction with what is wanted of the local Open_vSwitch."""
         if self.ovs.committing or not self.ovs.connected:
             return
+        self.ports.note_outcome(self.ovs.take_outcome())
         changes = self.ports.plan()
-        if self._plugs.admit(changes, clock_ms):
+        if changes:
             self.ovs.commit(changes, "svc-controller: ports of containers")
 
     def _write_status(self, clock_ms: int) -> None:

@@ -1,7 +1,7 @@
 """Writes to the southbound how containers are, by container: those of which something changed.
 
-One transaction at a time, of many containers.  Where the server refuses one, its
-containers are tried one by one, so that one that cannot be written holds up no
+One transaction at a time, of many containers.  One that the server refuses is
+halved until the container is found that cannot be written, which holds up no
 other; that one is tried again with a growing pause.
 """
 
@@ -17,6 +17,7 @@ import ovs.vlog
 from ..lib.delta import Change
 from ..lib.failures import describe
 from ..lib.idl import Session
+from ..lib.suspects import Suspects
 from .status import METRICS_INTERVAL_MS, is_of_figures
 from .timers import Timers
 
@@ -52,7 +53,7 @@ class StatusWriter:
 
     unsettled: set[str] = field(default_factory=set)
     _dirty: OrderedDict[str, None] = field(default_factory=OrderedDict)
-    _suspects: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    _suspects: Suspects[str] = field(default_factory=Suspects)
     _sent: dict[str, None] = field(default_factory=dict)
     _pauses: dict[str, int] = field(default_factory=dict)
     _figures_ms: dict[str, int] = field(default_factory=dict)
@@ -97,15 +98,9 @@ class StatusWriter:
         # What came of it is seen in the rows, whether it succeeded or lost a race.
         sent, self._sent = self._sent, {}
         if not refusal:
-            for name in sent:
-                self._suspects.pop(name, None)
             self.touch(sent)
-        elif len(sent) > 1:
-            self._suspects.update(dict.fromkeys(sent))
-        else:
-            (name,) = sent
-            self._suspects.pop(name, None)
-            self._postpone(name, f"what is told of it is refused: {refusal}", now_ms)
+        elif self._suspects.split(names := tuple(sent)):
+            self._postpone(names[0], f"what is told of it is refused: {refusal}", now_ms)
 
     def _postpone(self, name: str, sentence: str, now_ms: int) -> None:
         before = self._pauses.get(name)
@@ -115,10 +110,10 @@ class StatusWriter:
         self.unsettled.add(name)
         vlog.warn(f"{name}: {sentence}")
 
-    def _take_names(self) -> list[str]:
-        """Returns one that may be what was refused, or many of the others."""
+    def _take_names(self) -> Sequence[str]:
+        """Returns some that may be what was refused, or many of the others."""
         if self._suspects:
-            return [self._suspects.popitem(last=False)[0]]
+            return self._suspects.take()
         count = min(len(self._dirty), MOST_CONTAINERS)
         return [self._dirty.popitem(last=False)[0] for _ in range(count)]
 

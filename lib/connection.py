@@ -9,7 +9,8 @@ those of 3.1 and 4.0 tried: '_session', the JSON-RPC session; '_request_id', of
 the request whose answer a condition waits for; '_lock_request_id' and the
 requests on locks; '_Idl__clear' and '_Idl__parse_update', where content
 arrives; '_Idl__txn_process_reply', where a reply comes that nobody else asked
-for.
+for; '_Idl__send_db_change_aware', with which it promises the server more than
+it keeps; '_Idl__send_monitor_request', after which content comes.
 """
 
 from __future__ import annotations
@@ -66,6 +67,11 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
         self._calls = Calls()
         self._stole = False
         self._is_wrong = False
+        # What the database has after a reconnection; the server's own table of schemas does not
+        # tell of one that was converted.
+        self.schema: Mapping[str, Any] | None = None
+        self._schema_request_id: int | None = None
+        self._restarts = 0
         replica.describe(
             {
                 name: {each: column.type for each, column in table.columns.items()}
@@ -192,17 +198,32 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
 
     def restart_fsm(self) -> None:
         """Begins anew on another connection: no answer to anything asked before can come."""
-        self._probes.clear()
-        for transaction in self._transactions.values():
-            transaction.status = Status.LOST_RACE
-        self._transactions.clear()
-        self._calls.drop()
+        self._give_up()
+        self._restarts += 1
         if self._is_wrong:
             self._is_wrong, self.last_id = False, _NO_ID
         super().restart_fsm()
 
+    def _Idl__send_monitor_request(self, *versions: Any) -> None:
+        if self._restarts > 1:
+            message = ovs.jsonrpc.Message.create_request("get_schema", [self._db.name])
+            self._schema_request_id = message.id
+            self._session.send(message)
+        super()._Idl__send_monitor_request(*versions)
+
+    def _Idl__send_db_change_aware(self) -> None:
+        """Sends nothing: the server is to drop the connection where a database is converted.
+
+        To a client that says that it is aware of changes it only says that the
+        monitor is cancelled (ovsdb-server(7), 4.1.20), to which python-ovs is
+        deaf: it would take the content of that moment for that of ever after.
+        """
+
     def _Idl__txn_process_reply(self, message: Any) -> bool:
         """Takes an answer that would be taken for that on a condition."""
+        if message.id == self._schema_request_id and message.result is not None:
+            self.schema = message.result
+            return True
         if message.id in self._probes:
             self._probes.remove(message.id)
             return True
@@ -242,6 +263,18 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
         if whole and _trim_heap is not None:
             # The parser of JSON had all of it at once, which is more than what is kept.
             _trim_heap(0)
+
+    def close(self) -> None:
+        """Drops the connection, and what is asked over it."""
+        self._give_up()
+        super().close()
+
+    def _give_up(self) -> None:
+        self._probes.clear()
+        for transaction in self._transactions.values():
+            transaction.status = Status.LOST_RACE
+        self._transactions.clear()
+        self._calls.drop()
 
     def _start_over(self) -> None:
         """Fetches everything again, since the replica is not what the server thinks it is."""

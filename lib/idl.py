@@ -36,6 +36,8 @@ MAX_BACKOFF_MS = 8000
 REFUSED_BACKOFF_MS = 1000
 
 RowT = TypeVar("RowT", bound=Row)
+# By table and column what a schema says of it.
+_Known = Mapping[str, Mapping[str, Any]]
 
 
 class Session:
@@ -43,7 +45,8 @@ class Session:
 
     'row_classes' say which tables and columns are monitored, 'conditions'
     restrict tables (RFC 7047 conditions).  Without 'schema' the server is
-    asked for its own; a column that an older server lacks reads as None.
+    asked for its own, also where the database has another one after an outage;
+    a column that an older server lacks reads as None.
     A connection by TCP that is silent for 'probe_interval_ms' is probed and,
     silent for as long again, given up; attempts come at least every
     'max_backoff_ms'.
@@ -81,6 +84,9 @@ class Session:
         self._retry_ms = 0
         self._outcome: str | None = None
         self._request: SchemaRequest | None = None
+        self._opened: _Known | None = None
+        # Of connections before this one.
+        self._seqno = 0
         if schema is None:
             self._request = SchemaRequest(remote.split(","), database, PROBE_INTERVAL_MS)
         else:
@@ -94,11 +100,13 @@ class Session:
             schema = self._request.run()
             if schema is not None:
                 self._request = None
-                self._open(schema)
+                self._open_served(schema)
         connection = self._connection
         if connection is None:
             return
         connection.run()
+        if self._opened is not None:
+            connection = self._follow_schema(connection)
         self._finish_commit()
         self._finish_beside()
         self._apply_lock()
@@ -133,7 +141,9 @@ class Session:
     @property
     def connection(self) -> int | None:
         """The number of the connection, another one after each reconnection; None without."""
-        return self._connection.seqno if self._connection is not None and self.connected else None
+        if self._connection is None or not self.connected:
+            return None
+        return self._seqno + self._connection.seqno
 
     @property
     def has_lock(self) -> bool:
@@ -293,12 +303,38 @@ class Session:
 
     # -- helpers, in the order they are called ------------------------------
 
-    def _open(self, schema: Mapping[str, Any]) -> None:
+    def _follow_schema(self, connection: Connection) -> Connection:
+        """Begins anew if the database has another schema than what the connection was made for."""
+        schema, connection.schema = connection.schema, None
+        if schema is None or self._describe(schema) == self._opened:
+            return connection
+        vlog.info(f"{self.database}: the schema is another one")
+        connection.close()
+        self._seqno += connection.seqno
+        return self._open_served(schema)
+
+    def _open_served(self, schema: Mapping[str, Any]) -> Connection:
+        """Opens a database with its own schema."""
+        self._opened = self._describe(schema)
+        return self._open(schema)
+
+    def _describe(self, schema: Mapping[str, Any]) -> _Known:
+        """Returns what a schema says of the columns that are monitored."""
+        return {
+            table: {
+                column: definition
+                for column, definition in schema["tables"].get(table, {}).get("columns", {}).items()
+                if column in find_columns(row_class)
+            }
+            for table, row_class in self._replica.classes.items()
+        }
+
+    def _open(self, schema: Mapping[str, Any]) -> Connection:
         columns = {
             table: [each for each in find_columns(row_class) if each in _find_known(schema, table)]
             for table, row_class in self._replica.classes.items()
         }
-        self._connection = Connection(
+        connection = self._connection = Connection(
             self.remote,
             schema,
             columns,
@@ -308,9 +344,10 @@ class Session:
             max_backoff_ms=self._max_backoff_ms,
         )
         for table, condition in self._conditions.items():
-            self._connection.set_condition(table, condition)
+            connection.set_condition(table, condition)
         if self._lock is not None:
-            self._connection.set_lock(self._lock)
+            connection.set_lock(self._lock)
+        return connection
 
     def _apply_lock(self) -> None:
         # No lock changes while the outcome of a transaction that asserts it is open.

@@ -164,14 +164,14 @@ class Bench:
         (row,) = self.sb.rows("Container_Binding", [["container", "==", name]])
         return row
 
-    def until_status(self, name: str, code: str, message: str = "") -> None:
+    def until_status(self, name: str, code: str, message: str = "", timeout_s: float = 10) -> None:
         """Runs until the binding has this status."""
 
         def reached() -> bool:
             row = self.binding(name)
             return row["status_code"] == code and message in row["status_message"]
 
-        self.until(reached, f"{name} {code} {message}")
+        self.until(reached, f"{name} {code} {message}", timeout_s)
 
     def ports(self) -> dict[str, dict[str, str]]:
         """Returns external_ids of the interfaces by name."""

@@ -113,6 +113,10 @@ class Database:
         """Removes the rows that match 'where'."""
         self.transact({"op": "delete", "table": table, "where": list(where)})
 
+    def convert(self, schema: Mapping[str, Any]) -> None:
+        """Gives the database another schema, as 'ovsdb-client convert' does."""
+        request(self.socket, "convert", [self.name, schema])
+
     def dump(self) -> dict[str, list[dict[str, Any]]]:
         """Returns everything in the database: rows by table, in the order of their UUIDs."""
         tables = sorted(request(self.socket, "get_schema", [self.name])["tables"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,8 @@ from ..lib.container import is_name
 from ..services.api.host import Address, Network
 from .bench import Bench
 from .ovsdb import wait_until
-from .rig import A, Rig
+from .rig import VSWITCH_SCHEMA, A, Rig
+from .sessions import OUTAGE
 
 OUTSIDE = name_outside("c1", "lan")
 LAN = {"mac": "0a:00:00:00:00:02", "addresses": "10.0.0.5/24", "gateways": ["set", []]}
@@ -188,6 +191,52 @@ def test_an_interface_of_somebody_else_has_the_name(chassis: Bench) -> None:
     )
     chassis.until_status("bad1", "running")
     chassis.check_laws()
+
+
+@pytest.mark.timeout(90)
+def test_what_the_server_does_not_take_holds_up_nobody_else(chassis: Bench) -> None:
+    """All are in one transaction at first; the server is one with a bound that ours has not."""
+    for pattern in ("does not take its ports", "transaction refused", OUTAGE):
+        chassis.logs.allow(pattern)
+    schema = json.loads(Path(VSWITCH_SCHEMA).read_text(encoding="utf-8"))
+    tag = schema["tables"]["Port"]["columns"]["tag"]["type"]["key"]
+    bound, tag["maxInteger"] = tag["maxInteger"], 100
+    chassis.ovs.convert(schema)
+    for number in range(1, 8):
+        chassis.bind(f"c{number}")
+    chassis.add_port("c3", "lan", kind="vlan", tag=200, **LAN)
+    sentence = "Open vSwitch does not take its ports: "
+    chassis.until_status("c3", "error", sentence)
+    assert "constraint violation" in chassis.binding("c3")["status_message"]
+    for number in (1, 2, 4, 5, 6, 7):
+        chassis.until_status(f"c{number}", "running")
+    chassis.settle()
+    chassis.sb.update("Port_Binding", [["interface", "==", "lan"]], tag=100)
+    chassis.until_status("c3", "running")
+    chassis.sb.update("Port_Binding", [["interface", "==", "lan"]], tag=200)
+    chassis.until_status("c3", "error", sentence)
+    tag["maxInteger"] = bound
+    chassis.ovs.convert(schema)
+    chassis.until_status("c3", "running", timeout_s=60)
+    chassis.check_laws()
+
+
+def test_two_containers_have_one_name_outside(chassis: Bench) -> None:
+    """The interface of one is called as the other one is."""
+    chassis.logs.allow("not ours")
+    chassis.bind("c1")
+    chassis.add_port("c1", "lan", **LAN)
+    chassis.bind(OUTSIDE)
+    chassis.bind("c2")
+    chassis.until_status("c2", "running")
+    names = ("c1", OUTSIDE)
+
+    def find_codes() -> list[Any]:
+        return sorted(str(chassis.binding(name)["status_code"]) for name in names)
+
+    chassis.until(lambda: find_codes() == ["error", "running"], "one of them")
+    (late,) = (name for name in names if chassis.binding(name)["status_code"] == "error")
+    assert "not ours" in chassis.binding(late)["status_message"]
 
 
 def test_a_first_port_is_needed(chassis: Bench) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -19,7 +21,7 @@ from ..lib.rows import Row
 from ..northd.ovn import rows as ovn
 from ..services.ipsec.rows import VPNService
 from .logs import Logs
-from .ovsdb import Databases
+from .ovsdb import Databases, find_schema
 from .sessions import OUTAGE, Sessions
 
 
@@ -117,6 +119,43 @@ def test_rows_that_went_during_an_outage_are_gone_after(
     assert _names(session, nb.ContainerGroup) == ["four", "three", "two"]
     policies = {row.name: row.policy for row in session.rows(nb.ContainerGroup).values()}
     assert policies["two"] == "random"
+
+
+@pytest.mark.parametrize("change", ["nothing", "more", "less"])
+def test_a_database_that_is_converted_is_followed(
+    databases: Databases, sessions: Sessions, logs: Logs, change: str
+) -> None:
+    """As with 'ovsdb-client convert', on a server that goes on."""
+    logs.allow(OUTAGE)
+    databases.ovn_nb.insert("Logical_Router", name="before")
+    session = sessions.open(databases.ovn_nb, NewRouter)
+    other = json.loads(Path(find_schema(databases.ovn_nb.name)).read_text(encoding="utf-8"))
+    router = other["tables"]["Logical_Router"]["columns"]
+    if change == "more":
+        router["column_of_the_future"] = {"type": {"key": "string", "min": 0, "max": 1}}
+    elif change == "less":
+        del router["name"]
+    connection = session.connection
+    databases.ovn_nb.convert(other)
+    sessions.wait_for(lambda: not session.synced or session.connection != connection, "the end")
+    sessions.wait_for(lambda: session.connected and session.synced, "the content anew")
+    names = ["after", "before"]
+    if change == "less":
+        databases.ovn_nb.insert("Logical_Router")
+        names = ["None", "None"]
+    else:
+        databases.ovn_nb.insert("Logical_Router", name="after")
+    sessions.wait_for(lambda: len(session.rows(NewRouter)) == 2, "the row")
+    assert sorted(str(row.name) for row in session.rows(NewRouter).values()) == names
+    if change == "more":
+        databases.ovn_nb.update("Logical_Router", [], column_of_the_future="is here")
+        sessions.wait_for(
+            lambda: (
+                {row.column_of_the_future for row in session.rows(NewRouter).values()}
+                == {"is here"}
+            ),
+            "the column",
+        )
 
 
 @pytest.mark.parametrize("own_schema", [True, False])

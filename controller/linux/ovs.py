@@ -1,8 +1,10 @@
 """Driver of the Port and Interface rows of containers in the local Open_vSwitch.
 
 apply() and remove() only note what is wanted; plan() says what to change, in
-one transaction with everything else noted in the same pass.  What is there is
-kept by container, by the rows that change.
+one transaction with everything else noted in the same pass.  One that the
+server refuses is halved until the container is found that it does not take;
+that one says so, and is tried again later.  What is there is kept by container,
+by the rows that change.
 
 A port is only gone once ovs-vswitchd says so (cur_cfg, as 'ovs-vsctl' waits for
 it): it holds sockets of the link, and would not notice that a new link has
@@ -11,19 +13,21 @@ come in place of the one that it knew by the same name.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from uuid import UUID
 
 from ...lib.delta import Actual, Change, Delete, Desired, Parent, Ref, Update, plan
 from ...lib.errors import TransientError
 from ...lib.idl import Session
 from ...lib.loop import monotonic_ms
 from ...lib.rows import Row
+from ...lib.suspects import Suspects
 from ..host.kinds import SwitchPort, SwitchPorts
 from .switch_rows import MARK, Bridge, Interface, OpenvSwitch, Port, SwitchRows
 
 _LEAVE_TIMEOUT_MS = 500
+_REFUSED_PAUSE_MS = 10_000
+_COMMIT_AGAIN_MS = 1000
 
 _UNLIKE_ANY = SwitchPort("", "", "", "")
 
@@ -39,6 +43,15 @@ class _Leaving:
     deadline_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """The server did not take what was wanted; None for nothing."""
+
+    wanted: SwitchPorts | None
+    sentence: str
+    retry_ms: int
+
+
 class PortDriver:
     """The ports with our mark on every bridge of this host."""
 
@@ -49,6 +62,12 @@ class PortDriver:
         self._unwanted: set[str] = set()
         self._leaving: dict[str, _Leaving] = {}
         self._unplanned: set[str] = set()
+        self._planned: tuple[str, ...] = ()
+        # Until when what was sent may still come back as rows.
+        self._sent: dict[str, int] = {}
+        self._suspects: Suspects[str] = Suspects()
+        self._refused: dict[str, _Refusal] = {}
+        self._told: set[str] = set()
 
     # -- host.Driver -------------------------------------------------------
 
@@ -72,6 +91,9 @@ class PortDriver:
                 raise TransientError(f"the local Open vSwitch has no bridge {each.bridge}")
             if self._is_taken(container, each.name):
                 raise TransientError(f"Open vSwitch has a port {each.name} that is not ours")
+        refusal = self._find_refusal(container)
+        if refusal is not None:
+            raise TransientError(f"Open vSwitch does not take its ports: {refusal.sentence}")
 
     def remove(self, container: str) -> bool:
         self._wanted.pop(container, None)
@@ -101,10 +123,12 @@ class PortDriver:
 
     def take_changed(self) -> set[str]:
         """Returns the containers of which rows changed, or that wait for what changed."""
-        changed = self.rows.take_changed()
+        changed, self._told = self.rows.take_changed() | self._told, set()
         if self.rows.bridges_changed:
             # A bridge that was missing may be there, a port may hang on another one.
             changed |= self._unplanned
+        for container in changed & self._sent.keys():
+            del self._sent[container]
         self._unplanned |= changed & (self._wanted.keys() | self._unwanted)
         return changed
 
@@ -126,19 +150,70 @@ class PortDriver:
         return self._unplanned
 
     def plan(self) -> list[Change]:
-        """Returns the changes that bring what apply() and remove() noted."""
-        desired: list[Desired] = []
-        actual: list[Actual] = []
-        planned = sorted(self._unplanned)
+        """Returns the changes that bring what apply() and remove() noted, of some or of all."""
+        changes: list[Change] = []
+        while self._suspects and not changes:
+            changes = self._plan(self._suspects.take())
+        if not changes:
+            refused = {each for each in self._unplanned if self._find_refusal(each) is not None}
+            changes = self._plan(sorted(self._unplanned - refused))
+        for container in sorted(refused) if not changes else ():
+            if not changes and monotonic_ms() >= self._refused[container].retry_ms:
+                changes = self._plan([container])
+        return changes
+
+    def note_outcome(self, outcome: str | None) -> None:
+        """Takes what became of the transaction with the changes of plan().
+
+        "" if it succeeded, the server's words if it was refused, None if it is
+        not known or nothing new.
+        """
+        if outcome is None:
+            return
+        planned, self._planned = self._planned, ()
+        if not outcome:
+            self._told |= self._refused.keys() & set(planned)
+            for container in planned:
+                self._refused.pop(container, None)
+            return
         for container in planned:
-            mine = list(self._find_actual(container))
-            actual.extend(mine)
-            desired.extend(self._find_desired(container, mine))
-            if self.is_as_wanted(container) and container not in self._unwanted:
-                self._unplanned.discard(container)
-        return self._acknowledge(plan(desired, actual), {each.row.uuid: each for each in actual})
+            self._sent.pop(container, None)
+        if self._suspects.split(planned):
+            (container,) = planned
+            wanted = self._wanted.get(container)
+            retry_ms = monotonic_ms() + _REFUSED_PAUSE_MS
+            self._refused[container] = _Refusal(wanted, outcome, retry_ms)
+            self._told.add(container)
 
     # -- helpers -------------------------------------------------------------
+
+    def _find_refusal(self, container: str) -> _Refusal | None:
+        """Returns that the server does not take what is wanted, if that is still the same."""
+        found = self._refused.get(container)
+        if found is not None and found.wanted != self._wanted.get(container):
+            self._refused.pop(container)
+            return None
+        return found
+
+    def _plan(self, containers: Iterable[str]) -> list[Change]:
+        changes: list[Change] = []
+        planned: list[str] = []
+        now_ms = monotonic_ms()
+        for container in containers:
+            own = self._plan_one(container) if now_ms >= self._sent.get(container, 0) else []
+            if own:
+                planned.append(container)
+                changes += own
+        self._planned = tuple(planned)
+        self._sent.update(dict.fromkeys(planned, now_ms + _COMMIT_AGAIN_MS))
+        return self._acknowledge(changes)
+
+    def _plan_one(self, container: str) -> list[Change]:
+        actual = list(self._find_actual(container))
+        desired = list(self._find_desired(container, actual))
+        if self.is_as_wanted(container) and container not in self._unwanted:
+            self._unplanned.discard(container)
+        return plan(desired, actual)
 
     def _read_port(self, port: Port) -> SwitchPort:
         port, interface = self.rows.pair(port)
@@ -163,16 +238,17 @@ class PortDriver:
             if bridge is not None and not self._is_taken(container, each.name):
                 yield from _make_rows(container, each, bridge, interfaces.get(each.name))
 
-    def _acknowledge(self, changes: list[Change], actual: Mapping[UUID, Actual]) -> list[Change]:
+    def _acknowledge(self, changes: list[Change]) -> list[Change]:
         """Adds to 'changes' the request that ovs-vswitchd tells when it has deleted a port."""
-        deleted = [actual[each.uuid].row for each in changes if isinstance(each, Delete)]
+        present = self._session.rows(Port)
+        uuids = [each.uuid for each in changes if isinstance(each, Delete)]
+        deleted = [present[each] for each in uuids if each in present]
         root = next(iter(self._session.rows(OpenvSwitch).values()), None)
         if not deleted or root is None:
             return changes
         number = root.next_cfg + 1
         leaving = _Leaving(number, monotonic_ms() + _LEAVE_TIMEOUT_MS)
-        ports = (each for each in deleted if isinstance(each, Port))
-        self._leaving.update((each.external_ids[MARK], leaving) for each in ports)
+        self._leaving.update((each.external_ids[MARK], leaving) for each in deleted)
         return [*changes, Update(OpenvSwitch.TABLE, root.uuid, {"next_cfg": number})]
 
     def _has_left(self, container: str) -> bool:

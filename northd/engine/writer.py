@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -23,6 +22,7 @@ from ...lib.failures import describe, format_trace
 from ...lib.idl import Session
 from ...lib.loop import now_ms as wall_clock_ms
 from ...lib.moment import add_retry
+from ...lib.suspects import Suspects
 from .ledger import Ledger, Owner
 
 FIRST_PAUSE_MS = 1000
@@ -65,7 +65,7 @@ class Writer:
         self._rank = rank
         self._conclude = conclude
         self._committing: tuple[Owner, ...] | None = None
-        self._suspects: deque[tuple[Owner, ...]] = deque()
+        self._suspects: Suspects[Owner] = Suspects()
         self._refused: dict[Owner, _Refusal] = {}
         self._concluded = False
         self._conclude_at_ms = 0
@@ -176,12 +176,10 @@ class Writer:
             # It may be the root row: then nobody else is to suffer for it.
             self._root_apart = True
             self.ledger.dirty.update(owners)
-        elif len(owners) > 1:
-            half = len(owners) // 2
-            self.ledger.dirty.update(owners)
-            self._suspects.extendleft((tuple(owners[half:]), tuple(owners[:half])))
-        elif owners:
+        elif owners and self._suspects.split(owners):
             self._refuse(owners[0], sentence, now_ms)
+        elif owners:
+            self.ledger.dirty.update(owners)
         else:
             self._conclude_at_ms = now_ms + FIRST_PAUSE_MS
 
@@ -210,10 +208,10 @@ class Writer:
 
     def _choose(self, now_ms: int) -> Iterable[tuple[Owner, ...]]:
         """Yields the owners of the next transaction; further ones if those need none."""
-        suspected = {owner for owners in self._suspects for owner in owners}
-        yield tuple(sorted(self.ledger.dirty - suspected, key=self._rank))
+        others = self.ledger.dirty - self._suspects.find_members()
+        yield tuple(sorted(others, key=self._rank))
         while self._suspects:
-            yield self._suspects.popleft()
+            yield self._suspects.take()
         for owner, refusal in list(self._refused.items()):
             if refusal.retry_ms <= now_ms:
                 yield (owner,)
