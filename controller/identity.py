@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..lib.errors import HostError
-from ..lib.idl import find_remote_problem
+from ..lib.remotes import find_remote_problem
 from .linux.switch_rows import Bridge, OpenvSwitch, find_bridge
 
 DEFAULT_BRIDGE = "br-int"

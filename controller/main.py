@@ -16,8 +16,9 @@ from collections.abc import Mapping, Sequence
 
 import ovs.vlog
 
-from ..lib import dirs, idl, loop
+from ..lib import dirs, loop
 from ..lib.errors import HostError, UsageError
+from ..lib.remotes import find_remote_problem
 from ..services.api.host import HostHalf
 from ..services.api.service_type import load_host_halves
 from . import chassis_key, commands
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     types, problems = load_host_halves()
     options = loop.parse_options(parser, sys.argv[1:] if argv is None else argv)
-    problem = idl.find_remote_problem(options.database)
+    problem = find_remote_problem(options.database)
     if problem is not None:
         print(f"svc-controller: {problem}", file=sys.stderr)
         return 1

@@ -11,7 +11,6 @@ wait(poller).  A change costs what it changes.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -23,7 +22,6 @@ import ovs.vlog
 from .call import Call, Operation
 from .connection import Connection
 from .delta import Change
-from .numbers import parse_number
 from .replica import ChangedRows, Pair, Replica
 from .rows import Row, find_columns
 from .schema_request import SchemaRequest
@@ -398,33 +396,3 @@ def _find_known(schema: Mapping[str, Any], table: str) -> Collection[str]:
     """Returns the columns that a table has, none of a table that is not there."""
     columns: Collection[str] = schema["tables"].get(table, {}).get("columns", ())
     return columns
-
-
-def find_remote_problem(remotes: str) -> str | None:
-    """Returns in a sentence why python-ovs cannot connect to 'remotes', separated by commas.
-
-    It takes unix:PATH and, with ports and without resolving names, tcp:IP:PORT and ssl:IP:PORT.
-    """
-    for remote in remotes.split(","):
-        method, _, rest = remote.strip().partition(":")
-        if method == "unix" and rest:
-            continue
-        if method not in ("tcp", "ssl"):
-            return f"{remote!r} is neither unix:PATH nor tcp:IP:PORT nor ssl:IP:PORT"
-        host, port = _split_port(rest)
-        if not host or parse_number(port, 1, 65535) is None:
-            return f"{remote!r} has no port: it must be {method}:IP:PORT"
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:
-            return f"{remote!r}: {host} is not an IP address, and names are not resolved"
-    return None
-
-
-def _split_port(text: str) -> tuple[str, str]:
-    """Returns the address without its brackets, and the port or ""."""
-    if text.startswith("["):
-        host, _, port = text[1:].partition("]:")
-    else:
-        host, _, port = text.rpartition(":")
-    return host or text, port if host else ""

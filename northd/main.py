@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import ovs.vlog
 
 from ..lib import dirs, loop
+from ..lib.remotes import find_remote_problem
 from ..services.api.service_type import load_service_types
 from .commands import register_commands
 from .northd import Northd
@@ -32,6 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         remote = os.environ.get(variable, default)
         parser.add_argument(option, default=remote, metavar="REMOTE", help=f"default: {remote}")
     options = loop.parse_options(parser, sys.argv[1:] if argv is None else argv)
+    remotes = (options.svcnb_db, options.svcsb_db, options.ovnnb_db, options.ovnsb_db)
+    problem = next(filter(None, map(find_remote_problem, remotes)), None)
+    if problem is not None:
+        print(f"svc-northd: {problem}", file=sys.stderr)
+        return 1
 
     types, problems = load_service_types()
     halves, more = load_halves(types)
@@ -39,13 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def make() -> Northd:
         for problem in (*problems, *more):
             vlog.warn(problem)
-        northd = Northd(
-            options.svcnb_db,
-            options.svcsb_db,
-            options.ovnnb_db,
-            options.ovnsb_db,
-            halves=halves,
-        )
+        northd = Northd(*remotes, halves=halves)
         register_commands(northd)
         return northd
 

@@ -241,6 +241,11 @@ def test_deleting_leaves_nothing(vpn: Svcctl, databases: Databases) -> None:
         ("chassis-undrain hv9", "hv9: chassis not found in the southbound"),
         ("container-show x", "x: container not found"),
         ("container-pin x hv1", "x: container not found"),
+        ("set-connection pssl:abc", "pssl:abc: 'abc' is not a port: it must be pssl:[PORT][:IP]"),
+        ("set-connection ptcp:65536", "ptcp:65536: '65536' is not a port"),
+        ("set-connection ptcp:1:x", "ptcp:1:x: 'x' is not an IP address"),
+        ("set-connection tcp:foo:0", "tcp:foo:0: it must be tcp:HOST[:PORT]"),
+        ("set-connection punix:", "punix:: a path must follow punix:"),
         ("set-connection nonsense", "nonsense: a target is ptcp:, pssl:, punix:, tcp:"),
     ],
 )
@@ -320,6 +325,22 @@ def test_status(vpn: Svcctl, databases: Databases) -> None:
     )
 
 
+def test_status_without_the_southbound_tells_the_rest(vpn: Svcctl, databases: Databases) -> None:
+    vpn.good("init")
+    databases.sb.stop()
+    said = vpn.good("status")
+    assert "VPN services: 0 of 1 up\n" in said
+    assert "chassis: not known\nsvc-northd: not known\n" in said
+    assert "error: SVC_Southbound cannot be reached: " in said
+
+
+def test_status_tells_what_svc_northd_waits_for(vpn: Svcctl, databases: Databases) -> None:
+    vpn.good("init")
+    assert "cannot be reached" not in vpn.good("status")
+    databases.ovn_nb.stop()
+    assert "error: OVN_Northbound cannot be reached from here: " in vpn.good("status")
+
+
 def test_status_tells_who_has_not_answered(vpn: Svcctl, databases: Databases) -> None:
     vpn.good("init")
     silent = "svc-northd has not answered: VPN service mercury has no status yet\n"
@@ -366,6 +387,7 @@ def test_what_has_no_table_takes_no_format(vpn: Svcctl) -> None:
 
 
 def test_connections_and_keys_of_the_database(svcctl: Svcctl, databases: Databases) -> None:
+    svcctl.good("set-connection", "ptcp::[::1]", "tcp:central", "ssl:[fd00::1]:1", "unix:x")
     svcctl.good("set-connection", "ptcp:0:127.0.0.1", "--inactivity-probe=9000")
     assert svcctl.good("get-connection") == "ptcp:0:127.0.0.1\n"
     assert [row["inactivity_probe"] for row in databases.nb.rows("Connection")] == [9000]
@@ -392,7 +414,7 @@ def test_a_database_that_does_not_answer(vpn: Svcctl, databases: Databases, name
     vpn.good("--no-check", *words)
     if name == "sb":
         assert "connection failed" in vpn.bad("chassis-list")
-        assert "connection failed" in vpn.bad("status")
+        assert "connection failed" in vpn.good("status")
 
 
 def test_a_router_may_be_named_by_its_uuid(cloud: Databases, svcctl: Svcctl) -> None:

@@ -24,11 +24,18 @@ from {root}.services.api.commands import Command, Commands, StatusLines, TableWo
 from {root}.services.api.compile import ConfigurationKey
 
 
+def find_port_problem(text):
+    return None if text.isdigit() else f"{{int(text)}} of no kind" if text == "x" else "no port"
+
+
 class Half:
+    units = None
+
     def describe(self):
         return [
             ConfigurationKey("greeting", "what it says first", required=True),
-            ConfigurationKey("port", "where it listens"),
+            ConfigurationKey("port", "where it listens", find_problem=find_port_problem),
+            ConfigurationKey("router", "where it is", is_router=True),
             ConfigurationKey("password", "who may ask", required=True, secret=True),
         ]
 
@@ -155,7 +162,7 @@ def test_a_secret_from_standard_input(echo: Svcctl, databases: Databases) -> Non
         ),
         (
             "container-add e1 echo zzz=x",
-            "e1: key 'zzz' is not known to service type echo; it takes greeting, password, port",
+            "e1: key 'zzz' is not known to service type echo; it takes greeting, password, port,",
         ),
         (
             "container-add e1 echo port=1 --secret=password=FILE",
@@ -173,6 +180,23 @@ def test_a_secret_from_standard_input(echo: Svcctl, databases: Databases) -> Non
             "container-add e1 echo --secret=greeting=FILE",
             "e1: key 'greeting' is no secret; give it as greeting=VALUE",
         ),
+        (
+            "container-add e1 ipsec",
+            "service type ipsec is not served by a container that is added; its containers come",
+        ),
+        (
+            "container-add e1 echo greeting=x port=y --secret=password=FILE",
+            "e1: key 'port': no port",
+        ),
+        (
+            "container-add e1 echo greeting=x port=x --secret=password=FILE",
+            "e1: key 'port': its service type cannot check it (ValueError",
+        ),
+        (
+            "container-add e1 echo greeting=x router=nosuch --secret=password=FILE",
+            "e1: key 'router': router nosuch not found in OVN_Northbound",
+        ),
+        ("container-set e0 port=y", "e0: key 'port': no port"),
         ("container-add e1 echo greeting", "e1: greeting is not KEY=VALUE"),
         ("container-add e1 echo =x", "e1: =x is not KEY=VALUE"),
         ("container-add e1 echo port=1 port=2", "e1: key port is given twice"),

@@ -17,6 +17,7 @@ import pytest
 from ..lib import idl, nb, sb, schema
 from ..lib.delta import Delete, Insert, Parent, Ref, SetKeys, Update, Verify
 from ..lib.idl import Session
+from ..lib.remotes import find_remote_problem
 from ..lib.rows import Row
 from ..northd.ovn import rows as ovn
 from ..services.ipsec.rows import VPNService
@@ -197,7 +198,7 @@ def test_a_server_that_is_not_there_costs_no_time(logs: Logs, own_schema: bool) 
     ],
 )
 def test_a_remote_that_cannot_be_is_named(remote: str, problem: str | None) -> None:
-    found = idl.find_remote_problem(remote)
+    found = find_remote_problem(remote)
     assert found is problem if problem is None else problem in str(found)
 
 

@@ -18,7 +18,7 @@ from vici.protocol import Message, Packet
 
 from ..controller.programs.wakeups import Waits
 from ..lib.loop import monotonic_ms
-from ..services.api.host import RUNNING, Process, Sandbox, Workload
+from ..services.api.host import ERROR, RUNNING, STARTING, Process, Sandbox, Workload
 from ..services.api.program import Launch
 from ..services.ipsec.host import charon, connections, gateway, vici
 from .rig import Side, connect
@@ -42,6 +42,7 @@ class PromptCharon(threading.Thread):
 
     def run(self) -> None:
         peer, _ = self._listener.accept()
+        self._peer = peer
         self._listener.close()
         with suppress(ConnectionResetError), peer, peer.makefile("rb") as file:
             while header := file.read(_HEADER.size):
@@ -49,6 +50,11 @@ class PromptCharon(threading.Thread):
                 with self._answered:
                     self._count += 1
                     self._answered.notify()
+
+    def hang_up(self) -> None:
+        """Closes its connection, as one does that is ending."""
+        self._peer.shutdown(socket.SHUT_RDWR)
+        self.join(timeout=5)
 
     def wait_answered(self, count: int) -> None:
         """Waits until so many packets have been answered."""
@@ -67,6 +73,10 @@ class Daemon:
     """A Process that does not end."""
 
     pid = 1
+    killed = 0
+
+    def kill(self) -> None:
+        self.killed += 1
 
     def in_namespace(self, _inode: int | None) -> bool:
         return True
@@ -83,12 +93,13 @@ class Directory:
     def __init__(self, path: Path) -> None:
         self.directory = str(path)
         self.log_path = str(path / "log")
+        self.daemon = Daemon()
 
     def unseal(self, sealed: str) -> str:
         return sealed
 
     def adopt(self, _launch: Launch, _environment: str) -> Process:
-        return cast(Process, Daemon())
+        return cast(Process, self.daemon)
 
     def find_namespace(self) -> int | None:
         return None
@@ -98,19 +109,24 @@ class Directory:
 
 
 @pytest.fixture
-def prompt(tmp_path: Path) -> PromptCharon:
+def directory(tmp_path: Path) -> Directory:
+    return Directory(tmp_path)
+
+
+@pytest.fixture
+def prompt(directory: Directory) -> PromptCharon:
     """A charon that listens."""
-    made = PromptCharon(charon.find_socket(cast(Sandbox, Directory(tmp_path))))
+    made = PromptCharon(charon.find_socket(cast(Sandbox, directory)))
     made.start()
     return made
 
 
 @pytest.fixture
 def service(
-    tmp_path: Path, prompt: PromptCharon, monkeypatch: pytest.MonkeyPatch
+    directory: Directory, prompt: PromptCharon, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[gateway.Gateway]:
     """A gateway whose process is held up after each packet until charon has answered it."""
-    sandbox = cast(Sandbox, Directory(tmp_path))
+    sandbox = cast(Sandbox, directory)
 
     class HeldUpChannel(vici.Channel):
         sent = 0
@@ -179,3 +195,20 @@ def test_a_key_that_charon_cannot_be_told_harms_its_connection_only(
     service.apply(replace(wanted, generation=1))
     run_until_reached(service, 1)
     assert service.status().message == "charon runs and has its configuration"
+
+
+def test_a_charon_that_is_just_ending_is_not_one_that_does_not_open_its_socket(
+    service: gateway.Gateway, prompt: PromptCharon, directory: Directory
+) -> None:
+    """It closes its socket a while before its pidfd tells the end."""
+    service.apply(want(connect(A, B), generation=1))
+    run_until_reached(service, 1)
+    prompt.hang_up()
+    late_ms = monotonic_ms() + 600_000
+    for moment_ms in (late_ms, late_ms + 100, late_ms + 5000):
+        service.run(moment_ms)
+        assert (service.status().code, directory.daemon.killed) == (STARTING, 0)
+    service.run(late_ms + 5001)
+    assert directory.daemon.killed == 1
+    assert service.status().code == ERROR
+    assert service.status().message.startswith("charon does not open its vici socket")

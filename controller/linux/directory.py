@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 from collections.abc import Callable
 
 from ...lib import dirs
@@ -20,6 +21,8 @@ from . import netns
 
 _NAMESPACE_MARK = "namespace.made"
 _LOG = ".log"
+# Others may pass through to what a program of another user has there, and see nothing of it.
+_OPEN = 0o066
 
 
 def find_root() -> str:
@@ -52,15 +55,23 @@ class DirectoryDriver:
         return find_directories() | {each for each in named if is_name(each)}
 
     def owns(self, container: str) -> bool:
-        return os.path.isdir(find_directory(container)) or os.path.isfile(find_log(container))
+        return _is_ours(find_directory(container)) or os.path.isfile(find_log(container))
 
     def read(self, container: str) -> StateDirectory | None:
-        return StateDirectory() if os.path.isdir(find_directory(container)) else None
+        path = find_directory(container)
+        closed = _is_ours(path) and not os.stat(path).st_mode & _OPEN
+        return StateDirectory() if closed else None
 
     def apply(self, container: str, wanted: StateDirectory) -> None:
+        path = find_directory(container)
         try:
             os.makedirs(find_root(), mode=0o755, exist_ok=True)
-            os.makedirs(find_directory(container), mode=0o700, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(path, 0o700)
+            if not _is_ours(path):
+                raise HostError(f"{path} is there already and no directory of ours")
+            if os.stat(path).st_mode & _OPEN:
+                os.chmod(path, 0o700)
         except OSError as error:
             raise HostError(f"the state directory cannot be made: {error}") from error
 
@@ -68,7 +79,7 @@ class DirectoryDriver:
         try:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(find_log(container))
-            if os.path.isdir(find_directory(container)):
+            if _is_ours(find_directory(container)):
                 shutil.rmtree(find_directory(container))
         except OSError as error:
             raise HostError(f"the state directory cannot be removed: {error}") from error
@@ -126,6 +137,15 @@ def _is_made(container: str) -> bool:
 def find_directories() -> set[str]:
     """Returns the containers that have a state directory; what else lies there is not ours."""
     return {each for each in _list_ours(find_root(), os.DirEntry.is_dir) if is_name(each)}
+
+
+def _is_ours(path: str) -> bool:
+    """Returns whether a path is a directory, and no link to one, of the user that we are."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
 
 
 def _list_ours(root: str, is_kind: Callable[..., bool]) -> set[str]:

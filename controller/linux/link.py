@@ -10,7 +10,9 @@ hardware, so both ends have that offload off where the bridge is of that kind.
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
+import os
 import socket
 import struct
 from collections.abc import Iterator
@@ -80,7 +82,8 @@ class VethDriver:
             for link in wanted.links:
                 self._apply(container, link)
         except (NetlinkError, OSError) as error:
-            raise HostError(f"the links of {container} cannot be made: {error}") from error
+            reason = describe_refusal(error)
+            raise HostError(f"the links of {container} cannot be made: {reason}") from error
 
     def remove(self, container: str) -> bool:
         self._drop_others(container, set())
@@ -210,9 +213,26 @@ def opened() -> Iterator[Any]:
     try:
         yield route
     except NetlinkError as error:
-        raise HostError(f"netlink: {error}") from error
+        raise HostError(f"the kernel refused: {describe_refusal(error)}") from error
     finally:
         route.close()
+
+
+def describe_refusal(error: NetlinkError | OSError) -> str:
+    """Returns in words what the kernel refused a request for."""
+    if isinstance(error, NetlinkError) and error.code:
+        return os.strerror(error.code)
+    return str(error)
+
+
+@contextmanager
+def ignored_if_gone() -> Iterator[None]:
+    """Lets a request fail whose link went meanwhile."""
+    try:
+        yield
+    except NetlinkError as error:
+        if error.code != errno.ENODEV:
+            raise
 
 
 def find_link(route: Any, name: str) -> Any | None:

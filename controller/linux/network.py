@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import json
 import os
 import subprocess
 from collections.abc import Iterable
@@ -20,11 +19,12 @@ from typing import Any
 
 from pyroute2.netlink.exceptions import NetlinkError
 
+from ...lib import state_file
 from ...lib.errors import HostError
 from ...services.api.host import Address, Network
 from . import netns
 from .directory import find_directory
-from .link import find_link, find_veths, opened
+from .link import describe_refusal, find_link, find_veths, ignored_if_gone, opened
 from .routing import read_routes, read_rules, sync_routes, sync_rules
 
 TABLE = "inet ovnsvc"
@@ -85,7 +85,8 @@ class NetworkDriver:
         try:
             self._apply(container, wanted)
         except (NetlinkError, OSError) as error:
-            raise HostError(f"the network of {container} cannot be set up: {error}") from error
+            reason = describe_refusal(error)
+            raise HostError(f"the network of {container} cannot be set up: {reason}") from error
 
     def remove(self, container: str) -> bool:
         return True
@@ -135,7 +136,8 @@ def set_mtu(container: str, name: str, mtu: int) -> None:
     with netns.entered(container), opened() as route:
         found = find_link(route, name)
         if found is not None and found.get_attr("IFLA_MTU") != mtu:
-            route.link("set", index=found["index"], mtu=mtu)
+            with ignored_if_gone():
+                route.link("set", index=found["index"], mtu=mtu)
 
 
 def _read_addresses(route: Any, index: int) -> tuple[str, ...]:
@@ -165,10 +167,8 @@ def _length(interface: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> int
 
 
 def _read_ruleset(container: str) -> str:
-    try:
-        with open(_ruleset_path(container), encoding="utf-8") as file:
-            recorded = file.read()
-    except FileNotFoundError:
+    recorded = state_file.read_text(_ruleset_path(container))
+    if recorded is None:
         return ""
     tables = _run_nft(["list", "tables"], "")
     return recorded if f"table {TABLE}" in tables.splitlines() else ""
@@ -183,8 +183,7 @@ def _write_ruleset(container: str, ruleset: str) -> None:
         ["-f", "-"],
         f"table {TABLE} {{}}\ndelete table {TABLE}\ntable {TABLE} {{\n{ruleset}}}\n",
     )
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(ruleset)
+    state_file.write(path, ruleset.encode())
 
 
 def _ruleset_path(container: str) -> str:
@@ -213,9 +212,10 @@ def _run_nft(arguments: list[str], text: str) -> str:
 
 def _read_own_sysctls(container: str) -> tuple[tuple[str, str], ...]:
     """Returns the settings that the service asked for, as they are."""
-    with contextlib.suppress(OSError, ValueError), open(_sysctl_path(container)) as file:
-        return tuple((str(name), _read_sysctl(str(name)) or "") for name in json.load(file))
-    return ()
+    names = state_file.read_json(_sysctl_path(container))
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return ()
+    return tuple((name, _read_sysctl(name) or "") for name in names)
 
 
 def _write_own_sysctls(container: str, wanted: Iterable[tuple[str, str]]) -> None:
@@ -226,8 +226,7 @@ def _write_own_sysctls(container: str, wanted: Iterable[tuple[str, str]]) -> Non
         if _read_sysctl(name) is None:
             raise HostError(f"the kernel has no setting {name}")
         _write_sysctl(name, value)
-    with open(_sysctl_path(container), "w", encoding="utf-8") as file:
-        json.dump([name for name, _value in wanted], file)
+    state_file.write_json(_sysctl_path(container), [name for name, _value in wanted])
 
 
 def _sysctl_path(container: str) -> str:

@@ -11,7 +11,6 @@ tells the end of either.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pwd
 import resource
@@ -24,6 +23,7 @@ from typing import Any
 
 import ovs.poller
 
+from ...lib import state_file
 from ...lib.errors import HostError
 from ...services.api.program import ROOT, Launch
 from . import netns
@@ -289,12 +289,13 @@ def _open(pid: int, launch: Launch, record_path: str) -> LinuxProcess | None:
 
 
 def _read_record(path: str) -> Record | None:
-    try:
-        with open(path, encoding="utf-8") as file:
-            content = json.load(file)
-        return Record(int(content["pid"]), int(content["start_time"]), content["executable"])
-    except (OSError, ValueError, KeyError, TypeError):
+    content = state_file.read_json(path)
+    if not isinstance(content, dict):
         return None
+    pid, start_time = content.get("pid"), content.get("start_time")
+    if not isinstance(pid, int) or not isinstance(start_time, int):
+        return None
+    return Record(pid, start_time, content.get("executable"))
 
 
 def _write_record(path: str, pid: int) -> None:
@@ -304,9 +305,7 @@ def _write_record(path: str, pid: int) -> None:
         "executable": find_executable(pid),
     }
     try:
-        with open(f"{path}.new", "w", encoding="utf-8") as file:
-            json.dump(content, file)
-        os.replace(f"{path}.new", path)
+        state_file.write_json(path, content)
     except OSError as error:
         raise HostError(f"{path} cannot be written: {error}") from error
 

@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 import ovs.vlog
 
+from ...lib import state_file
 from ..host.record import Record, format_record, parse_record
 from .directory import DirectoryDriver, find_directory
 
@@ -66,15 +67,11 @@ def _find_path(container: str) -> str:
 
 
 def _read(container: str) -> Record | None:
-    try:
-        with open(_find_path(container), encoding="utf-8") as file:
-            return parse_record(file.read())
-    except (OSError, ValueError):
-        return None
+    with contextlib.suppress(OSError, ValueError):
+        text = state_file.read_text(_find_path(container))
+        return parse_record(text) if text is not None else None
+    return None
 
 
 def _write(container: str, record: Record) -> None:
-    path = _find_path(container)
-    with open(f"{path}.new", "w", encoding="utf-8") as file:
-        file.write(format_record(record))
-    os.replace(f"{path}.new", path)
+    state_file.write(_find_path(container), format_record(record).encode())

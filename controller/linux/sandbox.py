@@ -7,7 +7,7 @@ import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from ...lib import sealing
+from ...lib import sealing, state_file
 from ...lib.errors import HostError
 from ...services.api.program import ROOT, Launch
 from . import netns, network, process
@@ -51,17 +51,8 @@ class LinuxSandbox:
         return path
 
     def write_file(self, path: str, content: bytes, mode: int, user: str) -> None:
-        uid, gid = _find_owner(user)
-        new = f"{path}.new"
         try:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(new)  # whatever its user put there
-            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                os.fchown(file.fileno(), uid, gid)
-                os.fchmod(file.fileno(), mode)
-            os.replace(new, path)
+            state_file.write(path, content, mode, _find_owner(user))
         except OSError as error:
             raise HostError(f"{path} cannot be written: {error}") from error
 

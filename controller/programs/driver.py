@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 import ovs.poller
 import ovs.vlog
 
+from ...lib import state_file
 from ...lib.errors import HostError
 from ...lib.failures import describe, format_trace
 from ...lib.loop import monotonic_ms
@@ -210,14 +211,10 @@ class ServiceDriver:
 
     def _write_type(self, container: str, name: str) -> None:
         if name in self.types and self._read_type(container) != name:
-            with open(self._type_path(container), "w", encoding="utf-8") as file:
-                file.write(name)
+            state_file.write(self._type_path(container), name.encode())
 
     def _read_type(self, container: str) -> str | None:
-        path = self._type_path(container)
-        with contextlib.suppress(OSError, ValueError), open(path, encoding="utf-8") as file:
-            return file.read()
-        return None
+        return state_file.read_text(self._type_path(container))
 
     def _type_path(self, container: str) -> str:
         return os.path.join(self.make_sandbox(container).directory, _TYPE_FILE)

@@ -21,6 +21,7 @@ from dataclasses import asdict
 import ovs.poller
 import ovs.vlog
 
+from ...lib import state_file
 from ...lib.errors import ConfigError, HostError
 from ...lib.loop import now_ms as wall_clock_ms
 from ...services.api.digest import make_digest
@@ -263,11 +264,7 @@ class SupervisedProgram:
         return next(iter(self._read_lines()), "")
 
     def _read_lines(self) -> list[str]:
-        try:
-            with open(self._written_path, encoding="utf-8") as file:
-                return file.read().splitlines()
-        except (OSError, ValueError):
-            return []
+        return (state_file.read_text(self._written_path) or "").splitlines()
 
     @property
     def _directory(self) -> str:

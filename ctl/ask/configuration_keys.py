@@ -1,20 +1,33 @@
-"""Which keys a service type takes in Service_Container:configuration and :secret."""
+"""What a service type takes in Service_Container:configuration and :secret."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from ...lib.addresses import quote
 from ...lib.errors import UsageError
+from ...lib.router import name_problem
 from ...services.api.compile import ConfigurationKey
 from ...services.api.service_type import ServiceType
+from ..context import Context
 from ..type_run import describe_mistake
+from .router import find_routers
 
 
-def describe_keys(service: ServiceType) -> Sequence[ConfigurationKey]:
-    """Returns the keys that a type takes; raises UsageError if it cannot say."""
+def describe_keys(service: ServiceType, name: str) -> Sequence[ConfigurationKey]:
+    """Returns the keys that type 'name' takes; raises UsageError if it takes none or cannot say."""
     try:
-        return list(service.compile_half().describe())
+        half = service.compile_half()
+        described = list(half.describe())
+        if half.units is not None:
+            raise UsageError(
+                f"service type {quote(name)} is not served by a container that is added;"
+                " its containers come with rows of its own tables"
+            )
+        return described
+    except UsageError:
+        raise
     except Exception as error:  # the mistake of a type is told, and --no-check goes round it
         raise UsageError(
             f"the service type does not say which keys it takes ({describe_mistake(error)});"
@@ -49,6 +62,26 @@ def find_key_problem(
     if is_whole and missing:
         description = f" ({missing[0].description})" if missing[0].description else ""
         return f"key {missing[0].name!r} is required by service type {service_type}{description}"
+    return None
+
+
+def find_value_problem(
+    context: Context, described: Sequence[ConfigurationKey], values: Mapping[str, str]
+) -> str | None:
+    """Returns what is wrong with the values of keys, None if nothing is."""
+    for key in described:
+        value = values.get(key.name)
+        if not value:
+            continue
+        try:
+            problem = key.find_problem(value) if key.find_problem is not None else None
+        except Exception as error:  # the mistake of a type
+            problem = f"its service type cannot check it ({describe_mistake(error)})"
+        if problem is None and key.is_router:
+            count = len(find_routers(context, value))
+            problem = name_problem(value, count) if count != 1 else None
+        if problem is not None:
+            return f"key {key.name!r}: {problem}"
     return None
 
 

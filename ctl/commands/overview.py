@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from ...lib.addresses import quote
@@ -16,6 +17,7 @@ from ..ask.moment import format_time
 from ..context import Context
 from ..db.records import ROOT, find_row, get_root
 from ..db.row import Row
+from ..db.rpc import ConnectionLost
 from ..type_run import TypeRun, describe_mistake
 
 _Told = TypeVar("_Told")
@@ -54,28 +56,13 @@ def show(context: Context) -> None:
 def status(context: Context) -> None:
     """status: what there is, and how much of it works."""
     context.refuse_format()
-    selects = [
-        select("Chassis", (), ["name"]),
-        select("Chassis_Weight", (), ["chassis", "alive"]),
-        select("Northd"),
-    ]
-    client = open_southbound(context)
-    try:
-        chassis, weights, northds = read(client, selects)
-        led = client.is_locked(NORTHD_LOCK)
-    finally:
-        client.close()
-    known = {row["name"] for row in chassis}
-    alive = {row["chassis"] for row in weights if row["alive"]} & known
+    southbound = _read_southbound(context)
     told = list(_ask_types(context, lambda half, run: half.tell_status(run)))
     context.lines += [line for each in told for line in each.counts]
-    context.lines += [
-        f"containers: {_count_running(context)}",
-        f"chassis: {len(alive)} of {len(known)} alive",
-        _describe_northd(northds, led),
-    ]
+    context.lines.append(f"containers: {_count_running(context)}")
+    context.lines += _describe_southbound(southbound)
     _tell_numbers(context, told)
-    context.lines += [line for row in northds for line in _find_northd_problems(row)]
+    context.lines += _find_obstacles(context, southbound)
     context.lines += [f"error: {line}" for each in told for line in each.problems]
     for row in _sorted(context, "Service_Container"):
         message = row.text("status_message")
@@ -83,6 +70,63 @@ def status(context: Context) -> None:
             context.lines.append(f"error: {_name(row)}: {message}")
         elif KEPT in message:
             context.lines.append(f"warning: {_name(row)}: {message}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Southbound:
+    """What the southbound says at this moment; 'led' is whether a svc-northd holds the lock."""
+
+    known: frozenset[str]
+    alive: frozenset[str]
+    northds: Sequence[Json]
+    led: bool
+
+
+def _read_southbound(context: Context) -> _Southbound | str:
+    """Returns what the southbound says, or why it cannot be reached."""
+    selects = [
+        select("Chassis", (), ["name"]),
+        select("Chassis_Weight", (), ["chassis", "alive"]),
+        select("Northd"),
+    ]
+    try:
+        client = open_southbound(context)
+    except ConnectionLost as error:
+        return str(error)
+    try:
+        chassis, weights, northds = read(client, selects)
+        led = client.is_locked(NORTHD_LOCK)
+    except ConnectionLost as error:
+        return str(error)
+    finally:
+        client.close()
+    known = frozenset(row["name"] for row in chassis)
+    alive = frozenset(row["chassis"] for row in weights if row["alive"]) & known
+    return _Southbound(known, alive, northds, led)
+
+
+def _describe_southbound(found: _Southbound | str) -> list[str]:
+    if isinstance(found, str):
+        return ["chassis: not known", "svc-northd: not known"]
+    return [
+        f"chassis: {len(found.alive)} of {len(found.known)} alive",
+        _describe_northd(found.northds, found.led),
+    ]
+
+
+def _find_obstacles(context: Context, found: _Southbound | str) -> list[str]:
+    """Returns what keeps svc-northd from its work, as far as it is seen from here."""
+    if isinstance(found, str):
+        return [f"error: SVC_Southbound cannot be reached: {found}"]
+    problems = [line for row in found.northds for line in _find_northd_problems(row)]
+    if found.led:
+        return problems
+    # One that cannot reach it does not ask for the lock, and cannot say so anywhere.
+    try:
+        context.connect(context.settings.ovn_db, "OVN_Northbound").close()
+    except ConnectionLost as error:
+        problems.append(f"error: OVN_Northbound cannot be reached from here: {error}")
+    return problems
 
 
 def _ask_types(context: Context, ask: Callable[[Commands, TypeRun], _Told]) -> Iterator[_Told]:
@@ -111,7 +155,7 @@ def _tell_numbers(context: Context, told: Sequence[StatusLines]) -> None:
     context.lines += [f"error: SVC_Global: {each}" for each in problems]
 
 
-def _describe_northd(rows: list[Json], led: bool) -> str:
+def _describe_northd(rows: Sequence[Json], led: bool) -> str:
     """Returns which svc-northd is active, as it has said itself; 'led': one holds the lock."""
     if not rows or not led:
         last = "".join(f"; the last was on {quote(row['hostname'])}" for row in rows)

@@ -112,14 +112,17 @@ def _check_keys(
     context: Context, name: str, service_type: str, configuration: KeyChanges, secrets: KeyChanges
 ) -> None:
     """Raises UsageError if the type does not take what is given, or what is there afterwards."""
-    from ..ask.configuration_keys import describe_keys, find_key_problem
+    from ..ask.configuration_keys import describe_keys, find_key_problem, find_value_problem
 
-    described = describe_keys(_get_type(context, name, service_type))
+    described = describe_keys(_get_type(context, name, service_type), service_type)
     for is_whole in (False, True):
         keys, hidden = (_find_keys(each, is_whole) for each in (configuration, secrets))
         problem = find_key_problem(described, service_type, keys, hidden, is_whole=is_whole)
         if problem is not None:
             raise UsageError(f"{name}: {problem}")
+    problem = find_value_problem(context, described, configuration[1])
+    if problem is not None:
+        raise UsageError(f"{name}: {problem}")
 
 
 def _find_keys(changes: KeyChanges, is_whole: bool) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...lib.errors import UsageError
+from ...lib.remotes import find_target_problem
 from ..context import Context
 from ..db.notation import parse_atom
 from ..db.records import get_root
@@ -28,9 +29,9 @@ def set_connection(context: Context) -> None:
     delete_connection(context)
     rows = []
     for target in dict.fromkeys(context.arguments):
-        method = target.partition(":")[0]
-        if method not in ("tcp", "ssl", "unix", "ptcp", "pssl", "punix"):
-            raise UsageError(f"{target}: a target is ptcp:, pssl:, punix:, tcp:, ssl: or unix:")
+        problem = find_target_problem(target)
+        if problem is not None:
+            raise UsageError(f"{target}: {problem}")
         row = context.replica.insert("Connection")
         row.set_atom("target", target)
         if probe is not None:

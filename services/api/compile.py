@@ -12,7 +12,7 @@ Compiled.problems.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -219,12 +219,19 @@ class RowStatus:
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationKey:
-    """A key of Service_Container:configuration, or of 'secret', and what it may hold."""
+    """A key of Service_Container:configuration, or of 'secret', and what it may hold.
+
+    'find_problem' returns in a sentence why a value cannot be, None if it can; a
+    key that 'is_router' has the name or UUID of a router of OVN.  By these svcctl
+    refuses what compile() would.
+    """
 
     name: str
     description: str
     required: bool = False
     secret: bool = False
+    find_problem: Callable[[str], str | None] | None = None
+    is_router: bool = False
 
 
 def make_container_name(prefix: str, unit: Unit) -> str:

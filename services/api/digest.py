@@ -10,23 +10,18 @@ import hashlib
 import json
 import os
 
+from ...lib import state_file
+
 _KEY_BYTES = 32
 
 
 def load_key(directory: str) -> bytes:
     """Returns the key of the container whose state directory it is; makes it (0600)."""
     path = os.path.join(directory, "digest.key")
-    try:
-        with open(path, "rb") as file:
-            key = file.read()
-    except FileNotFoundError:
-        key = b""
-    if len(key) != _KEY_BYTES:
+    key = state_file.read(path)
+    if key is None or len(key) != _KEY_BYTES:
         key = os.urandom(_KEY_BYTES)
-        descriptor = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(key)
-        os.replace(f"{path}.new", path)
+        state_file.write(path, key)
     return key
 
 

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 
+from ....lib import state_file
 from ....lib.errors import HostError
 from ...api.host import Process, Sandbox
 from ...api.program import Launch
@@ -171,5 +172,4 @@ def _write_configuration(sandbox: Sandbox, esp: str, mtu: int) -> None:
         mtu=mtu,
         log_path=sandbox.log_path,
     )
-    with open(_configuration_path(sandbox), "w", encoding="utf-8") as file:
-        file.write(content)
+    state_file.write(_configuration_path(sandbox), content.encode())

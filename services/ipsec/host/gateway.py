@@ -70,6 +70,8 @@ class Gateway:
         self._adopted = False
         self._replacing = False
         self._deaf = 0
+        # Since when there is no connection with the charon that is there.
+        self._apart_ms = 0
         self._problem: str | None = None
         self._message = ""
         self._lists = 0
@@ -108,7 +110,7 @@ class Gateway:
             self._restarts.start_at_ms = now_ms + 1000
         except Disconnected as error:
             vlog.info(f"{self._sandbox.container}: {error}")
-            self._disconnect()
+            self._disconnect(now_ms)
             self._deaf += 1
             if self._deaf >= _DEAF_LIMIT and self._daemon is not None:
                 self._daemon.kill()
@@ -154,11 +156,11 @@ class Gateway:
             self._daemon.kill()
 
     def stop(self) -> bool:
+        now_ms = monotonic_ms()
         if not self._stopping:
             self._stopping = True
-            self._disconnect()
+            self._disconnect(now_ms)
             self._daemon = self._daemon or charon.adopt(self._sandbox)
-        now_ms = monotonic_ms()
         self._note_end(now_ms)
         if self._daemon is not None:
             self._daemon.terminate(now_ms)
@@ -169,7 +171,7 @@ class Gateway:
         return self._daemon is None
 
     def release(self) -> None:
-        self._disconnect()
+        self._disconnect(monotonic_ms())
         if self._daemon is not None:
             self._daemon.close()
             self._daemon = None
@@ -249,7 +251,7 @@ class Gateway:
         self._daemon.close()
         self._daemon = None
         self._deaf = 0
-        self._disconnect()
+        self._disconnect(now_ms)
         self._known = True
         self._tunnels.reset(now_ms)
         self._loader.forget()
@@ -278,6 +280,7 @@ class Gateway:
             self._daemon = charon.start(self._sandbox, self._esp, self._inner_mtu)
             vlog.info(f"{self._sandbox.container}: started charon, pid {self._daemon.pid}")
         if self._daemon is not None:
+            self._apart_ms = now_ms
             self._restarts.note_start(now_ms, wall_clock_ms())
 
     @property
@@ -290,7 +293,8 @@ class Gateway:
         try:
             channel = Channel(charon.find_socket(self._sandbox), self._on_event)
         except OSError as error:
-            late = self._restarts.find_age_ms(now_ms) > _START_TIMEOUT_MS
+            # One that is just ending has closed its socket already.
+            late = now_ms > self._apart_ms + _START_TIMEOUT_MS
             if late and self._daemon is not None:
                 self._daemon.kill()
                 raise HostError(f"charon does not open its vici socket: {error}") from error
@@ -305,10 +309,11 @@ class Gateway:
         if self._esp == charon.LIBIPSEC:
             self._sandbox.set_mtu(_LIBIPSEC_LINK, self._inner_mtu)
 
-    def _disconnect(self) -> None:
+    def _disconnect(self, now_ms: int) -> None:
         if self._channel is not None:
             self._channel.close()
             self._channel = None
+            self._apart_ms = now_ms
             self._loader.disconnected()
 
     def _list(self, channel: Channel, now_ms: int) -> None:

@@ -7,13 +7,12 @@ Secrets are unsealed here, handed to charon and not kept.
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
 
 import ovs.vlog
 
+from ....lib import state_file
 from ....lib.errors import ConfigError
 from ...api.digest import load_key, make_digest
 from ...api.host import Sandbox, Workload
@@ -75,9 +74,8 @@ class Loader:
     def remember(self) -> None:
         """Reads what the charon that was taken over has been given."""
         path = charon.find_loaded_path(self._sandbox)
-        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
-            with open(path, encoding="ascii") as file:
-                recorded = json.load(file)
+        recorded = state_file.read_json(path)
+        with contextlib.suppress(TypeError, AttributeError):
             self._loaded = {name: _Digest(*each) for name, each in recorded.items()}
 
     def forget(self) -> None:
@@ -220,10 +218,8 @@ class Loader:
         return note
 
     def _record(self) -> None:
-        path = charon.find_loaded_path(self._sandbox)
-        with open(f"{path}.new", "w", encoding="ascii") as file:
-            json.dump({name: astuple(each) for name, each in self._loaded.items()}, file)
-        os.replace(f"{path}.new", path)
+        loaded = {name: astuple(each) for name, each in self._loaded.items()}
+        state_file.write_json(charon.find_loaded_path(self._sandbox), loaded)
 
 
 def _digest(connection: Connection, secret: list[str], key: bytes) -> _Digest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -30,7 +31,7 @@ from ovnsvc.services.api.compile import (
 from ovnsvc.services.api.node import AnyNode, Datum, Index, Read
 from ovnsvc.services.api.routers import find_routers
 
-from .settings import KEYS, REQUIRED, TOKEN, Settings, parse
+from .settings import KEYS, REQUIRED, TOKEN, Settings, find_problem, parse
 
 COMPILED: Datum[Any, Compiled] = Datum("echo compiled")
 
@@ -79,7 +80,16 @@ class EchoCompile:
 
     def describe(self) -> Sequence[ConfigurationKey]:
         """Returns the keys of its configuration, and its secret."""
-        keys = [ConfigurationKey(key, what, key in REQUIRED) for key, what in KEYS.items()]
+        keys = [
+            ConfigurationKey(
+                key,
+                what,
+                key in REQUIRED,
+                find_problem=partial(find_problem, key),
+                is_router=key == "router",
+            )
+            for key, what in KEYS.items()
+        ]
         return [*keys, ConfigurationKey(TOKEN, "what a client sends first", True, True)]
 
 

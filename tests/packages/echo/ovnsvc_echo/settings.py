@@ -48,6 +48,15 @@ def parse(configuration: Mapping[str, str]) -> Settings:
     )
 
 
+def find_problem(key: str, text: str) -> str | None:
+    """Returns why the value of a key cannot be, None if it can."""
+    try:
+        _PARSERS.get(key, str)(text)
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
 def _parse(key, parse_text, configuration):  # type: ignore[no-untyped-def]
     try:
         return parse_text(configuration[key])
@@ -65,3 +74,11 @@ def _parse_greeting(text: str) -> str:
     if len(text) > _MAX_GREETING or not text.isprintable():
         raise ConfigError(f"greeting is not a line of up to {_MAX_GREETING} characters")
     return text
+
+
+_PARSERS = {
+    "address": parse_address,
+    "destination": parse_subnet,
+    "port": _parse_port,
+    "greeting": _parse_greeting,
+}

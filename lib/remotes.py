@@ -1,0 +1,73 @@
+"""What can be a remote of an OVSDB client or server (ovsdb(7), "Connection Methods").  Pure.
+
+A function named find_..._problem returns None if all is well.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from .numbers import parse_number
+
+_MOST = 65535
+
+
+def find_remote_problem(remotes: str) -> str | None:
+    """Returns in a sentence why python-ovs cannot connect to 'remotes', separated by commas.
+
+    It takes unix:PATH and, with ports and without resolving names, tcp:IP:PORT and ssl:IP:PORT.
+    """
+    for remote in remotes.split(","):
+        method, _, rest = remote.strip().partition(":")
+        if method == "unix" and rest:
+            continue
+        if method not in ("tcp", "ssl"):
+            return f"{remote!r} is neither unix:PATH nor tcp:IP:PORT nor ssl:IP:PORT"
+        host, port = _split_port(rest)
+        if not host or parse_number(port, 1, _MOST) is None:
+            return f"{remote!r} has no port: it must be {method}:IP:PORT"
+        if not _is_address(host):
+            return f"{remote!r}: {host} is not an IP address, and names are not resolved"
+    return None
+
+
+def find_target_problem(target: str) -> str | None:
+    """Returns in a sentence why an ovsdb-server can neither listen on nor call 'target'."""
+    method, _, rest = target.partition(":")
+    if method in ("unix", "punix"):
+        return None if rest else f"a path must follow {method}:"
+    if method in ("ptcp", "pssl"):
+        return _find_passive_problem(method, rest)
+    if method not in ("tcp", "ssl"):
+        return "a target is ptcp:, pssl:, punix:, tcp:, ssl: or unix:"
+    bare = rest.removeprefix("[").removesuffix("]")
+    host, port = (bare, "") if _is_address(bare) else _split_port(rest)
+    if not host or (port and parse_number(port, 1, _MOST) is None):
+        return f"it must be {method}:HOST[:PORT]"
+    return None
+
+
+def _find_passive_problem(method: str, rest: str) -> str | None:
+    port, _, host = rest.partition(":")
+    if port and parse_number(port, 0, _MOST) is None:
+        return f"{port!r} is not a port: it must be {method}:[PORT][:IP]"
+    if host and not _is_address(host.removeprefix("[").removesuffix("]")):
+        return f"{host!r} is not an IP address: it must be {method}:[PORT][:IP]"
+    return None
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _split_port(text: str) -> tuple[str, str]:
+    """Returns the address without its brackets, and the port or ""."""
+    if text.startswith("["):
+        host, _, port = text[1:].partition("]:")
+    else:
+        host, _, port = text.rpartition(":")
+    return host or text, port if host else ""

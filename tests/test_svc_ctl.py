@@ -1,0 +1,52 @@
+"""svc-ctl refuses what it cannot do, in one line, before anything is started."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ..northd.main import main
+
+PROGRAM = Path(__file__).parent.parent / "utilities" / "svc-ctl"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ("--db-sb-create-insecure-remote=maybe", "--db-sb-create-insecure-remote=maybe: neither"),
+        ("--svc-manage-ovsdb=foo", "--svc-manage-ovsdb=foo: neither yes nor no"),
+        ("--monitor=1", "--monitor=1: neither yes nor no"),
+        ("--cleanup-timeout=x", "--cleanup-timeout=x: not a number of seconds"),
+        ("--cleanup-timeout=", "--cleanup-timeout=: not a number of seconds"),
+        ("--db-nb-port=0", "--db-nb-port=0: not a port"),
+        ("--db-nb-port=65536", "--db-nb-port=65536: not a port"),
+        ("--db-nb-port=1111111", "--db-nb-port=1111111: not a port"),
+        ("--db-nb-prt=1", 'unknown option "--db-nb-prt"'),
+        ("--db-nb-port", 'option "--db-nb-port" needs a value'),
+        ("-x", 'unknown option "-x"'),
+        ("start_controller", "exactly one command is required"),
+    ],
+)
+def test_bad_options(tmp_path: Path, options: str, sentence: str) -> None:
+    done = subprocess.run(
+        [PROGRAM, options, "start_northd"],
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SVC_RUNDIR": str(tmp_path / "run")},
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("option", ["--svcnb-db", "--svcsb-db", "--ovnnb-db", "--ovnsb-db"])
+def test_svc_northd_names_a_remote_that_cannot_be(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([f"{option}=rubbish"]) == 1
+    assert "'rubbish' is neither unix:PATH nor tcp:IP:PORT" in capsys.readouterr().err
