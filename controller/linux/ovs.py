@@ -127,6 +127,8 @@ class PortDriver:
         if self.rows.bridges_changed:
             # A bridge that was missing may be there, a port may hang on another one.
             changed |= self._unplanned
+        if self.rows.root_changed:
+            changed |= self._take_left()
         for container in changed & self._sent.keys():
             del self._sent[container]
         self._unplanned |= changed & (self._wanted.keys() | self._unwanted)
@@ -258,6 +260,13 @@ class PortDriver:
             return True
         roots = self._session.rows(OpenvSwitch).values()
         return all(row.cur_cfg >= leaving.number for row in roots)
+
+    def _take_left(self) -> set[str]:
+        """Returns the containers whose ports ovs-vswitchd has let go of since."""
+        left = {container for container in self._leaving if self._has_left(container)}
+        for container in left:
+            del self._leaving[container]
+        return left
 
     def _find_actual(self, container: str) -> Iterator[Actual]:
         """Yields our Port rows, and the Interface rows inside them.

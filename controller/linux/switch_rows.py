@@ -62,9 +62,10 @@ Change = tuple[Row | None, Row | None]
 class SwitchRows:
     """Our ports by container, and what else is asked for at each pass.
 
-    'bridges_changed' is whether a bridge came, went or got other ports, and
-    'identity_changed' whether anything may that says who this chassis is;
-    'peers' are the addresses at the other ends of tunnels.
+    'bridges_changed' is whether a bridge came, went or got other ports,
+    'root_changed' whether the Open_vSwitch row did, and 'identity_changed'
+    whether anything may that says who this chassis is; 'peers' are the addresses
+    at the other ends of tunnels.
     """
 
     def __init__(self, session: Session) -> None:
@@ -76,6 +77,7 @@ class SwitchRows:
         self._holder_of: dict[UUID, UUID] = {}
         self._peer_of: dict[UUID, str] = {}
         self.bridges_changed = False
+        self.root_changed = False
         self.identity_changed = True
         self.peers: frozenset[str] = frozenset()
 
@@ -87,7 +89,8 @@ class SwitchRows:
             self._note_port(port_before, port_after)
         changed |= self._take_bridges()
         changed |= self._take_interfaces()
-        self.identity_changed |= bool(self._session.take_rows(OpenvSwitch))
+        self.root_changed = bool(self._session.take_rows(OpenvSwitch))
+        self.identity_changed |= self.root_changed
         return changed
 
     @property

@@ -13,31 +13,60 @@ from ...services.api.node import AnyNode, Datum, Index, Node, Read
 from ..attach import transit
 from ..attach.port import Port, Unattached
 from ..ovn import rows as ovn
-from .en_container import CONTAINER, Container
+from .en_container import CONTAINER
 from .tables import LOGICAL_ROUTER, LOGICAL_ROUTER_PORT
 
 LINK: Datum[str, tuple[Port | Unattached, ...]] = Datum("link")
 # By router: the networks of the links that containers have on it, by the router's port.
 LINK_NETWORKS: Datum[UUID, Mapping[str, IPv4Network]] = Datum("link_networks")
-_CONTAINERS_BY_ROUTER: Datum[UUID, AbstractSet[str]] = Datum("containers by router")
+# Of rows only what links depend on, since everything else of them changes far more often.
+_WANTED: Datum[str, tuple[tuple[UUID, str], ...]] = Datum("links_wanted")
+_WANTED_BY_ROUTER: Datum[UUID, AbstractSet[str]] = Datum("links_wanted by router")
+_ROUTER_PORTS: Datum[UUID, tuple[UUID, ...]] = Datum("router_ports")
+_PRESENT: Datum[UUID, tuple[str, str]] = Datum("link_present")
 
 
 def allocate(read: Read, uuid: UUID) -> Mapping[str, IPv4Network] | None:
     """Returns the networks of the links on a router."""
-    router, row = read(ROUTER, uuid), read(LOGICAL_ROUTER, uuid)
-    if router is None or row is None:
+    router, ports = read(ROUTER, uuid), read(_ROUTER_PORTS, uuid)
+    if router is None or ports is None:
         return None
-    ports = [port for each in row.ports if (port := read(LOGICAL_ROUTER_PORT, each))]
-    own = [port for port in ports if ovn.find_key(port.external_ids) is not None]
-    present = {port.name: next(iter(port.networks), "") for port in own}
-    names = read(_CONTAINERS_BY_ROUTER, uuid) or ()
+    present = dict(found for each in ports if (found := read(_PRESENT, each)))
     wanted = [
-        transit.make_router_port_name(find_logical_port(name, port.interface))
-        for name in names
-        for port in _list_ports(read(CONTAINER, name))
-        if port.attachment.router == uuid
+        port
+        for container in read(_WANTED_BY_ROUTER, uuid) or ()
+        for where, port in read(_WANTED, container) or ()
+        if where == uuid
     ]
     return transit.allocate(router, present, wanted)
+
+
+def find_wanted(read: Read, name: str) -> tuple[tuple[UUID, str], ...] | None:
+    """Returns the routers on which a container is to have links, with the router's ports."""
+    container = read(CONTAINER, name)
+    if container is None or container.spec is None:
+        return None
+    return tuple(
+        (
+            port.attachment.router,
+            transit.make_router_port_name(find_logical_port(name, port.interface)),
+        )
+        for port in container.spec.ports
+    )
+
+
+def find_router_ports(read: Read, uuid: UUID) -> tuple[UUID, ...] | None:
+    """Returns the ports of a router."""
+    row = read(LOGICAL_ROUTER, uuid)
+    return tuple(sorted(row.ports)) if row is not None else None
+
+
+def find_present(read: Read, uuid: UUID) -> tuple[str, str] | None:
+    """Returns the name and the network of a router's port of ours."""
+    row = read(LOGICAL_ROUTER_PORT, uuid)
+    if row is None or ovn.find_key(row.external_ids) is None:
+        return None
+    return row.name, next(iter(row.networks), "")
 
 
 def run(read: Read, name: str) -> tuple[Port | Unattached, ...] | None:
@@ -45,6 +74,8 @@ def run(read: Read, name: str) -> tuple[Port | Unattached, ...] | None:
     container = read(CONTAINER, name)
     if container is None or container.spec is None:
         return None
+    # What could not be computed of it is in nobody's allocation; then its link is not known.
+    read(_WANTED, name)
     return tuple(_attach(read, name, port) for port in container.spec.ports)
 
 
@@ -68,21 +99,15 @@ def _attach(read: Read, name: str, port: PortSpec) -> Port | Unattached:
     return transit.attach(router, logical_port, port.interface, network)
 
 
-def _list_ports(container: Container | None) -> tuple[PortSpec, ...]:
-    return container.spec.ports if container is not None and container.spec is not None else ()
-
-
-def _find_routers(_name: str, container: Container) -> Iterable[UUID]:
-    return {port.attachment.router for port in _list_ports(container)}
+def _find_routers(_name: str, wanted: Iterable[tuple[UUID, str]]) -> Iterable[UUID]:
+    return {router for router, _ in wanted}
 
 
 NODES: tuple[AnyNode, ...] = (
-    Index(_CONTAINERS_BY_ROUTER, CONTAINER, _find_routers),
-    Node(
-        LINK_NETWORKS,
-        allocate,
-        (ROUTER,),
-        (LOGICAL_ROUTER, LOGICAL_ROUTER_PORT, _CONTAINERS_BY_ROUTER, CONTAINER),
-    ),
-    Node(LINK, run, (CONTAINER,), (LINK_NETWORKS,)),
+    Node(_WANTED, find_wanted, (CONTAINER,)),
+    Index(_WANTED_BY_ROUTER, _WANTED, _find_routers),
+    Node(_ROUTER_PORTS, find_router_ports, (LOGICAL_ROUTER,)),
+    Node(_PRESENT, find_present, (LOGICAL_ROUTER_PORT,)),
+    Node(LINK_NETWORKS, allocate, (ROUTER,), (_ROUTER_PORTS, _PRESENT, _WANTED_BY_ROUTER, _WANTED)),
+    Node(LINK, run, (CONTAINER,), (LINK_NETWORKS, _WANTED)),
 )

@@ -126,7 +126,11 @@ def kill_process(host: Host, name: str, number: signal.Signals = signal.SIGKILL)
     for each in found:
         each.kill(number)
     if number == signal.SIGSTOP:
-        process.wait_until(lambda: all(each.is_stopped() for each in found), f"{name}: SIGSTOP")
+        # A child that it had just made, and that is called so until its exec, may have ended.
+        process.wait_until(
+            lambda: all(each.is_stopped() or not each.is_alive() for each in found),
+            f"{name}: SIGSTOP",
+        )
     elif number != signal.SIGCONT:
         process.wait_until(
             lambda: not any(each.is_alive() for each in found), f"{host.name}: death of {name}"
