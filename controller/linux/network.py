@@ -213,15 +213,22 @@ def _run_nft(arguments: list[str], text: str) -> str:
 def _read_own_sysctls(container: str) -> tuple[tuple[str, str], ...]:
     """Returns the settings that the service asked for, as they are."""
     names = state_file.read_json(_sysctl_path(container))
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, list) or not all(map(_is_sysctl, names)):
         return ()
     return tuple((name, _read_sysctl(name) or "") for name in names)
+
+
+def _is_sysctl(name: object) -> bool:
+    """Returns whether 'name' is a path below /proc/sys/net."""
+    if not isinstance(name, str) or "\0" in name:
+        return False
+    return not name.startswith("/") and ".." not in name.split("/")
 
 
 def _write_own_sysctls(container: str, wanted: Iterable[tuple[str, str]]) -> None:
     """Makes the settings, which are kept by name; what is not wanted any more stays as it is."""
     for name, value in wanted:
-        if ".." in name.split("/") or name.startswith("/"):
+        if not _is_sysctl(name):
             raise HostError(f"{name!r} is not below /proc/sys/net")
         if _read_sysctl(name) is None:
             raise HostError(f"the kernel has no setting {name}")
