@@ -177,7 +177,11 @@ class Containers:
 
     def wait(self, poller: ovs.poller.Poller, clock_ms: int) -> None:
         """Arms 'poller' for the host; services are waited for by services.wait()."""
-        moments = (self.reconciler.find_next_ms(), self._sweep.find_next_ms())
+        moments = (
+            self.reconciler.find_next_ms(),
+            self._sweep.find_next_ms(),
+            self.ports.find_next_ms(),
+        )
         next_ms = min(each for each in moments if each is not None)
         poller.timer_wait(max(0, next_ms - clock_ms))
 

@@ -56,7 +56,13 @@ class Controller:
         make_host: MakeHost,
         events: Events,
     ) -> None:
-        self.ovs = Session(database, switch_rows.DATABASE, switch_rows.ROW_CLASSES)
+        self.ovs = Session(
+            database,
+            switch_rows.DATABASE,
+            switch_rows.ROW_CLASSES,
+            # Who is refused is found by halves, and has a pause of its own.
+            refused_backoff_ms=0,
+        )
         self.sb: Session | None = None
         self.identity: Identity | None = None
         self.ports = vswitch.PortDriver(self.ovs)

@@ -30,4 +30,6 @@ def open_session(identity: Identity) -> Session:
         lock=name_lock(identity.chassis),
         probe_interval_ms=PROBE_INTERVAL_MS,
         max_backoff_ms=MAX_BACKOFF_MS,
+        # Who is refused is found by halves, and has a pause of its own.
+        refused_backoff_ms=0,
     )

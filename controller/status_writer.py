@@ -99,8 +99,11 @@ class StatusWriter:
         sent, self._sent = self._sent, {}
         if not refusal:
             self.touch(sent)
-        elif self._suspects.split(names := tuple(sent)):
-            self._postpone(names[0], f"what is told of it is refused: {refusal}", now_ms)
+        elif len(sent) > 1:
+            self._suspects.add(tuple(sent))
+        else:
+            (name,) = sent
+            self._postpone(name, f"what is told of it is refused: {refusal}", now_ms)
 
     def _postpone(self, name: str, sentence: str, now_ms: int) -> None:
         before = self._pauses.get(name)

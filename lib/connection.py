@@ -67,11 +67,10 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
         self._calls = Calls()
         self._stole = False
         self._is_wrong = False
-        # What the database has after a reconnection; the server's own table of schemas does not
-        # tell of one that was converted.
+        # What the database has, once for each connection; the server's own table of schemas does
+        # not tell of one that was converted.
         self.schema: Mapping[str, Any] | None = None
         self._schema_request_id: int | None = None
-        self._restarts = 0
         replica.describe(
             {
                 name: {each: column.type for each, column in table.columns.items()}
@@ -84,7 +83,7 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
     @property
     def synced(self) -> bool:
         """Whether the replica holds what the database holds, or held when the connection went."""
-        return bool(self.state == self.IDL_S_MONITORING)
+        return bool(self.state == self.IDL_S_MONITORING) and not self._is_wrong
 
     @property
     def connected(self) -> bool:
@@ -199,16 +198,14 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
     def restart_fsm(self) -> None:
         """Begins anew on another connection: no answer to anything asked before can come."""
         self._give_up()
-        self._restarts += 1
         if self._is_wrong:
             self._is_wrong, self.last_id = False, _NO_ID
         super().restart_fsm()
 
     def _Idl__send_monitor_request(self, *versions: Any) -> None:
-        if self._restarts > 1:
-            message = ovs.jsonrpc.Message.create_request("get_schema", [self._db.name])
-            self._schema_request_id = message.id
-            self._session.send(message)
+        message = ovs.jsonrpc.Message.create_request("get_schema", [self._db.name])
+        self._schema_request_id = message.id
+        self._session.send(message)
         super()._Idl__send_monitor_request(*versions)
 
     def _Idl__send_db_change_aware(self) -> None:
@@ -278,10 +275,9 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
 
     def _start_over(self) -> None:
         """Fetches everything again, since the replica is not what the server thinks it is."""
+        # Until then nobody is to take the replica for the database.
         self._is_wrong = True
         self.force_reconnect()
-        # Until then nobody is to take the replica for the database.
-        self.state = self.IDL_S_INITIAL
 
 
 def _copy(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -82,7 +82,9 @@ class Session:
         self._retry_ms = 0
         self._outcome: str | None = None
         self._request: SchemaRequest | None = None
+        # What was known of the server's own schema; None with one that is given.
         self._opened: _Known | None = None
+        self._missing: list[str] = []
         # Of connections before this one.
         self._seqno = 0
         if schema is None:
@@ -95,16 +97,17 @@ class Session:
     def run(self) -> None:
         """Does what can be done now: receives changes, finishes a transaction."""
         if self._request is not None:
-            schema = self._request.run()
-            if schema is not None:
+            answer = self._request.run()
+            if answer is not None:
                 self._request = None
-                self._open_served(schema)
+                self._open_served(answer)
         connection = self._connection
         if connection is None:
             return
         connection.run()
-        if self._opened is not None:
-            connection = self._follow_schema(connection)
+        schema, connection.schema = connection.schema, None
+        if schema is not None:
+            connection = self._follow_schema(connection, schema)
         self._finish_commit()
         self._finish_beside()
         self._apply_lock()
@@ -301,20 +304,39 @@ class Session:
 
     # -- helpers, in the order they are called ------------------------------
 
-    def _follow_schema(self, connection: Connection) -> Connection:
+    def _follow_schema(self, connection: Connection, schema: Mapping[str, Any]) -> Connection:
         """Begins anew if the database has another schema than what the connection was made for."""
-        schema, connection.schema = connection.schema, None
-        if schema is None or self._describe(schema) == self._opened:
+        known = self._describe(schema)
+        if self._opened is None:
+            self._tell_missing(known)
+            return connection
+        if known == self._opened:
             return connection
         vlog.info(f"{self.database}: the schema is another one")
         connection.close()
         self._seqno += connection.seqno
         return self._open_served(schema)
 
+    def _tell_missing(self, known: _Known) -> None:
+        """Tells why there will be no content: the schema is older than this program."""
+        missing = [
+            f"{table}:{column}"
+            for table, row_class in self._replica.classes.items()
+            for column in find_columns(row_class)
+            if column not in known[table]
+        ]
+        if missing != self._missing and missing:
+            vlog.err(
+                f"{self.database}: the server's schema has no {', '.join(missing)};"
+                " nothing is known of it until it is converted to a newer one"
+            )
+        self._missing = missing
+
     def _open_served(self, schema: Mapping[str, Any]) -> Connection:
         """Opens a database with its own schema."""
+        connection = self._open(schema)
         self._opened = self._describe(schema)
-        return self._open(schema)
+        return connection
 
     def _describe(self, schema: Mapping[str, Any]) -> _Known:
         """Returns what a schema says of the columns that are monitored."""
@@ -331,6 +353,7 @@ class Session:
         columns = {
             table: [each for each in find_columns(row_class) if each in _find_known(schema, table)]
             for table, row_class in self._replica.classes.items()
+            if table in schema["tables"]
         }
         connection = self._connection = Connection(
             self.remote,
@@ -342,7 +365,8 @@ class Session:
             max_backoff_ms=self._max_backoff_ms,
         )
         for table, condition in self._conditions.items():
-            connection.set_condition(table, condition)
+            if table in connection.tables:
+                connection.set_condition(table, condition)
         if self._lock is not None:
             connection.set_lock(self._lock)
         return connection
@@ -359,7 +383,10 @@ class Session:
         tables = self._connection.tables
         try:
             operations = make_operations(
-                changes, self._replica.rows, lambda table: bool(tables[table].is_root), comment
+                changes,
+                self._replica.rows,
+                lambda table: table not in tables or bool(tables[table].is_root),
+                comment,
             )
         except Unwritable as error:
             return Transaction(Status.REFUSED, str(error))

@@ -123,7 +123,7 @@ class Replica:
             kept = find_kept_keys(row_class)
             columns = {
                 name: self._describe_column(column_type, shared, kept.get(name))
-                for name, column_type in types[table].items()
+                for name, column_type in types.get(table, {}).items()
             }
             self._tables[table] = _Table(row_class, columns)
             self._order[table] = any(column.refers for column in columns.values())

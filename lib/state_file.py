@@ -7,11 +7,15 @@ of one gives way to it; and nothing in them is taken on trust.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
 import stat
 from typing import Any
+
+# Nothing is there, or a link, or a socket, or the path leads through a file.
+_NOT_THERE = (errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.ENOTDIR)
 
 
 def read(path: str) -> bytes | None:
@@ -19,8 +23,10 @@ def read(path: str) -> bytes | None:
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         descriptor = os.open(path, flags)
-    except OSError:  # it is not there, or a link, or the path leads through a file
-        return None
+    except OSError as error:
+        if error.errno in _NOT_THERE:
+            return None
+        raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         return None

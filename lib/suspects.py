@@ -1,4 +1,4 @@
-"""Who of several is refused: what is refused together is tried by halves.  Pure."""
+"""Who of several is refused: what is refused together is tried by halves."""
 
 from __future__ import annotations
 
@@ -22,12 +22,10 @@ class Suspects(Generic[K]):
         """Returns all that are in a group."""
         return {each for group in self._groups for each in group}
 
-    def split(self, refused: Sequence[K]) -> bool:
-        """Notes that some were refused together; returns whether it is one that is refused."""
+    def add(self, refused: Sequence[K]) -> None:
+        """Notes that several were refused together: its halves are to be tried next."""
         half = len(refused) // 2
-        if half:
-            self._groups.extendleft((tuple(refused[half:]), tuple(refused[:half])))
-        return len(refused) == 1
+        self._groups.extendleft((tuple(refused[half:]), tuple(refused[:half])))
 
     def take(self) -> tuple[K, ...]:
         """Takes the group that is to be tried next; () if there is none."""

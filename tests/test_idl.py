@@ -35,6 +35,12 @@ class NewRouter(Row):
     column_of_the_future: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Copp(Row):
+    TABLE: ClassVar[str] = "Copp"
+    name: str
+
+
 def _names(session: Session, row_class: Any) -> list[str]:
     return sorted(row.name for row in session.rows(row_class).values())
 
@@ -157,6 +163,79 @@ def test_a_database_that_is_converted_is_followed(
             ),
             "the column",
         )
+
+
+def read_schema(name: str) -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(Path(find_schema(name)).read_text(encoding="utf-8"))
+    return schema
+
+
+def test_a_table_that_goes_and_comes_again_is_followed(
+    databases: Databases, sessions: Sessions, logs: Logs
+) -> None:
+    logs.allow(OUTAGE)
+    name = databases.ovn_nb.name
+    databases.ovn_nb.insert("Copp", name="before")
+    session = sessions.open(databases.ovn_nb, NewRouter, Copp, conditions={"Copp": [True]})
+    assert len(session.rows(Copp)) == 1
+    without = read_schema(name)
+    del without["tables"]["Copp"]
+    for table in without["tables"].values():
+        table["columns"].pop("copp", None)
+    databases.ovn_nb.convert(without)
+    sessions.wait_for(lambda: not session.rows(Copp) and session.synced, "the end of the table")
+    logs.allow("transaction refused")
+    session.commit([Insert("Copp", "x", {"name": "in vain"}, None)], "a test")
+    sessions.wait_for(lambda: session.take_outcome() is not None, "the refusal")
+    databases.ovn_nb.convert(read_schema(name))
+    databases.ovn_nb.insert("Copp", name="after")
+    sessions.wait_for(lambda: _names(session, Copp) == ["after"], "the table again")
+
+
+@pytest.mark.parametrize("change", ["more", "less"])
+def test_a_database_that_is_converted_before_it_was_read(
+    databases: Databases, sessions: Sessions, logs: Logs, change: str
+) -> None:
+    """Between the schema that a session asks for and its first content."""
+    logs.allow(OUTAGE)
+    databases.ovn_nb.insert("Logical_Router", name="before")
+    session = Session(databases.ovn_nb.remote, databases.ovn_nb.name, (NewRouter,))
+    sessions.opened.append(session)
+    other = read_schema(databases.ovn_nb.name)
+    router = other["tables"]["Logical_Router"]["columns"]
+    if change == "more":
+        router["column_of_the_future"] = {"type": {"key": "string", "min": 0, "max": 1}}
+    else:
+        del router["name"]
+    sessions.wait_for(lambda: session._connection is not None, "the schema")
+    assert not session.synced
+    databases.ovn_nb.convert(other)
+    sessions.wait_for(lambda: session.synced and session.connected, "the content")
+    if change == "more":
+        databases.ovn_nb.update("Logical_Router", [], column_of_the_future="is here")
+    future = "is here" if change == "more" else None
+    sessions.wait_for(
+        lambda: [row.column_of_the_future for row in session.rows(NewRouter).values()] == [future],
+        "the row",
+    )
+
+
+def test_a_database_of_ours_with_an_older_schema_is_told_and_waited_for(
+    databases: Databases, sessions: Sessions, logs: Logs
+) -> None:
+    logs.allow(OUTAGE)
+    logs.allow("the server's schema has no Container_Group:policy")
+    session = sessions.open(databases.nb, nb.ContainerGroup)
+    older = read_schema(databases.nb.name)
+    del older["tables"]["Container_Group"]["columns"]["policy"]
+    databases.nb.convert(older)
+    sessions.wait_for(
+        lambda: any("has no Container_Group:policy" in each[2] for each in logs.messages),
+        "the word of it",
+    )
+    assert not session.synced
+    databases.nb.convert(read_schema(databases.nb.name))
+    sessions.wait_for(lambda: session.synced and session.connected, "the content anew")
 
 
 @pytest.mark.parametrize("own_schema", [True, False])

@@ -131,7 +131,13 @@ def test_one_that_no_plan_can_be_made_for_takes_its_room() -> None:
     cloud = _make_cloud()
     (first,) = (row.container for row in cloud.rows(sb.ContainerBinding))
     (here,) = (row.chassis for row in cloud.rows(sb.ContainerBinding))
-    _bend(cloud, "request", lambda request: replace(request, policy="of no name", standby=1), first)
+    spread: Any = ["no", "label"]
+    _bend(
+        cloud,
+        "request",
+        lambda request: replace(request, policy="of no name", standby=1, spread=spread),
+        first,
+    )
     add_site(cloud, "another", "203.0.2")
     cloud.settle(CHASSIS)
     second = next(row for row in cloud.rows(sb.ContainerBinding) if row.container != first)
@@ -153,6 +159,14 @@ def test_mistakes_are_found_by_halves() -> None:
         "c900": "RuntimeError('c900')",
     }
     assert len(calls) <= 2 * 2 * 10 + 1
+
+
+def test_those_that_cannot_be_planned_together_hold_up_nobody_else() -> None:
+    def plan(names: Sequence[str]) -> None:
+        if {"c3", "c60"} <= set(names):
+            raise RuntimeError("both")
+
+    assert find_mistakes(plan, [f"c{number}" for number in range(100)]).keys() == {"c60"}
 
 
 def find_status(cloud: MemoryCloud, name: str) -> nb.ServiceContainer:

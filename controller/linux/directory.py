@@ -12,7 +12,7 @@ import shutil
 import stat
 from collections.abc import Callable
 
-from ...lib import dirs
+from ...lib import dirs, state_file
 from ...lib.container import is_name
 from ...lib.errors import HostError
 from ..host.kinds import Namespace, StateDirectory
@@ -70,8 +70,9 @@ class DirectoryDriver:
                 os.mkdir(path, 0o700)
             if not _is_ours(path):
                 raise HostError(f"{path} is there already and no directory of ours")
-            if os.stat(path).st_mode & _OPEN:
-                os.chmod(path, 0o700)
+            mode = stat.S_IMODE(os.stat(path).st_mode)
+            if mode & _OPEN:
+                os.chmod(path, mode & ~_OPEN)
         except OSError as error:
             raise HostError(f"the state directory cannot be made: {error}") from error
 
@@ -120,8 +121,7 @@ class NamespaceDriver:
 def _mark(container: str) -> None:
     """Notes that a namespace is ours, before it is made: what a death leaves is known."""
     try:
-        with open(_find_mark(container), "w", encoding="ascii"):
-            pass
+        state_file.write(_find_mark(container), b"")
     except OSError as error:
         raise HostError(f"the namespace cannot be noted: {error}") from error
 
@@ -131,7 +131,7 @@ def _find_mark(container: str) -> str:
 
 
 def _is_made(container: str) -> bool:
-    return os.path.isfile(_find_mark(container))
+    return state_file.read(_find_mark(container)) is not None
 
 
 def find_directories() -> set[str]:

@@ -104,6 +104,7 @@ class PortDriver:
         self._unwanted.discard(container)
         self._unplanned.discard(container)
         self._leaving.pop(container, None)
+        self._refused.pop(container, None)
         return True
 
     def let_go(self, container: str, names: Collection[str]) -> bool:
@@ -153,16 +154,24 @@ class PortDriver:
 
     def plan(self) -> list[Change]:
         """Returns the changes that bring what apply() and remove() noted, of some or of all."""
-        changes: list[Change] = []
+        now_ms = monotonic_ms()
+        refused = {each for each in self._unplanned if self._find_refusal(each) is not None}
+        due = {each for each in refused if now_ms >= self._refused[each].retry_ms}
+        # Whoever is not suspected waits for nobody.
+        others = self._unplanned - refused - self._suspects.find_members()
+        changes = self._plan(sorted(others))
         while self._suspects and not changes:
             changes = self._plan(self._suspects.take())
-        if not changes:
-            refused = {each for each in self._unplanned if self._find_refusal(each) is not None}
-            changes = self._plan(sorted(self._unplanned - refused))
-        for container in sorted(refused) if not changes else ():
-            if not changes and monotonic_ms() >= self._refused[container].retry_ms:
-                changes = self._plan([container])
+        while due and not changes:
+            changes = self._plan([due.pop()])
         return changes
+
+    def find_next_ms(self) -> int | None:
+        """Returns when plan() may have something again, rows that come aside."""
+        now_ms = monotonic_ms()
+        moments = (*self._sent.values(), *(each.retry_ms for each in self._refused.values()))
+        # What is past was looked at.
+        return min((each for each in moments if each > now_ms), default=None)
 
     def note_outcome(self, outcome: str | None) -> None:
         """Takes what became of the transaction with the changes of plan().
@@ -180,8 +189,9 @@ class PortDriver:
             return
         for container in planned:
             self._sent.pop(container, None)
-        if self._suspects.split(planned):
-            (container,) = planned
+        if len(planned) > 1:
+            self._suspects.add(planned)
+        for container in planned if len(planned) == 1 else ():
             wanted = self._wanted.get(container)
             retry_ms = monotonic_ms() + _REFUSED_PAUSE_MS
             self._refused[container] = _Refusal(wanted, outcome, retry_ms)

@@ -176,9 +176,10 @@ class Writer:
             # It may be the root row: then nobody else is to suffer for it.
             self._root_apart = True
             self.ledger.dirty.update(owners)
-        elif owners and self._suspects.split(owners):
+        elif len(owners) == 1:
             self._refuse(owners[0], sentence, now_ms)
         elif owners:
+            self._suspects.add(owners)
             self.ledger.dirty.update(owners)
         else:
             self._conclude_at_ms = now_ms + FIRST_PAUSE_MS

@@ -8,14 +8,16 @@ southbound are the memory of the scheduler.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
 from ...services.api.node import AnyNode, Datum, Node, Read, Tally
 from ..scheduler.health import Health
-from ..scheduler.load import LoadKey, find_domain
-from ..scheduler.mistakes import find_mistakes
+from ..scheduler.load import DOMAIN, TOTAL, LoadKey, find_domain
+from ..scheduler.load import GROUP as GROUP_LOAD
+from ..scheduler.mistakes import Mistake, find_mistakes
 from ..scheduler.model import ACTIVE, STANDBY, Candidate, Request, Schedule
 from ..scheduler.schedule import schedule
 from ..scheduler.settled import Settled, count_places, find_settled, make_load
@@ -168,29 +170,32 @@ def make_schedule(read: Read, _key: str) -> Schedule | None:
             lambda key: load.get(key, 0) + left_out.get(key, 0),
         )
 
-    try:
-        return plan(waiting)
-    except Exception:  # a mistake of ours with one container must not hold up the others
-        mistakes = find_mistakes(plan, list(waiting))
-        if not mistakes:
-            raise
-        left_out = Counter(
-            key for name in mistakes for key in _find_load(waiting[name], candidates)
-        )
+    mistakes: dict[str, Mistake] = {}
+    left_out: Counter[LoadKey] = Counter()
+    while True:
         rest = [name for name in waiting if name not in mistakes]
-        return replace(plan(rest, left_out), mistakes=mistakes)
+        try:
+            return replace(plan(rest, left_out), mistakes=mistakes)
+        except Exception:  # a mistake of ours with one container must not hold up the others
+            found = find_mistakes(partial(plan, left_out=left_out), rest)
+            if not found:
+                raise
+            mistakes |= found
+            left_out.update(key for name in found for key in _find_load(waiting[name], candidates))
 
 
-def _find_load(left_out: Unsettled, candidates: Mapping[str, Candidate]) -> Iterator[LoadKey]:
-    """Yields what a container counts as that stays where it is, since no plan can be made."""
-    request, places = left_out.request, left_out.health.places
+def _find_load(left_out: Unsettled, candidates: Mapping[str, Candidate]) -> list[LoadKey]:
+    """Returns what a container counts as that stays where it is, since no plan can be made."""
+    places = [each for each in left_out.health.places if each.chassis in candidates]
+    found: list[LoadKey] = [(TOTAL, "", each.chassis) for each in places]
     active = next((each.chassis for each in places if each.role == ACTIVE), None)
-    if active is None or active not in candidates:
-        return
-    standby = tuple(each.chassis for each in places if each.role == STANDBY)
-    domain = find_domain(request.spread, candidates[active])
-    for key, _ in make_load(Settled(active, standby, request.group, domain)):
-        yield key
+    if active is not None:
+        group = left_out.request.group
+        found.append((GROUP_LOAD, group, active))
+        with suppress(Exception):  # it may be this that no plan can be made for
+            domain = find_domain(left_out.request.spread, candidates[active])
+            found.append((DOMAIN, group, domain))
+    return found
 
 
 def place(read: Read, name: str) -> Placement | None:
@@ -206,7 +211,7 @@ def place(read: Read, name: str) -> Placement | None:
     if name in plan.mistakes:
         mistake = plan.mistakes[name]
         error = RuntimeError(f"no plan can be made for it: {mistake.sentence}")
-        error.add_note(mistake.trace)
+        error.__notes__ = [mistake.trace]  # as add_note() of Python 3.11
         raise error
     return Placement(
         active=plan.chassis.get(name),

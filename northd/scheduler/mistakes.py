@@ -1,8 +1,8 @@
 """A mistake of ours with one container, which holds up the plan of nobody else.
 
-A plan that raises is made for halves of its containers, and halves of those
-that raise, until the ones are found that no plan can be made for even alone.
-Pure.
+A plan that raises is made for half of its containers, then for these and half
+of the others, and so on: who makes a plan raise that can be made without it is
+left out.  So are those that cannot be planned together, but for the first.  Pure.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ...lib.failures import describe, format_trace
+from ...lib.suspects import Suspects
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +25,20 @@ class Mistake:
 def find_mistakes(
     plan: Callable[[Sequence[str]], object], names: Sequence[str]
 ) -> dict[str, Mistake]:
-    """Returns the containers of 'names', whose plan raises, that cannot be planned alone."""
+    """Returns the containers of 'names' without which there is a plan."""
     mistakes: dict[str, Mistake] = {}
-    pending = [names]
-    while pending:
-        some = pending.pop()
+    suspects: Suspects[str] = Suspects()
+    planned: list[str] = []
+    some = tuple(names)
+    while some:
         try:
-            plan(some)
+            plan([*planned, *some])
         except Exception as error:
             if len(some) == 1:
                 mistakes[some[0]] = Mistake(describe(error), format_trace(error))
             else:
-                middle = len(some) // 2
-                pending += [some[:middle], some[middle:]]
+                suspects.add(some)
+        else:
+            planned += some
+        some = suspects.take()
     return mistakes
