@@ -22,6 +22,7 @@ from ..lib.rows import Row
 from ..services.api.compile import CompileHalf
 from ..services.api.node import AnyNode, Datum
 from .nodes import (
+    en_address_wait,
     en_chassis,
     en_container,
     en_group,
@@ -83,6 +84,7 @@ def make_nodes(halves: Mapping[str, CompileHalf], memory: Memory) -> tuple[AnyNo
         *en_hv_cfg.NODES,
         *en_sealed.NODES,
         *en_link.NODES,
+        *en_address_wait.NODES,
         *en_ready.NODES,
         *en_redirect.make_nodes(types),
         *en_status.make_nodes(types),

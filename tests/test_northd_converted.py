@@ -103,3 +103,51 @@ def test_a_conversion_while_much_is_under_way(served_cloud: Cloud, name: str) ->
         "the drops of all",
     )
     served_cloud.settle()
+
+
+@pytest.mark.parametrize(
+    ("database", "table", "column"),
+    [
+        ("nb", "VPN_Service", "router"),
+        ("nb", "IPsec_Connection", "name"),
+        ("sb", "Container_Binding", "configuration"),
+    ],
+)
+def test_content_that_does_not_fit_is_not_taken_for_none(
+    served_cloud: Cloud, database: str, table: str, column: str
+) -> None:
+    """A column becomes a set, and a row has two: nothing is known then, and nothing goes."""
+    served_cloud.logs.allow(OUTAGE)
+    served_cloud.logs.allow("does not fit the replica")
+    served_cloud.logs.allow("cannot be reached|gives up|no whole pass|leads no more")
+    converted: Database = getattr(served_cloud, database)
+    (name,) = (
+        name
+        for name, each in served_cloud.northd.sessions.items()
+        if each.database == converted.name
+    )
+    session = served_cloud.northd.sessions[name]
+    drops = find_drops(served_cloud, "tenant-router")
+    reroutes = len(served_cloud.ovn.rows("Logical_Router_Policy", [["action", "==", "reroute"]]))
+    bindings = served_cloud.sb.rows("Container_Binding", columns=("container", "chassis"))
+    schema = make_later_schema(converted)
+    plain = json.loads(json.dumps(schema))
+    schema["tables"][table]["columns"][column] = {
+        "type": {"key": "string", "min": 0, "max": "unlimited"}
+    }
+    values = [row[column] for row in converted.rows(table)]
+    converted.convert(schema)
+    converted.update(table, [], **{column: ["set", ["one", "two"]]})
+    before = session.connection
+    until = time.monotonic() + 4
+    served_cloud.wait_for(lambda: time.monotonic() > until, "the time to pass")
+    assert not session.synced
+    assert served_cloud.sb.rows("Container_Binding", columns=("container", "chassis")) == bindings
+    assert find_drops(served_cloud, "tenant-router") == drops
+    found = served_cloud.ovn.rows("Logical_Router_Policy", [["action", "==", "reroute"]])
+    assert len(found) == reroutes
+    for row, value in zip(converted.rows(table), values, strict=True):
+        converted.update(table, [["_uuid", "==", row["_uuid"]]], **{column: value})
+    converted.convert(plain)
+    served_cloud.wait_for(lambda: has_ended(served_cloud, name, before), "the content again")
+    served_cloud.settle()

@@ -8,7 +8,8 @@ as it was.
 So a container gets what another one has only if that one leaves it, and it
 leaves it only if it gets what it wants instead.  Whoever waits for one that
 stays does not get it, through however many others; those that wait for each
-other in a ring exchange what they have.
+other in a ring, of no more than _WAITING_MAX, exchange what they have
+(en_address_wait.py).
 """
 
 from __future__ import annotations

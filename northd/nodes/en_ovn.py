@@ -23,6 +23,7 @@ from ...lib.addresses import Subnet
 from ...lib.delta import Desired, Parent
 from ...lib.router import Router, find_gateway_port
 from ...services.api.compile import (
+    ADDRESS_HOLDERS,
     DROPS,
     OPERATOR_CONTAINER,
     ROUTER,
@@ -34,6 +35,7 @@ from ..attach import transit
 from ..attach.port import Port, make_row
 from ..engine.ledger import Owned
 from ..ovn import rows as ovn
+from .en_address_wait import ADDRESS_WAIT, find_others
 from .en_container import CONTAINER, Container
 from .en_link import LINK, find_logical_port
 from .en_placement import PLACEMENT
@@ -57,7 +59,15 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
             OVN_CONTAINER,
             make_container,
             (CONTAINER,),
-            (LINK, PLACEMENT, ROUTER, PORTS_BY_CONTAINER, PORT_BINDING),
+            (
+                LINK,
+                PLACEMENT,
+                ROUTER,
+                PORTS_BY_CONTAINER,
+                PORT_BINDING,
+                ADDRESS_HOLDERS,
+                ADDRESS_WAIT,
+            ),
         ),
         Node(OVN_REROUTE, make_reroutes, (REDIRECT,)),
         Index(_DROPS_BY_CONTAINER, ROUTER_POLICY, _find_dropper),
@@ -79,20 +89,20 @@ def make_container(read: Read, name: str) -> Owned | None:
     if container is None or placement is None:
         return None
     chassis = placement.active or transit.NO_CHASSIS
-    if container.spec is None:
+    if container.spec is None or read(ADDRESS_WAIT, name) is not None:
         return Owned(updates=tuple(_make_fences(read, name, chassis)), keeps_all=True)
     ports = [each for each in read(LINK, name) or () if isinstance(each, Port)]
     rows = [row for port in ports for row in transit.make_rows(name, port, chassis)]
     for port in ports:
         router = read(ROUTER, port.router)
         if router is not None:
-            rows += _make_addresses(container, container.spec, router, port)
+            rows += _make_addresses(read, container, container.spec, router, port)
             rows += _make_routes(container.name, container.spec, router, port)
     return Owned(tuple(rows))
 
 
 def _make_fences(read: Read, name: str, chassis: str) -> Iterator[Desired]:
-    """Yields what is kept true of a container that goes on as it was: who has its ports."""
+    """Yields what is kept true of a container whose other rows stay: who has its ports."""
     rows = find_rows(read, PORT_BINDING, read(PORTS_BY_CONTAINER, name))
     for interface in sorted({row.interface for row in rows}):
         first = find_logical_port(name, interface) == name
@@ -101,11 +111,11 @@ def _make_fences(read: Read, name: str, chassis: str) -> Iterator[Desired]:
 
 
 def _make_addresses(
-    container: Container, spec: ContainerSpec, router: Router, port: Port
+    read: Read, container: Container, spec: ContainerSpec, router: Router, port: Port
 ) -> Iterator[Desired]:
-    """Yields route and NAT rule of each external address."""
+    """Yields route and NAT rule of each external address that nobody else has still."""
     for each in spec.addresses:
-        if each.router != router.uuid:
+        if each.router != router.uuid or find_others(read, container.name, each.address):
             continue
         address = ipaddress.ip_address(each.address)
         next_hop = port.next_hops.get(address.version)

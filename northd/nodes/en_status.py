@@ -13,6 +13,7 @@ from ...services.api.node import AnyNode, Datum, Node, Read
 from ..scheduler.filters import find_loss
 from ..scheduler.model import ACTIVE
 from .doubt import find_type_problem
+from .en_address_wait import ADDRESS_WAIT
 from .en_chassis import CANDIDATE, PUBLIC_KEY
 from .en_container import CONTAINER, Container, find_group
 from .en_link import LINK, find_problem
@@ -65,6 +66,7 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
             (
                 LINK,
                 PLACEMENT,
+                ADDRESS_WAIT,
                 CANDIDATE,
                 PUBLIC_KEY,
                 SEALED,
@@ -159,7 +161,10 @@ def _find_status(read: Read, container: Container) -> Status:
         # A standby may be ready for long before it serves.
         last = max(placed, key=lambda row: int(row.number))
         status = replace(status, since=max(status.since, last.since))
-    return _keep_words(status, container.problem or _find_unsealed(read, name, placement))
+    waits = read(ADDRESS_WAIT, name)
+    if waits is not None and status.status_code != RUNNING:
+        return replace(status, status_message=waits)
+    return _keep_words(status, container.problem or waits or _find_unsealed(read, name, placement))
 
 
 def _find_bound(read: Read, name: str) -> Status:
