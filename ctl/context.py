@@ -112,15 +112,17 @@ class Context:
             name = self.command.name
             raise UsageError(f"'{name}' prints text, not a table; leave out --format")
 
-    def connect(self, remotes: str, database: str) -> Client:
+    def connect(self, remotes: str, database: str, patience_s: float | None = None) -> Client:
         """Returns a connection to another database, as the options say."""
-        return connect(self.settings, remotes, database)
+        return connect(self.settings, remotes, database, patience_s)
 
 
-def connect(settings: GlobalOptions, remotes: str, database: str) -> Client:
+def connect(
+    settings: GlobalOptions, remotes: str, database: str, patience_s: float | None = None
+) -> Client:
     """Returns a connection to 'database' at 'remotes', with the TLS files of the options."""
     shuffle = not settings.has("no-shuffle-remotes")
     leader_only = not settings.has("no-leader-only")
     find = settings.values.get
     tls = Tls(find("private-key"), find("certificate"), find("ca-cert"), find("ssl-ciphers"))
-    return Client(split_remotes(remotes, shuffle), database, tls, leader_only)
+    return Client(split_remotes(remotes, shuffle), database, tls, leader_only, patience_s)

@@ -22,6 +22,8 @@ from .db.table import OutputTable
 from .run import Unsatisfied
 
 _OURS = (UsageError, ConfigError, TryAgain, Unsatisfied)
+# What code of a type may raise by mistake; Ctrl-C is none.
+NOT_OURS = (Exception, SystemExit, GeneratorExit)
 
 
 class TypeRun:
@@ -122,13 +124,13 @@ def load_type_command(table: CommandTable, context: Context) -> Callable[[Contex
             table.load(context.command, context.type_name)(TypeRun(context))
         except _OURS:
             raise
-        except Exception as error:  # somebody else's code must not end svcctl without a word
+        except NOT_OURS as error:  # somebody else's code must not end svcctl without a word
             raise UsageError(f"{with_words}: {describe_mistake(error)}") from None
 
     return load_and_run
 
 
-def describe_mistake(error: Exception) -> str:
+def describe_mistake(error: BaseException) -> str:
     """Returns where a type's code raised what; its message is left out, as it may hold anything."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {last.filename}:{last.lineno}, a mistake of the type"

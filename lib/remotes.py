@@ -6,10 +6,13 @@ A function named find_..._problem returns None if all is well.
 from __future__ import annotations
 
 import ipaddress
+import re
 
 from .numbers import parse_number
 
 _MOST = 65535
+# A name of a host (RFC 1123, 2.1), which is no number.
+_HOST = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
 def find_remote_problem(remotes: str) -> str | None:
@@ -42,7 +45,8 @@ def find_target_problem(target: str) -> str | None:
         return "a target is ptcp:, pssl:, punix:, tcp:, ssl: or unix:"
     bare = rest.removeprefix("[").removesuffix("]")
     host, port = (bare, "") if _is_address(bare) else _split_port(rest)
-    if not host or (port and parse_number(port, 1, _MOST) is None):
+    named = _HOST.fullmatch(host) is not None or _is_address(host)
+    if not named or (port and parse_number(port, 1, _MOST) is None):
         return f"it must be {method}:HOST[:PORT]"
     return None
 

@@ -245,6 +245,9 @@ def test_deleting_leaves_nothing(vpn: Svcctl, databases: Databases) -> None:
         ("set-connection ptcp:65536", "ptcp:65536: '65536' is not a port"),
         ("set-connection ptcp:1:x", "ptcp:1:x: 'x' is not an IP address"),
         ("set-connection tcp:foo:0", "tcp:foo:0: it must be tcp:HOST[:PORT]"),
+        ("set-connection tcp::5", "tcp::5: it must be tcp:HOST[:PORT]"),
+        ("set-connection tcp:256.1.1.1:4", "tcp:256.1.1.1:4: it must be tcp:HOST[:PORT]"),
+        ("set-connection tcp:1.2.3.4:5:6", "tcp:1.2.3.4:5:6: it must be tcp:HOST[:PORT]"),
         ("set-connection punix:", "punix:: a path must follow punix:"),
         ("set-connection nonsense", "nonsense: a target is ptcp:, pssl:, punix:, tcp:"),
     ],
@@ -337,8 +340,15 @@ def test_status_without_the_southbound_tells_the_rest(vpn: Svcctl, databases: Da
 def test_status_tells_what_svc_northd_waits_for(vpn: Svcctl, databases: Databases) -> None:
     vpn.good("init")
     assert "cannot be reached" not in vpn.good("status")
+    silent = "error: OVN_Northbound cannot be reached from here: "
+    databases.ovn_nb.pause()
+    assert silent in vpn.good("status")
+    databases.ovn_nb.resume()
     databases.ovn_nb.stop()
-    assert "error: OVN_Northbound cannot be reached from here: " in vpn.good("status")
+    assert silent in vpn.good("status")
+    databases.sb.pause()
+    assert "error: SVC_Southbound cannot be reached: " in vpn.good("status")
+    databases.sb.resume()
 
 
 def test_status_tells_who_has_not_answered(vpn: Svcctl, databases: Databases) -> None:

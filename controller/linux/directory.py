@@ -151,7 +151,8 @@ def _is_ours(path: str) -> bool:
 def _list_ours(root: str, is_kind: Callable[..., bool]) -> set[str]:
     """Returns what is of a kind in 'root', no link to such, of the user that we are."""
     found = set()
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(root) as entries:
+    # What cannot be listed holds nothing that we could know; making something there says why.
+    with contextlib.suppress(OSError), os.scandir(root) as entries:
         for each in entries:
             with contextlib.suppress(FileNotFoundError):
                 owner = each.stat(follow_symlinks=False).st_uid

@@ -11,15 +11,17 @@ tells the end of either.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pwd
 import resource
 import select
 import signal
+import stat
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import ovs.poller
 
@@ -108,9 +110,8 @@ Child = subprocess.Popen[bytes]
 
 def start(launch: Launch, namespace: str, record_path: str) -> LinuxProcess:
     """Starts a program in 'namespace' and records it; raises HostError."""
-    os.makedirs(os.path.dirname(launch.log_path), exist_ok=True)
     try:
-        with open(launch.log_path, "ab") as log, netns.entered(namespace):
+        with open_log(launch.log_path) as log, netns.entered(namespace):
             child = subprocess.Popen(
                 list(launch.argv),
                 env=dict(launch.environment),
@@ -137,6 +138,18 @@ def start(launch: Launch, namespace: str, record_path: str) -> LinuxProcess:
         process.close()
         raise
     return process
+
+
+def open_log(path: str) -> BinaryIO:
+    """Opens the log file of a program; raises OSError, also for what is no plain file."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    # A fifo would hold this process up until somebody reads.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    file = os.fdopen(os.open(path, flags, 0o640), "wb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a plain file", path)
+    return file
 
 
 class Strays:

@@ -20,7 +20,7 @@ import ovs.poller
 from ...lib.errors import HostError
 from ...services.api.host import Sandbox
 from ...services.api.program import Health, Launch, TcpCheck
-from .process import find_identity
+from .process import find_identity, open_log
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -93,7 +93,7 @@ class CommandQuestion:
     def __init__(self, sandbox: Sandbox, argv: tuple[str, ...], launch: Launch) -> None:
         self._name = argv[0]
         try:
-            with open(launch.log_path, "ab") as log, sandbox.entered():
+            with open_log(launch.log_path) as log, sandbox.entered():
                 self._child = subprocess.Popen(
                     list(argv),
                     env=dict(launch.environment),

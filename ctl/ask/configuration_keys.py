@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ...lib.addresses import quote
 from ...lib.errors import UsageError
@@ -11,15 +12,18 @@ from ...lib.router import name_problem
 from ...services.api.compile import ConfigurationKey
 from ...services.api.service_type import ServiceType
 from ..context import Context
-from ..type_run import describe_mistake
+from ..type_run import NOT_OURS, describe_mistake
 from .router import find_routers
+
+_LONGEST_NAME = 63
+_LONGEST_WORDS = 300
 
 
 def describe_keys(service: ServiceType, name: str) -> Sequence[ConfigurationKey]:
     """Returns the keys that type 'name' takes; raises UsageError if it takes none or cannot say."""
     try:
         half = service.compile_half()
-        described = list(half.describe())
+        described = [_check_key(key) for key in half.describe()]
         if half.units is not None:
             raise UsageError(
                 f"service type {quote(name)} is not served by a container that is added;"
@@ -28,11 +32,20 @@ def describe_keys(service: ServiceType, name: str) -> Sequence[ConfigurationKey]
         return described
     except UsageError:
         raise
-    except Exception as error:  # the mistake of a type is told, and --no-check goes round it
+    except NOT_OURS as error:  # the mistake of a type is told, and --no-check goes round it
         raise UsageError(
             f"the service type does not say which keys it takes ({describe_mistake(error)});"
             " --no-check omits that"
         ) from None
+
+
+def _check_key(key: ConfigurationKey) -> ConfigurationKey:
+    """Returns the key; raises TypeError if it is not what a type is to return."""
+    if not isinstance(key.name, str) or not isinstance(key.description, str):
+        raise TypeError
+    if not 0 < len(key.name) <= _LONGEST_NAME:
+        raise ValueError
+    return replace(key, description=key.description[:_LONGEST_WORDS])
 
 
 def find_key_problem(
@@ -75,7 +88,8 @@ def find_value_problem(
             continue
         try:
             problem = key.find_problem(value) if key.find_problem is not None else None
-        except Exception as error:  # the mistake of a type
+            problem = str(problem)[:_LONGEST_WORDS] if problem else None
+        except NOT_OURS as error:  # the mistake of a type
             problem = f"its service type cannot check it ({describe_mistake(error)})"
         if problem is None and key.is_router:
             count = len(find_routers(context, value))

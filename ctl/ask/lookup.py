@@ -27,9 +27,9 @@ def open_ovn(context: Context, subject: str) -> Client:
     return _open(context, context.settings.ovn_db, _OVN_NORTHBOUND, subject)
 
 
-def open_southbound(context: Context) -> Client:
+def open_southbound(context: Context, patience_s: float | None = None) -> Client:
     """Returns a connection to the southbound."""
-    return context.connect(context.settings.sb_db, _SOUTHBOUND)
+    return context.connect(context.settings.sb_db, _SOUTHBOUND, patience_s)
 
 
 def check_chassis(context: Context, names: Iterable[str]) -> None:

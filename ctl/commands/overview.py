@@ -17,10 +17,11 @@ from ..ask.moment import format_time
 from ..context import Context
 from ..db.records import ROOT, find_row, get_root
 from ..db.row import Row
-from ..db.rpc import ConnectionLost
-from ..type_run import TypeRun, describe_mistake
+from ..type_run import NOT_OURS, TypeRun, describe_mistake
 
 _Told = TypeVar("_Told")
+# A database that hangs is one of the things that are to be told.
+_PATIENCE_S = 3.0
 
 
 def init(context: Context) -> None:
@@ -40,7 +41,7 @@ def show(context: Context) -> None:
     """show [NAME]: what each service type serves, and the containers, as a tree."""
     context.refuse_format()
     name = context.argument(0)
-    for lines in _ask_types(context, lambda half, run: half.show(run, name)):
+    for lines in _ask_types(context, lambda half, run: _check_lines(half.show(run, name))):
         context.lines += lines
     if name is None:
         containers = _sorted(context, "Service_Container")
@@ -57,7 +58,7 @@ def status(context: Context) -> None:
     """status: what there is, and how much of it works."""
     context.refuse_format()
     southbound = _read_southbound(context)
-    told = list(_ask_types(context, lambda half, run: half.tell_status(run)))
+    told = list(_ask_types(context, lambda half, run: _check_status(half.tell_status(run))))
     context.lines += [line for each in told for line in each.counts]
     context.lines.append(f"containers: {_count_running(context)}")
     context.lines += _describe_southbound(southbound)
@@ -90,13 +91,13 @@ def _read_southbound(context: Context) -> _Southbound | str:
         select("Northd"),
     ]
     try:
-        client = open_southbound(context)
-    except ConnectionLost as error:
+        client = open_southbound(context, _PATIENCE_S)
+    except UsageError as error:
         return str(error)
     try:
         chassis, weights, northds = read(client, selects)
         led = client.is_locked(NORTHD_LOCK)
-    except ConnectionLost as error:
+    except UsageError as error:
         return str(error)
     finally:
         client.close()
@@ -118,15 +119,15 @@ def _find_obstacles(context: Context, found: _Southbound | str) -> list[str]:
     """Returns what keeps svc-northd from its work, as far as it is seen from here."""
     if isinstance(found, str):
         return [f"error: SVC_Southbound cannot be reached: {found}"]
-    problems = [line for row in found.northds for line in _find_northd_problems(row)]
-    if found.led:
-        return problems
-    # One that cannot reach it does not ask for the lock, and cannot say so anywhere.
+    if found.led and found.northds:
+        return [line for row in found.northds for line in _find_northd_problems(row)]
+    # What the last one said is not of this moment.  One that cannot reach OVN_Northbound does not
+    # ask for the lock, and cannot say so anywhere.
     try:
-        context.connect(context.settings.ovn_db, "OVN_Northbound").close()
-    except ConnectionLost as error:
-        problems.append(f"error: OVN_Northbound cannot be reached from here: {error}")
-    return problems
+        context.connect(context.settings.ovn_db, "OVN_Northbound", _PATIENCE_S).close()
+    except UsageError as error:
+        return [f"error: OVN_Northbound cannot be reached from here: {error}"]
+    return []
 
 
 def _ask_types(context: Context, ask: Callable[[Commands, TypeRun], _Told]) -> Iterator[_Told]:
@@ -136,9 +137,20 @@ def _ask_types(context: Context, ask: Callable[[Commands, TypeRun], _Told]) -> I
             yield ask(half, TypeRun(context))
         except UsageError:
             raise
-        except Exception as error:  # the mistake of a type is no reason to be silent on the rest
+        except NOT_OURS as error:  # the mistake of a type is no reason to be silent on the rest
             context.warnings.append(f"service type {name}: {describe_mistake(error)}")
     context.warnings += context.types.problems
+
+
+def _check_lines(lines: Sequence[str]) -> list[str]:
+    """Returns what a type has to say; raises TypeError if that is not lines."""
+    if not all(isinstance(each, str) for each in lines):
+        raise TypeError
+    return list(lines)
+
+
+def _check_status(told: StatusLines) -> StatusLines:
+    return StatusLines(*map(_check_lines, (told.counts, told.delays, told.problems)))
 
 
 def _tell_numbers(context: Context, told: Sequence[StatusLines]) -> None:

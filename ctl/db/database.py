@@ -6,6 +6,7 @@ column holds is not shown without --show-secrets.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from ...lib.errors import UsageError
@@ -18,6 +19,8 @@ from .row import Row
 from .schema import ColumnSchema, TableSchema
 from .table import Cell, OutputTable, PlainCell
 from .values import format_atom, format_datum
+
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 def list_rows(context: Context) -> None:
@@ -82,7 +85,10 @@ def _holds(context: Context, row: Row, text: str) -> bool:
     except UsageError:
         if not is_condition_secret(context, row.table, text):
             raise
-        raise UsageError("a condition that may hold a secret cannot be read") from None
+    name = _NAME.match(text)
+    if name is not None:
+        row.table.get_column(name[0])  # a column that is not there is named, and nothing behind it
+    raise UsageError("a condition that may hold a secret cannot be read")
 
 
 def _in_order(context: Context, table: TableSchema) -> Iterable[Row]:

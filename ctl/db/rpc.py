@@ -66,15 +66,24 @@ class Tls:
 
 
 class Client:
-    """A connection to 'database' at the first of 'remotes' that serves it."""
+    """A connection to 'database' at the first of 'remotes' that serves it.
+
+    It is lost if the server is silent for longer than 'patience_s', None for ever.
+    """
 
     def __init__(
-        self, remotes: Sequence[str], database: str, tls: Tls, leader_only: bool = True
+        self,
+        remotes: Sequence[str],
+        database: str,
+        tls: Tls,
+        leader_only: bool = True,
+        patience_s: float | None = None,
     ) -> None:
         self.database = database
         self.remote = ""
         self._tls = tls
         self._leader_only = leader_only
+        self._patience_s = patience_s
         self._socket: socket.socket | None = None
         self._received = b""
         self._next_id = 0
@@ -152,7 +161,7 @@ class Client:
             connection.connect(address)
             if remote.startswith("ssl:"):
                 connection = self._tls.wrap(connection, remote)
-            connection.settimeout(None)
+            connection.settimeout(self._patience_s)
         except OSError as error:
             connection.close()
             reason = _find_reason(error)
