@@ -16,6 +16,7 @@ from .addresses import Subnet, canonical_address, parse_network, quote
 
 OWNER_KEY = "ovnsvc"
 OWNER = "svc-northd"
+_LONGEST_WITH_BROADCAST = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class GatewayPort:
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """A logical router: addresses of its ports, its routes, its NAT addresses.
+    """A logical router: addresses of its ports, its routes and next hops, its NAT addresses.
 
     'is_gateway' tells a router that is bound to one chassis as a whole
     (options:chassis) from a distributed one.
@@ -43,6 +44,7 @@ class Router:
     nat_addresses: frozenset[str]
     gateway_ports: tuple[GatewayPort, ...]
     is_gateway: bool
+    next_hops: frozenset[str] = frozenset()
 
 
 def is_ours(external_ids: Mapping[str, str]) -> bool:
@@ -80,12 +82,23 @@ def address_problem(router: Router, address: str) -> str | None:
         )
     if address in router.nat_addresses:
         return f"external address {address} is used by a NAT rule of router {name}"
+    if address in router.next_hops:
+        return f"external address {address} is the next hop of a route of router {name}"
+    if any(_is_of_all(address, net) for port in router.gateway_ports for net in port.networks):
+        return f"external address {address} is that of a whole network of router {name}"
     if find_gateway_port(router, address) is None:
         return (
             f"external address {address} is in no network of the"
             f" {len(router.gateway_ports)} gateway ports of router {name}"
         )
     return None
+
+
+def _is_of_all(address: str, network: Subnet) -> bool:
+    """Returns whether an address is a network's own, or its broadcast address."""
+    if network.version != 4 or network.prefixlen > _LONGEST_WITH_BROADCAST:
+        return False
+    return address in (str(network.network_address), str(network.broadcast_address))
 
 
 def parse_networks(texts: Iterable[str]) -> tuple[Subnet, ...]:

@@ -32,12 +32,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     ):
         remote = os.environ.get(variable, default)
         parser.add_argument(option, default=remote, metavar="REMOTE", help=f"default: {remote}")
+    parser.add_argument("--check-options", action="store_true", help="look at the options and exit")
     options = loop.parse_options(parser, sys.argv[1:] if argv is None else argv)
     remotes = (options.svcnb_db, options.svcsb_db, options.ovnnb_db, options.ovnsb_db)
     problem = next(filter(None, map(find_remote_problem, remotes)), None)
     if problem is not None:
         print(f"svc-northd: {problem}", file=sys.stderr)
         return 1
+    if options.check_options:
+        return 0
 
     types, problems = load_service_types()
     halves, more = load_halves(types)

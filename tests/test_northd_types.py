@@ -256,9 +256,9 @@ def test_one_that_is_uninstalled_leaves_its_containers_running(scene: Scene) -> 
     for name in ("mine", find_victim(scene, "node")[1]):
         service_type = before[name]["service_type"]
         sentence = f"service type {service_type} is not installed on central"
-        assert scene.message(name) == KEPT + sentence
+        assert scene.message(name).startswith(KEPT + sentence)
     scene.add("another")
-    assert scene.message("another") == "service type own is not installed on central"
+    assert scene.message("another").startswith("service type own is not installed on central")
     scene.cloud.halves |= {"own": scene.own, "routed": scene.routed}
     scene.restart()
     assert scene.message("mine") == scene.message("another") == "as told"

@@ -83,6 +83,9 @@ def status(cloud: MemoryCloud, uuid: UUID) -> tuple[str, str]:
         (VPN_ADDRESS, "external address 203.0.1.100 is already used by container vpn-"),
         ("203.0.1.2", "external address 203.0.1.2 is an address of router"),
         ("203.0.1.7", "external address 203.0.1.7 is used by router neighbour"),
+        ("203.0.1.1", "external address 203.0.1.1 is the next hop of a route of router tenant"),
+        ("203.0.1.0", "external address 203.0.1.0 is that of a whole network of router tenant"),
+        ("203.0.1.255", "external address 203.0.1.255 is that of a whole network of router tenant"),
         ("banana", "banana is not an IP address"),
     ],
 )
@@ -95,6 +98,39 @@ def test_an_address_that_cannot_be_had(
     assert (code, sentence in message) == ("error", True), message
     assert find_owners(cloud) == {VPN_ADDRESS: site.container}
     assert cloud.see((site.container,)) == before
+
+
+def test_nobody_is_given_what_another_one_on_the_router_speaks_with(
+    cloud: MemoryCloud, site: Site
+) -> None:
+    (service,) = cloud.rows(VPNService)
+    cloud.change(IPsecConnection, service.connections[0], peer_address=FREE)
+    cloud.settle(CHASSIS)
+    late = add(cloud, "m", FREE)
+    sentence = f"external address {FREE} is what container {site.container} speaks with"
+    assert status(cloud, late) == ("error", sentence)
+    assert find_owners(cloud) == {VPN_ADDRESS: site.container}
+    change(cloud, late, ANOTHER)
+    assert find_owners(cloud) == {VPN_ADDRESS: site.container, ANOTHER: "m"}
+
+
+def test_a_vpn_is_not_given_what_another_one_on_its_router_speaks_with(
+    cloud: MemoryCloud, site: Site
+) -> None:
+    (service,) = cloud.rows(VPNService)
+    cloud.change(IPsecConnection, service.connections[0], peer_address=FREE)
+    cloud.settle(CHASSIS)
+    late = add_vpn(cloud, "late", "tenant", FREE, 8)
+    cloud.settle(CHASSIS)
+    message = cloud.tables[VPNService][late].status_message
+    name = cloud.tables[IPsecConnection][service.connections[0]].name
+    assert message == f"external address {FREE} is the peer address of connection {name}"
+    assert find_owners(cloud) == {VPN_ADDRESS: site.container}
+    # Sites face to face: the peer is the VPN of another router.
+    add_router(cloud, "second", "203.0.1")
+    cloud.change(VPNService, late, router="second")
+    cloud.settle(CHASSIS)
+    assert FREE in find_owners(cloud)
 
 
 def test_of_two_that_come_together_the_first_by_name_has_it(cloud: MemoryCloud, site: Site) -> None:

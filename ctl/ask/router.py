@@ -52,6 +52,7 @@ def _read(client: Client, row: dict[str, Any], subject: str) -> Router:
     """Returns the router in 'row', without what svc-northd itself has put on it."""
     ports = _read_parts(client, "Logical_Router_Port", row["ports"], subject)
     nats = _read_parts(client, "NAT", row["nat"], subject)
+    routes = _read_parts(client, "Logical_Router_Static_Route", row["static_routes"], subject)
     networks = [text for port in ports for text in members(port["networks"])]
     return Router(
         uuid=UUID(row["_uuid"][1]),
@@ -59,7 +60,7 @@ def _read(client: Client, row: dict[str, Any], subject: str) -> Router:
         networks=routers.parse_networks(networks),
         addresses=routers.parse_hosts(networks),
         routes=(),
-        nat_addresses=frozenset(nat["external_ip"] for nat in nats),
+        nat_addresses=routers.parse_hosts(nat["external_ip"] for nat in nats),
         gateway_ports=tuple(
             GatewayPort(
                 UUID(port["_uuid"][1]),
@@ -70,6 +71,7 @@ def _read(client: Client, row: dict[str, Any], subject: str) -> Router:
             if members(port["gateway_chassis"]) or members(port["ha_chassis_group"])
         ),
         is_gateway="chassis" in dict(row["options"][1]),
+        next_hops=routers.parse_hosts(route["nexthop"] for route in routes),
     )
 
 

@@ -108,13 +108,14 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
     sources = tuple(dict.fromkeys(datum for each in types for datum in find_sources(each)))
     return (
         *(Index(each.claims, each.half.compiled, _list_addresses) for each in types),
+        *(Index(each.speakers, each.half.compiled, _list_remotes) for each in types),
         Node(
             _OWNER,
             _make_find_owner(types),
             (*claims, ADDRESS_HOLDERS),
             (*compiled, *units, LAST),
         ),
-        *(_make_contested(each) for each in types),
+        *(_make_contested(types, each) for each in types),
         *(
             Node(
                 each.granted,
@@ -166,7 +167,9 @@ def _find_units(
             yield each, unit
 
 
-def _make_contested(each: TypeData) -> AnyNode:
+def _make_contested(types: Sequence[TypeData], each: TypeData) -> AnyNode:
+    speakers = tuple(other.speakers for other in types)
+
     def run(read: Read, unit: Unit) -> Compiled | None:
         """Returns what was compiled, unless another container is to have an address of it."""
         compiled = read(each.half.compiled, unit)
@@ -175,9 +178,15 @@ def _make_contested(each: TypeData) -> AnyNode:
             owner = read(_OWNER, address)
             if owner is not None and owner != name:
                 raise ConfigError(_tell_owner(read, address, owner))
+        for spec in _list_new(read, name, compiled):
+            speaker = _find_speaker(read, types, name, spec)
+            if speaker is not None:
+                raise ConfigError(
+                    f"external address {spec.address} is what container {speaker} speaks with"
+                )
         return compiled
 
-    return Node(each.contested, run, (each.half.compiled,), (_OWNER, ADDRESS_HOLDERS))
+    return Node(each.contested, run, (each.half.compiled,), (_OWNER, ADDRESS_HOLDERS, *speakers))
 
 
 def _make_find_granted(
@@ -227,6 +236,29 @@ def _make_find_problem(types: Sequence[TypeData]) -> Callable[[Read, str], str |
         return None
 
     return run
+
+
+def _list_remotes(_unit: Unit, compiled: Compiled) -> Iterable[tuple[UUID, str]]:
+    specs = compiled.container.remotes if compiled.container is not None else ()
+    return {(each.router, canonical_address(each.address)) for each in specs}
+
+
+def _list_new(read: Read, name: str, compiled: Compiled | None) -> list[AddressSpec]:
+    """Returns the addresses that a container is to have and does not have yet."""
+    specs = compiled.container.addresses if compiled is not None and compiled.container else ()
+    return [each for each in specs if name not in (read(ADDRESS_HOLDERS, each.address) or ())]
+
+
+def _find_speaker(
+    read: Read, types: Sequence[TypeData], name: str, spec: AddressSpec
+) -> str | None:
+    """Returns the first of the other containers that speak with an address through its router."""
+    speakers = (
+        make_container_name(each.half.prefix, unit)
+        for each in types
+        for unit in read(each.speakers, (spec.router, spec.address)) or ()
+    )
+    return min((each for each in speakers if each != name), default=None)
 
 
 def _sort_addresses(compiled: Compiled | None) -> list[str]:

@@ -40,6 +40,9 @@ def run(read: Read, uuid: UUID) -> Router | None:
             if port.gateway_chassis or port.ha_chassis_group
         ),
         is_gateway="chassis" in row.options,
+        next_hops=parse_hosts(
+            route.nexthop for route in routes if ovn.find_key(route.external_ids) is None
+        ),
     )
 
 

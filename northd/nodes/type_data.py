@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from uuid import UUID
 
 from ...services.api.compile import Compiled, CompileHalf, Unit
 from ...services.api.node import Datum, Read
@@ -15,9 +16,10 @@ class TypeData:
     """The data of one service type; beside them those of its half.
 
     'named' is the container's name by unit, 'units' the units by that name.
-    'claims' are units by an address outside that they want; 'contested' what was
-    compiled of those that are to have all of theirs, 'granted' of those that get
-    them, which is what counts (en_address.py).
+    'claims' are units by an address outside that they want, 'speakers' those that
+    speak with one, by router and address; 'contested' what was compiled of those
+    that are to have all of theirs, 'granted' of those that get them, which is what
+    counts (en_address.py).
     """
 
     name: str
@@ -26,6 +28,7 @@ class TypeData:
     units: Datum[str, AbstractSet[Unit]]
     own_units: Datum[str, AbstractSet[str]]
     claims: Datum[str, AbstractSet[Unit]]
+    speakers: Datum[tuple[UUID, str], AbstractSet[Unit]]
     contested: Datum[Unit, Compiled]
     granted: Datum[Unit, Compiled]
 
@@ -45,6 +48,7 @@ def make_type_data(halves: Mapping[str, CompileHalf]) -> tuple[TypeData, ...]:
             Datum(f"{name} units by container"),
             Datum(f"{name} units"),
             Datum(f"{name} units by address"),
+            Datum(f"{name} units by remote"),
             Datum(f"{name} contested"),
             Datum(f"{name} granted"),
         )

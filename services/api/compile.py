@@ -120,7 +120,8 @@ class ContainerSpec:
     'configuration' is what the host half gets, text of the type's own format.
     'kept_secrets' are names of secrets that stay as they are sealed already.
     'serves' are the northbound rows that it works for.  'needs' are facts that a
-    chassis must tell in Chassis:other_config.
+    chassis must tell in Chassis:other_config.  'remotes' are addresses outside with
+    which it speaks through a router: no other container on that router is given one.
     """
 
     ports: tuple[PortSpec, ...]
@@ -132,6 +133,7 @@ class ContainerSpec:
     addresses: tuple[AddressSpec, ...] = ()
     routes: tuple[RouteSpec, ...] = ()
     needs: tuple[tuple[str, str], ...] = ()
+    remotes: tuple[AddressSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,8 @@ class ConfigurationKey:
 
     'find_problem' returns in a sentence why a value cannot be, None if it can; a
     key that 'is_router' has the name or UUID of a router of OVN.  By these svcctl
-    refuses what compile() would.
+    refuses what compile() would.  It asks neither of a secret, nor of a value that
+    is empty, which stands for none.
     """
 
     name: str

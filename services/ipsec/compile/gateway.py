@@ -148,6 +148,10 @@ def _make_container(
         serves=tuple(each.uuid for each in (*serving, *gateway.held)),
         addresses=tuple(AddressSpec(router, address) for address in sorted(addresses)),
         routes=tuple(RouteSpec(router, peer) for peer in sorted(peers)),
+        remotes=tuple(
+            AddressSpec(router, peer)
+            for peer in sorted({str(entry["peer_address"]) for entry in gateway.entries.values()})
+        ),
     )
 
 

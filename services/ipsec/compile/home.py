@@ -22,7 +22,14 @@ from ...api.routers import find_foreign, find_routers
 from .. import router_rules, rules
 from ..router_rules import make_container_name
 from ..rows import VPNService
-from .tables import ROUTERS_BY_CONTAINER, SERVICE, SERVICES_BY_ADDRESS, SERVICES_BY_CONNECTION
+from .tables import (
+    CONNECTION,
+    CONNECTIONS_BY_PEER,
+    ROUTERS_BY_CONTAINER,
+    SERVICE,
+    SERVICES_BY_ADDRESS,
+    SERVICES_BY_CONNECTION,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +112,25 @@ def find_own_problem(read: Read, uuid: UUID) -> str | None:
         or find_taken(read, row)
         or home.problem
         or _find_problem_on(read, row, home.router)
+        or _find_peer(read, row, home.router)
     )
+
+
+def _find_peer(read: Read, row: VPNService, router: UUID | None) -> str | None:
+    """Returns a sentence if a connection of the router speaks with an address that is new there."""
+    if router is None:
+        return None
+    container = make_container_name(router)
+    for address in map(canonical_address, row.external_ips):
+        if container in (read(ADDRESS_HOLDERS, address) or ()):
+            continue
+        for uuid in sorted(read(CONNECTIONS_BY_PEER, address) or ()):
+            homes = (read(HOME, each) for each in read(SERVICES_BY_CONNECTION, uuid) or ())
+            connection = read(CONNECTION, uuid)
+            if connection and any(each is not None and router in each.routers for each in homes):
+                name = quote(connection.name)
+                return f"external address {address} is the peer address of connection {name}"
+    return None
 
 
 def _find_problem_on(read: Read, row: VPNService, uuid: UUID | None) -> str | None:
@@ -278,7 +303,15 @@ NODES: tuple[AnyNode, ...] = (
         OWN_PROBLEM,
         find_own_problem,
         (SERVICE,),
-        (HOME, *_ROUTERS, *_HOLDERS, SERVICES_BY_CONNECTION, CONTAINERS_BY_SERVED),
+        (
+            HOME,
+            *_ROUTERS,
+            *_HOLDERS,
+            CONNECTION,
+            CONNECTIONS_BY_PEER,
+            SERVICES_BY_CONNECTION,
+            CONTAINERS_BY_SERVED,
+        ),
     ),
     Node(
         CLAIM,

@@ -19,6 +19,7 @@ IPSEC_POLICY: Datum[UUID, IPsecPolicy] = Datum("nb.IPsec_Policy")
 
 SERVICES_BY_CONNECTION: Datum[UUID, AbstractSet[UUID]] = Datum("services by connection")
 SERVICES_BY_ADDRESS: Datum[str, AbstractSet[UUID]] = Datum("services by external address")
+CONNECTIONS_BY_PEER: Datum[str, AbstractSet[UUID]] = Datum("connections by peer address")
 ROUTERS_BY_CONTAINER: Datum[str, AbstractSet[UUID]] = Datum("routers by container")
 
 
@@ -29,5 +30,8 @@ def _find_addresses(_uuid: UUID, row: VPNService) -> Iterable[str]:
 INDEXES: tuple[AnyNode, ...] = (
     Index(SERVICES_BY_CONNECTION, SERVICE, lambda _uuid, row: row.connections),
     Index(SERVICES_BY_ADDRESS, SERVICE, _find_addresses),
+    Index(
+        CONNECTIONS_BY_PEER, CONNECTION, lambda _uuid, row: (canonical_address(row.peer_address),)
+    ),
     Index(ROUTERS_BY_CONTAINER, ROUTER, lambda uuid, _router: (make_container_name(uuid),)),
 )
