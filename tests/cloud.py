@@ -192,7 +192,8 @@ class Cloud:
         before = self.dump()
         self.northd.recover()
         self.settle()
-        assert self.dump() == before, "a recompute changed something"
+        changed = _find_differences(before, self.dump())
+        assert not changed, f"a recompute changed {changed}"
         self._hold_places(before["sb"])
         self._hold_history(before["sb"])
         shared = find_shared_links(self.ovn)
@@ -290,6 +291,21 @@ def make_vpn_cloud(databases: Databases, logs: Logs) -> Cloud:
     vpn = made.add_vpn("mercury", "tenant-router")
     made.add_connection(vpn, "to-venus")
     return made
+
+
+def _find_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Any]:
+    """Returns the rows that differ, by table, as they were and as they are."""
+    return [
+        (
+            name,
+            table,
+            [row for row in rows if row not in now],
+            [row for row in now if row not in rows],
+        )
+        for name, tables in before.items()
+        for table, rows in tables.items()
+        if (now := after[name][table]) != rows
+    ]
 
 
 def _insert(table: str, row: dict[str, Any], uuid_name: str | None = None) -> dict[str, Any]:

@@ -388,7 +388,8 @@ def test_items_and_metrics(cloud: Svcctl, databases: Databases) -> None:
 
 def test_what_svc_northd_cannot_do(cloud: Svcctl, databases: Databases) -> None:
     databases.sb.insert("Northd", hostname="c1", problem="2 rows cannot be served")
-    said = "error: svc-northd: 2 rows cannot be served (no whole pass yet)\n"
+    who = "svc-northd, the last one that was active"
+    said = f"error: {who}: 2 rows cannot be served (no whole pass yet)\n"
     assert said in cloud.good("status")
     databases.sb.update("Northd", [], worked_at=WHEN_MS)
     said = f"2 rows cannot be served (no whole pass since the one that ended at {WHEN})\n"

@@ -119,15 +119,17 @@ def _find_obstacles(context: Context, found: _Southbound | str) -> list[str]:
     """Returns what keeps svc-northd from its work, as far as it is seen from here."""
     if isinstance(found, str):
         return [f"error: SVC_Southbound cannot be reached: {found}"]
-    if found.led and found.northds:
-        return [line for row in found.northds for line in _find_northd_problems(row)]
-    # What the last one said is not of this moment.  One that cannot reach OVN_Northbound does not
-    # ask for the lock, and cannot say so anywhere.
+    leads = found.led and bool(found.northds)
+    who = "svc-northd" if leads else "svc-northd, the last one that was active"
+    problems = [line for row in found.northds for line in _find_northd_problems(who, row)]
+    if leads:
+        return problems
+    # One that cannot reach OVN_Northbound does not ask for the lock, and cannot say so anywhere.
     try:
         context.connect(context.settings.ovn_db, "OVN_Northbound", _PATIENCE_S).close()
     except UsageError as error:
-        return [f"error: OVN_Northbound cannot be reached from here: {error}"]
-    return []
+        problems.append(f"error: OVN_Northbound cannot be reached from here: {error}")
+    return problems
 
 
 def _ask_types(context: Context, ask: Callable[[Commands, TypeRun], _Told]) -> Iterator[_Told]:
@@ -180,13 +182,13 @@ def _describe_northd(rows: Sequence[Json], led: bool) -> str:
     return f"svc-northd: active on {quote(row['hostname'])}, pid {row['pid']}, since {since}"
 
 
-def _find_northd_problems(row: Json) -> list[str]:
+def _find_northd_problems(who: str, row: Json) -> list[str]:
     """Returns what svc-northd says is wrong with its work; the time is of its own clock."""
     if not row["problem"]:
         return []
     last = format_time(row["worked_at"])
     since = f"since the one that ended at {last}" if last else "yet"
-    return [f"error: svc-northd: {row['problem']} (no whole pass {since})"]
+    return [f"error: {who}: {row['problem']} (no whole pass {since})"]
 
 
 def _find_delays(root: Row, of_types: Sequence[str]) -> list[str]:
