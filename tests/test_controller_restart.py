@@ -333,3 +333,16 @@ def test_a_refused_transaction_is_not_repeated_at_once() -> None:
     assert not gate.admit(changes, 999)
     assert gate.admit(changes, 1000)
     assert not gate.admit([], 5000)
+
+
+def test_a_chassis_that_is_called_otherwise_registers_again(chassis: Bench) -> None:
+    chassis.bind("c1")
+    chassis.until_status("c1", "running")
+    ids = to_map(chassis.ids | {"system-id": "hv9"})
+    chassis.ovs.update("Open_vSwitch", [], external_ids=ids)
+
+    def is_there(table: str) -> bool:
+        return "hv9" in {row["name"] for row in chassis.sb.rows(table)}
+
+    chassis.until(lambda: is_there("Chassis"), "the new name")
+    chassis.until(lambda: is_there("Chassis_Private"), "its heartbeat")

@@ -207,3 +207,12 @@ def test_what_syslog_hears(
     heard = log.recv(65536).decode()
     told = "svcctl find IPsec_Connection <hidden> -- --psk=<hidden> conn-set mercury c"
     assert heard.endswith(f"Called as {told}"), json.dumps(heard)
+
+
+def test_a_mark_of_the_encoding_is_no_part_of_a_secret(
+    vpn: Svcctl, databases: Databases, tmp_path: Path
+) -> None:
+    """As editors of Windows write it, with their ends of lines."""
+    (tmp_path / "marked").write_bytes(b"\xef\xbb\xbfanother\r\n")
+    vpn.good("conn-set", "mercury", "c", f"--psk-file={tmp_path}/marked")
+    assert [row["psk"] for row in databases.nb.rows("IPsec_Connection")] == ["another"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 
 from ...lib.errors import UsageError
@@ -39,7 +40,9 @@ def _read(path: str, size: int) -> bytes:
 
 def _decode(content: bytes, given: str, noun: str, one_line: bool) -> str:
     try:
-        secret = content.decode().removesuffix("\n").removesuffix("\r")
+        # What an editor put before the text as a mark of its encoding is no part of it.
+        text = content.removeprefix(codecs.BOM_UTF8).decode()
+        secret = text.removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
         raise UsageError(f"{given}: not UTF-8 text") from None
     if not secret:

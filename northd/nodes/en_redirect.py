@@ -36,7 +36,9 @@ from .en_link import LINK, find_logical_port
 from .en_ready import READY
 from .type_data import TypeData
 
-PRIORITIES = {FIRST: 32020, REROUTE: 32010, LAST_RESORT: 32000}
+# The highest that there are (ovn-nb(5), Logical_Router_Policy): a policy of somebody else above
+# them would lead traffic around the container.
+PRIORITIES = {FIRST: 32767, REROUTE: 32766, LAST_RESORT: 32765}
 
 
 @dataclass(frozen=True, slots=True)
