@@ -46,6 +46,20 @@ def test_bad_options(tmp_path: Path, options: str, sentence: str) -> None:
     assert not list(tmp_path.glob("run/*.pid")) + list(tmp_path.glob("*.db"))
 
 
+def test_directories_are_absolute(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [PROGRAM, "status_ovsdb"],
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SVC_RUNDIR": "run"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith(": run: not an absolute path\n")
+
+
 @pytest.mark.parametrize("option", ["--svcnb-db", "--svcsb-db", "--ovnnb-db", "--ovnsb-db"])
 def test_svc_northd_names_a_remote_that_cannot_be(
     option: str, capsys: pytest.CaptureFixture[str]

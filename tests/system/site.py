@@ -149,6 +149,13 @@ class Operator:
         assert not [each for each in results if each and "error" in each], results
         return results
 
+    def convert(self, database: str) -> None:
+        """Converts a database online to a schema with a table more, as an upgrade does."""
+        path = Path(self.environment[_SOCKETS[database]].removeprefix("unix:"))
+        schema = request(path, "get_schema", [database])
+        schema["tables"]["Of_The_Future"] = {"columns": {"name": {"type": "string"}}}
+        request(path, "convert", [database, schema])
+
     def row(self, table: str) -> dict[str, Any]:
         """Returns the only row of a table of the northbound."""
         rows = self.rows("SVC_Northbound", table)

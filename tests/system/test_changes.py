@@ -100,6 +100,36 @@ def test_what_a_chassis_refuses_disturbs_nothing(scene: Scene) -> None:
     assert scene.list_places() == ["hv2"]
 
 
+def test_databases_are_converted_online(scene: Scene) -> None:
+    """As upgrades do it: everybody follows, and what is deleted afterwards is put back."""
+    scene.begin("hv2", "vm1")
+    operator = scene.operator
+    drops = find_drops(operator)
+    for database in ("OVN_Northbound", "OVN_Southbound", "SVC_Northbound", "SVC_Southbound"):
+        operator.convert(database)
+    scene.ping.wait_answers(WATCHED_PINGS)
+    operator.svcctl("--wait=hv", "sync")
+    rows = operator.rows("OVN_Northbound", "Logical_Router", ["name", "==", tenant.ROUTER])
+    delete = {
+        "op": "mutate",
+        "table": "Logical_Router",
+        "where": [["_uuid", "==", rows[0]["_uuid"]]],
+        "mutations": [["policies", "delete", rows[0]["policies"]]],
+    }
+    operator.transact("OVN_Northbound", delete)
+    operator.wait(lambda: find_drops(operator) == drops, "the drops")
+    # Whoever is not followed is dead by then.
+    scene.ping.wait_answers(2 * WATCHED_PINGS)
+    assert scene.list_places() == ["hv2"]
+    scene.end()
+
+
+def find_drops(operator: Operator) -> set[str]:
+    """Returns the matches of the policies that drop, of all routers."""
+    rows = operator.rows("OVN_Northbound", "Logical_Router_Policy", ["action", "==", "drop"])
+    return {row["match"] for row in rows}
+
+
 def find_bindings(scene: Scene) -> list[dict[str, Any]]:
     """Returns the bindings of the first VPN's container."""
     where = ["container", "==", scene.container]
