@@ -57,14 +57,15 @@ def write(path: str, content: bytes, mode: int = 0o600, owner: tuple[int, int] =
     'owner' are uid and gid, -1 for our own.
     """
     new = f"{path}.new"
-    _clear(new)
+    _remove_directory(new)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(new)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         os.fchown(descriptor, *owner)
         os.fchmod(descriptor, mode)
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
+    _remove_directory(path)
     os.replace(new, path)
 
 
@@ -73,11 +74,9 @@ def write_json(path: str, value: Any) -> None:
     write(path, json.dumps(value).encode())
 
 
-def _clear(path: str) -> None:
+def _remove_directory(path: str) -> None:
     if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
 
 
 def _refuse(constant: str) -> None:

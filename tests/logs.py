@@ -40,6 +40,10 @@ class Logs:
         """Lets warnings that match the regular expression 'pattern' pass."""
         self.allowed.append(pattern)
 
+    def count(self, words: str) -> int:
+        """Returns how many messages have these words."""
+        return sum(words in text for _level, _module, text in self.messages)
+
     def find_warnings(self) -> list[str]:
         """Returns warnings and errors that were not allowed."""
         return [

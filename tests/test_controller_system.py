@@ -186,27 +186,27 @@ def test_link_deleted_by_hand(tunnel: Rig) -> None:
     assert len(tunnel.find_charons()) == 2
 
 
-def test_a_namespace_of_somebody_else_is_left_alone(rig: Rig) -> None:
-    rig.run("ip", "netns", "add", A.name)
-    rig.run("ip", "-n", A.name, "link", "set", "lo", "up")
+def be_refused_and_go(rig: Rig) -> None:
+    """A container whose name is taken on the host is refused, and leaves nothing."""
     rig.bind(A, connect(A, B))
     wait_until(lambda: "not ours" in rig.binding(A)["status_message"], "the refusal")
     assert rig.binding(A)["status_code"] == "error"
     rig.unbind(A)
     directory = rig.directory / "containers" / A.name
     wait_until(lambda: not directory.exists(), "the state directory to go")
+
+
+def test_a_namespace_of_somebody_else_is_left_alone(rig: Rig) -> None:
+    rig.run("ip", "netns", "add", A.name)
+    rig.run("ip", "-n", A.name, "link", "set", "lo", "up")
+    be_refused_and_go(rig)
     assert "LOOPBACK,UP" in rig.run("ip", "-n", A.name, "link", "show", "lo")
 
 
 def test_a_link_of_somebody_else_is_left_alone(rig: Rig) -> None:
     """One of the container's own name, which carries no mark at all."""
     rig.run("ip", "link", "add", A.name, "type", "veth", "peer", "name", "foreign")
-    rig.bind(A, connect(A, B))
-    wait_until(lambda: "not ours" in rig.binding(A)["status_message"], "the refusal")
-    assert rig.binding(A)["status_code"] == "error"
-    rig.unbind(A)
-    directory = rig.directory / "containers" / A.name
-    wait_until(lambda: not directory.exists(), "the state directory to go")
+    be_refused_and_go(rig)
     assert f"foreign@{A.name}" in rig.run("ip", "link")
     rig.run("ip", "link", "del", "foreign")
     rig.bind(A, connect(A, B))

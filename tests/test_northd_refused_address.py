@@ -28,6 +28,14 @@ def find_addresses(cloud: Cloud) -> list[str]:
     return sorted(row["external_ip"] for row in rows)
 
 
+def find_outer_addresses(cloud: Cloud, service: str) -> list[str]:
+    """Returns with which addresses the container of a service is configured."""
+    (row,) = cloud.nb.rows("Service_Container", [["serves", "includes", service]])
+    binding = cloud.find(cloud.sb, "Container_Binding", container=row["name"])
+    found: list[str] = json.loads(binding["configuration"])["outer_addresses"]
+    return found
+
+
 def test_who_does_not_get_its_new_address_keeps_the_old_one(
     served_cloud: Cloud, databases: Databases
 ) -> None:
@@ -62,7 +70,10 @@ def test_who_does_not_get_its_new_address_keeps_the_old_one(
 
     cloud.wait_for(lambda: kept in find_message(), "the word of it")
     assert find_addresses(cloud) == [HELD, "1.0.0.110"]
+    # Its chassis goes on with the address that it has.
+    assert find_outer_addresses(cloud, second) == ["1.0.0.110"]
     cloud.ovn.convert(make_schema(refused=False))
     cloud.wait_for(lambda: find_addresses(cloud) == [HELD, REFUSED], "both new ones")
     cloud.settle()
     assert "still" not in find_message()
+    assert find_outer_addresses(cloud, second) == [HELD]

@@ -100,12 +100,20 @@ def test_an_address_that_cannot_be_had(
     assert cloud.see((site.container,)) == before
 
 
+def speak_with_free(cloud: MemoryCloud) -> str:
+    """Has the VPN of the site a peer at FREE; returns the name of the connection."""
+    (service,) = cloud.rows(VPNService)
+    connection = service.connections[0]
+    cloud.change(IPsecConnection, connection, peer_address=FREE)
+    cloud.settle(CHASSIS)
+    name: str = cloud.tables[IPsecConnection][connection].name
+    return name
+
+
 def test_nobody_is_given_what_another_one_on_the_router_speaks_with(
     cloud: MemoryCloud, site: Site
 ) -> None:
-    (service,) = cloud.rows(VPNService)
-    cloud.change(IPsecConnection, service.connections[0], peer_address=FREE)
-    cloud.settle(CHASSIS)
+    speak_with_free(cloud)
     late = add(cloud, "m", FREE)
     sentence = f"external address {FREE} is what container {site.container} speaks with"
     assert status(cloud, late) == ("error", sentence)
@@ -117,13 +125,10 @@ def test_nobody_is_given_what_another_one_on_the_router_speaks_with(
 def test_a_vpn_is_not_given_what_another_one_on_its_router_speaks_with(
     cloud: MemoryCloud, site: Site
 ) -> None:
-    (service,) = cloud.rows(VPNService)
-    cloud.change(IPsecConnection, service.connections[0], peer_address=FREE)
-    cloud.settle(CHASSIS)
+    name = speak_with_free(cloud)
     late = add_vpn(cloud, "late", "tenant", FREE, 8)
     cloud.settle(CHASSIS)
     message = cloud.tables[VPNService][late].status_message
-    name = cloud.tables[IPsecConnection][service.connections[0]].name
     assert message == f"external address {FREE} is the peer address of connection {name}"
     assert find_owners(cloud) == {VPN_ADDRESS: site.container}
     # Sites face to face: the peer is the VPN of another router.

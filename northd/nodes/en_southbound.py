@@ -9,13 +9,14 @@ from typing import Any
 from ...lib import sb
 from ...lib.delta import Desired
 from ...lib.errors import ConfigError
-from ...services.api.compile import CORE_DATA
+from ...services.api.compile import CORE_DATA, LAST
 from ...services.api.node import AnyNode, Datum, Node, Read
 from ..attach.port import Port
 from ..engine.ledger import Owned
 from ..scheduler.filters import find_exclusion, find_loss
 from ..scheduler.health import Health
 from ..scheduler.model import Candidate
+from .en_address_wait import ADDRESS_WAIT
 from .en_chassis import CANDIDATE, PUBLIC_KEY
 from .en_container import CONTAINER, Container
 from .en_health import HEALTH
@@ -70,6 +71,7 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
             (
                 LINK,
                 PLACEMENT,
+                ADDRESS_WAIT,
                 HEALTH,
                 SEALED,
                 CONTAINER_MTU,
@@ -95,7 +97,9 @@ def _make_run(types: Sequence[TypeData]) -> Callable[[Read, str], Owned | None]:
         container, health = read(CONTAINER, name), read(HEALTH, name)
         if container is None or health is None:
             return None
-        if container.spec is not None:
+        # One that waits for an address, and that is bound, runs with what it has until then.
+        waits = read(ADDRESS_WAIT, name) is not None and read(LAST, name) is not None
+        if container.spec is not None and not waits:
             rows = _make_rows(read, container, health)
         else:
             half = halves.get(container.service_type)
