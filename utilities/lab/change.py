@@ -50,7 +50,7 @@ class _Bench:
 
     def run(self) -> Iterator[Figure]:
         self.crowd.build(self.size, **_PATIENT)
-        watcher = Watcher(self.crowd.remotes)
+        watcher = Watcher(self.crowd.remotes, self.crowd.spare_core)
         try:
             yield from self._start(watcher)
             yield from self._change(watcher)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -48,10 +49,12 @@ class Memory:
 class Watcher:
     """The parent's side; raises LabError where an answer takes too long."""
 
-    def __init__(self, remotes: Sequence[str]) -> None:
+    def __init__(self, remotes: Sequence[str], core: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, other = context.Pipe()
-        self._process = context.Process(target=serve, args=(other, tuple(remotes)), daemon=True)
+        self._process = context.Process(
+            target=serve, args=(other, tuple(remotes), core), daemon=True
+        )
         self._process.start()
         other.close()
 
@@ -99,8 +102,9 @@ class Watcher:
         raise LabError(f"svc-northd: '{what}' not within {PATIENCE_S:g} s")
 
 
-def serve(connection: Connection, remotes: Sequence[str]) -> None:
-    """Runs a svc-northd until the parent closes 'connection'."""
+def serve(connection: Connection, remotes: Sequence[str], core: int) -> None:
+    """Runs a svc-northd on a core until the parent closes 'connection'."""
+    os.sched_setaffinity(0, {core})
     gc.set_threshold(*loop.GC_THRESHOLDS)
     descriptors.use_poll()
     server = _Server(connection, Northd(*remotes, halves={"ipsec": HALF}))
