@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import socket
-from collections.abc import Callable
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,7 @@ import pytest
 
 from ..lib.errors import ConfigError
 from ..services.api.host import UNREACHABLE, Address, Port, Route, Site
-from ..services.api.item import Item
-from ..services.ipsec.host import connections, network, reasons, vici
-from ..services.ipsec.host.tunnels import CONNECTING, DOWN, UP, Tunnels
+from ..services.ipsec.host import children, connections, ike, network, reasons, vici
 from .rig import Side, connect
 
 A, B = Side(10), Side(11)
@@ -100,9 +97,14 @@ def test_bad_document_is_named(document: str, sentence: str) -> None:
     assert sentence in str(caught.value)
 
 
+def format_only(*members: dict[str, Any]) -> tuple[dict[str, Any], connections.Connection]:
+    """Returns the message of the only IKE connection, and the first connection of it."""
+    ((name, found),) = ike.find_ikes(make_settings(*members).connections).items()
+    return ike.format_ike(found)[name], found.members[0]
+
+
 def test_message_of_a_connection() -> None:
-    (connection,) = make_settings(connect(A, B)).connections
-    message = connections.format_connection(connection)[connection.id]
+    message, connection = format_only(connect(A, B))
     assert message["local_addrs"] == [A.outer]
     assert message["mobike"] == "no"
     assert message["unique"] == "replace"
@@ -110,33 +112,42 @@ def test_message_of_a_connection() -> None:
     assert message["rekey_time"] == "12960s"
     child = message["children"][connection.id]
     assert (child["local_ts"], child["remote_ts"]) == ([A.subnet], [B.subnet])
-    assert child["dpd_action"] == "restart"
     assert child["start_action"] == "none"
 
 
 @pytest.mark.parametrize(
-    ("settings", "expected"),
-    [
-        ({"dpd_action": "restart"}, ("30s", "restart")),
-        ({"dpd_action": "hold"}, ("30s", "restart")),
-        ({"dpd_action": "clear"}, ("30s", "clear")),
-        ({"dpd_action": "disabled"}, ("0s", "clear")),
-        ({"dpd_action": "restart", "initiate": False}, ("30s", "clear")),
-    ],
+    ("action", "delay"),
+    [("hold", "30s"), ("clear", "30s"), ("restart", "30s"), ("disabled", "0s")],
 )
-def test_dead_peer_detection(settings: dict[str, Any], expected: tuple[str, str]) -> None:
-    (connection,) = make_settings(connect(A, B, **settings)).connections
-    message = connections.format_connection(connection)[connection.id]
-    assert (message["dpd_delay"], message["children"][connection.id]["dpd_action"]) == expected
+def test_dead_peer_detection(action: str, delay: str) -> None:
+    message, connection = format_only(connect(A, B, dpd_action=action))
+    # Who begins anew is the gateway, in any case.
+    assert message["children"][connection.id]["dpd_action"] == "clear"
+    assert message["dpd_delay"] == delay
 
 
-def test_children_of_ikev1_are_pairs() -> None:
+def test_each_pair_has_a_child_of_its_own() -> None:
     subnets = ["10.1.0.0/24", "10.2.0.0/24"]
     (connection,) = make_settings(connect(A, B, ike_version=1, local_subnets=subnets)).connections
-    children = connections.find_children(connection)
-    assert [local for local, _peer in children.values()] == [["10.1.0.0/24"], ["10.2.0.0/24"]]
+    apart = {
+        f"{connection.id}-0": (["10.1.0.0/24"], [B.subnet]),
+        f"{connection.id}-1": (["10.2.0.0/24"], [B.subnet]),
+    }
+    assert children.find_children(connection) == apart
     (connection,) = make_settings(connect(A, B, local_subnets=subnets)).connections
-    assert connections.find_children(connection) == {connection.id: (subnets, [B.subnet])}
+    whole = {connection.id: (subnets, [B.subnet])}
+    assert children.find_children(connection) == {**whole, **apart}
+
+
+def test_connections_with_the_same_ends_are_one_ike_connection() -> None:
+    second = {"id": str(uuid.UUID(int=1)), "name": "second", "peer_subnets": ["10.9.0.0/24"]}
+    message, _ = format_only(connect(A, B), connect(A, B, **second))
+    assert [each["remote_ts"] for each in message["children"].values()] == [
+        ["10.9.0.0/24"],
+        [B.subnet],
+    ]
+    with pytest.raises(ConfigError, match="the same addresses and identities, but other settings"):
+        connections.parse(configure(connect(A, B), connect(A, B, **second, ike_version=1)))
 
 
 # -- network -----------------------------------------------------------------------
@@ -213,176 +224,7 @@ def test_no_reason_in_other_lines() -> None:
     assert reasons.find_reason("sending keep alive to 1.0.0.3[4500]", "P") is None
 
 
-# -- tunnels --------------------------------------------------------------------------
-
-
-class Watched:
-    """Tunnels with one connection, and what charon would say of it."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.installed = True
-        (self.connection,) = make_settings(connect(A, B, **settings)).connections
-        self.tunnels = Tunnels()
-        self.tunnels.set_connections([self.connection])
-        self.tunnels.set_loaded([self.connection.id])
-
-    def log(self, message: str, **keys: str) -> bool:
-        names = {"ikesa-name": self.connection.id, "ikesa-uniqueid": "1", **keys}
-        event = {"msg": message, **names}
-        return self.tunnels.take_log({key: value.encode() for key, value in event.items()})
-
-    def list(self, state: str, *children: str, now_ms: int = 0) -> None:
-        made = {
-            f"{child}-1": {"name": child.encode(), "state": b"INSTALLED", "bytes-in": b"7"}
-            for child in children
-        }
-        ike_sa = {"state": state.encode(), "version": b"2", "child-sas": made}
-        self.tunnels.take_sas([{self.connection.id: ike_sa}] if state else [], now_ms)
-
-    @property
-    def item(self) -> Item:
-        (item,) = self.tunnels.items(self.installed)
-        return item
-
-
-def test_tunnel_comes_up() -> None:
-    watched = Watched()
-    assert watched.item.state == DOWN
-    assert watched.tunnels.take_due(0) == [(watched.connection.id, watched.connection.id)]
-    watched.list("CONNECTING", now_ms=10)
-    assert watched.item.state == CONNECTING
-    assert watched.item.message == f"connecting to {B.outer}"
-    watched.list("ESTABLISHED", watched.connection.id, now_ms=20)
-    assert watched.item.state == UP
-    assert watched.item.counters["bytes_in"] == 7
-    assert watched.tunnels.take_due(10_000) == []
-
-
-def test_tunnel_without_its_child_is_initiated_again() -> None:
-    watched = Watched()
-    watched.tunnels.take_due(0)
-    watched.list("ESTABLISHED", now_ms=5_000)
-    assert watched.item.state == DOWN
-    assert watched.tunnels.take_due(5_000) != []
-
-
-def test_retries_slow_down_and_never_end() -> None:
-    watched = Watched()
-    moments, now_ms = [], 0
-    while now_ms < 120_000:
-        if watched.tunnels.take_due(now_ms):
-            moments.append(now_ms)
-        now_ms += 100
-        watched.list("", now_ms=now_ms)
-    gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
-    assert gaps == sorted(gaps)
-    assert gaps[0] <= 1_100
-    assert 14_900 <= gaps[-1] <= 15_100
-
-
-@pytest.mark.parametrize(
-    "prepare",
-    [
-        lambda watched: watched.tunnels.set_loaded([]),
-        lambda watched: watched.list("ESTABLISHED", watched.connection.id),
-        lambda watched: watched.list("CONNECTING"),
-    ],
-)
-def test_not_initiated(prepare: Callable[[Watched], None]) -> None:
-    watched = Watched()
-    prepare(watched)
-    assert watched.tunnels.take_due(100_000) == []
-
-
-def test_response_only_is_never_initiated() -> None:
-    watched = Watched(initiate=False)
-    assert watched.tunnels.take_due(100_000) == []
-    assert watched.item.message == f"waiting for {B.outer} to initiate"
-
-
-def test_reason_goes_when_the_tunnel_is_up() -> None:
-    watched = Watched()
-    assert watched.log("received AUTHENTICATION_FAILED notify error")
-    assert watched.item.message.startswith("authentication failed")
-    watched.list("ESTABLISHED", watched.connection.id, now_ms=1)
-    assert watched.item.message == ""
-    assert watched.log("retransmit 1 of request with message ID 7")
-    assert watched.item.message == ""
-
-
-def test_figures_of_a_reason_are_not_told_at_once() -> None:
-    watched = Watched()
-    watched.list("CONNECTING", now_ms=0)
-    watched.log("retransmit 1 of request with message ID 0")
-    assert watched.item.message == f"no answer from {B.outer} (1 retransmit)"
-    watched.log("retransmit 2 of request with message ID 0")
-    watched.list("CONNECTING", now_ms=5_000)
-    assert watched.item.message == f"no answer from {B.outer} (1 retransmit)"
-    watched.list("CONNECTING", now_ms=10_000)
-    assert watched.item.message == f"no answer from {B.outer} (2 retransmits)"
-
-
-def test_unnamed_sa_is_known_by_its_peer() -> None:
-    watched = Watched(initiate=False)
-    unnamed = {"ikesa-name": "", "ikesa-uniqueid": "5"}
-    assert not watched.log("received proposals unacceptable", **unnamed)
-    assert not watched.log(f"{B.outer} is initiating an IKE_SA", **unnamed)
-    assert watched.log("received proposals unacceptable", **unnamed)
-    assert "no proposal chosen" in watched.item.message
-
-
-def test_child_of_a_pair_missing() -> None:
-    watched = Watched(ike_version=1, local_subnets=["10.1.0.0/24", "10.2.0.0/24"])
-    name = watched.connection.id
-    watched.list("ESTABLISHED", f"{name}-0")
-    assert watched.item.state == DOWN
-    assert watched.tunnels.take_due(60_000) == [(name, f"{name}-1")]
-    watched.list("ESTABLISHED", f"{name}-0", f"{name}-1")
-    assert watched.item.state == UP
-
-
-def test_waiting_for_the_port_is_told() -> None:
-    watched = Watched()
-    watched.installed = False
-    assert watched.item.message == "waiting for OVN to install the port on this chassis"
-    watched.list("ESTABLISHED", watched.connection.id)
-    assert watched.item.message == ""
-
-
-@pytest.mark.parametrize("state", ["ESTABLISHED", "CONNECTING"])
-def test_what_is_dropped_can_come_again_at_once(state: str) -> None:
-    watched = Watched()
-    assert watched.tunnels.take_dropped(False, 0) == []
-    for now_ms in (0, 2_000, 6_000):
-        watched.tunnels.take_due(now_ms)
-        watched.list(state, now_ms=now_ms)
-    assert watched.tunnels.take_dropped(False, 6_001) == [watched.connection.id]
-    assert watched.tunnels.take_dropped(False, 6_001) == []
-    assert watched.tunnels.take_due(6_002) != []
-
-
-def test_an_initiation_that_charon_has_not_shown_yet_is_dropped() -> None:
-    watched = Watched()
-    watched.tunnels.take_due(0)
-    assert watched.tunnels.take_dropped(False, 1) == [watched.connection.id]
-
-
-def test_what_is_up_can_be_kept() -> None:
-    watched = Watched()
-    watched.list("ESTABLISHED", watched.connection.id, now_ms=0)
-    assert watched.tunnels.take_dropped(True, 1) == []
-    watched.list("CONNECTING", now_ms=2)
-    assert watched.tunnels.take_dropped(True, 3) == [watched.connection.id]
-
-
-def test_hastened_tunnels_wait_no_longer() -> None:
-    watched = Watched()
-    watched.tunnels.take_due(0)
-    watched.list("ESTABLISHED", watched.connection.id, now_ms=20)
-    watched.list("", now_ms=30)
-    assert watched.tunnels.take_due(40) == []
-    watched.tunnels.hasten()
-    assert watched.tunnels.take_due(40) != []
+# -- bounds -------------------------------------------------------------------------
 
 
 def test_what_is_too_much_is_refused() -> None:
@@ -397,7 +239,7 @@ def test_what_is_too_much_is_refused() -> None:
 @pytest.mark.parametrize(("length", "can_be"), [(65_535, True), (65_536, False)])
 def test_what_charon_can_be_told_is_bounded(length: int, can_be: bool) -> None:
     (connection,) = make_settings(connect(A, B)).connections
-    assert vici.can_be_sent(connections.format_secret(connection, "x" * length)) is can_be
+    assert vici.can_be_sent(ike.format_secret(connection, "x" * length)) is can_be
 
 
 # -- charon's answers -----------------------------------------------------------------

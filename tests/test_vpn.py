@@ -89,7 +89,7 @@ def find_contention(
     contention = Contention()
     problems: dict[uuid.UUID, str] = {}
     for service, row in sorted(members, key=lambda each: (each[1].name, each[1].uuid)):
-        problem = contention.add(make_contender(service, row))
+        problem = contention.add(make_contender(service, row, None))
         if problem is not None:
             problems[row.uuid] = problem
     return problems
@@ -232,6 +232,18 @@ def connection(number: int, **change: Any) -> IPsecConnection:
         ),
         ({}, {"peer_address": "1.0.1.10", "psk": "other", "peer_id": "other"}, None),
         ({}, {"peer_address": "1.0.1.10"}, None),
+        (
+            {"peer_id": "@mars"},
+            {"peer_id": "@mars"},
+            "connection c10 has the same local and peer id with other addresses",
+        ),
+        (
+            {},
+            {"peer_address": "1.0.1.10", "dpd_interval": 7},
+            "connection c10 has the same local and peer id with other settings of IKE or of dead"
+            " peer detection",
+        ),
+        ({}, {"peer_address": "1.0.1.10", "initiator": "response-only"}, None),
     ],
 )
 def test_siblings(first: dict[str, Any], second: dict[str, Any], problem: str | None) -> None:

@@ -15,9 +15,12 @@ from uuid import UUID
 
 from ...lib.addresses import Subnet, find_overlap, overlap, quote
 from . import rules
-from .rows import IPsecConnection, VPNService
+from .ike_settings import IkeSettings, find_difference, find_ike_settings, make_ike_entry
+from .rows import IKEPolicy, IPsecConnection, VPNService
 
-_Identities = tuple[str | None, str]
+_Identities = tuple[str, str]
+_Shared = tuple[str | None, IkeSettings]
+"""Pre-shared key, settings of IKE."""
 _Prefix = tuple[int, int, int]
 """IP version, length, and the bits of the prefix."""
 
@@ -36,12 +39,15 @@ class Contender:
     local_subnets: tuple[Subnet, ...]
     peer_subnets: tuple[Subnet, ...]
     identities: _Identities
+    ike: IkeSettings
     psk: str | None = field(repr=False)
 
 
-def make_contender(service: VPNService, row: IPsecConnection) -> Contender:
-    """Returns a connection of 'service' as its row has it."""
-    external = service.external_ips[0] if service.external_ips else None
+def make_contender(
+    service: VPNService, row: IPsecConnection, policy: IKEPolicy | None
+) -> Contender:
+    """Returns a connection of 'service' as its row, and that of its IKE policy, have it."""
+    entry = make_ike_entry(service, row, policy)
     return Contender(
         uuid=str(row.uuid),
         service=service.uuid,
@@ -49,7 +55,8 @@ def make_contender(service: VPNService, row: IPsecConnection) -> Contender:
         enabled=row.enabled is not False and service.enabled is not False,
         local_subnets=tuple(rules.parse_subnets(service.local_subnets)),
         peer_subnets=tuple(rules.parse_subnets(row.peer_subnets)),
-        identities=(row.local_id or external, row.peer_id or row.peer_address),
+        identities=(entry["local_id"], entry["peer_id"]),
+        ike=find_ike_settings(entry),
         psk=row.psk,
     )
 
@@ -66,6 +73,7 @@ def make_last_contender(
         local_subnets=tuple(rules.parse_subnets(entry["local_subnets"])),
         peer_subnets=tuple(rules.parse_subnets(entry["peer_subnets"])),
         identities=(entry["local_id"], entry["peer_id"]),
+        ike=find_ike_settings(entry),
         psk=row.psk,
     )
 
@@ -79,8 +87,9 @@ class Contention:
 
     def __init__(self) -> None:
         self._names: set[tuple[UUID, str]] = set()
-        # By pre-shared key, since those of one key stand beside each other.
-        self._identities: dict[_Identities, dict[str | None, list[Contender]]] = {}
+        # By what charon would know them by: those that have all of it in common stand beside
+        # each other, as child SAs of one IKE_SA.
+        self._identities: dict[_Identities, dict[_Shared, list[Contender]]] = {}
         # Under a prefix those that have a subnet of just it, or one inside it.
         self._exact: dict[_Prefix, list[Contender]] = {}
         self._inside: dict[_Prefix, list[tuple[Subnet, Contender]]] = {}
@@ -98,7 +107,7 @@ class Contention:
         if not contender.enabled:
             return
         same = self._identities.setdefault(contender.identities, {})
-        same.setdefault(contender.psk, []).append(contender)
+        same.setdefault(_find_shared(contender), []).append(contender)
         for subnet in contender.peer_subnets:
             first, *rest = _find_prefixes(subnet)
             self._exact.setdefault(first, []).append(contender)
@@ -111,20 +120,21 @@ class Contention:
             return "a connection with this name already exists"
         if not contender.enabled:
             return None
-        return next((_format(*each) for each in self._find_all(contender)), None)
+        found = self._find_all(contender)
+        return next((_format(contender, *each) for each in found), None)
 
     def find_contending(self, contender: Contender) -> Iterator[tuple[str, str]]:
         """Yields who, of those that were added, cannot stand beside a connection, and why."""
         for other, mine, its in self._find_all(contender):
-            yield other.uuid, _format(contender, its, mine)
+            yield other.uuid, _format(other, contender, its, mine)
 
     def _find_all(self, contender: Contender) -> Iterator[_Clash]:
         for subnet in contender.peer_subnets:
             for other_subnet, other in self._find_near(subnet):
                 if _share_local(contender, other):
                     yield other, subnet, other_subnet
-        for psk, others in self._identities.get(contender.identities, {}).items():
-            if psk != contender.psk:
+        for shared, others in self._identities.get(contender.identities, {}).items():
+            if shared != _find_shared(contender):
                 yield from ((other, None, None) for other in others)
 
     def _find_near(self, subnet: Subnet) -> Iterator[tuple[Subnet, Contender]]:
@@ -137,11 +147,18 @@ class Contention:
         yield from self._inside.get(prefixes[0], ())
 
 
-def _format(other: Contender, mine: Subnet | None, its: Subnet | None) -> str:
+def _find_shared(contender: Contender) -> _Shared:
+    return contender.psk, contender.ike
+
+
+def _format(one: Contender, other: Contender, mine: Subnet | None, its: Subnet | None) -> str:
     """Returns why a connection cannot stand beside 'other', which has 'its' subnet."""
     name = quote(other.name)
     if mine is None:
-        return f"connection {name} has the same local and peer id with another pre-shared key"
+        what = "with another pre-shared key"
+        if one.psk == other.psk:
+            what = find_difference(one.ike, other.ike)
+        return f"connection {name} has the same local and peer id {what}"
     return f"peer subnet {mine} overlaps peer subnet {its} of connection {name}"
 
 

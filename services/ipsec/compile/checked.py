@@ -13,6 +13,7 @@ from ...api.compile import CONTAINERS_BY_SERVED, ROUTER
 from ...api.node import AnyNode, Datum, Node, Read
 from .. import router_rules, rules
 from ..contention import Contender, make_contender
+from ..ike_settings import make_ike_entry
 from ..rows import IKEPolicy, IPsecConnection, IPsecPolicy, VPNService
 from .home import HOME, find_owner
 from .tables import CONNECTION, IKE_POLICY, IPSEC_POLICY, SERVICE, SERVICES_BY_CONNECTION
@@ -60,7 +61,7 @@ def run(read: Read, uuid: UUID) -> Checked | None:
     return Checked(
         row=row,
         owner=owner,
-        contender=make_contender(owner, row),
+        contender=make_contender(owner, row, ike),
         guards=_find_guards(read, row),
         entry=_make_entry(owner, row, ike, ipsec) if problem is None else None,
         problem=problem,
@@ -113,36 +114,17 @@ def _make_entry(
     service: VPNService, row: IPsecConnection, ike: IKEPolicy | None, ipsec: IPsecPolicy | None
 ) -> Mapping[str, Any]:
     """Returns one connection of the configuration; schemas/svc-sb.rst documents the keys."""
-    local_address = service.external_ips[0]
     return {
         "id": str(row.uuid),
         "name": f"{service.name}/{row.name}",
-        "local_address": local_address,
-        "peer_address": row.peer_address,
-        "local_id": row.local_id or local_address,
-        "peer_id": row.peer_id or row.peer_address,
+        **make_ike_entry(service, row, ike),
         "local_subnets": [str(each) for each in rules.parse_subnets(service.local_subnets)],
         "peer_subnets": [str(each) for each in rules.parse_subnets(row.peer_subnets)],
-        "ike_version": _find_ike_version(ike),
-        "ike_proposal": rules.ike_proposal(ike),
-        "ike_lifetime_s": _find_lifetime_s(ike, rules.DEFAULT_IKE_LIFETIME_S),
         "esp_proposal": rules.esp_proposal(ipsec),
-        "esp_lifetime_s": _find_lifetime_s(ipsec, rules.DEFAULT_IPSEC_LIFETIME_S),
+        "esp_lifetime_s": (ipsec and ipsec.lifetime) or rules.DEFAULT_IPSEC_LIFETIME_S,
         "initiate": row.initiator != "response-only",
-        "dpd_action": row.dpd_action or rules.DEFAULT_DPD_ACTION,
-        "dpd_interval_s": row.dpd_interval or rules.DEFAULT_DPD_INTERVAL_S,
-        "dpd_timeout_s": row.dpd_timeout or rules.DEFAULT_DPD_TIMEOUT_S,
         "mtu": row.mtu,
     }
-
-
-def _find_ike_version(policy: IKEPolicy | None) -> int:
-    version = (policy and policy.ike_version) or rules.DEFAULT_IKE_VERSION
-    return int(version.removeprefix("v"))
-
-
-def _find_lifetime_s(policy: IKEPolicy | IPsecPolicy | None, default: int) -> int:
-    return (policy and policy.lifetime) or default
 
 
 NODES: tuple[AnyNode, ...] = (

@@ -155,11 +155,12 @@ def _find_tunnel_status(row: IPsecConnection, seen: Seen | None) -> tuple[str, s
     tunnels = seen.items.get(str(row.uuid), ())
     if not tunnels:
         return "down", f"chassis {seen.chassis} has not reported on the tunnel yet"
-    down = [each for each in tunnels if each.state != "up"]
-    if down:
-        first = down[0]
-        return "down", first.message or f"{first.state}: no reason is known yet"
-    return "up", _format_algorithms(tunnels[0])
+    worst = next((each for each in tunnels if each.state not in ("up", "partial")), None)
+    if worst is not None:
+        return "down", worst.message or f"{worst.state}: no reason is known yet"
+    worst = next((each for each in tunnels if each.state == "partial"), tunnels[0])
+    said = (worst.message, _format_algorithms(worst))
+    return worst.state, "; ".join(each for each in said if each)
 
 
 def _format_algorithms(tunnel: Item) -> str:
@@ -191,7 +192,8 @@ def _count(states: Iterable[_State]) -> tuple[str, str]:
     )
     if waiting:
         message += f"; {waiting[0].row.name}: {waiting[0].message}"
-    return "up" if not waiting else "partial" if up else "down", message
+    part = up or any(each.status == "partial" for each in wanted)
+    return "up" if not waiting else "partial" if part else "down", message
 
 
 def _make(

@@ -1,9 +1,6 @@
-"""The configuration of an ipsec container: JSON -> settings -> messages of vici.
+"""The configuration of an ipsec container: JSON -> settings.
 
-Pure.  Called by service_type.py (parse) and by gateway.py (the messages).
-schemas/svc-sb.rst documents the JSON.  Names of connections, child SAs and
-secrets inside charon are UUIDs of IPsec_Connection rows, never what a user
-typed.
+Pure.  schemas/svc-sb.rst documents the JSON.
 """
 
 from __future__ import annotations
@@ -11,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -82,6 +79,7 @@ def parse(configuration: str) -> Settings:
     ids = [each.id for each in connections]
     if len(set(ids)) != len(ids):
         raise ConfigError("two connections have the same id")
+    _check_shared(connections)
     for each in connections:
         if each.local_address not in outer:
             raise ConfigError(
@@ -90,99 +88,28 @@ def parse(configuration: str) -> Settings:
     return Settings(outer, tuple(sorted(connections, key=lambda each: each.id)))
 
 
-def find_children(connection: Connection) -> dict[str, tuple[list[str], list[str]]]:
-    """Returns the selectors of the child SAs of 'connection' by name: local, peer.
-
-    IKEv2 negotiates all subnets in one child SA; of IKEv1 strongSwan only
-    takes the first pair, so that there each pair is a child SA.
-    """
-    local, peer = list(connection.local_subnets), list(connection.peer_subnets)
-    if connection.ike_version != 1 or len(local) * len(peer) == 1:
-        return {connection.id: (local, peer)}
-    pairs = [([one], [other]) for one in local for other in peer]
-    return {f"{connection.id}-{number}": pair for number, pair in enumerate(pairs)}
-
-
-def format_connection(connection: Connection) -> dict[str, Any]:
-    """Returns the message of vici's load-conn."""
-    dead_peer = connection.dpd_action != "disabled"
-    message: dict[str, Any] = {
-        "version": connection.ike_version,
-        "local_addrs": [connection.local_address],
-        "remote_addrs": [connection.peer_address],
-        "proposals": [connection.ike_proposal],
-        "rekey_time": f"{_rekey_s(connection.ike_lifetime_s)}s",
-        "over_time": f"{connection.ike_lifetime_s - _rekey_s(connection.ike_lifetime_s)}s",
-        "reauth_time": "0s",
-        "dpd_delay": f"{connection.dpd_interval_s if dead_peer else 0}s",
-        "dpd_timeout": f"{connection.dpd_timeout_s}s",
-        # The addresses on lo must not be offered to the peer as alternatives.
-        "mobike": "no",
-        "encap": "no",
-        "unique": "replace",
-        "keyingtries": 0,
-        "send_cert": "never",
-        "local": {"auth": "psk", "id": connection.local_id},
-        "remote": {"auth": "psk", "id": connection.peer_id},
-        "children": {
-            name: _format_child(connection, local, peer)
-            for name, (local, peer) in find_children(connection).items()
-        },
-    }
-    return {connection.id: message}
+def _check_shared(connections: Sequence[Connection]) -> None:
+    """Raises ConfigError where two connections are one of IKE, but for its settings."""
+    known: dict[tuple[str, ...], Connection] = {}
+    for each in connections:
+        ends = (each.local_address, each.peer_address, each.local_id, each.peer_id)
+        other = known.setdefault(ends, each)
+        if _ike_settings(other) != _ike_settings(each):
+            raise ConfigError(
+                f"connections {other.name} and {each.name} have the same addresses and"
+                " identities, but other settings of IKE"
+            )
 
 
-def format_negotiated(connection: Connection) -> dict[str, Any]:
-    """Returns the part of a connection that SAs depend on: who, with what, for which subnets.
-
-    A change of the rest, such as lifetimes and who initiates, leaves SAs as they are.
-    """
-    return {
-        "version": connection.ike_version,
-        "addresses": [connection.local_address, connection.peer_address],
-        "identities": [connection.local_id, connection.peer_id],
-        "proposals": [connection.ike_proposal, connection.esp_proposal],
-        "selectors": find_children(connection),
-    }
-
-
-def format_secret(connection: Connection, psk: str) -> dict[str, Any]:
-    """Returns the message of vici's load-shared; it must not be logged."""
-    return {
-        "id": connection.id,
-        "type": "IKE",
-        "data": psk.encode(),
-        "owners": [connection.local_id, connection.peer_id],
-    }
-
-
-def format_termination(name: str) -> dict[str, Any]:
-    """Returns the message of vici's terminate that ends all SAs of a connection at once.
-
-    charon sends one DELETE for an established IKE_SA and waits for no answer.
-    """
-    return {"ike": name, "timeout": -1, "force": "yes"}
-
-
-def _rekey_s(lifetime_s: int) -> int:
-    """Returns when to begin a rekeying, so that it is done within the lifetime."""
-    return max(1, lifetime_s * 9 // 10)
-
-
-def _format_child(connection: Connection, local: list[str], peer: list[str]) -> dict[str, Any]:
-    # charon can keep no trap in kernel-libipsec, so that 'hold' is to begin anew as well.
-    restart = connection.initiate and connection.dpd_action in ("restart", "hold")
-    return {
-        "mode": "tunnel",
-        "local_ts": local,
-        "remote_ts": peer,
-        "esp_proposals": [connection.esp_proposal],
-        "life_time": f"{connection.esp_lifetime_s}s",
-        "rekey_time": f"{_rekey_s(connection.esp_lifetime_s)}s",
-        "dpd_action": "restart" if restart else "clear",
-        "start_action": "none",
-        "close_action": "none",
-    }
+def _ike_settings(connection: Connection) -> tuple[object, ...]:
+    return (
+        connection.ike_version,
+        connection.ike_proposal,
+        connection.ike_lifetime_s,
+        connection.dpd_action == "disabled",
+        connection.dpd_interval_s,
+        connection.dpd_timeout_s,
+    )
 
 
 def _parse_connection(value: Any) -> Connection:

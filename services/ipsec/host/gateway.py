@@ -29,9 +29,11 @@ from ...api import host
 from ...api.item import Item
 from ...api.restarts import Restarts
 from . import charon
-from .connections import Settings, format_termination
+from .children import find_connection_id
+from .connections import Settings
+from .ike import format_initiation, format_termination
 from .loader import Loader
-from .tunnels import Tunnels
+from .tunnels import Initiation, Tunnels
 from .vici import Channel, Disconnected, Reply
 
 vlog = ovs.vlog.Vlog("ipsec")
@@ -216,9 +218,23 @@ class Gateway:
 
     def _initiate(self, channel: Channel, now_ms: int) -> None:
         self._tunnels.set_loaded(self._loader.loaded)
-        for connection, child in self._tunnels.take_due(now_ms):
-            message = {"ike": connection, "child": child, "timeout": -1, "init-limits": "no"}
-            channel.request("initiate", message, self._on_initiated(connection), now_ms)
+        for due in self._tunnels.take_due(now_ms):
+            if due.anew:
+                # Answered before anything is begun, so that nothing is begun in the old IKE_SA.
+                message = format_termination(due.ike)
+                channel.request("terminate", message, self._begin(channel, due), now_ms)
+            else:
+                self._begin(channel, due)(Reply())
+        for child in self._tunnels.probes.take_due(now_ms):
+            channel.request("rekey", {"child-id": child}, _heard, now_ms)
+
+    def _begin(self, channel: Channel, due: Initiation) -> Callable[[Reply], None]:
+        def begin(_reply: Reply) -> None:
+            for child in due.children:
+                message = format_initiation(due.ike, child)
+                channel.request("initiate", message, self._on_initiated(child), monotonic_ms())
+
+        return begin
 
     def _drop(self, channel: Channel, now_ms: int) -> None:
         """Ends what a standby has of the time when it was active.
@@ -237,8 +253,8 @@ class Gateway:
         ('force'), so neither its retransmissions nor dpd_action come.
         """
         dropped = self._tunnels.take_dropped(self._installed, now_ms)
-        for connection in dropped:
-            channel.request("terminate", format_termination(connection), _heard, now_ms)
+        for name in dropped:
+            channel.request("terminate", format_termination(name), _heard, now_ms)
         if dropped:
             vlog.info(f"{self._sandbox.container}: stands by, ended its tunnels")
             self._listing = 0
@@ -350,11 +366,11 @@ class Gateway:
         if name != "log" or self._tunnels.take_log(event):
             self._list_at_ms = 0
 
-    def _on_initiated(self, connection: str) -> Callable[[Reply], None]:
+    def _on_initiated(self, child: str) -> Callable[[Reply], None]:
         def note(reply: Reply) -> None:
             self._list_at_ms = 0
-            if reply.error is not None and connection in self._tunnels.by_id:
-                self._tunnels.note_error(connection, f"charon: {reply.error}")
+            if reply.error is not None:
+                self._tunnels.note_error(find_connection_id(child), f"charon: {reply.error}")
 
         return note
 
@@ -368,9 +384,9 @@ class Gateway:
         moments = [self._list_at_ms] if not self._listing else []
         if self._channel.idle:
             moments.append(self._ask_at_ms)
-        retry_ms = self._tunnels.find_next_ms()
-        if retry_ms is not None and self._may_initiate:
-            moments.append(retry_ms)
+        if self._may_initiate:
+            next_ms = (self._tunnels.find_next_ms(), self._tunnels.probes.find_next_ms())
+            moments += [each for each in next_ms if each is not None]
         return min(moments, default=None)
 
 

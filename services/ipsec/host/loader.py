@@ -7,8 +7,8 @@ Secrets are unsealed here, handed to charon and not kept.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import astuple, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import astuple, dataclass, field
 
 import ovs.vlog
 
@@ -17,12 +17,15 @@ from ....lib.errors import ConfigError
 from ...api.digest import load_key, make_digest
 from ...api.host import Sandbox, Workload
 from . import charon
-from .connections import (
-    Connection,
-    Settings,
-    format_connection,
-    format_negotiated,
+from .children import find_connection_id
+from .connections import Connection, Settings
+from .ike import (
+    Ike,
+    find_ikes,
+    format_children,
+    format_ike,
     format_secret,
+    format_settings,
     format_termination,
 )
 from .tunnels import Tunnels
@@ -32,11 +35,11 @@ vlog = ovs.vlog.Vlog("ipsec")
 
 
 @dataclass(frozen=True, slots=True)
-class _Digest:
-    """Of what charon is given, and of the part of it that SAs depend on."""
+class _Given:
+    """Digests of what charon has of an IKE connection: its settings and secrets; each child SA."""
 
-    given: str
-    negotiated: str
+    settings: str
+    children: Mapping[str, str] = field(default_factory=dict)
 
 
 class Loader:
@@ -47,9 +50,11 @@ class Loader:
         self._tunnels = tunnels
         self._connections: dict[str, Connection] = {}
         self._sealed: dict[str, str] = {}
-        self._digests: dict[str, _Digest] = {}
+        self._ikes: dict[str, Ike] = {}
+        # What charon should have; of an IKE connection whose secret cannot be read it is not known.
+        self._wanted: dict[str, _Given] = {}
         self._generation = 0
-        self._loaded: dict[str, _Digest] = {}
+        self._loaded: dict[str, _Given] = {}
         self._present: set[str] | None = None
         self._keys: set[str] | None = None
         self._pending = 0
@@ -63,10 +68,12 @@ class Loader:
         assert isinstance(wanted.settings, Settings)
         self._connections = {each.id: each for each in wanted.settings.connections}
         self._sealed = dict(wanted.secrets)
+        self._ikes = find_ikes(self._connections.values())
         key = load_key(self._sandbox.directory)
-        self._digests = {
-            each.id: _digest(each, self._find_secret(each.id), key)
-            for each in wanted.settings.connections
+        self._wanted = {
+            name: _make_given(ike, secrets, key)
+            for name, ike in self._ikes.items()
+            if (secrets := self._find_secrets(ike))
         }
         self._generation = wanted.generation
         self._dirty = True
@@ -75,8 +82,11 @@ class Loader:
         """Reads what the charon that was taken over has been given."""
         path = charon.find_loaded_path(self._sandbox)
         recorded = state_file.read_json(path)
-        with contextlib.suppress(TypeError, AttributeError):
-            self._loaded = {name: _Digest(*each) for name, each in recorded.items()}
+        with contextlib.suppress(TypeError, AttributeError, ValueError):
+            self._loaded = {
+                name: _Given(settings, dict(children))
+                for name, (settings, children) in recorded.items()
+            }
 
     def forget(self) -> None:
         """Notes that charon has ended."""
@@ -108,10 +118,8 @@ class Loader:
     @property
     def loaded(self) -> set[str]:
         """The connections that charon has as they are wanted."""
-        present = self._present or set()
-        digests = self._digests.items()
         return {
-            name for name, each in digests if name in present and self._loaded.get(name) == each
+            each.id for name, ike in self._ikes.items() if self._has(name) for each in ike.members
         }
 
     def run(self, channel: Channel, now_ms: int) -> None:
@@ -128,40 +136,67 @@ class Loader:
 
     # -- helpers, in the order they are called -----------------------------
 
+    def _has(self, name: str) -> bool:
+        """Whether charon has an IKE connection as it is wanted."""
+        present, wanted = self._present or (), self._wanted.get(name)
+        return name in present and wanted is not None and self._loaded.get(name) == wanted
+
     def _plan(self) -> Iterator[tuple[str, dict[str, object], Callable[[Reply], None]]]:
         assert self._present is not None
         assert self._keys is not None
-        for name in sorted(self._present - self._connections.keys()):
+        self._tell_unreadable()
+        for name in sorted(self._present - self._ikes.keys()):
             yield "unload-conn", {"name": name}, self._unloaded(name)
             yield "terminate", format_termination(name), self._answered
         for name in sorted(self._keys - self._connections.keys()):
             yield "unload-shared", {"id": name}, self._answered
-        for name, connection in self._connections.items():
-            if name in self._present and self._loaded.get(name) == self._digests[name]:
-                continue
+        for name, ike in self._ikes.items():
+            # What cannot be read leaves what runs as it is.
+            if name in self._wanted and not self._has(name):
+                yield from self._load(ike)
+
+    def _tell_unreadable(self) -> None:
+        for name in self._connections:
             try:
-                psk = self._unseal(name)
+                self._unseal(name)
             except ConfigError as error:
                 self._refuse(name, str(error))
-                continue
-            secret, message = format_secret(connection, psk), format_connection(connection)
-            if not (can_be_sent(secret) and can_be_sent(message)):
-                self._refuse(name, "it has more than charon can be told")
-                continue
-            yield "load-shared", secret, self._answered
-            digest = self._digests[name]
-            changed = name in self._present and digest.negotiated != self._find_negotiated(name)
-            yield "load-conn", message, self._loaded_as(name, digest)
-            if changed:
-                # What was negotiated with the old configuration must not stay.
-                yield "terminate", format_termination(name), self._answered
 
-    def _find_secret(self, name: str) -> list[str]:
-        """Returns what stands for the secret in a digest: how it is sealed is no part of it."""
-        try:
-            return ["secret", self._unseal(name)]
-        except ConfigError:
-            return ["unreadable", self._sealed.get(name, "")]
+    def _load(self, ike: Ike) -> Iterator[tuple[str, dict[str, object], Callable[[Reply], None]]]:
+        assert self._present is not None
+        message = format_ike(ike)
+        secrets = [
+            format_secret(self._connections[name], psk)
+            for name, psk in self._find_secrets(ike).items()
+        ]
+        if not all(map(can_be_sent, (*secrets, message))):
+            for each in ike.members:
+                self._refuse(each.id, "it has more than charon can be told")
+            return
+        for secret in secrets:
+            yield "load-shared", secret, self._answered
+        before = self._loaded.get(ike.name) if ike.name in self._present else None
+        yield "load-conn", message, self._loaded_as(ike)
+        # What was negotiated with the old configuration must not stay.
+        wanted = self._wanted[ike.name]
+        if before is None or before.settings != wanted.settings:
+            if ike.name in self._present:
+                yield "terminate", format_termination(ike.name), self._answered
+            return
+        for child, digest in before.children.items():
+            if wanted.children.get(child) != digest:
+                yield "terminate", format_termination(ike.name, child), self._answered
+
+    def _find_secrets(self, ike: Ike) -> dict[str, str]:
+        """Returns the secrets of the members by id, without those that cannot be read.
+
+        They have the same identities, so that one secret is enough.
+        """
+        found: dict[str, str] = {}
+        for each in ike.members:
+            with contextlib.suppress(ConfigError):
+                found[each.id] = self._unseal(each.id)
+        return found
 
     def _unseal(self, name: str) -> str:
         if not self._sealed.get(name):
@@ -170,8 +205,7 @@ class Loader:
 
     def _refuse(self, name: str, sentence: str) -> None:
         self.problem = f"connection {self._connections[name].name}: {sentence}"
-        if name in self._tunnels.by_id:
-            self._tunnels.note_error(name, sentence)
+        self._tunnels.note_error(name, sentence)
 
     def _on_connections(self, reply: Reply) -> None:
         self._present = {name for event in reply.events for name in event}
@@ -188,32 +222,30 @@ class Loader:
             self._pending -= 1
             if self._present is not None:
                 self._present.discard(name)
-            if self._keys is not None:
-                self._keys.discard(name)
             self._loaded.pop(name, None)
             self._record()
 
         return note
 
-    def _find_negotiated(self, name: str) -> str | None:
-        loaded = self._loaded.get(name)
-        return loaded.negotiated if loaded else None
+    def _loaded_as(self, ike: Ike) -> Callable[[Reply], None]:
+        given = self._wanted[ike.name]
 
-    def _loaded_as(self, name: str, digest: _Digest) -> Callable[[Reply], None]:
         def note(reply: Reply) -> None:
             self._pending -= 1
+            members = [each.id for each in ike.members if each.id in self._connections]
             if reply.error is not None:
-                if name in self._connections:
-                    self._refuse(name, f"charon refused the configuration: {reply.error}")
+                for each in members:
+                    self._refuse(each, f"charon refused the configuration: {reply.error}")
                 return
             assert self._present is not None
             assert self._keys is not None
-            self._present.add(name)
-            self._keys.add(name)
-            self._loaded[name] = digest
+            before = self._loaded.get(ike.name) if ike.name in self._present else None
+            self._present.add(ike.name)
+            self._keys |= set(members)
+            self._loaded[ike.name] = given
             self._record()
-            if name in self._tunnels.by_id:
-                self._tunnels.restart(name)
+            for each in _find_changed(before, given, members):
+                self._tunnels.restart(each)
 
         return note
 
@@ -222,9 +254,22 @@ class Loader:
         state_file.write_json(charon.find_loaded_path(self._sandbox), loaded)
 
 
-def _digest(connection: Connection, secret: list[str], key: bytes) -> _Digest:
-    """Returns the digests; the name that people see is no part of them."""
-    return _Digest(
-        make_digest([format_connection(connection), secret], key),
-        make_digest([format_negotiated(connection), secret], key),
+def _make_given(ike: Ike, secrets: Mapping[str, str], key: bytes) -> _Given:
+    """Returns the digests; the names that people see are no part of them."""
+    return _Given(
+        make_digest([format_settings(ike.members[0]), sorted(set(secrets.values()))], key),
+        {name: make_digest(child, key) for name, child in format_children(ike).items()},
     )
+
+
+def _find_changed(before: _Given | None, after: _Given, members: list[str]) -> list[str]:
+    """Returns the connections of which anything is to be begun anew."""
+    if before is None or before.settings != after.settings:
+        return members
+    names = before.children.keys() | after.children.keys()
+    changed = {
+        find_connection_id(name)
+        for name in names
+        if before.children.get(name) != after.children.get(name)
+    }
+    return [each for each in members if each in changed]

@@ -10,6 +10,10 @@ import re
 from dataclasses import dataclass
 
 NO_ANSWER = "no answer"
+PROPOSAL = "proposal"
+SELECTORS = "selectors"
+# What a child SA is refused for.
+REFUSALS = (PROPOSAL, SELECTORS)
 
 _PHRASES: tuple[tuple[str, str, str], ...] = (
     # kind, charon's phrase, sentence
@@ -41,27 +45,27 @@ _PHRASES: tuple[tuple[str, str, str], ...] = (
         "authentication failed: {peer} has another identity, or expects another of us",
     ),
     (
-        "proposal",
+        PROPOSAL,
         r"received NO_PROPOSAL_CHOSEN notify",
         "no proposal chosen: {peer} accepts none of our algorithms",
     ),
     (
-        "proposal",
+        PROPOSAL,
         r"(?:received proposals unacceptable|no acceptable proposal found)",
         "no proposal chosen: {peer} offers no algorithms that we accept",
     ),
     (
-        "selectors",
+        SELECTORS,
         r"received TS_UNACCEPTABLE notify",
         "traffic selectors refused: {peer} has other subnets",
     ),
     (
-        "selectors",
+        SELECTORS,
         r"traffic selectors .*(?:unacceptable|inacceptable)",
         "traffic selectors refused: {peer} asks for other subnets",
     ),
     (
-        "selectors",
+        SELECTORS,
         r"(?:no matching CHILD_SA config found|received INVALID_ID_INFORMATION)",
         "traffic selectors refused: the subnets of {peer} are not ours",
     ),
@@ -73,6 +77,9 @@ _REMOTE = (
     re.compile(r"^(\S+) is initiating an? "),
     re.compile(r"looking for peer configs matching \S+\.\.\.([0-9A-Fa-f:.]+)\["),
 )
+_CHILD = re.compile(r"^establishing CHILD_SA ([0-9a-f-]+)\{")
+_FAILED_REKEY = re.compile(r"^CHILD_SA rekeying failed, trying again")
+_DEAD_PEER = re.compile(r"^(?:giving up after \d+ retransmits|DPD check timed out)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +107,27 @@ def find_remote(message: str) -> str | None:
         if found is not None:
             return found[1]
     return None
+
+
+def find_child(message: str) -> str | None:
+    """Returns the name of the child SA that an IKE_SA begins to negotiate."""
+    found = _CHILD.search(message)
+    return found[1] if found is not None else None
+
+
+def is_of_child(message: str) -> bool:
+    """Returns whether a line is about the child SA that is being negotiated."""
+    if _FAILED_REKEY.search(message) is not None:
+        return True
+    reason = find_reason(message, "")
+    return reason is not None and reason.kind in REFUSALS
+
+
+def is_failed_rekey(message: str) -> bool:
+    """Returns whether a line tells that a child SA could not be replaced."""
+    return _FAILED_REKEY.search(message) is not None
+
+
+def is_dead_peer(message: str) -> bool:
+    """Returns whether a line tells that a peer does not answer any more."""
+    return _DEAD_PEER.search(message) is not None

@@ -6,56 +6,40 @@ with log lines, asked for items and for what to initiate.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ...api.item import Item
-from . import reasons
-from .connections import Connection, find_children
+from . import children, reasons
+from .connections import Connection
+from .probes import Probes
+from .tunnel import (
+    CONNECTING,
+    COUNTER_INTERVAL_MS,
+    DOWN,
+    PARTIAL,
+    UP,
+    Tunnel,
+    format_algorithms,
+    make_item,
+)
 from .vici import text
 
-UP = "up"
-CONNECTING = "connecting"
-DOWN = "down"
-
-KIND = "tunnel"
-
-# Counters are read this often while they change, and ever more rarely while they do not.
-COUNTER_INTERVAL_MS = 10_000
 MAX_COUNTER_INTERVAL_MS = 80_000
-_FIRST_RETRY_MS = 500
-_MAX_RETRY_MS = 15_000
-_STABLE_MS = 10_000
-
 _CHILD_UP = {"INSTALLED", "UPDATING", "REKEYING", "REKEYED"}
 _IKE_UNDER_WAY = {"CREATED", "CONNECTING"}
-_COUNTERS = {
-    "bytes_in": "bytes-in",
-    "bytes_out": "bytes-out",
-    "packets_in": "packets-in",
-    "packets_out": "packets-out",
-}
+
+_Sa = Mapping[str, Any]
 
 
-@dataclass(slots=True)
-class Tunnel:
-    """What is known of one connection."""
+@dataclass(frozen=True, slots=True)
+class Initiation:
+    """What to begin in an IKE connection; 'anew' ends first what there is of it."""
 
-    connection: Connection
-    state: str = DOWN
-    changed_ms: int = 0
-    reason: reasons.Reason | None = None
-    published: reasons.Reason | None = None
-    ike_algorithms: str = ""
-    esp_algorithms: str = ""
-    counters: dict[str, int] = field(default_factory=dict)
-    counters_ms: int | None = None
-    missing: list[str] = field(default_factory=list)
-    loaded: bool = False
-    present: bool = False
-    attempts: int = 0
-    retry_ms: int = 0
+    ike: str
+    children: tuple[str, ...]
+    anew: bool = False
 
 
 class Tunnels:
@@ -64,23 +48,32 @@ class Tunnels:
     def __init__(self) -> None:
         self.by_id: dict[str, Tunnel] = {}
         self.counter_interval_ms = COUNTER_INTERVAL_MS
+        self.probes = Probes()
+        self._by_ike: dict[str, list[Tunnel]] = {}
+        # IKE connections that are established and have no child SA.
+        self._bare: set[str] = set()
+        # By the number of an IKE_SA: its peer's address, and whose child SA it negotiates.
         self._remotes: dict[str, str] = {}
+        self._negotiated: dict[str, str] = {}
 
     def set_connections(self, connections: Iterable[Connection]) -> None:
         """Notes which connections there are; the others are forgotten."""
         known = self.by_id
-        self.by_id = {}
+        self.by_id, self._by_ike = {}, {}
         for connection in connections:
             tunnel = known.get(connection.id) or Tunnel(connection)
-            tunnel.connection = connection
-            tunnel.missing = tunnel.missing or list(find_children(connection))
+            tunnel.set_connection(connection)
             self.by_id[connection.id] = tunnel
+            self._by_ike.setdefault(tunnel.ike, []).append(tunnel)
 
     def reset(self, now_ms: int) -> None:
         """Notes that charon has ended, and each tunnel with it."""
         for tunnel in self.by_id.values():
-            self._set_state(tunnel, DOWN, now_ms)
-            self._forget(tunnel)
+            tunnel.set_state(DOWN, now_ms)
+            tunnel.forget()
+        self._bare = set()
+        self._remotes, self._negotiated = {}, {}
+        self.probes.forget()
 
     def set_loaded(self, connections: Collection[str]) -> None:
         """Notes which connections charon has; no other is initiated."""
@@ -93,54 +86,95 @@ class Tunnels:
             tunnel.attempts = tunnel.retry_ms = 0
 
     def take_dropped(self, keep_up: bool, now_ms: int) -> list[str]:
-        """Returns the connections that have anything to end, and takes it as ended.
+        """Returns the IKE connections that have anything to end, and takes it as ended.
 
-        'keep_up' leaves out those that are up.
+        'keep_up' leaves out those of which anything is up.
         """
         dropped = []
-        for name, tunnel in self.by_id.items():
-            if keep_up and tunnel.state == UP:
+        for name, tunnels in self._by_ike.items():
+            if keep_up and any(each.state in (UP, PARTIAL) for each in tunnels):
                 continue
-            if tunnel.present or tunnel.state != DOWN:
+            if any(each.present or each.state != DOWN for each in tunnels):
                 dropped.append(name)
-                self._set_state(tunnel, DOWN, now_ms)
-                self._forget(tunnel)
+                for each in tunnels:
+                    each.set_state(DOWN, now_ms)
+                    each.forget()
         return dropped
 
     def restart(self, connection: str) -> None:
         """Makes the connection be initiated at once."""
-        tunnel = self.by_id[connection]
-        tunnel.attempts = tunnel.retry_ms = 0
-        tunnel.reason = tunnel.published = None
+        if connection in self.by_id:
+            self.by_id[connection].restart()
 
     def note_error(self, connection: str, sentence: str) -> None:
         """Notes a reason that does not come from charon's log."""
-        self._set_reason(self.by_id[connection], reasons.Reason("configuration", sentence))
+        if connection in self.by_id:
+            self.by_id[connection].set_reason(reasons.Reason("configuration", sentence))
 
     def take_log(self, event: Mapping[str, Any]) -> bool:
         """Takes a log event of charon; returns whether it told something of a tunnel."""
         message = text(event.get("msg"))
+        self._note_negotiated(event, message)
         told = False
         for tunnel in self._find_concerned(event, message):
+            if reasons.is_dead_peer(message):
+                tunnel.note_dead_peer()
+            if reasons.is_failed_rekey(message):
+                tunnel.note_failed_rekey()
+                told = True
             reason = reasons.find_reason(message, tunnel.connection.peer_address)
             if reason is not None:
-                self._set_reason(tunnel, reason)
+                tunnel.set_reason(reason)
                 told = True
         return told
 
     def take_sas(self, events: Iterable[Mapping[str, Any]], now_ms: int) -> None:
         """Takes the events of one list-sas: all IKE_SAs there are."""
-        found: dict[str, list[Mapping[str, Any]]] = {}
+        found: dict[str, list[_Sa]] = {}
         for event in events:
             for name, ike_sa in event.items():
                 if isinstance(ike_sa, Mapping):
                     found.setdefault(name, []).append(ike_sa)
         before = [(each.counters_ms, dict(each.counters)) for each in self.by_id.values()]
-        for tunnel in self.by_id.values():
-            self._update(tunnel, found.get(tunnel.connection.id, []), now_ms)
+        self._bare = {name for name, sas in found.items() if _is_bare(sas)}
+        for name, tunnels in self._by_ike.items():
+            _update(tunnels, found.get(name, []), now_ms)
         self._follow_counters(before)
         present = {text(each.get("uniqueid")) for sas in found.values() for each in sas}
-        self._remotes = {key: value for key, value in self._remotes.items() if key in present}
+        self._remotes = {key: each for key, each in self._remotes.items() if key in present}
+        self._negotiated = {key: each for key, each in self._negotiated.items() if key in present}
+        self.probes.take_sas(
+            (each for name in self._by_ike for each in found.get(name, [])), now_ms
+        )
+
+    def take_due(self, now_ms: int) -> list[Initiation]:
+        """Returns what to initiate now, and counts the attempt."""
+        due: list[Initiation] = []
+        for name, tunnels in self._by_ike.items():
+            waiting = [each for each in tunnels if each.waiting and now_ms >= each.retry_ms]
+            # Some things are refused in an established IKE_SA only, as what a child SA is made
+            # with has no part in the first exchanges (RFC 7296, 1.3.1).
+            anew = name in self._bare and any(each.refusal is not None for each in waiting)
+            missing = tuple(child for each in waiting for child in each.begin(now_ms))
+            if missing:
+                due.append(Initiation(name, missing, anew))
+        return due
+
+    def find_next_ms(self) -> int | None:
+        """Returns when take_due() has something again."""
+        waiting = (each.retry_ms for each in self.by_id.values() if each.waiting)
+        return min(waiting, default=None)
+
+    @property
+    def connecting(self) -> bool:
+        """Whether a tunnel may come up or fail at any moment."""
+        return any(each.state == CONNECTING for each in self.by_id.values())
+
+    def items(self, installed: bool) -> list[Item]:
+        """Returns what there is to tell of each tunnel."""
+        return [make_item(each, installed) for each in self.by_id.values()]
+
+    # -- helpers -----------------------------------------------------------
 
     def _follow_counters(self, before: list[tuple[int | None, dict[str, int]]]) -> None:
         """Finds how often counters are to be read, from what they were 'before' this time."""
@@ -152,149 +186,64 @@ class Tunnels:
             longer_ms = 2 * self.counter_interval_ms
             self.counter_interval_ms = min(longer_ms, MAX_COUNTER_INTERVAL_MS)
 
-    def take_due(self, now_ms: int) -> list[tuple[str, str]]:
-        """Returns the connections and child SAs to initiate now, and counts the attempt."""
-        due: list[tuple[str, str]] = []
-        for tunnel in self.by_id.values():
-            if not self._is_waiting(tunnel) or now_ms < tunnel.retry_ms:
-                continue
-            due.extend((tunnel.connection.id, child) for child in tunnel.missing)
-            delay_ms = min(_FIRST_RETRY_MS << min(tunnel.attempts + 1, 10), _MAX_RETRY_MS)
-            tunnel.attempts += 1
-            tunnel.retry_ms = now_ms + delay_ms
-            self._set_state(tunnel, CONNECTING, now_ms)
-        return due
-
-    def find_next_ms(self) -> int | None:
-        """Returns when take_due() has something again."""
-        return min(
-            (each.retry_ms for each in self.by_id.values() if self._is_waiting(each)), default=None
-        )
-
-    @property
-    def connecting(self) -> bool:
-        """Whether a tunnel may come up or fail at any moment."""
-        return any(each.state == CONNECTING for each in self.by_id.values())
-
-    def items(self, installed: bool) -> list[Item]:
-        """Returns what there is to tell of each tunnel."""
-        return [_make_item(each, installed) for each in self.by_id.values()]
-
-    # -- helpers -----------------------------------------------------------
-
-    def _forget(self, tunnel: Tunnel) -> None:
-        """Makes a tunnel as one that was never tried."""
-        tunnel.missing = list(find_children(tunnel.connection))
-        tunnel.present = False
-        tunnel.attempts = tunnel.retry_ms = 0
-
-    def _is_waiting(self, tunnel: Tunnel) -> bool:
-        return tunnel.state == DOWN and tunnel.connection.initiate and tunnel.loaded
+    def _note_negotiated(self, event: Mapping[str, Any], message: str) -> None:
+        """Notes whose child SA an IKE_SA negotiates: what is refused next is about it."""
+        child = reasons.find_child(message)
+        if child is not None:
+            self._negotiated[text(event.get("ikesa-uniqueid"))] = child
 
     def _find_concerned(self, event: Mapping[str, Any], message: str) -> list[Tunnel]:
         """Returns the tunnels that a log line is about: by name, or else by the peer's address."""
-        named = self.by_id.get(text(event.get("ikesa-name")))
-        if named is not None:
-            return [named]
         ike_sa = text(event.get("ikesa-uniqueid"))
+        child = children.find_connection_id(self._negotiated.get(ike_sa, ""))
+        if child in self.by_id and reasons.is_of_child(message):
+            return [self.by_id[child]]
+        named = self._by_ike.get(text(event.get("ikesa-name")))
+        if named is not None:
+            return named
         remote = reasons.find_remote(message)
         if remote is not None:
             self._remotes[ike_sa] = remote
         address = self._remotes.get(ike_sa)
         return [each for each in self.by_id.values() if each.connection.peer_address == address]
 
-    def _set_reason(self, tunnel: Tunnel, reason: reasons.Reason) -> None:
-        if tunnel.state == UP:
-            return  # of a packet that was lost, or of a second SA that the peer tried
-        tunnel.reason = reason
-        if tunnel.published is None or tunnel.published.kind != reason.kind:
-            tunnel.published = reason
 
-    def _set_state(self, tunnel: Tunnel, state: str, now_ms: int) -> None:
-        if state == tunnel.state:
-            return
-        if tunnel.state == UP:
-            stable = now_ms - tunnel.changed_ms >= _STABLE_MS
-            tunnel.attempts = 0 if stable else tunnel.attempts
-            delay_ms = _FIRST_RETRY_MS << min(tunnel.attempts, 5)
-            tunnel.retry_ms = now_ms + (delay_ms if tunnel.attempts else 0)
-        if state == UP:
-            tunnel.reason = tunnel.published = None
-        tunnel.state = state
-        tunnel.changed_ms = now_ms
-        tunnel.counters_ms = None
+def _is_bare(sas: Iterable[_Sa]) -> bool:
+    established = any(text(each.get("state")) == "ESTABLISHED" for each in sas)
+    return established and next(_find_installed(sas), None) is None
 
-    def _update(self, tunnel: Tunnel, sas: list[Mapping[str, Any]], now_ms: int) -> None:
-        children: dict[str, list[Mapping[str, Any]]] = {}
-        ike = None
-        for ike_sa in sas:
-            for child in (ike_sa.get("child-sas") or {}).values():
-                if text(child.get("state")) in _CHILD_UP:
-                    children.setdefault(text(child.get("name")), []).append(child)
-                    ike = ike_sa
-        wanted = find_children(tunnel.connection)
+
+def _find_installed(sas: Iterable[_Sa]) -> Iterator[tuple[_Sa, _Sa]]:
+    """Yields each installed child SA with its IKE_SA."""
+    for ike_sa in sas:
+        for child in (ike_sa.get("child-sas") or {}).values():
+            if text(child.get("state")) in _CHILD_UP:
+                yield ike_sa, child
+
+
+def _update(tunnels: Iterable[Tunnel], sas: list[_Sa], now_ms: int) -> None:
+    """Takes the IKE_SAs of one IKE connection over into the tunnels that it is of."""
+    found: dict[str, dict[str, list[_Sa]]] = {}
+    algorithms = ""
+    for ike_sa, child in _find_installed(sas):
+        name = text(child.get("name"))
+        mine = found.setdefault(children.find_connection_id(name), {})
+        mine.setdefault(name, []).append(child)
+        algorithms = f"IKEv{text(ike_sa.get('version'))} {format_algorithms(ike_sa)}"
+    under_way = any(text(each.get("state")) in _IKE_UNDER_WAY for each in sas)
+    for tunnel in tunnels:
         tunnel.present = bool(sas)
-        tunnel.missing = [name for name in wanted if name not in children]
-        under_way = any(text(each.get("state")) in _IKE_UNDER_WAY for each in sas)
-        if not tunnel.missing:
-            self._set_state(tunnel, UP, now_ms)
-        elif under_way or (tunnel.state == CONNECTING and now_ms < tunnel.retry_ms):
-            self._set_state(tunnel, CONNECTING, now_ms)
-        else:
-            self._set_state(tunnel, DOWN, now_ms)
-        flat = [child for each in children.values() for child in each]
-        if ike is not None:
-            tunnel.ike_algorithms = f"IKEv{text(ike.get('version'))} {_format_algorithms(ike)}"
-            tunnel.esp_algorithms = f"ESP {_format_algorithms(flat[-1])}"
-        self._count(tunnel, flat, now_ms)
-
-    def _count(self, tunnel: Tunnel, children: list[Mapping[str, Any]], now_ms: int) -> None:
-        """Takes the counters over, and the figures of the reason, but not too often."""
-        last_ms = tunnel.counters_ms
-        if last_ms is not None and now_ms - last_ms < COUNTER_INTERVAL_MS:
-            return
-        tunnel.counters_ms = now_ms
-        tunnel.published = tunnel.reason
-        for column, key in _COUNTERS.items():
-            tunnel.counters[column] = sum(int(text(each.get(key)) or 0) for each in children)
+        tunnel.ike_algorithms = algorithms or tunnel.ike_algorithms
+        mine = found.get(tunnel.connection.id, {})
+        tunnel.set_state(_find_state(tunnel, mine, under_way, now_ms), now_ms)
+        tunnel.take(mine, now_ms)
 
 
-def _format_algorithms(sa: Mapping[str, Any]) -> str:
-    """Returns the negotiated algorithms in the names of vici, such as AES_CBC_128."""
-    cipher = text(sa.get("encr-alg"))
-    if sa.get("encr-keysize"):
-        cipher += f"_{text(sa.get('encr-keysize'))}"
-    # An AEAD cipher has no algorithm of its own for integrity; an IKE_SA then names its PRF.
-    integrity = text(sa.get("integ-alg")) or text(sa.get("prf-alg"))
-    return "/".join(part for part in (cipher, integrity, text(sa.get("dh-group"))) if part)
-
-
-def _make_item(tunnel: Tunnel, installed: bool) -> Item:
-    connection = tunnel.connection
-    up = tunnel.state == UP
-    return Item(
-        kind=KIND,
-        name=connection.id,
-        subject=connection.id,
-        state=tunnel.state,
-        message=_last_error(tunnel, installed),
-        detail={
-            "ike_algorithms": tunnel.ike_algorithms if up else "",
-            "esp_algorithms": tunnel.esp_algorithms if up else "",
-            "local_subnets": ",".join(connection.local_subnets),
-            "peer_subnets": ",".join(connection.peer_subnets),
-        },
-        counters={name: tunnel.counters.get(name, 0) for name in _COUNTERS},
-    )
-
-
-def _last_error(tunnel: Tunnel, installed: bool) -> str:
-    if tunnel.state == DOWN and not installed:
-        return "waiting for OVN to install the port on this chassis"
-    if tunnel.published is not None:
-        return tunnel.published.sentence
-    if tunnel.state == DOWN and not tunnel.connection.initiate:
-        return f"waiting for {tunnel.connection.peer_address} to initiate"
-    if tunnel.state == CONNECTING:
-        return f"connecting to {tunnel.connection.peer_address}"
-    return ""
+def _find_state(tunnel: Tunnel, mine: Mapping[str, list[_Sa]], under_way: bool, now_ms: int) -> str:
+    flat = [child for each in mine.values() for child in each]
+    if not children.find_left_out(tunnel.connection, flat):
+        return UP
+    if flat:
+        return PARTIAL
+    begun = tunnel.state == CONNECTING and now_ms < tunnel.retry_ms
+    return CONNECTING if under_way or begun else DOWN

@@ -1,0 +1,242 @@
+"""One tunnel: what is known of a connection, and the item that tells it.
+
+Pure but for its own memory; tunnels.py feeds it.
+
+    down --initiated--> connecting --a child SA--> partial --all pairs--> up
+      ^                     |                         |                    |
+      +------refused--------+-------child SA gone-----+--------------------+
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...api.item import Item
+from . import children, ike, reasons
+from .connections import Connection
+from .vici import text
+
+UP = "up"
+PARTIAL = "partial"
+CONNECTING = "connecting"
+DOWN = "down"
+
+KIND = "tunnel"
+
+# Counters are read this often while they change, and ever more rarely while they do not.
+COUNTER_INTERVAL_MS = 10_000
+_FIRST_RETRY_MS = 500
+_MAX_RETRY_MS = 15_000
+_STABLE_MS = 10_000
+
+_COUNTERS = {
+    "bytes_in": "bytes-in",
+    "bytes_out": "bytes-out",
+    "packets_in": "packets-in",
+    "packets_out": "packets-out",
+}
+
+
+@dataclass(slots=True)
+class Tunnel:
+    """What is known of one connection.
+
+    'missing' are the child SAs to begin, 'left_out' the pairs of subnets that
+    no child SA takes.  'reason' is why it is not up, 'published' the one that
+    is told.  'refusal' is the last thing that the peer refused, 'warning' what
+    is wrong though it is up.  A 'cleared' one waits for its peer.
+    """
+
+    connection: Connection
+    ike: str = ""
+    state: str = DOWN
+    changed_ms: int = 0
+    reason: reasons.Reason | None = None
+    published: reasons.Reason | None = None
+    refusal: reasons.Reason | None = None
+    warning: str = ""
+    ike_algorithms: str = ""
+    esp_algorithms: str = ""
+    counters: dict[str, int] = field(default_factory=dict)
+    counters_ms: int | None = None
+    missing: list[str] = field(default_factory=list)
+    left_out: list[children.Pair] = field(default_factory=list)
+    taken: str = ""
+    apart: bool = False
+    silent: bool = False
+    cleared: bool = False
+    loaded: bool = False
+    present: bool = False
+    attempts: int = 0
+    retry_ms: int = 0
+
+    def set_connection(self, connection: Connection) -> None:
+        """Notes how the connection is now."""
+        self.connection = connection
+        self.ike = ike.find_name(connection)
+        if self.state in (DOWN, CONNECTING):
+            self.missing = self._find_missing((), apart=self.apart)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it is for us to begin something, at 'retry_ms'."""
+        may_begin = self.connection.initiate and self.loaded and not self.cleared
+        return may_begin and bool(self.missing) and self.state in (DOWN, PARTIAL)
+
+    def begin(self, now_ms: int) -> list[str]:
+        """Counts an attempt; returns the child SAs to begin."""
+        if self.refusal is not None and self.refusal.kind == reasons.SELECTORS and not self.taken:
+            self.apart = not self.apart
+            self.missing = self._find_missing((), apart=self.apart)
+        self.refusal = None
+        delay_ms = min(_FIRST_RETRY_MS << min(self.attempts + 1, 10), _MAX_RETRY_MS)
+        self.attempts += 1
+        self.retry_ms = now_ms + delay_ms
+        if self.state == DOWN:
+            self.set_state(CONNECTING, now_ms)
+        return self.missing
+
+    def restart(self) -> None:
+        """Makes it be begun at once."""
+        self.attempts = self.retry_ms = 0
+        self.reason = self.published = self.refusal = None
+        self.warning = ""
+        self.apart = self.cleared = False
+
+    def forget(self) -> None:
+        """Makes it as one that was never tried."""
+        self.apart = self.cleared = False
+        self.missing = self._find_missing((), apart=False)
+        self.present = False
+        self.attempts = self.retry_ms = 0
+        self.warning = self.taken = ""
+        self.refusal = None
+
+    def set_state(self, state: str, now_ms: int) -> None:
+        """Notes a state, and when it may be tried again if it was up."""
+        if state == self.state:
+            return
+        if self.state == UP:
+            stable = now_ms - self.changed_ms >= _STABLE_MS
+            self.attempts = 0 if stable else self.attempts
+            delay_ms = _FIRST_RETRY_MS << min(self.attempts, 5)
+            self.retry_ms = now_ms + (delay_ms if self.attempts else 0)
+        if state in (UP, PARTIAL):
+            self.silent = self.cleared = False
+        if state == UP:
+            self.reason = self.published = self.refusal = None
+        if state == DOWN and self.silent and self.connection.dpd_action == "clear":
+            self.cleared = True
+        self.state = state
+        self.changed_ms = now_ms
+        self.counters_ms = None
+
+    def set_reason(self, reason: reasons.Reason) -> None:
+        """Notes why it is not up."""
+        if reason.kind in reasons.REFUSALS:
+            self.refusal = reason
+        if self.state == UP:
+            return  # of a packet that was lost, or of a second SA that the peer tried
+        self.reason = reason
+        if self.published is None or self.published.kind != reason.kind:
+            self.published = reason
+
+    def note_dead_peer(self) -> None:
+        """Notes that the peer of a tunnel that was up does not answer any more."""
+        self.silent = self.silent or self.state in (UP, PARTIAL)
+
+    def note_failed_rekey(self) -> None:
+        """Notes that the peer refused to replace a child SA, as soon as that was tried."""
+        if self.refusal is not None:
+            self.warning = (
+                f"{self.connection.peer_address} refuses to rekey ({self.refusal.sentence});"
+                f" the tunnel ends after {self.connection.esp_lifetime_s} s and is made anew"
+            )
+
+    def take(self, found: Mapping[str, list[Mapping[str, Any]]], now_ms: int) -> None:
+        """Takes the child SAs of it that are installed, by name."""
+        flat = [child for each in found.values() for child in each]
+        self.left_out = children.find_left_out(self.connection, flat)
+        self.missing = self._find_missing(found, apart=self.apart)
+        taken = ",".join(sorted(text(each.get("spi-in")) for each in flat))
+        if taken != self.taken:
+            self.taken, self.warning = taken, ""
+        if flat:
+            self.esp_algorithms = f"ESP {format_algorithms(flat[-1])}"
+        self._count(flat, now_ms)
+
+    def _find_missing(self, installed: Collection[str], *, apart: bool) -> list[str]:
+        left_out = self.left_out if installed else children.find_pairs(self.connection)
+        return children.find_missing(self.connection, installed, left_out, apart)
+
+    def _count(self, flat: Iterable[Mapping[str, Any]], now_ms: int) -> None:
+        """Takes the counters over, and the figures of the reason, but not too often."""
+        last_ms = self.counters_ms
+        if last_ms is not None and now_ms - last_ms < COUNTER_INTERVAL_MS:
+            return
+        self.counters_ms = now_ms
+        self.published = self.reason
+        members = list(flat)
+        for column, key in _COUNTERS.items():
+            self.counters[column] = sum(int(text(each.get(key)) or 0) for each in members)
+
+
+def format_algorithms(sa: Mapping[str, Any]) -> str:
+    """Returns the negotiated algorithms in the names of vici, such as AES_CBC_128."""
+    cipher = text(sa.get("encr-alg"))
+    if sa.get("encr-keysize"):
+        cipher += f"_{text(sa.get('encr-keysize'))}"
+    # An AEAD cipher has no algorithm of its own for integrity; an IKE_SA then names its PRF.
+    integrity = text(sa.get("integ-alg")) or text(sa.get("prf-alg"))
+    return "/".join(part for part in (cipher, integrity, text(sa.get("dh-group"))) if part)
+
+
+def make_item(tunnel: Tunnel, installed: bool) -> Item:
+    """Returns what there is to tell; 'installed' says that OVN has the container's port."""
+    connection = tunnel.connection
+    runs = tunnel.state in (UP, PARTIAL)
+    return Item(
+        kind=KIND,
+        name=connection.id,
+        subject=connection.id,
+        state=tunnel.state,
+        message=_find_message(tunnel, installed),
+        detail={
+            "ike_algorithms": tunnel.ike_algorithms if runs else "",
+            "esp_algorithms": tunnel.esp_algorithms if runs else "",
+            "local_subnets": ",".join(connection.local_subnets),
+            "peer_subnets": ",".join(connection.peer_subnets),
+        },
+        counters={name: tunnel.counters.get(name, 0) for name in _COUNTERS},
+    )
+
+
+def _find_message(tunnel: Tunnel, installed: bool) -> str:
+    if tunnel.state == PARTIAL:
+        return _tell_left_out(tunnel)
+    if tunnel.state == UP:
+        return tunnel.warning
+    if tunnel.state == DOWN and not installed:
+        return "waiting for OVN to install the port on this chassis"
+    return _tell_why_not(tunnel)
+
+
+def _tell_why_not(tunnel: Tunnel) -> str:
+    peer = tunnel.connection.peer_address
+    if tunnel.cleared:
+        return f"{peer} did not answer; waiting for it to initiate (dpd_action clear)"
+    if tunnel.published is not None:
+        return tunnel.published.sentence
+    if tunnel.state == DOWN and not tunnel.connection.initiate:
+        return f"waiting for {peer} to initiate"
+    return f"connecting to {peer}" if tunnel.state == CONNECTING else ""
+
+
+def _tell_left_out(tunnel: Tunnel) -> str:
+    pairs = len(children.find_pairs(tunnel.connection))
+    local, peer = tunnel.left_out[0]
+    told = f"{len(tunnel.left_out)} of {pairs} pairs of subnets not taken by the peer"
+    why = f": {tunnel.published.sentence}" if tunnel.published is not None else ""
+    return f"{told}, such as {local} with {peer}{why}"
