@@ -284,7 +284,7 @@ def test_changed_algorithm_is_renegotiated(tunnel: Rig) -> None:
 
 def test_change_of_who_initiates_keeps_the_tunnel(tunnel: Rig) -> None:
     since = tunnel.tunnel(A)["since"]
-    tunnel.bind(A, connect(A, B, initiate=False, dpd_interval_s=20))
+    tunnel.bind(A, connect(A, B, initiate=False, dpd_action="clear"))
     tunnel.wait_running(A)
     assert " 0% packet loss" in ping(tunnel)
     assert tunnel.tunnel(A)["since"] == since

@@ -138,8 +138,8 @@ def test_what_changes_reaches_what_runs(rig: Rig) -> None:
     # Of who begins, and what is done for a silent peer: nothing is.
     change(rig, esp_lifetime_s=600, initiate=False, dpd_action="clear")
     assert len(venus.list_children()) == 1
-    # Of IKE: the IKE_SA.
-    change(rig, esp_lifetime_s=600, dpd_interval_s=5)
+    # Of IKE: the IKE_SA, by us whoever may begin.
+    change(rig, esp_lifetime_s=600, initiate=False, dpd_interval_s=5)
     wait_until(lambda: count_established(rig) == 2, "a new IKE_SA")
     rig.wait_tunnel(A, "up")
     assert venus.ping(INSIDE, A.inner)

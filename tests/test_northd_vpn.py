@@ -98,6 +98,14 @@ def test_status_and_reasons_come_north(cloud: Cloud) -> None:
     row = cloud.find(cloud.nb, "IPsec_Connection")
     assert row["status_message"] == "authentication failed: the pre-shared keys differ"
     assert "authentication failed" in cloud.find(cloud.nb, "VPN_Service")["status_message"]
+    chassis.report_tunnel(connection, "partial", "1 of 2 pairs of subnets not taken")
+    cloud.settle()
+    row = cloud.find(cloud.nb, "IPsec_Connection")
+    assert (row["status"], row["status_message"]) == (
+        "partial",
+        "1 of 2 pairs of subnets not taken",
+    )
+    assert cloud.find(cloud.nb, "VPN_Service")["status"] == "partial"
     chassis.report_tunnel(connection, "up")
     cloud.settle()
     assert cloud.find(cloud.nb, "VPN_Service")["status"] == "up"

@@ -46,7 +46,8 @@ class Tunnel:
     'missing' are the child SAs to begin, 'left_out' the pairs of subnets that
     no child SA takes.  'reason' is why it is not up, 'published' the one that
     is told.  'refusal' is the last thing that the peer refused, 'warning' what
-    is wrong though it is up.  A 'cleared' one waits for its peer.
+    is wrong though it is up.  A 'cleared' one waits for its peer; one that is
+    'owed' was up until we changed it, and is begun by us whoever may begin.
     """
 
     connection: Connection
@@ -67,6 +68,7 @@ class Tunnel:
     apart: bool = False
     silent: bool = False
     cleared: bool = False
+    owed: bool = False
     loaded: bool = False
     present: bool = False
     attempts: int = 0
@@ -82,8 +84,8 @@ class Tunnel:
     @property
     def waiting(self) -> bool:
         """Whether it is for us to begin something, at 'retry_ms'."""
-        may_begin = self.connection.initiate and self.loaded and not self.cleared
-        return may_begin and bool(self.missing) and self.state in (DOWN, PARTIAL)
+        may_begin = (self.connection.initiate and not self.cleared) or self.owed
+        return may_begin and self.loaded and bool(self.missing) and self.state in (DOWN, PARTIAL)
 
     def begin(self, now_ms: int) -> list[str]:
         """Counts an attempt; returns the child SAs to begin."""
@@ -91,6 +93,7 @@ class Tunnel:
             self.apart = not self.apart
             self.missing = self._find_missing((), apart=self.apart)
         self.refusal = None
+        self.owed = False
         delay_ms = min(_FIRST_RETRY_MS << min(self.attempts + 1, 10), _MAX_RETRY_MS)
         self.attempts += 1
         self.retry_ms = now_ms + delay_ms
@@ -99,7 +102,8 @@ class Tunnel:
         return self.missing
 
     def restart(self) -> None:
-        """Makes it be begun at once."""
+        """Makes it be begun at once, since charon was given something else."""
+        self.owed = self.state in (UP, PARTIAL)
         self.attempts = self.retry_ms = 0
         self.reason = self.published = self.refusal = None
         self.warning = ""
@@ -107,7 +111,7 @@ class Tunnel:
 
     def forget(self) -> None:
         """Makes it as one that was never tried."""
-        self.apart = self.cleared = False
+        self.apart = self.cleared = self.owed = False
         self.missing = self._find_missing((), apart=False)
         self.present = False
         self.attempts = self.retry_ms = 0
