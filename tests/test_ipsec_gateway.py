@@ -39,6 +39,7 @@ class PromptCharon(threading.Thread):
         self._listener.listen()
         self._answered = threading.Condition()
         self._count = 0
+        self.commands: list[str] = []
 
     def run(self) -> None:
         peer, _ = self._listener.accept()
@@ -46,7 +47,9 @@ class PromptCharon(threading.Thread):
         self._listener.close()
         with suppress(ConnectionResetError), peer, peer.makefile("rb") as file:
             while header := file.read(_HEADER.size):
-                peer.sendall(_answer(file.read(*_HEADER.unpack(header))))
+                packet = file.read(*_HEADER.unpack(header))
+                self.commands.append(packet[2 : 2 + packet[1]].decode())
+                peer.sendall(_answer(packet))
                 with self._answered:
                     self._count += 1
                     self._answered.notify()
@@ -195,6 +198,19 @@ def test_a_key_that_charon_cannot_be_told_harms_its_connection_only(
     service.apply(replace(wanted, generation=1))
     run_until_reached(service, 1)
     assert service.status().message == "charon runs and has its configuration"
+
+
+def test_a_secret_that_cannot_be_read_any_more_leaves_what_runs(
+    service: gateway.Gateway, prompt: PromptCharon
+) -> None:
+    wanted = want(connect(A, B), connect(A, C), generation=1)
+    service.apply(wanted)
+    run_until_reached(service, 1)
+    del prompt.commands[:]
+    service.apply(replace(wanted, secrets=wanted.secrets[:1], generation=2))
+    run_until_reached(service, 2)
+    assert service.status().message.endswith("it has no pre-shared key")
+    assert not {"unload-conn", "unload-shared", "terminate", "load-conn"} & set(prompt.commands)
 
 
 def test_a_charon_that_is_just_ending_is_not_one_that_does_not_open_its_socket(

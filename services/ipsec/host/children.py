@@ -8,7 +8,7 @@ pair for each.  So each pair has a child SA of its own beside the one of all.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from .connections import Connection
@@ -61,7 +61,7 @@ def find_left_out(connection: Connection, children: Iterable[Mapping[str, Any]])
 
 
 def find_missing(
-    connection: Connection, installed: Collection[str], left_out: Iterable[Pair], apart: bool
+    connection: Connection, installed: Collection[str], left_out: Sequence[Pair], apart: bool
 ) -> list[str]:
     """Returns the names of the child SAs to begin, so that no pair is left out.
 
@@ -69,6 +69,8 @@ def find_missing(
     installed and leaves out a part of its own pair is not begun again: the peer
     would narrow it again.
     """
+    if not left_out:
+        return []
     names = _name_pairs(connection)
     at_once = connection.ike_version != 1 and not installed and not apart
     if at_once or (connection.ike_version != 1 and len(names) > MOST_APART):

@@ -79,6 +79,10 @@ _REMOTE = (
 )
 _CHILD = re.compile(r"^establishing CHILD_SA ([0-9a-f-]+)\{")
 _FAILED_REKEY = re.compile(r"^CHILD_SA rekeying failed, trying again")
+_REFUSED_CHILD = re.compile(
+    r"^received (?:NO_PROPOSAL_CHOSEN|TS_UNACCEPTABLE|SINGLE_PAIR_REQUIRED|NO_ADDITIONAL_SAS)"
+    r" notify"
+)
 _DEAD_PEER = re.compile(r"^(?:giving up after \d+ retransmits|DPD check timed out)")
 
 
@@ -116,11 +120,8 @@ def find_child(message: str) -> str | None:
 
 
 def is_of_child(message: str) -> bool:
-    """Returns whether a line is about the child SA that is being negotiated."""
-    if _FAILED_REKEY.search(message) is not None:
-        return True
-    reason = find_reason(message, "")
-    return reason is not None and reason.kind in REFUSALS
+    """Returns whether a line is about the child SA that we negotiate."""
+    return any(phrase.search(message) is not None for phrase in (_FAILED_REKEY, _REFUSED_CHILD))
 
 
 def is_failed_rekey(message: str) -> bool:
