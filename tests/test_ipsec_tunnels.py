@@ -130,6 +130,18 @@ def test_response_only_is_never_initiated() -> None:
     assert watched.item.message == f"waiting for {B.outer} to initiate"
 
 
+def test_response_only_is_initiated_when_charon_ended_what_was_up() -> None:
+    watched = Watched(initiate=False)
+    watched.tunnels.reset(0)
+    assert watched.begin(1) == []
+    watched.show("ESTABLISHED", watched.connection.id, now_ms=2)
+    watched.tunnels.reset(60_000)
+    watched.tunnels.restart(watched.connection.id)  # as the new charon is given all of it
+    assert watched.begin(60_001) == [watched.connection.id]
+    watched.show("", now_ms=120_000)
+    assert watched.begin(120_000) == []
+
+
 def test_reason_goes_when_the_tunnel_is_up() -> None:
     watched = Watched()
     assert watched.log("received AUTHENTICATION_FAILED notify error")
@@ -306,6 +318,11 @@ def test_what_is_refused_is_told_of_its_child_only() -> None:
     watched.show("ESTABLISHED", name, now_ms=60_000)
     (again,) = watched.tunnels.take_due(60_000)
     assert (again.children, again.anew) == ((other,), False)
+
+
+def test_one_that_may_be_begun_is_enough() -> None:
+    watched = Watched(connect(A, B, **SECOND, initiate=False))
+    assert set(watched.begin(0)) == {watched.connection.id, SECOND["id"]}
 
 
 def test_what_is_dropped_of_one_ike_connection_goes_once() -> None:

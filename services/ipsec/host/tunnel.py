@@ -45,13 +45,16 @@ class Tunnel:
 
     'missing' are the child SAs to begin, 'left_out' the pairs of subnets that
     no child SA takes.  'reason' is why it is not up, 'published' the one that
-    is told.  'refusal' is the last thing that the peer refused, 'warning' what
+    is told.  'begins' says that we may open the IKE_SA, which it may share with
+    others.  'refusal' is the last thing that the peer refused, 'warning' what
     is wrong though it is up.  A 'cleared' one waits for its peer; one that is
-    'owed' was up until we changed it, and is begun by us whoever may begin.
+    'owed' was up until we changed it or charon ended, and is begun by us whoever
+    may begin.
     """
 
     connection: Connection
     ike: str = ""
+    begins: bool = False
     state: str = DOWN
     changed_ms: int = 0
     reason: reasons.Reason | None = None
@@ -84,7 +87,7 @@ class Tunnel:
     @property
     def waiting(self) -> bool:
         """Whether it is for us to begin something, at 'retry_ms'."""
-        may_begin = (self.connection.initiate and not self.cleared) or self.owed
+        may_begin = (self.begins and not self.cleared) or self.owed
         return may_begin and self.loaded and bool(self.missing) and self.state in (DOWN, PARTIAL)
 
     def begin(self, now_ms: int) -> list[str]:
@@ -103,11 +106,18 @@ class Tunnel:
 
     def restart(self) -> None:
         """Makes it be begun at once, since charon was given something else."""
-        self.owed = self.state in (UP, PARTIAL)
+        self.owed = self.owed or self.state in (UP, PARTIAL)
         self.attempts = self.retry_ms = 0
         self.reason = self.published = self.refusal = None
         self.warning = ""
         self.apart = self.cleared = False
+
+    def note_end(self, now_ms: int) -> None:
+        """Notes that charon has ended: the peer of what was up does not know it yet."""
+        owed = self.state in (UP, PARTIAL)
+        self.set_state(DOWN, now_ms)
+        self.forget()
+        self.owed = owed
 
     def forget(self) -> None:
         """Makes it as one that was never tried."""
@@ -233,7 +243,7 @@ def _tell_why_not(tunnel: Tunnel) -> str:
         return f"{peer} did not answer; waiting for it to initiate (dpd_action clear)"
     if tunnel.published is not None:
         return tunnel.published.sentence
-    if tunnel.state == DOWN and not tunnel.connection.initiate:
+    if tunnel.state == DOWN and not tunnel.begins:
         return f"waiting for {peer} to initiate"
     return f"connecting to {peer}" if tunnel.state == CONNECTING else ""
 

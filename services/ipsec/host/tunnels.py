@@ -65,12 +65,15 @@ class Tunnels:
             tunnel.set_connection(connection)
             self.by_id[connection.id] = tunnel
             self._by_ike.setdefault(tunnel.ike, []).append(tunnel)
+        for tunnels in self._by_ike.values():
+            begins = any(each.connection.initiate for each in tunnels)
+            for each in tunnels:
+                each.begins = begins
 
     def reset(self, now_ms: int) -> None:
         """Notes that charon has ended, and each tunnel with it."""
         for tunnel in self.by_id.values():
-            tunnel.set_state(DOWN, now_ms)
-            tunnel.forget()
+            tunnel.note_end(now_ms)
         self._bare = set()
         self._remotes, self._negotiated = {}, {}
         self.probes.forget()
