@@ -29,9 +29,9 @@ CHASSIS = "hv1"
 SEED = sealing.make_seed()
 SETTINGS: dict[str, Any] = {
     "ike_version": 2,
-    "ike_proposal": "aes128-sha256-modp2048",
+    "ike_proposals": ["aes128-sha256-modp2048"],
     "ike_lifetime_s": 14400,
-    "esp_proposal": "aes128-sha256-modp2048",
+    "esp_proposals": ["aes128-sha256-modp2048"],
     "esp_lifetime_s": 3600,
     "initiate": True,
     "dpd_action": "restart",

@@ -66,7 +66,10 @@ def test_order_in_the_document_does_not_matter() -> None:
         ({"peer_subnets": "192.168.2.0/24"}, "peer_subnets is missing or of a wrong type"),
         ({"ike_version": 3}, "ike_version 3 is not in 1..2"),
         ({"ike_version": True}, "ike_version is missing or of a wrong type"),
-        ({"ike_proposal": "aes128!; rm"}, "ike_proposal"),
+        ({"ike_proposals": ["aes128!; rm"]}, "ike_proposals 'aes128!; rm' is not valid"),
+        ({"ike_proposals": []}, "ike_proposals has 0 members"),
+        ({"esp_proposals": [7]}, "esp_proposals has a member that is no proposal"),
+        ({"esp_proposals": "aes128-sha256"}, "esp_proposals is missing or of a wrong type"),
         ({"esp_lifetime_s": 5}, "esp_lifetime_s 5 is not in"),
         ({"dpd_action": "pray"}, "'pray' is none of"),
         ({"mtu": "big"}, "mtu is missing or of a wrong type"),
@@ -112,6 +115,14 @@ def test_message_of_a_connection() -> None:
     assert (child["local_ts"], child["remote_ts"]) == ([A.subnet], [B.subnet])
     assert child["dpd_action"] == "restart"
     assert child["start_action"] == "none"
+
+
+def test_message_has_all_proposals_in_their_order() -> None:
+    ike, esp = ["aes256gcm16-prfsha256-ecp256", "aes256-sha256-ecp256"], ["aes256-sha256", "aes128"]
+    (connection,) = make_settings(connect(A, B, ike_proposals=ike, esp_proposals=esp)).connections
+    message = connections.format_connection(connection)[connection.id]
+    assert message["proposals"] == ike
+    assert message["children"][connection.id]["esp_proposals"] == esp
 
 
 @pytest.mark.parametrize(
@@ -390,8 +401,10 @@ def test_what_is_too_much_is_refused() -> None:
     more = [each.replace("10.", "11.", 1) for each in many]
     with pytest.raises(ConfigError, match="4225 pairs of subnets are too many"):
         connections.parse(configure(connect(A, B, local_subnets=many, peer_subnets=more)))
-    with pytest.raises(ConfigError, match="ike_proposal has more than 4096 characters"):
-        connections.parse(configure(connect(A, B, ike_proposal="aes128-" * 1000 + "modp2048")))
+    with pytest.raises(ConfigError, match="ike_proposals has a member that is no proposal"):
+        connections.parse(configure(connect(A, B, ike_proposals=["aes128-" * 1000 + "modp2048"])))
+    with pytest.raises(ConfigError, match="esp_proposals has 256 members"):
+        connections.parse(configure(connect(A, B, esp_proposals=["aes128-sha256"] * 256)))
 
 
 @pytest.mark.parametrize(("length", "can_be"), [(65_535, True), (65_536, False)])

@@ -57,9 +57,9 @@ class IKEPolicy(Row):
     TABLE: ClassVar[str] = "IKE_Policy"
     name: str
     ike_version: str | None
-    encryption_algorithm: str | None
-    auth_algorithm: str | None
-    pfs: str | None
+    encryption_algorithm: tuple[str, ...]
+    auth_algorithm: tuple[str, ...]
+    pfs: tuple[str, ...]
     lifetime: int | None
 
 
@@ -69,8 +69,8 @@ class IPsecPolicy(Row):
     name: str
     transform_protocol: str | None
     encapsulation_mode: str | None
-    encryption_algorithm: str | None
-    auth_algorithm: str | None
-    pfs: str | None
+    encryption_algorithm: tuple[str, ...]
+    auth_algorithm: tuple[str, ...]
+    pfs: tuple[str, ...]
     esn: bool | None
     lifetime: int | None

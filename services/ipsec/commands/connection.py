@@ -9,7 +9,7 @@ from ....lib.errors import UsageError
 from ...api.commands import Datum, Run, TableRow
 from ...api.make_row import make_row
 from .. import rules
-from ..rows import IPsecConnection
+from ..rows import IKEPolicy, IPsecConnection, IPsecPolicy
 from .overview import CONNECTION, SERVICE, members_of
 from .siblings import find_connection_problem, make_home
 
@@ -32,7 +32,7 @@ def add(run: Run) -> None:
         **_find_policies(run),
         **_parse_columns(run, name),
     }
-    _check(_find_own_problem(service, columns), name)
+    _check(_find_own_problem(run, service, columns), name)
     columns["peer_subnets"] = _parse_subnets(peer_subnets)
     if row is not None:
         _check_same(row, columns)
@@ -69,7 +69,7 @@ def set_columns(run: Run) -> None:
     wanted = {**row.columns(), **columns}
     # To disable is possible whatever else is wrong.
     if columns != {"enabled": (False,)}:
-        _check(_find_own_problem(service, wanted), name)
+        _check(_find_own_problem(run, service, wanted), name)
         _check(find_connection_problem(run, service, row, wanted), name)
     if "peer_subnets" in columns:
         columns["peer_subnets"] = _parse_subnets(run.options["peer-subnets"] or "")
@@ -114,9 +114,15 @@ def _find(run: Run, service: TableRow, name: str) -> TableRow | None:
     return next((row for row in members_of(run, service) if row.text("name") == name), None)
 
 
-def _find_own_problem(service: TableRow, columns: Mapping[str, Datum]) -> str | None:
-    """Returns what is wrong with a connection of 'service' by itself."""
-    return rules.connection_problem(make_row(IPsecConnection, columns), make_home(service))
+def _find_own_problem(run: Run, service: TableRow, columns: Mapping[str, Datum]) -> str | None:
+    """Returns what is wrong with a connection of 'service' by itself, or with its policies."""
+    connection = make_row(IPsecConnection, columns)
+    ike = run.rows("IKE_Policy").get(str(connection.ike_policy))
+    ipsec = run.rows("IPsec_Policy").get(str(connection.ipsec_policy))
+    return rules.connection_problem(connection, make_home(service)) or rules.policies_problem(
+        make_row(IKEPolicy, ike.columns()) if ike else None,
+        make_row(IPsecPolicy, ipsec.columns()) if ipsec else None,
+    )
 
 
 def _read_psk(run: Run) -> str:

@@ -6,25 +6,26 @@ from ....lib.addresses import quote
 from ....lib.errors import UsageError
 from ...api.commands import Datum, Run, TableRow
 from ...api.make_row import make_row
-from .. import rules
+from .. import proposals, rules
 from ..rows import IKEPolicy, IPsecPolicy
 from .overview import CONNECTION, sort_by_name
 
 _IKE = ("IKE_Policy", "IKE policy", "ike_policy")
 _IPSEC = ("IPsec_Policy", "IPsec policy", "ipsec_policy")
 _SHARED_DEFAULTS = {
-    "encryption_algorithm": rules.DEFAULT_ENCRYPTION,
-    "auth_algorithm": rules.DEFAULT_INTEGRITY,
-    "pfs": rules.DEFAULT_PFS,
+    "encryption_algorithm": proposals.DEFAULT_ENCRYPTION,
+    "auth_algorithm": proposals.DEFAULT_INTEGRITY,
 }
 _DEFAULTS = {
     "IKE_Policy": {
         **_SHARED_DEFAULTS,
+        "pfs": proposals.DEFAULT_GROUP,
         "ike_version": rules.DEFAULT_IKE_VERSION,
         "lifetime": str(rules.DEFAULT_IKE_LIFETIME_S),
     },
     "IPsec_Policy": {
         **_SHARED_DEFAULTS,
+        "pfs": f"[{', '.join(proposals.DEFAULT_PFS)}]",
         "transform_protocol": "esp",
         "encapsulation_mode": "tunnel",
         "esn": "false",
@@ -120,8 +121,7 @@ def _list(run: Run, table: str) -> None:
 def _find_defaults(table: str, row: TableRow) -> dict[str, str]:
     """Returns what unset columns stand for; a cipher that authenticates has no algorithm."""
     defaults = dict(_DEFAULTS[table])
-    encryption = row.text("encryption_algorithm") or rules.DEFAULT_ENCRYPTION
-    if table == _IPSEC[0] and rules.is_aead(encryption):
+    if table == _IPSEC[0] and proposals.has_only_aead(row.strings("encryption_algorithm")):
         del defaults["auth_algorithm"]
     return defaults
 

@@ -11,7 +11,7 @@ from ....lib.addresses import find_overlap
 from ....lib.router import Router
 from ...api.compile import CONTAINERS_BY_SERVED, ROUTER
 from ...api.node import AnyNode, Datum, Node, Read
-from .. import router_rules, rules
+from .. import proposals, router_rules, rules
 from ..contention import Contender, make_contender
 from ..rows import IKEPolicy, IPsecConnection, IPsecPolicy, VPNService
 from .home import HOME, find_owner
@@ -74,10 +74,8 @@ def _find_problem(
     policies: tuple[IKEPolicy | None, IPsecPolicy | None],
 ) -> str | None:
     problem = rules.connection_problem(row, service)
-    for policy in policies:
-        if problem is None and policy is not None:
-            found = rules.policy_problem(policy)
-            problem = None if found is None else f"policy {policy.name}: {found}"
+    if problem is None:
+        problem = rules.policies_problem(*policies)
     if problem is None and router is not None:
         problem = router_rules.connection_problem(row, router)
     if problem is None and not service.external_ips:
@@ -114,6 +112,7 @@ def _make_entry(
 ) -> Mapping[str, Any]:
     """Returns one connection of the configuration; schemas/svc-sb.rst documents the keys."""
     local_address = service.external_ips[0]
+    version = _find_ike_version(ike)
     return {
         "id": str(row.uuid),
         "name": f"{service.name}/{row.name}",
@@ -123,10 +122,10 @@ def _make_entry(
         "peer_id": row.peer_id or row.peer_address,
         "local_subnets": [str(each) for each in rules.parse_subnets(service.local_subnets)],
         "peer_subnets": [str(each) for each in rules.parse_subnets(row.peer_subnets)],
-        "ike_version": _find_ike_version(ike),
-        "ike_proposal": rules.ike_proposal(ike),
+        "ike_version": version,
+        "ike_proposals": proposals.make_ike_proposals(ike),
         "ike_lifetime_s": _find_lifetime_s(ike, rules.DEFAULT_IKE_LIFETIME_S),
-        "esp_proposal": rules.esp_proposal(ipsec),
+        "esp_proposals": proposals.make_esp_proposals(ipsec, version),
         "esp_lifetime_s": _find_lifetime_s(ipsec, rules.DEFAULT_IPSEC_LIFETIME_S),
         "initiate": row.initiator != "response-only",
         "dpd_action": row.dpd_action or rules.DEFAULT_DPD_ACTION,

@@ -24,6 +24,8 @@ _MAX_CHARACTERS = 4 << 20
 _LONGEST_TEXT = 4096
 # Each is four rules of the filter, which nft is to take within a second.
 _MOST_PAIRS = 4096
+# IKE v1 has one byte for the number of a proposal (RFC 2408, 3.6).
+_MOST_PROPOSALS = 255
 _DPD_ACTIONS = ("hold", "clear", "restart", "disabled")
 
 
@@ -40,9 +42,9 @@ class Connection:
     local_subnets: tuple[str, ...]
     peer_subnets: tuple[str, ...]
     ike_version: int
-    ike_proposal: str
+    ike_proposals: tuple[str, ...]
     ike_lifetime_s: int
-    esp_proposal: str
+    esp_proposals: tuple[str, ...]
     esp_lifetime_s: int
     initiate: bool
     dpd_action: str
@@ -110,7 +112,7 @@ def format_connection(connection: Connection) -> dict[str, Any]:
         "version": connection.ike_version,
         "local_addrs": [connection.local_address],
         "remote_addrs": [connection.peer_address],
-        "proposals": [connection.ike_proposal],
+        "proposals": list(connection.ike_proposals),
         "rekey_time": f"{_rekey_s(connection.ike_lifetime_s)}s",
         "over_time": f"{connection.ike_lifetime_s - _rekey_s(connection.ike_lifetime_s)}s",
         "reauth_time": "0s",
@@ -141,7 +143,7 @@ def format_negotiated(connection: Connection) -> dict[str, Any]:
         "version": connection.ike_version,
         "addresses": [connection.local_address, connection.peer_address],
         "identities": [connection.local_id, connection.peer_id],
-        "proposals": [connection.ike_proposal, connection.esp_proposal],
+        "proposals": [connection.ike_proposals, connection.esp_proposals],
         "selectors": find_children(connection),
     }
 
@@ -176,7 +178,7 @@ def _format_child(connection: Connection, local: list[str], peer: list[str]) -> 
         "mode": "tunnel",
         "local_ts": local,
         "remote_ts": peer,
-        "esp_proposals": [connection.esp_proposal],
+        "esp_proposals": list(connection.esp_proposals),
         "life_time": f"{connection.esp_lifetime_s}s",
         "rekey_time": f"{_rekey_s(connection.esp_lifetime_s)}s",
         "dpd_action": "restart" if restart else "clear",
@@ -200,9 +202,9 @@ def _parse_connection(value: Any) -> Connection:
         local_subnets=reader.subnets("local_subnets"),
         peer_subnets=reader.subnets("peer_subnets"),
         ike_version=version,
-        ike_proposal=reader.match("ike_proposal", _PROPOSAL),
+        ike_proposals=reader.proposals("ike_proposals"),
         ike_lifetime_s=reader.number("ike_lifetime_s", 60, 2**31 - 1),
-        esp_proposal=reader.match("esp_proposal", _PROPOSAL),
+        esp_proposals=reader.proposals("esp_proposals"),
         esp_lifetime_s=reader.number("esp_lifetime_s", 60, 2**31 - 1),
         initiate=reader.boolean("initiate"),
         dpd_action=reader.choice("dpd_action", _DPD_ACTIONS),
@@ -250,6 +252,17 @@ class _Reader:
         if pattern.fullmatch(value) is None:
             raise ConfigError(f"{self.label}: {key} {value!r} is not valid")
         return value
+
+    def proposals(self, key: str) -> tuple[str, ...]:
+        found = self.items(key)
+        if not 0 < len(found) <= _MOST_PROPOSALS:
+            raise ConfigError(f"{self.label}: {key} has {len(found)} members")
+        for each in found:
+            if not isinstance(each, str) or len(each) > _LONGEST_TEXT:
+                raise ConfigError(f"{self.label}: {key} has a member that is no proposal")
+            if _PROPOSAL.fullmatch(each) is None:
+                raise ConfigError(f"{self.label}: {key} {each!r} is not valid")
+        return tuple(found)
 
     def choice(self, key: str, choices: tuple[str, ...]) -> str:
         value = self.text(key)
