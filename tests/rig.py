@@ -33,6 +33,8 @@ SETTINGS: dict[str, Any] = {
     "ike_lifetime_s": 14400,
     "esp_proposals": ["aes128-sha256-modp2048"],
     "esp_lifetime_s": 3600,
+    "esp_lifetime_bytes": None,
+    "force_udp_encapsulation": False,
     "initiate": True,
     "dpd_action": "restart",
     "dpd_interval_s": 30,

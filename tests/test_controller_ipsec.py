@@ -71,6 +71,9 @@ def test_order_in_the_document_does_not_matter() -> None:
         ({"esp_proposals": [7]}, "esp_proposals has a member that is no proposal"),
         ({"esp_proposals": "aes128-sha256"}, "esp_proposals is missing or of a wrong type"),
         ({"esp_lifetime_s": 5}, "esp_lifetime_s 5 is not in"),
+        ({"esp_lifetime_bytes": 999_999}, "esp_lifetime_bytes 999999 is not in"),
+        ({"esp_lifetime_bytes": "1 GB"}, "esp_lifetime_bytes is missing or of a wrong type"),
+        ({"force_udp_encapsulation": None}, "force_udp_encapsulation is missing"),
         ({"dpd_action": "pray"}, "'pray' is none of"),
         ({"mtu": "big"}, "mtu is missing or of a wrong type"),
     ],
@@ -123,6 +126,24 @@ def test_message_has_all_proposals_in_their_order() -> None:
     message = connections.format_connection(connection)[connection.id]
     assert message["proposals"] == ike
     assert message["children"][connection.id]["esp_proposals"] == esp
+
+
+def test_lifetime_by_bytes() -> None:
+    (connection,) = make_settings(connect(A, B, esp_lifetime_bytes=2_000_000)).connections
+    child = connections.format_connection(connection)[connection.id]["children"][connection.id]
+    bounds = [child[key] for key in ("life_bytes", "rekey_bytes", "rand_bytes")]
+    assert bounds == ["2000000", "1600000", "200000"]
+    (connection,) = make_settings(connect(A, B)).connections
+    child = connections.format_connection(connection)[connection.id]["children"][connection.id]
+    assert "life_bytes" not in child
+
+
+def test_forced_encapsulation_makes_the_tunnel_anew() -> None:
+    (usual,) = make_settings(connect(A, B)).connections
+    (forced,) = make_settings(connect(A, B, force_udp_encapsulation=True)).connections
+    messages = [connections.format_connection(each)[each.id] for each in (usual, forced)]
+    assert [each["encap"] for each in messages] == ["no", "yes"]
+    assert connections.format_negotiated(usual) != connections.format_negotiated(forced)
 
 
 @pytest.mark.parametrize(

@@ -310,6 +310,27 @@ def test_rekeying_with_a_peer_of_either_form(rig: Rig, pfs: str, rekeyer: Side) 
     assert " 0% packet loss" in ping(rig)
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_bytes_end_an_sa(rig: Rig, version: int) -> None:
+    """Each new one is there before that, so that hardly a packet is lost."""
+    settings = {"ike_version": version, "esp_lifetime_bytes": 10**6}
+    rig.bind(A, connect(A, B, **settings))
+    rig.bind(B, connect(B, A, initiate=False, ike_version=version))
+    for side in (A, B):
+        rig.plug(side)
+    for side in (A, B):
+        rig.wait_tunnel(side, "up")
+    ping = ("ping", "-q", "-f", "-c1000", "-s1000", "-W1", "-I", A.inner, B.inner)
+    shown = rig.run("ip", "netns", "exec", A.name, *ping)
+    received = re.search(r"(\d+) received", shown)
+    assert received is not None
+    assert int(received[1]) > 980
+    assert rig.tunnel(A)["state"] == "up"
+    log = (rig.directory / "log/containers" / f"{A.name}.log").read_text()
+    assert len(re.findall(r"CHILD_SA \S+ established", log)) > 1
+    assert len(re.findall(r"IKE_SA \S+ established", log)) == 1
+
+
 def test_change_of_who_initiates_keeps_the_tunnel(tunnel: Rig) -> None:
     since = tunnel.tunnel(A)["since"]
     tunnel.bind(A, connect(A, B, initiate=False, dpd_interval_s=20))

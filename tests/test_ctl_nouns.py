@@ -298,24 +298,39 @@ def test_may_exist_and_if_exists_change_nothing(vpn: Svcctl, databases: Database
 def test_policies(vpn: Svcctl, databases: Databases) -> None:
     ciphers = "encryption_algorithm=aes-256-gcm-16,aes-256"
     vpn.good("ike-policy-add", "ike", ciphers, "pfs=group19")
-    vpn.good("ipsec-policy-add", "esp", "pfs=none", "esn=true", "lifetime=1800")
+    vpn.good(
+        "ipsec-policy-add",
+        "esp",
+        "pfs=none",
+        "esn=true",
+        "lifetime=1800",
+        "lifetime_bytes=1000000000",
+    )
     assert vpn.good("--bare", "ipsec-policy-list").split("\n")[:4] == ["esp", "", "", ""]
     assert vpn.good("--no-headings", "ike-policy-list") == (
         "ike sha256 (default) [aes-256, aes-256-gcm-16] v2 (default) 14400 (default) [group19]\n"
     )
     assert vpn.good("--no-headings", "ipsec-policy-list") == (
-        "esp sha256 (default) tunnel (default) aes-256 (default) true 1800 [none] esp (default)\n"
+        "esp sha256 (default) tunnel (default) aes-256 (default) true 1800 1000000000 [none] "
+        "esp (default)\n"
     )
     assert '["set",[]]' in vpn.good("-f", "json", "ike-policy-list")
     vpn.good("ipsec-policy-add", "usual")
     assert "[group14, none] (default)" in vpn.good("ipsec-policy-list")
     vpn.good("ipsec-policy-del", "usual")
-    names = ("--ike-policy=ike", "--ipsec-policy=esp", "--mtu=1300", "--dpd-action=clear")
+    names = (
+        "--ike-policy=ike",
+        "--ipsec-policy=esp",
+        "--mtu=1300",
+        "--dpd-action=clear",
+        "--force-udp-encapsulation=true",
+    )
     assert status_of(vpn, *ADD_CONN[:2], "c2", "1.0.0.4", "10.9.0.0/24", "--psk=x", *names) == 0
     [row] = databases.nb.rows("IPsec_Connection", [["name", "==", "c2"]])
     [ike], [esp] = databases.nb.rows("IKE_Policy"), databases.nb.rows("IPsec_Policy")
     assert (row["ike_policy"], row["ipsec_policy"]) == (ike["_uuid"], esp["_uuid"])
-    assert (row["mtu"], row["dpd_action"], esp["lifetime"]) == (1300, "clear", 1800)
+    assert (row["mtu"], row["dpd_action"], row["force_udp_encapsulation"]) == (1300, "clear", True)
+    assert (esp["lifetime"], esp["lifetime_bytes"]) == (1800, 10**9)
     assert "ike        esp" in vpn.good("conn-list", "mercury")
     assert vpn.bad("ike-policy-del", "ike") == "ike: used by connection c2"
     assert vpn.bad("ipsec-policy-del", "esp") == "esp: used by connection c2"

@@ -61,6 +61,38 @@ def test_vpn_and_connection_become_everything(cloud: Cloud) -> None:
     assert (row["namespace_name"], row["interface_name"]) == (container, container)
 
 
+def test_policies_of_a_connection_reach_the_container(cloud: Cloud) -> None:
+    ike = cloud.nb.insert("IKE_Policy", name="ike", ike_version="v1", pfs="group19")
+    groups, ciphers = ["set", ["group19", "none"]], ["set", ["aes-256", "aes-256-gcm-16"]]
+    esp = cloud.nb.insert(
+        "IPsec_Policy", name="esp", pfs=groups, encryption_algorithm=ciphers, lifetime_bytes=10**9
+    )
+    vpn = cloud.add_vpn("mercury", "tenant-router")
+    cloud.add_connection(
+        vpn,
+        "to-venus",
+        ike_policy=["uuid", ike],
+        ipsec_policy=["uuid", esp],
+        force_udp_encapsulation=True,
+    )
+    cloud.settle()
+    row = cloud.find(cloud.nb, "IPsec_Connection")
+    assert (row["status"], row["status_message"]) == (
+        "error",
+        "policy esp: IKE v1 takes one pfs, not 2",
+    )
+    cloud.nb.update("IKE_Policy", [], ike_version="v2")
+    cloud.settle()
+    binding = cloud.find(cloud.sb, "Container_Binding")
+    (entry,) = json.loads(binding["configuration"])["connections"]
+    assert entry["ike_proposals"] == ["aes256-sha256-ecp256"]
+    assert entry["esp_proposals"] == [
+        *("aes256gcm16-ecp256", "aes256-sha256-ecp256"),
+        *("aes256gcm16", "aes256-sha256"),
+    ]
+    assert (entry["esp_lifetime_bytes"], entry["force_udp_encapsulation"]) == (10**9, True)
+
+
 def test_redirect_waits_for_the_container_but_the_drop_does_not(cloud: Cloud) -> None:
     for chassis in cloud.chassis.values():
         chassis.obeys = False

@@ -51,6 +51,7 @@ CONNECTION = IPsecConnection(
     dpd_action=None,
     dpd_interval=None,
     dpd_timeout=None,
+    force_udp_encapsulation=None,
     mtu=None,
     enabled=None,
     status=None,
@@ -75,6 +76,7 @@ ESP = IPsecPolicy(
     pfs=(),
     esn=None,
     lifetime=None,
+    lifetime_bytes=None,
 )
 
 

@@ -46,6 +46,7 @@ class IPsecConnection(Row):
     dpd_action: str | None
     dpd_interval: int | None
     dpd_timeout: int | None
+    force_udp_encapsulation: bool | None
     mtu: int | None
     enabled: bool | None
     status: str | None = field(compare=False)
@@ -74,3 +75,4 @@ class IPsecPolicy(Row):
     pfs: tuple[str, ...]
     esn: bool | None
     lifetime: int | None
+    lifetime_bytes: int | None

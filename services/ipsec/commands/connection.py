@@ -13,7 +13,10 @@ from ..rows import IKEPolicy, IPsecConnection, IPsecPolicy
 from .overview import CONNECTION, SERVICE, members_of
 from .siblings import find_connection_problem, make_home
 
-_COLUMN_OPTIONS = ("initiator", "mtu", "dpd-action", "dpd-interval", "dpd-timeout", "enabled")
+_COLUMN_OPTIONS = (
+    *("initiator", "mtu", "dpd-action", "dpd-interval", "dpd-timeout"),
+    *("force-udp-encapsulation", "enabled"),
+)
 _CLEARED_WHEN_EMPTY = ("peer_id", "local_id")
 
 

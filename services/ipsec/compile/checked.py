@@ -127,6 +127,8 @@ def _make_entry(
         "ike_lifetime_s": _find_lifetime_s(ike, rules.DEFAULT_IKE_LIFETIME_S),
         "esp_proposals": proposals.make_esp_proposals(ipsec, version),
         "esp_lifetime_s": _find_lifetime_s(ipsec, rules.DEFAULT_IPSEC_LIFETIME_S),
+        "esp_lifetime_bytes": ipsec.lifetime_bytes if ipsec is not None else None,
+        "force_udp_encapsulation": row.force_udp_encapsulation is True,
         "initiate": row.initiator != "response-only",
         "dpd_action": row.dpd_action or rules.DEFAULT_DPD_ACTION,
         "dpd_interval_s": row.dpd_interval or rules.DEFAULT_DPD_INTERVAL_S,
