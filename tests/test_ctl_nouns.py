@@ -231,6 +231,15 @@ def test_deleting_leaves_nothing(vpn: Svcctl, databases: Databases) -> None:
             "conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk=x --ike-policy=p --ipsec-policy=q",
             "c: policy q: IKE v1 takes one pfs, not 2",
         ),
+        (
+            "ike-policy-add p ike_version=v1 -- conn-set mercury to-venus --ike-policy=p -- "
+            "conn-add mercury c 1.0.0.3 10.9.0.0/24 --psk=x --ike-policy=p --peer-id=other",
+            "c: connection to-venus has the same addresses with another pre-shared key",
+        ),
+        (
+            "conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk=x --peer-id=@*.example.com",
+            "c: peer id @*.example.com stands for several names; a pre-shared key needs one peer",
+        ),
         ("ike-policy-del p", "p: IKE policy not found"),
         ("ipsec-policy-del p", "p: IPsec policy not found"),
         ("group-add vpns", "vpns: a group with this name already exists"),

@@ -93,6 +93,33 @@ def test_policies_of_a_connection_reach_the_container(cloud: Cloud) -> None:
     assert (entry["esp_lifetime_bytes"], entry["force_udp_encapsulation"]) == (10**9, True)
 
 
+def test_ike_v1_with_another_key_for_the_same_addresses_is_refused(cloud: Cloud) -> None:
+    """IKE v1 beside v2 works; the one that is served goes on when both become v1."""
+    policies = [
+        ["uuid", cloud.nb.insert("IKE_Policy", name=name, ike_version="v1")] for name in "ab"
+    ]
+    vpn = cloud.add_vpn("mercury", "tenant-router")
+    cloud.add_connection(vpn, "c1", ike_policy=policies[0])
+    cloud.settle()
+    other = {"peer_subnets": "10.2.0.0/24", "peer_id": "two", "psk": "another"}
+    cloud.add_connection(vpn, "c2", ike_policy=policies[1], **other)
+    sentence = (
+        "connection c1 has the same addresses with another pre-shared key,"
+        " and IKE v1 finds the key by them"
+    )
+    cloud.settle()
+    row = cloud.find(cloud.nb, "IPsec_Connection", name="c2")
+    assert (row["status"], row["status_message"]) == ("error", sentence)
+    cloud.nb.update("IKE_Policy", [["name", "==", "b"]], ike_version="v2")
+    cloud.settle()
+    assert {row["status"] for row in cloud.nb.rows("IPsec_Connection")} == {"down"}
+    cloud.nb.update("IKE_Policy", [["name", "==", "b"]], ike_version="v1")
+    cloud.settle()
+    row = cloud.find(cloud.nb, "IPsec_Connection", name="c2")
+    assert row["status"] == "down"
+    assert row["status_message"].startswith(f"still as configured before: {sentence};")
+
+
 def test_redirect_waits_for_the_container_but_the_drop_does_not(cloud: Cloud) -> None:
     for chassis in cloud.chassis.values():
         chassis.obeys = False

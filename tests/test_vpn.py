@@ -81,17 +81,18 @@ ESP = IPsecPolicy(
 
 
 def find_contention(
-    members: Iterable[tuple[VPNService, IPsecConnection]],
+    members: Iterable[tuple[VPNService, IPsecConnection]], *ike_v1: uuid.UUID
 ) -> dict[uuid.UUID, str]:
     """Returns, by the connection that has it, what is wrong between connections.
 
     'members' are those of all services of one router that have no problem of
-    their own.  Of two that contend the first by name and UUID is fine.
+    their own, those of 'ike_v1' with a policy of that version.  Of two that
+    contend the first by name and UUID is fine.
     """
     contention = Contention()
     problems: dict[uuid.UUID, str] = {}
     for service, row in sorted(members, key=lambda each: (each[1].name, each[1].uuid)):
-        problem = contention.add(make_contender(service, row))
+        problem = contention.add(make_contender(service, row, 1 if row.uuid in ike_v1 else 2))
         if problem is not None:
             problems[row.uuid] = problem
     return problems
@@ -186,6 +187,10 @@ def test_bad_services(change: dict[str, Any], problem: str) -> None:
         ),
         ({"peer_id": "%any"}, "peer id %any stands for anybody; a pre-shared key needs one peer"),
         (
+            {"local_id": "@*.example.com"},
+            "local id @*.example.com stands for several names; a pre-shared key needs one peer",
+        ),
+        (
             {"dpd_interval": 30, "dpd_timeout": 30},
             "dpd_timeout (30 s) must be greater than dpd_interval (30 s)",
         ),
@@ -240,6 +245,45 @@ def test_siblings(first: dict[str, Any], second: dict[str, Any], problem: str | 
     expected = {} if problem is None else {rows[1].uuid: problem}
     assert find_contention((SERVICE_ROW, row) for row in rows) == expected
     assert find_contention((SERVICE_ROW, row) for row in reversed(rows)) == expected
+
+
+SAME_ADDRESSES = (
+    "connection c10 has the same addresses with another pre-shared key,"
+    " and IKE v1 finds the key by them"
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "ike_v1", "problem"),
+    [
+        ({"psk": "other"}, (10, 11), SAME_ADDRESSES),
+        ({"psk": "other"}, (11, 10), SAME_ADDRESSES),
+        ({}, (10, 11), None),
+        ({"psk": "other"}, (10,), None),
+        ({"psk": "other"}, (11,), None),
+        ({"psk": "other", "peer_address": "1.0.1.12"}, (10, 11), None),
+        ({"psk": "other", "peer_address": "1.0.1.10", "enabled": False}, (10, 11), None),
+    ],
+)
+def test_ike_v1_finds_a_key_by_addresses(
+    change: dict[str, Any], ike_v1: tuple[int, ...], problem: str | None
+) -> None:
+    second = {"peer_address": "1.0.1.10", "peer_id": "eleven", "local_id": "us", **change}
+    rows = [connection(10), connection(11, **second)]
+    expected = {} if problem is None else {rows[1].uuid: problem}
+    versions = [uuid.UUID(int=number) for number in ike_v1]
+    assert find_contention([(SERVICE_ROW, row) for row in rows], *versions) == expected
+    assert find_contention([(SERVICE_ROW, row) for row in rows[::-1]], *versions) == expected
+
+
+def test_an_identity_in_other_words_is_the_same_one() -> None:
+    rows = [
+        connection(10, peer_id="venus.example.com"),
+        connection(11, peer_id="@Venus.example.com", psk="other"),
+    ]
+    assert find_contention((SERVICE_ROW, row) for row in rows) == {
+        rows[1].uuid: "connection c10 has the same local and peer id with another pre-shared key"
+    }
 
 
 def test_services_of_one_router_may_share_a_peer_but_not_a_pair_of_subnets() -> None:
@@ -323,7 +367,7 @@ def test_a_router_may_be_given_by_its_uuid() -> None:
 
 
 texts = st.text() | st.sampled_from(
-    ["1.0.0.3", "1.0.0.100", "192.168.1.0/24", "10.0.0.0/8", "0.0.0.0/0", "::/0", "%any"]
+    ["1.0.0.3", "1.0.0.100", "192.168.1.0/24", "10.0.0.0/8", "0.0.0.0/0", "::/0", "%any", "{9}:#x"]
 )
 lists = st.lists(texts, max_size=3).map(tuple)
 services = st.builds(

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from ...lib.addresses import Subnet, find_overlap, overlap, quote
+from ...lib.addresses import Subnet, canonical_address, find_overlap, overlap, quote
 from . import rules
+from .identity import Identity, parse
 from .rows import IPsecConnection, VPNService
 
-_Identities = tuple[str | None, str]
+_Identities = tuple[Identity | None, Identity]
+_Addresses = tuple[str, str]
 _Prefix = tuple[int, int, int]
 """IP version, length, and the bits of the prefix."""
 
@@ -26,7 +28,9 @@ _Prefix = tuple[int, int, int]
 class Contender:
     """A connection as it contends with others; one that is disabled does for its name only.
 
-    'identities' is what tells charon which pre-shared key is meant.
+    What tells charon which pre-shared key is meant are the 'identities'; but one
+    that waits for a peer with IKE v1 has to find it before it is told an identity,
+    by the addresses: 'addresses', None with IKE v2.
     """
 
     uuid: str
@@ -36,12 +40,14 @@ class Contender:
     local_subnets: tuple[Subnet, ...]
     peer_subnets: tuple[Subnet, ...]
     identities: _Identities
+    addresses: _Addresses | None
     psk: str | None = field(repr=False)
 
 
-def make_contender(service: VPNService, row: IPsecConnection) -> Contender:
+def make_contender(service: VPNService, row: IPsecConnection, ike_version: int) -> Contender:
     """Returns a connection of 'service' as its row has it."""
     external = service.external_ips[0] if service.external_ips else None
+    local = row.local_id or external
     return Contender(
         uuid=str(row.uuid),
         service=service.uuid,
@@ -49,7 +55,8 @@ def make_contender(service: VPNService, row: IPsecConnection) -> Contender:
         enabled=row.enabled is not False and service.enabled is not False,
         local_subnets=tuple(rules.parse_subnets(service.local_subnets)),
         peer_subnets=tuple(rules.parse_subnets(row.peer_subnets)),
-        identities=(row.local_id or external, row.peer_id or row.peer_address),
+        identities=(parse(local) if local else None, parse(row.peer_id or row.peer_address)),
+        addresses=_find_addresses(external or "", row.peer_address, ike_version),
         psk=row.psk,
     )
 
@@ -65,13 +72,25 @@ def make_last_contender(
         enabled=True,
         local_subnets=tuple(rules.parse_subnets(entry["local_subnets"])),
         peer_subnets=tuple(rules.parse_subnets(entry["peer_subnets"])),
-        identities=(entry["local_id"], entry["peer_id"]),
+        identities=(parse(entry["local_id"]), parse(entry["peer_id"])),
+        addresses=_find_addresses(
+            entry["local_address"], str(entry.get("peer_address")), entry.get("ike_version")
+        ),
         psk=row.psk,
     )
 
 
-# With whom a connection contends, its own subnet and the other's; None if it is about identities.
-_Clash = tuple[Contender, Subnet | None, Subnet | None]
+def _find_addresses(local: str, peer: str, ike_version: object) -> _Addresses | None:
+    return (canonical_address(local), canonical_address(peer)) if ike_version == 1 else None
+
+
+_SAME_IDENTITIES = "has the same local and peer id with another pre-shared key"
+_SAME_ADDRESSES = (
+    "has the same addresses with another pre-shared key, and IKE v1 finds the key by them"
+)
+
+# With whom a connection contends, its own subnet and the other's; or what they share.
+_Clash = tuple[Contender, Subnet | str, Subnet | str]
 
 
 class Contention:
@@ -81,6 +100,7 @@ class Contention:
         self._names: set[tuple[UUID, str]] = set()
         # By pre-shared key, since those of one key stand beside each other.
         self._identities: dict[_Identities, dict[str | None, list[Contender]]] = {}
+        self._addresses: dict[_Addresses, dict[str | None, list[Contender]]] = {}
         # Under a prefix those that have a subnet of just it, or one inside it.
         self._exact: dict[_Prefix, list[Contender]] = {}
         self._inside: dict[_Prefix, list[tuple[Subnet, Contender]]] = {}
@@ -99,6 +119,9 @@ class Contention:
             return
         same = self._identities.setdefault(contender.identities, {})
         same.setdefault(contender.psk, []).append(contender)
+        if contender.addresses is not None:
+            same = self._addresses.setdefault(contender.addresses, {})
+            same.setdefault(contender.psk, []).append(contender)
         for subnet in contender.peer_subnets:
             first, *rest = _find_prefixes(subnet)
             self._exact.setdefault(first, []).append(contender)
@@ -123,9 +146,11 @@ class Contention:
             for other_subnet, other in self._find_near(subnet):
                 if _share_local(contender, other):
                     yield other, subnet, other_subnet
-        for psk, others in self._identities.get(contender.identities, {}).items():
-            if psk != contender.psk:
-                yield from ((other, None, None) for other in others)
+        same = self._identities.get(contender.identities, {})
+        yield from _find_other_keys(contender, same, _SAME_IDENTITIES)
+        if contender.addresses is not None:
+            same = self._addresses.get(contender.addresses, {})
+            yield from _find_other_keys(contender, same, _SAME_ADDRESSES)
 
     def _find_near(self, subnet: Subnet) -> Iterator[tuple[Subnet, Contender]]:
         """Yields the subnets that share addresses with 'subnet', and whose they are."""
@@ -137,11 +162,20 @@ class Contention:
         yield from self._inside.get(prefixes[0], ())
 
 
-def _format(other: Contender, mine: Subnet | None, its: Subnet | None) -> str:
+def _find_other_keys(
+    contender: Contender, others: Mapping[str | None, list[Contender]], shared: str
+) -> Iterator[_Clash]:
+    """Yields those of 'others', by their keys, that have another one."""
+    for psk, each in others.items():
+        if psk != contender.psk:
+            yield from ((other, shared, shared) for other in each)
+
+
+def _format(other: Contender, mine: Subnet | str, its: Subnet | str) -> str:
     """Returns why a connection cannot stand beside 'other', which has 'its' subnet."""
     name = quote(other.name)
-    if mine is None:
-        return f"connection {name} has the same local and peer id with another pre-shared key"
+    if isinstance(mine, str):
+        return f"connection {name} {mine}"
     return f"peer subnet {mine} overlaps peer subnet {its} of connection {name}"
 
 

@@ -18,6 +18,7 @@ from itertools import product
 
 from .rows import IKEPolicy, IPsecPolicy
 
+DEFAULT_IKE_VERSION = "v2"
 DEFAULT_ENCRYPTION = "aes-256"
 DEFAULT_INTEGRITY = "sha256"
 DEFAULT_GROUP = "group14"
@@ -69,6 +70,12 @@ _Kind = list[str]
 # -- proposals -------------------------------------------------------------
 
 
+def find_ike_version(policy: IKEPolicy | None) -> int:
+    """Returns the version of IKE of 'policy', or the default one."""
+    version = (policy.ike_version if policy else None) or DEFAULT_IKE_VERSION
+    return int(version.removeprefix("v"))
+
+
 def make_ike_proposals(policy: IKEPolicy | None) -> list[str]:
     """Returns the IKE proposals of 'policy', or the default one, the preferred one first.
 
@@ -81,7 +88,7 @@ def make_ike_proposals(policy: IKEPolicy | None) -> list[str]:
     groups = _pick(_GROUPS, policy.pfs if policy else ()) or [_GROUPS[DEFAULT_GROUP]]
     functions = [f"prf{each}" for each in integrity]
     kinds = ([aead, functions, groups], [classic, integrity, groups])
-    return _format(kinds, 1 if policy and policy.ike_version == "v1" else 2)
+    return _format(kinds, find_ike_version(policy))
 
 
 def make_esp_proposals(policy: IPsecPolicy | None, ike_version: int) -> list[str]:
@@ -143,7 +150,7 @@ def policy_problem(policy: IKEPolicy | IPsecPolicy) -> str | None:
             cipher = next(name for name in _AEAD if name in policy.encryption_algorithm)
             return f"{cipher} authenticates by itself; auth_algorithm must be empty"
         return None
-    if policy.ike_version != "v1":
+    if find_ike_version(policy) != 1:
         return None
     for name, default in (
         *((each, DEFAULT_ENCRYPTION) for each in policy.encryption_algorithm),

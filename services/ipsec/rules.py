@@ -25,10 +25,10 @@ from ...lib.addresses import (
 )
 from ...lib.errors import ConfigError
 from . import proposals
+from .identity import identity_problem
 from .rows import IKEPolicy, IPsecConnection, IPsecPolicy, VPNService
 
 DEFAULT_ADDRESS_MODE = "routed"
-DEFAULT_IKE_VERSION = "v2"
 DEFAULT_IKE_LIFETIME_S = 14400
 DEFAULT_IPSEC_LIFETIME_S = 3600
 DEFAULT_DPD_ACTION = "restart"
@@ -88,7 +88,7 @@ def policies_problem(ike: IKEPolicy | None, ipsec: IPsecPolicy | None) -> str | 
         problem = None if policy is None else policy_problem(policy)
         if policy is not None and problem is not None:
             return f"policy {policy.name}: {problem}"
-    if ike is None or ipsec is None or ike.ike_version != "v1":
+    if ipsec is None or proposals.find_ike_version(ike) != 1:
         return None
     problem = proposals.esp_v1_problem(ipsec)
     return None if problem is None else f"policy {ipsec.name}: {problem}"
@@ -158,9 +158,7 @@ def _identity_problem(what: str, identity: str) -> str | None:
         return problem
     if _IDENTITY.fullmatch(identity) is None:
         return f"{what} {quote(identity)} has a space, or a character that is not ASCII"
-    if "%any" in identity:
-        return f"{what} {quote(identity)} stands for anybody; a pre-shared key needs one peer"
-    return None
+    return identity_problem(what, identity)
 
 
 def _timing_problem(connection: IPsecConnection) -> str | None:

@@ -9,8 +9,9 @@ from ....lib.errors import UsageError
 from ...api.commands import Datum, Run, TableRow
 from ...api.make_row import make_row
 from .. import rules
-from ..rows import IKEPolicy, IPsecConnection, IPsecPolicy
+from ..rows import IPsecConnection
 from .overview import CONNECTION, SERVICE, members_of
+from .policy import find_policies
 from .siblings import find_connection_problem, make_home
 
 _COLUMN_OPTIONS = (
@@ -120,11 +121,8 @@ def _find(run: Run, service: TableRow, name: str) -> TableRow | None:
 def _find_own_problem(run: Run, service: TableRow, columns: Mapping[str, Datum]) -> str | None:
     """Returns what is wrong with a connection of 'service' by itself, or with its policies."""
     connection = make_row(IPsecConnection, columns)
-    ike = run.rows("IKE_Policy").get(str(connection.ike_policy))
-    ipsec = run.rows("IPsec_Policy").get(str(connection.ipsec_policy))
     return rules.connection_problem(connection, make_home(service)) or rules.policies_problem(
-        make_row(IKEPolicy, ike.columns()) if ike else None,
-        make_row(IPsecPolicy, ipsec.columns()) if ipsec else None,
+        *find_policies(run, columns)
     )
 
 

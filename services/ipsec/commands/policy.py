@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ....lib.addresses import quote
 from ....lib.errors import UsageError
 from ...api.commands import Datum, Run, TableRow
@@ -20,7 +22,7 @@ _DEFAULTS = {
     "IKE_Policy": {
         **_SHARED_DEFAULTS,
         "pfs": proposals.DEFAULT_GROUP,
-        "ike_version": rules.DEFAULT_IKE_VERSION,
+        "ike_version": proposals.DEFAULT_IKE_VERSION,
         "lifetime": str(rules.DEFAULT_IKE_LIFETIME_S),
     },
     "IPsec_Policy": {
@@ -66,6 +68,26 @@ def list_ike(run: Run) -> None:
 def list_ipsec(run: Run) -> None:
     """ipsec-policy-list"""
     _list(run, _IPSEC[0])
+
+
+def find_policies(
+    run: Run, connection: Mapping[str, Datum]
+) -> tuple[IKEPolicy | None, IPsecPolicy | None]:
+    """Returns the policies that the columns of a connection name."""
+    ike, ipsec = find_policy_rows(run, connection)
+    return (
+        make_row(IKEPolicy, ike.columns(), ike.uuid) if ike else None,
+        make_row(IPsecPolicy, ipsec.columns(), ipsec.uuid) if ipsec else None,
+    )
+
+
+def find_policy_rows(run: Run, connection: Mapping[str, Datum]) -> tuple[TableRow | None, ...]:
+    """Returns the rows of the policies that the columns of a connection name."""
+    found = []
+    for table, _, column in (_IKE, _IPSEC):
+        name = "".join(map(str, connection.get(column, ())))
+        found.append(run.rows(table).get(name))
+    return tuple(found)
 
 
 def _add(run: Run, table: str, noun: str) -> TableRow | None:

@@ -8,24 +8,27 @@ not work now is in nobody's way.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from ....lib.addresses import canonical_address, quote
 from ....lib.router import Router, name_problem
 from ...api.commands import Datum, Run, TableRow
 from ...api.make_row import make_row
-from .. import router_rules, rules
+from .. import proposals, router_rules, rules
 from ..contention import Contender, Contention, make_contender
-from ..rows import IPsecConnection, VPNService
+from ..rows import IKEPolicy, IPsecConnection, IPsecPolicy, VPNService
 from .overview import SERVICE, members_of, sort_by_name
+from .policy import find_policies, find_policy_rows
 
 _SHARED = ("ipsec", "siblings")
 _SERVICE_CONTENDS = ("router", "external_ips", "local_subnets", "enabled")
 
-Signature = tuple[int, tuple[Datum, ...]]
+Signature = tuple[int, tuple[Datum, ...], tuple[int, ...]]
 """What changes when the problems of a connection may change."""
 
-Member = tuple[TableRow, TableRow]
-"""A service and a connection of it."""
+Policies = tuple[IKEPolicy | None, IPsecPolicy | None]
+Member = tuple[TableRow, TableRow, Callable[[], Policies]]
+"""A service, a connection of it, and what finds its policies."""
 
 
 def find_service_problem(run: Run, columns: Mapping[str, Datum]) -> str | None:
@@ -57,7 +60,9 @@ def find_connection_problem(
     if problem is not None:
         return problem
     gathered = _gather(run, service, make_resolver(run, router))
-    return gathered.find_problem(make_contender(home, connection))
+    ike, _ = find_policies(run, columns)
+    version = proposals.find_ike_version(ike)
+    return gathered.find_problem(make_contender(home, connection, version))
 
 
 def make_home(service: TableRow) -> VPNService:
@@ -167,8 +172,10 @@ def _gather(run: Run, service: TableRow, find_router: Callable[[str], str]) -> _
         if find_router(home.text("router")) == router:
             columns = tuple(home.datum(column) for column in _SERVICE_CONTENDS)
             for row in members_of(run, home):
-                members[row.uuid] = home, row
-                signatures[row.uuid] = row.revision, columns
+                found = find_policy_rows(run, row.columns())
+                revisions = tuple(each.revision for each in found if each is not None)
+                members[row.uuid] = home, row, partial(find_policies, run, row.columns())
+                signatures[row.uuid] = row.revision, columns, revisions
     key = (*_SHARED, router)
     gathered: _Gathered = run.shared.setdefault(key, _Gathered())
     gathered.take(members, signatures)
@@ -179,13 +186,15 @@ def _read(members: Iterable[Member]) -> list[Contender]:
     """Returns the connections that are good by themselves, the first by name and UUID first."""
     homes: dict[str, VPNService] = {}
     found = []
-    for home_row, row in members:
+    for home_row, row, find in members:
         home = homes.get(home_row.uuid)
         if home is None:
             home = homes[home_row.uuid] = make_home(home_row)
         connection = make_row(IPsecConnection, row.columns(), row.uuid)
-        if rules.connection_problem(connection, home) is None:
-            found.append(make_contender(home, connection))
+        ike, ipsec = find()
+        if rules.connection_problem(connection, home) or rules.policies_problem(ike, ipsec):
+            continue
+        found.append(make_contender(home, connection, proposals.find_ike_version(ike)))
     return _sort(found)
 
 

@@ -60,7 +60,7 @@ def run(read: Read, uuid: UUID) -> Checked | None:
     return Checked(
         row=row,
         owner=owner,
-        contender=make_contender(owner, row),
+        contender=make_contender(owner, row, proposals.find_ike_version(ike)),
         guards=_find_guards(read, row),
         entry=_make_entry(owner, row, ike, ipsec) if problem is None else None,
         problem=problem,
@@ -112,7 +112,7 @@ def _make_entry(
 ) -> Mapping[str, Any]:
     """Returns one connection of the configuration; schemas/svc-sb.rst documents the keys."""
     local_address = service.external_ips[0]
-    version = _find_ike_version(ike)
+    version = proposals.find_ike_version(ike)
     return {
         "id": str(row.uuid),
         "name": f"{service.name}/{row.name}",
@@ -135,11 +135,6 @@ def _make_entry(
         "dpd_timeout_s": row.dpd_timeout or rules.DEFAULT_DPD_TIMEOUT_S,
         "mtu": row.mtu,
     }
-
-
-def _find_ike_version(policy: IKEPolicy | None) -> int:
-    version = (policy and policy.ike_version) or rules.DEFAULT_IKE_VERSION
-    return int(version.removeprefix("v"))
 
 
 def _find_lifetime_s(policy: IKEPolicy | IPsecPolicy | None, default: int) -> int:
