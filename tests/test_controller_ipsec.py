@@ -14,7 +14,7 @@ import pytest
 from ..lib.errors import ConfigError
 from ..services.api.host import UNREACHABLE, Address, Port, Route, Site
 from ..services.api.item import Item
-from ..services.ipsec.host import connections, network, reasons, vici
+from ..services.ipsec.host import connections, network, vici
 from ..services.ipsec.host.tunnels import CONNECTING, DOWN, UP, Tunnels
 from .rig import Side, connect
 
@@ -210,39 +210,6 @@ def test_port_too_small_for_a_tunnel() -> None:
         network.find_inner_mtu(
             connections.parse(configure(connect(A, B))), Site((Port((), (), 600),))
         )
-
-
-# -- reasons -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("message", "sentence"),
-    [
-        ("retransmit 3 of request with message ID 0", "no answer from P (3 retransmits)"),
-        ("retransmit 1 of request with message ID 0", "no answer from P (1 retransmit)"),
-        ("giving up after 8 retransmits", "no answer from P (8 retransmits)"),
-        ("received AUTHENTICATION_FAILED notify error", "authentication failed: P refused"),
-        (
-            "tried 1 shared key for '1.0.0.10' - '1.0.0.11', but MAC mismatched",
-            "authentication failed: the pre-shared key of P is not ours",
-        ),
-        ("received NO_PROPOSAL_CHOSEN notify error", "no proposal chosen: P accepts none"),
-        ("received proposals unacceptable", "no proposal chosen: P offers no"),
-        ("received TS_UNACCEPTABLE notify, no CHILD_SA built", "traffic selectors refused: P has"),
-        (
-            "traffic selectors 10.0.0.0/8 === 10.1.0.0/16 unacceptable",
-            "traffic selectors refused: P asks",
-        ),
-    ],
-)
-def test_reason(message: str, sentence: str) -> None:
-    found = reasons.find_reason(message, "P")
-    assert found is not None
-    assert found.sentence.startswith(sentence)
-
-
-def test_no_reason_in_other_lines() -> None:
-    assert reasons.find_reason("sending keep alive to 1.0.0.3[4500]", "P") is None
 
 
 # -- tunnels --------------------------------------------------------------------------

@@ -13,6 +13,8 @@ from typing import Any
 from ...api.item import Item
 from . import reasons
 from .connections import Connection, find_children
+from .log_lines import LogLines
+from .phrases import ADDRESS, NO_ANSWER, VERSION
 from .vici import text
 
 UP = "up"
@@ -46,6 +48,7 @@ class Tunnel:
     state: str = DOWN
     changed_ms: int = 0
     reason: reasons.Reason | None = None
+    reason_attempt: str = ""
     published: reasons.Reason | None = None
     ike_algorithms: str = ""
     esp_algorithms: str = ""
@@ -64,7 +67,7 @@ class Tunnels:
     def __init__(self) -> None:
         self.by_id: dict[str, Tunnel] = {}
         self.counter_interval_ms = COUNTER_INTERVAL_MS
-        self._remotes: dict[str, str] = {}
+        self._log = LogLines()
 
     def set_connections(self, connections: Iterable[Connection]) -> None:
         """Notes which connections there are; the others are forgotten."""
@@ -75,9 +78,11 @@ class Tunnels:
             tunnel.connection = connection
             tunnel.missing = tunnel.missing or list(find_children(connection))
             self.by_id[connection.id] = tunnel
+        self._log.want(each.connection for each in self.by_id.values())
 
     def reset(self, now_ms: int) -> None:
         """Notes that charon has ended, and each tunnel with it."""
+        self._log = LogLines(each.connection for each in self.by_id.values())
         for tunnel in self.by_id.values():
             self._set_state(tunnel, DOWN, now_ms)
             self._forget(tunnel)
@@ -119,14 +124,14 @@ class Tunnels:
 
     def take_log(self, event: Mapping[str, Any]) -> bool:
         """Takes a log event of charon; returns whether it told something of a tunnel."""
-        message = text(event.get("msg"))
-        told = False
-        for tunnel in self._find_concerned(event, message):
-            reason = reasons.find_reason(message, tunnel.connection.peer_address)
-            if reason is not None:
-                self._set_reason(tunnel, reason)
-                told = True
-        return told
+        stranger = self._log.stranger
+        told = self._log.take(event)
+        for each in told:
+            tunnel = self.by_id[each.connection]
+            # charon has not heard of one that is not loaded, and takes its peer for a stranger.
+            if tunnel.loaded or each.reason.kind not in (ADDRESS, VERSION):
+                self._set_reason(tunnel, each.reason, each.attempt)
+        return bool(told) or self._log.stranger != stranger
 
     def take_sas(self, events: Iterable[Mapping[str, Any]], now_ms: int) -> None:
         """Takes the events of one list-sas: all IKE_SAs there are."""
@@ -140,7 +145,7 @@ class Tunnels:
             self._update(tunnel, found.get(tunnel.connection.id, []), now_ms)
         self._follow_counters(before)
         present = {text(each.get("uniqueid")) for sas in found.values() for each in sas}
-        self._remotes = {key: value for key, value in self._remotes.items() if key in present}
+        self._log.forget(present, now_ms)
 
     def _follow_counters(self, before: list[tuple[int | None, dict[str, int]]]) -> None:
         """Finds how often counters are to be read, from what they were 'before' this time."""
@@ -178,7 +183,7 @@ class Tunnels:
 
     def items(self, installed: bool) -> list[Item]:
         """Returns what there is to tell of each tunnel."""
-        return [_make_item(each, installed) for each in self.by_id.values()]
+        return [_make_item(each, installed, self._log.stranger) for each in self.by_id.values()]
 
     # -- helpers -----------------------------------------------------------
 
@@ -186,27 +191,19 @@ class Tunnels:
         """Makes a tunnel as one that was never tried."""
         tunnel.missing = list(find_children(tunnel.connection))
         tunnel.present = False
+        tunnel.reason_attempt = ""
         tunnel.attempts = tunnel.retry_ms = 0
 
     def _is_waiting(self, tunnel: Tunnel) -> bool:
         return tunnel.state == DOWN and tunnel.connection.initiate and tunnel.loaded
 
-    def _find_concerned(self, event: Mapping[str, Any], message: str) -> list[Tunnel]:
-        """Returns the tunnels that a log line is about: by name, or else by the peer's address."""
-        named = self.by_id.get(text(event.get("ikesa-name")))
-        if named is not None:
-            return [named]
-        ike_sa = text(event.get("ikesa-uniqueid"))
-        remote = reasons.find_remote(message)
-        if remote is not None:
-            self._remotes[ike_sa] = remote
-        address = self._remotes.get(ike_sa)
-        return [each for each in self.by_id.values() if each.connection.peer_address == address]
-
-    def _set_reason(self, tunnel: Tunnel, reason: reasons.Reason) -> None:
+    def _set_reason(self, tunnel: Tunnel, reason: reasons.Reason, attempt: str = "") -> None:
         if tunnel.state == UP:
             return  # of a packet that was lost, or of a second SA that the peer tried
-        tunnel.reason = reason
+        last = tunnel.reason
+        if reason.weak and last and not last.weak and tunnel.reason_attempt == attempt:
+            return
+        tunnel.reason, tunnel.reason_attempt = reason, attempt
         if tunnel.published is None or tunnel.published.kind != reason.kind:
             tunnel.published = reason
 
@@ -269,7 +266,7 @@ def _format_algorithms(sa: Mapping[str, Any]) -> str:
     return "/".join(part for part in (cipher, integrity, text(sa.get("dh-group"))) if part)
 
 
-def _make_item(tunnel: Tunnel, installed: bool) -> Item:
+def _make_item(tunnel: Tunnel, installed: bool, stranger: str) -> Item:
     connection = tunnel.connection
     up = tunnel.state == UP
     return Item(
@@ -277,7 +274,7 @@ def _make_item(tunnel: Tunnel, installed: bool) -> Item:
         name=connection.id,
         subject=connection.id,
         state=tunnel.state,
-        message=_last_error(tunnel, installed),
+        message=_last_error(tunnel, installed, stranger),
         detail={
             "ike_algorithms": tunnel.ike_algorithms if up else "",
             "esp_algorithms": tunnel.esp_algorithms if up else "",
@@ -288,13 +285,19 @@ def _make_item(tunnel: Tunnel, installed: bool) -> Item:
     )
 
 
-def _last_error(tunnel: Tunnel, installed: bool) -> str:
+def _last_error(tunnel: Tunnel, installed: bool, stranger: str) -> str:
+    """Returns why a tunnel is not up; where its peer is silent, also who else called."""
     if tunnel.state == DOWN and not installed:
         return "waiting for OVN to install the port on this chassis"
-    if tunnel.published is not None:
-        return tunnel.published.sentence
-    if tunnel.state == DOWN and not tunnel.connection.initiate:
-        return f"waiting for {tunnel.connection.peer_address} to initiate"
-    if tunnel.state == CONNECTING:
-        return f"connecting to {tunnel.connection.peer_address}"
-    return ""
+    published, peer = tunnel.published, tunnel.connection.peer_address
+    if tunnel.state == UP or (published is not None and published.kind != NO_ANSWER):
+        return published.sentence if published is not None else ""
+    told = ""
+    if published is not None:
+        told = published.sentence
+    elif tunnel.state == CONNECTING:
+        told = f"connecting to {peer}"
+    elif not tunnel.connection.initiate:
+        told = f"waiting for {peer} to initiate"
+    calls = f"{stranger} calls, and no connection is with it" if stranger else ""
+    return "; ".join(each for each in (told, calls) if each)
