@@ -12,8 +12,8 @@ from ..lib import dirs
 from .bench import Bench
 from .cloud import Cloud
 from .logs import LOGS, Logs
-from .ovsdb import Databases, wait_until
-from .rig import A, B, Rig, connect
+from .ovsdb import Databases
+from .rig import A, B, Rig, connect, run_rig
 from .sessions import Sessions
 from .svcctl import Svcctl
 
@@ -92,15 +92,8 @@ def chassis(bench: Bench) -> Bench:
 @pytest.fixture
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     """A chassis with a registered svc-controller."""
-    directory: Path = tmp_path_factory.mktemp("rig")
-    chassis = Rig(directory)
-    chassis.start()
-    try:
-        chassis.start_controller()
-        wait_until(lambda: chassis.sb.rows("Chassis"), "the chassis to register")
+    with run_rig(tmp_path_factory.mktemp("rig")) as chassis:
         yield chassis
-    finally:
-        chassis.stop()
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,12 @@ CHASSIS = "hv1"
 SEED = sealing.make_seed()
 SETTINGS: dict[str, Any] = {
     "ike_version": 2,
-    "ike_proposal": "aes128-sha256-modp2048",
+    "ike_proposals": ["aes128-sha256-modp2048"],
     "ike_lifetime_s": 14400,
-    "esp_proposal": "aes128-sha256-modp2048",
+    "esp_proposals": ["aes128-sha256-modp2048"],
     "esp_lifetime_s": 3600,
+    "esp_lifetime_bytes": None,
+    "force_udp_encapsulation": False,
     "initiate": True,
     "dpd_action": "restart",
     "dpd_interval_s": 30,
@@ -365,6 +368,19 @@ class Rig:
     def _is_up(self) -> bool:
         init = self._find_init()
         return init > 0 and Path(f"/proc/{init}/comm").read_text().strip() == "sleep"
+
+
+@contextmanager
+def run_rig(directory: Path) -> Iterator[Rig]:
+    """Runs a chassis with a registered svc-controller."""
+    chassis = Rig(directory)
+    chassis.start()
+    try:
+        chassis.start_controller()
+        wait_until(lambda: chassis.sb.rows("Chassis"), "the chassis to register")
+        yield chassis
+    finally:
+        chassis.stop()
 
 
 def _find_children(pid: int) -> list[int]:

@@ -12,7 +12,7 @@ import pytest
 
 from ..lib.errors import ConfigError
 from ..services.api.host import UNREACHABLE, Address, Port, Route, Site
-from ..services.ipsec.host import children, connections, ike, network, reasons, vici
+from ..services.ipsec.host import children, connections, ike, network, vici
 from .rig import Side, connect
 
 A, B = Side(10), Side(11)
@@ -63,8 +63,14 @@ def test_order_in_the_document_does_not_matter() -> None:
         ({"peer_subnets": "192.168.2.0/24"}, "peer_subnets is missing or of a wrong type"),
         ({"ike_version": 3}, "ike_version 3 is not in 1..2"),
         ({"ike_version": True}, "ike_version is missing or of a wrong type"),
-        ({"ike_proposal": "aes128!; rm"}, "ike_proposal"),
+        ({"ike_proposals": ["aes128!; rm"]}, "ike_proposals 'aes128!; rm' is not valid"),
+        ({"ike_proposals": []}, "ike_proposals has 0 members"),
+        ({"esp_proposals": [7]}, "esp_proposals has a member that is no proposal"),
+        ({"esp_proposals": "aes128-sha256"}, "esp_proposals is missing or of a wrong type"),
         ({"esp_lifetime_s": 5}, "esp_lifetime_s 5 is not in"),
+        ({"esp_lifetime_bytes": 999_999}, "esp_lifetime_bytes 999999 is not in"),
+        ({"esp_lifetime_bytes": "1 GB"}, "esp_lifetime_bytes is missing or of a wrong type"),
+        ({"force_udp_encapsulation": None}, "force_udp_encapsulation is missing"),
         ({"dpd_action": "pray"}, "'pray' is none of"),
         ({"mtu": "big"}, "mtu is missing or of a wrong type"),
     ],
@@ -113,6 +119,30 @@ def test_message_of_a_connection() -> None:
     child = message["children"][connection.id]
     assert (child["local_ts"], child["remote_ts"]) == ([A.subnet], [B.subnet])
     assert child["start_action"] == "none"
+
+
+def test_message_has_all_proposals_in_their_order() -> None:
+    first, second = ["aes256gcm16-prfsha256-ecp256", "aes256-sha256-ecp256"], ["aes256-sha256"]
+    message, connection = format_only(connect(A, B, ike_proposals=first, esp_proposals=second))
+    assert message["proposals"] == first
+    assert message["children"][connection.id]["esp_proposals"] == second
+
+
+def test_lifetime_by_bytes() -> None:
+    message, connection = format_only(connect(A, B, esp_lifetime_bytes=2_000_000))
+    child = message["children"][connection.id]
+    bounds = [child[key] for key in ("life_bytes", "rekey_bytes", "rand_bytes")]
+    assert bounds == ["2000000", "1600000", "200000"]
+    message, connection = format_only(connect(A, B))
+    assert "life_bytes" not in message["children"][connection.id]
+
+
+def test_forced_encapsulation_makes_the_tunnel_anew() -> None:
+    settings = [
+        ike.format_settings(make_settings(connect(A, B, **each)).connections[0])
+        for each in ({}, {"force_udp_encapsulation": True})
+    ]
+    assert [each["encap"] for each in settings] == ["no", "yes"]
 
 
 @pytest.mark.parametrize(
@@ -191,39 +221,6 @@ def test_port_too_small_for_a_tunnel() -> None:
         )
 
 
-# -- reasons -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("message", "sentence"),
-    [
-        ("retransmit 3 of request with message ID 0", "no answer from P (3 retransmits)"),
-        ("retransmit 1 of request with message ID 0", "no answer from P (1 retransmit)"),
-        ("giving up after 8 retransmits", "no answer from P (8 retransmits)"),
-        ("received AUTHENTICATION_FAILED notify error", "authentication failed: P refused"),
-        (
-            "tried 1 shared key for '1.0.0.10' - '1.0.0.11', but MAC mismatched",
-            "authentication failed: the pre-shared key of P is not ours",
-        ),
-        ("received NO_PROPOSAL_CHOSEN notify error", "no proposal chosen: P accepts none"),
-        ("received proposals unacceptable", "no proposal chosen: P offers no"),
-        ("received TS_UNACCEPTABLE notify, no CHILD_SA built", "traffic selectors refused: P has"),
-        (
-            "traffic selectors 10.0.0.0/8 === 10.1.0.0/16 unacceptable",
-            "traffic selectors refused: P asks",
-        ),
-    ],
-)
-def test_reason(message: str, sentence: str) -> None:
-    found = reasons.find_reason(message, "P")
-    assert found is not None
-    assert found.sentence.startswith(sentence)
-
-
-def test_no_reason_in_other_lines() -> None:
-    assert reasons.find_reason("sending keep alive to 1.0.0.3[4500]", "P") is None
-
-
 # -- bounds -------------------------------------------------------------------------
 
 
@@ -232,8 +229,10 @@ def test_what_is_too_much_is_refused() -> None:
     more = [each.replace("10.", "11.", 1) for each in many]
     with pytest.raises(ConfigError, match="4225 pairs of subnets are too many"):
         connections.parse(configure(connect(A, B, local_subnets=many, peer_subnets=more)))
-    with pytest.raises(ConfigError, match="ike_proposal has more than 4096 characters"):
-        connections.parse(configure(connect(A, B, ike_proposal="aes128-" * 1000 + "modp2048")))
+    with pytest.raises(ConfigError, match="ike_proposals has a member that is no proposal"):
+        connections.parse(configure(connect(A, B, ike_proposals=["aes128-" * 1000 + "modp2048"])))
+    with pytest.raises(ConfigError, match="esp_proposals has 256 members"):
+        connections.parse(configure(connect(A, B, esp_proposals=["aes128-sha256"] * 256)))
 
 
 @pytest.mark.parametrize(("length", "can_be"), [(65_535, True), (65_536, False)])

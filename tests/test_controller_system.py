@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from ..lib import sealing
+from ..services.ipsec.proposals import make_esp_proposals
 from .ovsdb import wait_until
 from .rig import A, B, Rig, Side, connect, ping
 
@@ -238,7 +239,7 @@ def test_peer_unreachable(rig: Rig) -> None:
 
 def test_no_common_algorithm(rig: Rig) -> None:
     rig.bind(A, connect(A, B))
-    rig.bind(B, connect(B, A, initiate=False, ike_proposal="aes256-sha512-modp3072"))
+    rig.bind(B, connect(B, A, initiate=False, ike_proposals=["aes256-sha512-modp3072"]))
     for side in (A, B):
         rig.plug(side)
     rig.wait_tunnel(A, "connecting", "no proposal chosen")
@@ -275,11 +276,59 @@ def test_change_touches_only_what_changed(tunnel: Rig) -> None:
 
 def test_changed_algorithm_is_renegotiated(tunnel: Rig) -> None:
     proposal = "aes256gcm16-prfsha384-ecp384"
-    tunnel.bind(B, connect(B, A, initiate=False, ike_proposal=proposal))
+    tunnel.bind(B, connect(B, A, initiate=False, ike_proposals=[proposal]))
     tunnel.wait_running(B)
-    tunnel.bind(A, connect(A, B, ike_proposal=proposal))
+    tunnel.bind(A, connect(A, B, ike_proposals=[proposal]))
     wait_until(lambda: "ECP_384" in str(tunnel.tunnel(A)["detail"]), "the new algorithms")
     tunnel.wait_tunnel(A, "up")
+
+
+@pytest.mark.parametrize("rekeyer", [A, B])
+@pytest.mark.parametrize("pfs", ["", "-modp2048"])
+def test_rekeying_with_a_peer_of_either_form(rig: Rig, pfs: str, rekeyer: Side) -> None:
+    """What nobody configured is offered with perfect forward secrecy and without."""
+    first = connect(A, B, esp_proposals=make_esp_proposals(None, 2))
+    second = connect(B, A, initiate=False, esp_proposals=[f"aes256-sha256{pfs}"])
+    rig.bind(A, first)
+    rig.bind(B, second)
+    for side in (A, B):
+        rig.plug(side)
+    for side in (A, B):
+        rig.wait_tunnel(side, "up")
+    child = {A: first["id"], B: second["id"]}[rekeyer]
+    socket = rig.directory / "containers" / rekeyer.name / "charon.vici"
+    rig.run("swanctl", "--rekey", "--uri", f"unix://{socket}", "--child", child)
+
+    def rekeyed() -> bool:
+        shown = rig.run("swanctl", "--list-sas", "--raw", "--uri", f"unix://{socket}")
+        found = re.findall(r"uniqueid=(\d+) reqid=\d+ state=INSTALLED", shown)
+        return found == ["2"] and (" dh-group=MODP_2048" in shown.split("child-sas")[1]) == bool(
+            pfs
+        )
+
+    wait_until(rekeyed, "the SA made anew")
+    assert " 0% packet loss" in ping(rig)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_bytes_end_an_sa(rig: Rig, version: int) -> None:
+    """Each new one is there before that, so that hardly a packet is lost."""
+    settings = {"ike_version": version, "esp_lifetime_bytes": 10**6}
+    rig.bind(A, connect(A, B, **settings))
+    rig.bind(B, connect(B, A, initiate=False, ike_version=version))
+    for side in (A, B):
+        rig.plug(side)
+    for side in (A, B):
+        rig.wait_tunnel(side, "up")
+    ping = ("ping", "-q", "-f", "-c1000", "-s1000", "-W1", "-I", A.inner, B.inner)
+    shown = rig.run("ip", "netns", "exec", A.name, *ping)
+    received = re.search(r"(\d+) received", shown)
+    assert received is not None
+    assert int(received[1]) > 980
+    assert rig.tunnel(A)["state"] == "up"
+    log = (rig.directory / "log/containers" / f"{A.name}.log").read_text()
+    assert len(re.findall(r"CHILD_SA \S+ established", log)) > 1
+    assert len(re.findall(r"IKE_SA \S+ established", log)) == 1
 
 
 def test_change_of_who_initiates_keeps_the_tunnel(tunnel: Rig) -> None:

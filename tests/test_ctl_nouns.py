@@ -217,6 +217,29 @@ def test_deleting_leaves_nothing(vpn: Svcctl, databases: Databases) -> None:
             "ipsec-policy-add p encryption_algorithm=aes-256-gcm-16 auth_algorithm=sha256",
             "p: aes-256-gcm-16 authenticates by itself; auth_algorithm must be empty",
         ),
+        (
+            "ike-policy-add p pfs=group14,group2",
+            "p: pfs: group2 is not one of the allowed values",
+        ),
+        (
+            "ike-policy-add p ike_version=v1 encryption_algorithm=aes-128,aes-192,aes-256 "
+            "auth_algorithm=sha256,sha384,sha512 pfs=group14,group19,group20",
+            "p: IKE v1 offers each combination of algorithms by itself; 27 are too many, 24 are",
+        ),
+        (
+            "ike-policy-add p ike_version=v1 -- ipsec-policy-add q pfs=none,group14 -- "
+            "conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk=x --ike-policy=p --ipsec-policy=q",
+            "c: policy q: IKE v1 takes one pfs, not 2",
+        ),
+        (
+            "ike-policy-add p ike_version=v1 -- conn-set mercury to-venus --ike-policy=p -- "
+            "conn-add mercury c 1.0.0.3 10.9.0.0/24 --psk=x --ike-policy=p --peer-id=other",
+            "c: connection to-venus has the same addresses with another pre-shared key",
+        ),
+        (
+            "conn-add mercury c 1.0.0.4 10.9.0.0/24 --psk=x --peer-id=@*.example.com",
+            "c: peer id @*.example.com stands for several names; a pre-shared key needs one peer",
+        ),
         ("ike-policy-del p", "p: IKE policy not found"),
         ("ipsec-policy-del p", "p: IPsec policy not found"),
         ("group-add vpns", "vpns: a group with this name already exists"),
@@ -282,22 +305,41 @@ def test_may_exist_and_if_exists_change_nothing(vpn: Svcctl, databases: Database
 
 
 def test_policies(vpn: Svcctl, databases: Databases) -> None:
-    vpn.good("ike-policy-add", "ike", "encryption_algorithm=aes-256-gcm-16", "pfs=group19")
-    vpn.good("ipsec-policy-add", "esp", "pfs=none", "esn=true", "lifetime=1800")
+    ciphers = "encryption_algorithm=aes-256-gcm-16,aes-256"
+    vpn.good("ike-policy-add", "ike", ciphers, "pfs=group19")
+    vpn.good(
+        "ipsec-policy-add",
+        "esp",
+        "pfs=none",
+        "esn=true",
+        "lifetime=1800",
+        "lifetime_bytes=1000000000",
+    )
     assert vpn.good("--bare", "ipsec-policy-list").split("\n")[:4] == ["esp", "", "", ""]
     assert vpn.good("--no-headings", "ike-policy-list") == (
-        "ike sha256 (default) aes-256-gcm-16 v2 (default) 14400 (default) group19\n"
+        "ike sha256 (default) [aes-256, aes-256-gcm-16] v2 (default) 14400 (default) [group19]\n"
     )
     assert vpn.good("--no-headings", "ipsec-policy-list") == (
-        "esp sha256 (default) tunnel (default) aes-256 (default) true 1800 none esp (default)\n"
+        "esp sha256 (default) tunnel (default) aes-256 (default) true 1800 1000000000 [none] "
+        "esp (default)\n"
     )
     assert '["set",[]]' in vpn.good("-f", "json", "ike-policy-list")
-    names = ("--ike-policy=ike", "--ipsec-policy=esp", "--mtu=1300", "--dpd-action=clear")
+    vpn.good("ipsec-policy-add", "usual")
+    assert "[group14, none] (default)" in vpn.good("ipsec-policy-list")
+    vpn.good("ipsec-policy-del", "usual")
+    names = (
+        "--ike-policy=ike",
+        "--ipsec-policy=esp",
+        "--mtu=1300",
+        "--dpd-action=clear",
+        "--force-udp-encapsulation=true",
+    )
     assert status_of(vpn, *ADD_CONN[:2], "c2", "1.0.0.4", "10.9.0.0/24", "--psk=x", *names) == 0
     [row] = databases.nb.rows("IPsec_Connection", [["name", "==", "c2"]])
     [ike], [esp] = databases.nb.rows("IKE_Policy"), databases.nb.rows("IPsec_Policy")
     assert (row["ike_policy"], row["ipsec_policy"]) == (ike["_uuid"], esp["_uuid"])
-    assert (row["mtu"], row["dpd_action"], esp["lifetime"]) == (1300, "clear", 1800)
+    assert (row["mtu"], row["dpd_action"], row["force_udp_encapsulation"]) == (1300, "clear", True)
+    assert (esp["lifetime"], esp["lifetime_bytes"]) == (1800, 10**9)
     assert "ike        esp" in vpn.good("conn-list", "mercury")
     assert vpn.bad("ike-policy-del", "ike") == "ike: used by connection c2"
     assert vpn.bad("ipsec-policy-del", "esp") == "esp: used by connection c2"

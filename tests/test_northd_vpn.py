@@ -61,6 +61,65 @@ def test_vpn_and_connection_become_everything(cloud: Cloud) -> None:
     assert (row["namespace_name"], row["interface_name"]) == (container, container)
 
 
+def test_policies_of_a_connection_reach_the_container(cloud: Cloud) -> None:
+    ike = cloud.nb.insert("IKE_Policy", name="ike", ike_version="v1", pfs="group19")
+    groups, ciphers = ["set", ["group19", "none"]], ["set", ["aes-256", "aes-256-gcm-16"]]
+    esp = cloud.nb.insert(
+        "IPsec_Policy", name="esp", pfs=groups, encryption_algorithm=ciphers, lifetime_bytes=10**9
+    )
+    vpn = cloud.add_vpn("mercury", "tenant-router")
+    cloud.add_connection(
+        vpn,
+        "to-venus",
+        ike_policy=["uuid", ike],
+        ipsec_policy=["uuid", esp],
+        force_udp_encapsulation=True,
+    )
+    cloud.settle()
+    row = cloud.find(cloud.nb, "IPsec_Connection")
+    assert (row["status"], row["status_message"]) == (
+        "error",
+        "policy esp: IKE v1 takes one pfs, not 2",
+    )
+    cloud.nb.update("IKE_Policy", [], ike_version="v2")
+    cloud.settle()
+    binding = cloud.find(cloud.sb, "Container_Binding")
+    (entry,) = json.loads(binding["configuration"])["connections"]
+    assert entry["ike_proposals"] == ["aes256-sha256-ecp256"]
+    assert entry["esp_proposals"] == [
+        *("aes256gcm16-ecp256", "aes256-sha256-ecp256"),
+        *("aes256gcm16", "aes256-sha256"),
+    ]
+    assert (entry["esp_lifetime_bytes"], entry["force_udp_encapsulation"]) == (10**9, True)
+
+
+def test_ike_v1_with_another_key_for_the_same_addresses_is_refused(cloud: Cloud) -> None:
+    """IKE v1 beside v2 works; the one that is served goes on when both become v1."""
+    policies = [
+        ["uuid", cloud.nb.insert("IKE_Policy", name=name, ike_version="v1")] for name in "ab"
+    ]
+    vpn = cloud.add_vpn("mercury", "tenant-router")
+    cloud.add_connection(vpn, "c1", ike_policy=policies[0])
+    cloud.settle()
+    other = {"peer_subnets": "10.2.0.0/24", "peer_id": "two", "psk": "another"}
+    cloud.add_connection(vpn, "c2", ike_policy=policies[1], **other)
+    sentence = (
+        "connection c1 has the same addresses with another pre-shared key,"
+        " and IKE v1 finds the key by them"
+    )
+    cloud.settle()
+    row = cloud.find(cloud.nb, "IPsec_Connection", name="c2")
+    assert (row["status"], row["status_message"]) == ("error", sentence)
+    cloud.nb.update("IKE_Policy", [["name", "==", "b"]], ike_version="v2")
+    cloud.settle()
+    assert {row["status"] for row in cloud.nb.rows("IPsec_Connection")} == {"down"}
+    cloud.nb.update("IKE_Policy", [["name", "==", "b"]], ike_version="v1")
+    cloud.settle()
+    row = cloud.find(cloud.nb, "IPsec_Connection", name="c2")
+    assert row["status"] == "down"
+    assert row["status_message"].startswith(f"still as configured before: {sentence};")
+
+
 def test_redirect_waits_for_the_container_but_the_drop_does_not(cloud: Cloud) -> None:
     for chassis in cloud.chassis.values():
         chassis.obeys = False

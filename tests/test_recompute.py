@@ -168,7 +168,8 @@ class Operations(RuleBasedStateMachine):
             self.cloud.add(IKEPolicy, name="ike")
             self.cloud.add(IPsecPolicy, name="esp")
             return
-        self.change(IKEPolicy, number, ike_version=version, encryption_algorithm="aes-128-gcm-16")
+        ciphers = ("aes-128", "aes-128-gcm-16")
+        self.change(IKEPolicy, number, ike_version=version, encryption_algorithm=ciphers)
         self.change(IPsecConnection, number, ike_policy=ike.uuid, ipsec_policy=esp.uuid)
 
     # -- groups, wishes, chassis ------------------------------------------------------

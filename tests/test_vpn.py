@@ -51,6 +51,7 @@ CONNECTION = IPsecConnection(
     dpd_action=None,
     dpd_interval=None,
     dpd_timeout=None,
+    force_udp_encapsulation=None,
     mtu=None,
     enabled=None,
     status=None,
@@ -60,36 +61,40 @@ IKE = IKEPolicy(
     uuid=uuid.UUID(int=3),
     name="ike",
     ike_version=None,
-    encryption_algorithm=None,
-    auth_algorithm=None,
-    pfs=None,
+    encryption_algorithm=(),
+    auth_algorithm=(),
+    pfs=(),
     lifetime=None,
 )
+V1 = replace(IKE, ike_version="v1")
 ESP = IPsecPolicy(
     uuid=uuid.UUID(int=4),
     name="esp",
     transform_protocol=None,
     encapsulation_mode=None,
-    encryption_algorithm=None,
-    auth_algorithm=None,
-    pfs=None,
+    encryption_algorithm=(),
+    auth_algorithm=(),
+    pfs=(),
     esn=None,
     lifetime=None,
+    lifetime_bytes=None,
 )
 
 
 def find_contention(
-    members: Iterable[tuple[VPNService, IPsecConnection]],
+    members: Iterable[tuple[VPNService, IPsecConnection]], *ike_v1: uuid.UUID
 ) -> dict[uuid.UUID, str]:
     """Returns, by the connection that has it, what is wrong between connections.
 
     'members' are those of all services of one router that have no problem of
-    their own.  Of two that contend the first by name and UUID is fine.
+    their own, those of 'ike_v1' with a policy of that version.  Of two that
+    contend the first by name and UUID is fine.
     """
     contention = Contention()
     problems: dict[uuid.UUID, str] = {}
     for service, row in sorted(members, key=lambda each: (each[1].name, each[1].uuid)):
-        problem = contention.add(make_contender(service, row, None))
+        policy = V1 if row.uuid in ike_v1 else None
+        problem = contention.add(make_contender(service, row, policy))
         if problem is not None:
             problems[row.uuid] = problem
     return problems
@@ -98,8 +103,7 @@ def find_contention(
 def test_the_rows_that_the_tables_below_break_are_good() -> None:
     assert rules.service_problem(SERVICE_ROW) is None
     assert rules.connection_problem(CONNECTION, SERVICE_ROW) is None
-    assert rules.policy_problem(IKE) is None
-    assert rules.policy_problem(ESP) is None
+    assert rules.policies_problem(IKE, ESP) is None
 
 
 @pytest.mark.parametrize(
@@ -185,6 +189,10 @@ def test_bad_services(change: dict[str, Any], problem: str) -> None:
         ),
         ({"peer_id": "%any"}, "peer id %any stands for anybody; a pre-shared key needs one peer"),
         (
+            {"local_id": "@*.example.com"},
+            "local id @*.example.com stands for several names; a pre-shared key needs one peer",
+        ),
+        (
             {"dpd_interval": 30, "dpd_timeout": 30},
             "dpd_timeout (30 s) must be greater than dpd_interval (30 s)",
         ),
@@ -251,6 +259,45 @@ def test_siblings(first: dict[str, Any], second: dict[str, Any], problem: str | 
     expected = {} if problem is None else {rows[1].uuid: problem}
     assert find_contention((SERVICE_ROW, row) for row in rows) == expected
     assert find_contention((SERVICE_ROW, row) for row in reversed(rows)) == expected
+
+
+SAME_ADDRESSES = (
+    "connection c10 has the same addresses with another pre-shared key,"
+    " and IKE v1 finds the key by them"
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "ike_v1", "problem"),
+    [
+        ({"psk": "other"}, (10, 11), SAME_ADDRESSES),
+        ({"psk": "other"}, (11, 10), SAME_ADDRESSES),
+        ({}, (10, 11), None),
+        ({"psk": "other"}, (10,), None),
+        ({"psk": "other"}, (11,), None),
+        ({"psk": "other", "peer_address": "1.0.1.12"}, (10, 11), None),
+        ({"psk": "other", "peer_address": "1.0.1.10", "enabled": False}, (10, 11), None),
+    ],
+)
+def test_ike_v1_finds_a_key_by_addresses(
+    change: dict[str, Any], ike_v1: tuple[int, ...], problem: str | None
+) -> None:
+    second = {"peer_address": "1.0.1.10", "peer_id": "eleven", "local_id": "us", **change}
+    rows = [connection(10), connection(11, **second)]
+    expected = {} if problem is None else {rows[1].uuid: problem}
+    versions = [uuid.UUID(int=number) for number in ike_v1]
+    assert find_contention([(SERVICE_ROW, row) for row in rows], *versions) == expected
+    assert find_contention([(SERVICE_ROW, row) for row in rows[::-1]], *versions) == expected
+
+
+def test_an_identity_in_other_words_is_the_same_one() -> None:
+    rows = [
+        connection(10, peer_id="venus.example.com"),
+        connection(11, peer_id="@Venus.example.com", psk="other"),
+    ]
+    assert find_contention((SERVICE_ROW, row) for row in rows) == {
+        rows[1].uuid: "connection c10 has the same local and peer id with another pre-shared key"
+    }
 
 
 def test_services_of_one_router_may_share_a_peer_but_not_a_pair_of_subnets() -> None:
@@ -333,73 +380,8 @@ def test_a_router_may_be_given_by_its_uuid() -> None:
     assert not _find_service_problems([by_uuid, other])
 
 
-@pytest.mark.parametrize(
-    ("change", "proposal"),
-    [
-        ({}, "aes256-sha256-modp2048"),
-        ({"encryption_algorithm": "aes-128", "pfs": "group19"}, "aes128-sha256-ecp256"),
-        ({"auth_algorithm": "aes-xcbc", "pfs": "group31"}, "aes256-aesxcbc-curve25519"),
-        (
-            {"encryption_algorithm": "aes-256-gcm-16", "pfs": "group19"},
-            "aes256gcm16-prfsha256-ecp256",
-        ),
-        (
-            {
-                "encryption_algorithm": "chacha20-poly1305",
-                "auth_algorithm": "sha512",
-                "pfs": "group32",
-            },
-            "chacha20poly1305-prfsha512-curve448",
-        ),
-    ],
-)
-def test_ike_proposals(change: dict[str, Any], proposal: str) -> None:
-    assert rules.ike_proposal(replace(IKE, **change)) == proposal
-
-
-@pytest.mark.parametrize(
-    ("change", "proposal"),
-    [
-        ({}, "aes256-sha256-modp2048"),
-        ({"pfs": "none"}, "aes256-sha256"),
-        ({"pfs": "none", "esn": True}, "aes256-sha256-esn"),
-        ({"esn": False}, "aes256-sha256-modp2048"),
-        ({"encryption_algorithm": "aes-128-ccm-16", "pfs": "group21"}, "aes128ccm16-ecp521"),
-    ],
-)
-def test_esp_proposals(change: dict[str, Any], proposal: str) -> None:
-    assert rules.esp_proposal(replace(ESP, **change)) == proposal
-
-
-def test_proposals_without_a_policy_are_those_of_an_empty_one() -> None:
-    assert rules.ike_proposal(None) == rules.ike_proposal(IKE)
-    assert rules.esp_proposal(None) == rules.esp_proposal(ESP)
-
-
-@pytest.mark.parametrize(
-    ("policy", "problem"),
-    [
-        (replace(IKE, name=""), "the name is empty"),
-        (
-            replace(IKE, ike_version="v1", encryption_algorithm="aes-128-gcm-16"),
-            "IKE v1 cannot use aes-128-gcm-16; use ike_version v2 or aes-256",
-        ),
-        (
-            replace(IKE, ike_version="v1", auth_algorithm="aes-cmac"),
-            "IKE v1 cannot use aes-cmac; use ike_version v2 or sha256",
-        ),
-        (
-            replace(ESP, encryption_algorithm="chacha20-poly1305", auth_algorithm="sha256"),
-            "chacha20-poly1305 authenticates by itself; auth_algorithm must be empty",
-        ),
-    ],
-)
-def test_bad_policies(policy: IKEPolicy | IPsecPolicy, problem: str) -> None:
-    assert rules.policy_problem(policy) == problem
-
-
 texts = st.text() | st.sampled_from(
-    ["1.0.0.3", "1.0.0.100", "192.168.1.0/24", "10.0.0.0/8", "0.0.0.0/0", "::/0", "%any"]
+    ["1.0.0.3", "1.0.0.100", "192.168.1.0/24", "10.0.0.0/8", "0.0.0.0/0", "::/0", "%any", "{9}:#x"]
 )
 lists = st.lists(texts, max_size=3).map(tuple)
 services = st.builds(

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from ...lib.addresses import Subnet, find_overlap, overlap, quote
+from ...lib.addresses import Subnet, canonical_address, find_overlap, overlap, quote
 from . import rules
+from .identity import Identity, parse
 from .ike_settings import IkeSettings, find_difference, find_ike_settings, make_ike_entry
 from .rows import IKEPolicy, IPsecConnection, VPNService
 
-_Identities = tuple[str, str]
+_Identities = tuple[Identity | None, Identity]
+_Addresses = tuple[str, str]
 _Shared = tuple[str | None, IkeSettings]
 """Pre-shared key, settings of IKE."""
 _Prefix = tuple[int, int, int]
@@ -29,7 +31,9 @@ _Prefix = tuple[int, int, int]
 class Contender:
     """A connection as it contends with others; one that is disabled does for its name only.
 
-    'identities' is what tells charon which pre-shared key is meant.
+    What tells charon which pre-shared key is meant are the 'identities'; but one
+    that waits for a peer with IKE v1 has to find it before it is told an identity,
+    by the addresses: 'addresses', None with IKE v2.
     """
 
     uuid: str
@@ -39,6 +43,7 @@ class Contender:
     local_subnets: tuple[Subnet, ...]
     peer_subnets: tuple[Subnet, ...]
     identities: _Identities
+    addresses: _Addresses | None
     ike: IkeSettings
     psk: str | None = field(repr=False)
 
@@ -55,7 +60,8 @@ def make_contender(
         enabled=row.enabled is not False and service.enabled is not False,
         local_subnets=tuple(rules.parse_subnets(service.local_subnets)),
         peer_subnets=tuple(rules.parse_subnets(row.peer_subnets)),
-        identities=(entry["local_id"], entry["peer_id"]),
+        identities=_find_identities(entry),
+        addresses=_find_addresses(entry),
         ike=find_ike_settings(entry),
         psk=row.psk,
     )
@@ -72,14 +78,32 @@ def make_last_contender(
         enabled=True,
         local_subnets=tuple(rules.parse_subnets(entry["local_subnets"])),
         peer_subnets=tuple(rules.parse_subnets(entry["peer_subnets"])),
-        identities=(entry["local_id"], entry["peer_id"]),
+        identities=_find_identities(entry),
+        addresses=_find_addresses(entry),
         ike=find_ike_settings(entry),
         psk=row.psk,
     )
 
 
-# With whom a connection contends, its own subnet and the other's; None if it is about identities.
-_Clash = tuple[Contender, Subnet | None, Subnet | None]
+def _find_identities(entry: Mapping[str, Any]) -> _Identities:
+    local = entry["local_id"]
+    return parse(local) if local else None, parse(entry["peer_id"])
+
+
+def _find_addresses(entry: Mapping[str, Any]) -> _Addresses | None:
+    if entry.get("ike_version") != 1:
+        return None
+    ends = entry.get("local_address"), entry.get("peer_address")
+    return canonical_address(str(ends[0])), canonical_address(str(ends[1]))
+
+
+_SAME_IDENTITIES = "has the same local and peer id"
+_SAME_ADDRESSES = (
+    "has the same addresses with another pre-shared key, and IKE v1 finds the key by them"
+)
+
+# With whom a connection contends, its own subnet and the other's; or what they share.
+_Clash = tuple[Contender, Subnet | str, Subnet | str]
 
 
 class Contention:
@@ -90,6 +114,7 @@ class Contention:
         # By what charon would know them by: those that have all of it in common stand beside
         # each other, as child SAs of one IKE_SA.
         self._identities: dict[_Identities, dict[_Shared, list[Contender]]] = {}
+        self._addresses: dict[_Addresses, dict[str | None, list[Contender]]] = {}
         # Under a prefix those that have a subnet of just it, or one inside it.
         self._exact: dict[_Prefix, list[Contender]] = {}
         self._inside: dict[_Prefix, list[tuple[Subnet, Contender]]] = {}
@@ -107,7 +132,11 @@ class Contention:
         if not contender.enabled:
             return
         same = self._identities.setdefault(contender.identities, {})
-        same.setdefault(_find_shared(contender), []).append(contender)
+        alike = (contender.psk, contender.ike)
+        same.setdefault(alike, []).append(contender)
+        if contender.addresses is not None:
+            keys = self._addresses.setdefault(contender.addresses, {})
+            keys.setdefault(contender.psk, []).append(contender)
         for subnet in contender.peer_subnets:
             first, *rest = _find_prefixes(subnet)
             self._exact.setdefault(first, []).append(contender)
@@ -121,21 +150,31 @@ class Contention:
         if not contender.enabled:
             return None
         found = self._find_all(contender)
-        return next((_format(contender, *each) for each in found), None)
+        return next((_format(*each) for each in found), None)
 
     def find_contending(self, contender: Contender) -> Iterator[tuple[str, str]]:
         """Yields who, of those that were added, cannot stand beside a connection, and why."""
         for other, mine, its in self._find_all(contender):
-            yield other.uuid, _format(other, contender, its, mine)
+            yield other.uuid, _format(contender, its, mine)
 
     def _find_all(self, contender: Contender) -> Iterator[_Clash]:
         for subnet in contender.peer_subnets:
             for other_subnet, other in self._find_near(subnet):
                 if _share_local(contender, other):
                     yield other, subnet, other_subnet
-        for shared, others in self._identities.get(contender.identities, {}).items():
-            if shared != _find_shared(contender):
-                yield from ((other, None, None) for other in others)
+        same = self._identities.get(contender.identities, {})
+        for alike, others in same.items():
+            if alike != (contender.psk, contender.ike):
+                said = _tell_difference(alike, contender)
+                yield from ((other, said, said) for other in others)
+        for psk, others in self._find_by_addresses(contender).items():
+            if psk != contender.psk:
+                yield from ((other, _SAME_ADDRESSES, _SAME_ADDRESSES) for other in others)
+
+    def _find_by_addresses(self, contender: Contender) -> Mapping[str | None, list[Contender]]:
+        if contender.addresses is None:
+            return {}
+        return self._addresses.get(contender.addresses, {})
 
     def _find_near(self, subnet: Subnet) -> Iterator[tuple[Subnet, Contender]]:
         """Yields the subnets that share addresses with 'subnet', and whose they are."""
@@ -147,18 +186,18 @@ class Contention:
         yield from self._inside.get(prefixes[0], ())
 
 
-def _find_shared(contender: Contender) -> _Shared:
-    return contender.psk, contender.ike
+def _tell_difference(alike: _Shared, contender: Contender) -> str:
+    psk, settings = alike
+    if psk != contender.psk:
+        return f"{_SAME_IDENTITIES} with another pre-shared key"
+    return f"{_SAME_IDENTITIES} {find_difference(settings, contender.ike)}"
 
 
-def _format(one: Contender, other: Contender, mine: Subnet | None, its: Subnet | None) -> str:
+def _format(other: Contender, mine: Subnet | str, its: Subnet | str) -> str:
     """Returns why a connection cannot stand beside 'other', which has 'its' subnet."""
     name = quote(other.name)
-    if mine is None:
-        what = "with another pre-shared key"
-        if one.psk == other.psk:
-            what = find_difference(one.ike, other.ike)
-        return f"connection {name} has the same local and peer id {what}"
+    if isinstance(mine, str):
+        return f"connection {name} {mine}"
     return f"peer subnet {mine} overlaps peer subnet {its} of connection {name}"
 
 

@@ -46,6 +46,7 @@ class IPsecConnection(Row):
     dpd_action: str | None
     dpd_interval: int | None
     dpd_timeout: int | None
+    force_udp_encapsulation: bool | None
     mtu: int | None
     enabled: bool | None
     status: str | None = field(compare=False)
@@ -57,9 +58,9 @@ class IKEPolicy(Row):
     TABLE: ClassVar[str] = "IKE_Policy"
     name: str
     ike_version: str | None
-    encryption_algorithm: str | None
-    auth_algorithm: str | None
-    pfs: str | None
+    encryption_algorithm: tuple[str, ...]
+    auth_algorithm: tuple[str, ...]
+    pfs: tuple[str, ...]
     lifetime: int | None
 
 
@@ -69,8 +70,9 @@ class IPsecPolicy(Row):
     name: str
     transform_protocol: str | None
     encapsulation_mode: str | None
-    encryption_algorithm: str | None
-    auth_algorithm: str | None
-    pfs: str | None
+    encryption_algorithm: tuple[str, ...]
+    auth_algorithm: tuple[str, ...]
+    pfs: tuple[str, ...]
     esn: bool | None
     lifetime: int | None
+    lifetime_bytes: int | None

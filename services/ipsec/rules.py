@@ -1,10 +1,11 @@
-"""What a VPN may look like: problems as sentences, defaults, strongSwan's proposals.
+"""What a VPN may look like: problems as sentences, and defaults.
 
 Pure.  svcctl asks before it writes a row and svc-northd asks of every row that
 it finds, so that the same sentence stands at the command line and in
 'status_message'.  A function named ..._problem returns None if all is well.
 'connection_problem' skips what is wrong with the service itself: its own row says
-that.  What two connections of a router may not have in common is in contention.py.
+that.  What two connections of a router may not have in common is in contention.py,
+what cannot work of algorithms in proposals.py.
 """
 
 from __future__ import annotations
@@ -23,13 +24,11 @@ from ...lib.addresses import (
     quote,
 )
 from ...lib.errors import ConfigError
+from . import proposals
+from .identity import identity_problem
 from .rows import IKEPolicy, IPsecConnection, IPsecPolicy, VPNService
 
 DEFAULT_ADDRESS_MODE = "routed"
-DEFAULT_IKE_VERSION = "v2"
-DEFAULT_ENCRYPTION = "aes-256"
-DEFAULT_INTEGRITY = "sha256"
-DEFAULT_PFS = "group14"
 DEFAULT_IKE_LIFETIME_S = 14400
 DEFAULT_IPSEC_LIFETIME_S = 3600
 DEFAULT_DPD_ACTION = "restart"
@@ -47,89 +46,6 @@ _LONGEST_KEY = 1024
 _LONGEST_TEXT = 255
 # What charon takes for an identity in each of its forms.
 _IDENTITY = re.compile(r"[\x21-\x7e]+")
-
-# Keywords of strongSwan's proposals, docs.strongswan.org/docs/latest/config/proposals.html.
-_ENCRYPTION = {
-    "aes-128": "aes128",
-    "aes-192": "aes192",
-    "aes-256": "aes256",
-    "aes-128-gcm-16": "aes128gcm16",
-    "aes-192-gcm-16": "aes192gcm16",
-    "aes-256-gcm-16": "aes256gcm16",
-    "aes-128-ccm-16": "aes128ccm16",
-    "aes-192-ccm-16": "aes192ccm16",
-    "aes-256-ccm-16": "aes256ccm16",
-    "chacha20-poly1305": "chacha20poly1305",
-}
-_AEAD = frozenset(name for name in _ENCRYPTION if name.count("-") > 1 or "poly" in name)
-_INTEGRITY = {
-    "sha256": "sha256",
-    "sha384": "sha384",
-    "sha512": "sha512",
-    "aes-xcbc": "aesxcbc",
-    "aes-cmac": "aescmac",
-}
-_GROUPS = {
-    "group14": "modp2048",
-    "group15": "modp3072",
-    "group16": "modp4096",
-    "group17": "modp6144",
-    "group18": "modp8192",
-    "group19": "ecp256",
-    "group20": "ecp384",
-    "group21": "ecp521",
-    "group31": "curve25519",
-    "group32": "curve448",
-}
-
-
-# -- proposals -------------------------------------------------------------
-
-
-def ike_proposal(policy: IKEPolicy | None) -> str:
-    """Returns the IKE proposal of 'policy', or the default one.
-
-    An AEAD cipher brings its own integrity, and then the authentication
-    algorithm is that of the pseudo-random function (RFC 5282, section 8).
-    """
-    encryption = (policy and policy.encryption_algorithm) or DEFAULT_ENCRYPTION
-    integrity = (policy and policy.auth_algorithm) or DEFAULT_INTEGRITY
-    group = (policy and policy.pfs) or DEFAULT_PFS
-    prefix = "prf" if encryption in _AEAD else ""
-    return f"{_ENCRYPTION[encryption]}-{prefix}{_INTEGRITY[integrity]}-{_GROUPS[group]}"
-
-
-def esp_proposal(policy: IPsecPolicy | None) -> str:
-    """Returns the ESP proposal of 'policy', or the default one."""
-    encryption = (policy and policy.encryption_algorithm) or DEFAULT_ENCRYPTION
-    parts = [_ENCRYPTION[encryption]]
-    if encryption not in _AEAD:
-        parts.append(_INTEGRITY[(policy and policy.auth_algorithm) or DEFAULT_INTEGRITY])
-    group = (policy and policy.pfs) or DEFAULT_PFS
-    if group != "none":
-        parts.append(_GROUPS[group])
-    if policy and policy.esn:
-        parts.append("esn")
-    return "-".join(parts)
-
-
-def is_aead(encryption: str) -> bool:
-    """Returns whether a cipher authenticates by itself."""
-    return encryption in _AEAD
-
-
-def policy_problem(policy: IKEPolicy | IPsecPolicy) -> str | None:
-    """Returns what cannot work in a policy."""
-    encryption = policy.encryption_algorithm or DEFAULT_ENCRYPTION
-    integrity = policy.auth_algorithm
-    if isinstance(policy, IPsecPolicy):
-        if encryption in _AEAD and integrity is not None:
-            return f"{encryption} authenticates by itself; auth_algorithm must be empty"
-    elif policy.ike_version == "v1" and encryption in _AEAD:
-        return f"IKE v1 cannot use {encryption}; use ike_version v2 or {DEFAULT_ENCRYPTION}"
-    elif policy.ike_version == "v1" and integrity in ("aes-xcbc", "aes-cmac"):
-        return f"IKE v1 cannot use {integrity}; use ike_version v2 or {DEFAULT_INTEGRITY}"
-    return name_problem(policy.name)
 
 
 # -- one service -----------------------------------------------------------
@@ -159,6 +75,23 @@ def service_problem(service: VPNService) -> str | None:
         if inside is not None:
             return f"external address {address} is inside local subnet {inside}"
     return name_problem(service.name)
+
+
+def policy_problem(policy: IKEPolicy | IPsecPolicy) -> str | None:
+    """Returns what is wrong with a policy by itself."""
+    return proposals.policy_problem(policy) or name_problem(policy.name)
+
+
+def policies_problem(ike: IKEPolicy | None, ipsec: IPsecPolicy | None) -> str | None:
+    """Returns what is wrong with the policies of a connection, each and together."""
+    for policy in (ike, ipsec):
+        problem = None if policy is None else policy_problem(policy)
+        if policy is not None and problem is not None:
+            return f"policy {policy.name}: {problem}"
+    if ipsec is None or proposals.find_ike_version(ike) != 1:
+        return None
+    problem = proposals.esp_v1_problem(ipsec)
+    return None if problem is None else f"policy {ipsec.name}: {problem}"
 
 
 # -- one connection --------------------------------------------------------
@@ -225,9 +158,7 @@ def _identity_problem(what: str, identity: str) -> str | None:
         return problem
     if _IDENTITY.fullmatch(identity) is None:
         return f"{what} {quote(identity)} has a space, or a character that is not ASCII"
-    if "%any" in identity:
-        return f"{what} {quote(identity)} stands for anybody; a pre-shared key needs one peer"
-    return None
+    return identity_problem(what, identity)
 
 
 def _timing_problem(connection: IPsecConnection) -> str | None:

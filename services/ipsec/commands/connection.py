@@ -11,9 +11,13 @@ from ...api.make_row import make_row
 from .. import rules
 from ..rows import IPsecConnection
 from .overview import CONNECTION, SERVICE, members_of
+from .policy import find_policies
 from .siblings import find_connection_problem, make_home
 
-_COLUMN_OPTIONS = ("initiator", "mtu", "dpd-action", "dpd-interval", "dpd-timeout", "enabled")
+_COLUMN_OPTIONS = (
+    *("initiator", "mtu", "dpd-action", "dpd-interval", "dpd-timeout"),
+    *("force-udp-encapsulation", "enabled"),
+)
 _CLEARED_WHEN_EMPTY = ("peer_id", "local_id")
 
 
@@ -32,7 +36,7 @@ def add(run: Run) -> None:
         **_find_policies(run),
         **_parse_columns(run, name),
     }
-    _check(_find_own_problem(service, columns), name)
+    _check(_find_own_problem(run, service, columns), name)
     columns["peer_subnets"] = _parse_subnets(peer_subnets)
     if row is not None:
         _check_same(row, columns)
@@ -69,7 +73,7 @@ def set_columns(run: Run) -> None:
     wanted = {**row.columns(), **columns}
     # To disable is possible whatever else is wrong.
     if columns != {"enabled": (False,)}:
-        _check(_find_own_problem(service, wanted), name)
+        _check(_find_own_problem(run, service, wanted), name)
         _check(find_connection_problem(run, service, row, wanted), name)
     if "peer_subnets" in columns:
         columns["peer_subnets"] = _parse_subnets(run.options["peer-subnets"] or "")
@@ -114,9 +118,12 @@ def _find(run: Run, service: TableRow, name: str) -> TableRow | None:
     return next((row for row in members_of(run, service) if row.text("name") == name), None)
 
 
-def _find_own_problem(service: TableRow, columns: Mapping[str, Datum]) -> str | None:
-    """Returns what is wrong with a connection of 'service' by itself."""
-    return rules.connection_problem(make_row(IPsecConnection, columns), make_home(service))
+def _find_own_problem(run: Run, service: TableRow, columns: Mapping[str, Datum]) -> str | None:
+    """Returns what is wrong with a connection of 'service' by itself, or with its policies."""
+    connection = make_row(IPsecConnection, columns)
+    return rules.connection_problem(connection, make_home(service)) or rules.policies_problem(
+        *find_policies(run, columns)
+    )
 
 
 def _read_psk(run: Run) -> str:

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ....lib.addresses import quote
 from ....lib.errors import UsageError
 from ...api.commands import Datum, Run, TableRow
 from ...api.make_row import make_row
-from .. import rules
+from .. import proposals, rules
 from ..rows import IKEPolicy, IPsecPolicy
 from .overview import CONNECTION, sort_by_name
 
 _IKE = ("IKE_Policy", "IKE policy", "ike_policy")
 _IPSEC = ("IPsec_Policy", "IPsec policy", "ipsec_policy")
 _SHARED_DEFAULTS = {
-    "encryption_algorithm": rules.DEFAULT_ENCRYPTION,
-    "auth_algorithm": rules.DEFAULT_INTEGRITY,
-    "pfs": rules.DEFAULT_PFS,
+    "encryption_algorithm": proposals.DEFAULT_ENCRYPTION,
+    "auth_algorithm": proposals.DEFAULT_INTEGRITY,
 }
 _DEFAULTS = {
     "IKE_Policy": {
         **_SHARED_DEFAULTS,
-        "ike_version": rules.DEFAULT_IKE_VERSION,
+        "pfs": proposals.DEFAULT_GROUP,
+        "ike_version": proposals.DEFAULT_IKE_VERSION,
         "lifetime": str(rules.DEFAULT_IKE_LIFETIME_S),
     },
     "IPsec_Policy": {
         **_SHARED_DEFAULTS,
+        "pfs": f"[{', '.join(proposals.DEFAULT_PFS)}]",
         "transform_protocol": "esp",
         "encapsulation_mode": "tunnel",
         "esn": "false",
@@ -65,6 +68,26 @@ def list_ike(run: Run) -> None:
 def list_ipsec(run: Run) -> None:
     """ipsec-policy-list"""
     _list(run, _IPSEC[0])
+
+
+def find_policies(
+    run: Run, connection: Mapping[str, Datum]
+) -> tuple[IKEPolicy | None, IPsecPolicy | None]:
+    """Returns the policies that the columns of a connection name."""
+    ike, ipsec = find_policy_rows(run, connection)
+    return (
+        make_row(IKEPolicy, ike.columns(), ike.uuid) if ike else None,
+        make_row(IPsecPolicy, ipsec.columns(), ipsec.uuid) if ipsec else None,
+    )
+
+
+def find_policy_rows(run: Run, connection: Mapping[str, Datum]) -> tuple[TableRow | None, ...]:
+    """Returns the rows of the policies that the columns of a connection name."""
+    found = []
+    for table, _, column in (_IKE, _IPSEC):
+        name = "".join(map(str, connection.get(column, ())))
+        found.append(run.rows(table).get(name))
+    return tuple(found)
 
 
 def _add(run: Run, table: str, noun: str) -> TableRow | None:
@@ -120,8 +143,7 @@ def _list(run: Run, table: str) -> None:
 def _find_defaults(table: str, row: TableRow) -> dict[str, str]:
     """Returns what unset columns stand for; a cipher that authenticates has no algorithm."""
     defaults = dict(_DEFAULTS[table])
-    encryption = row.text("encryption_algorithm") or rules.DEFAULT_ENCRYPTION
-    if table == _IPSEC[0] and rules.is_aead(encryption):
+    if table == _IPSEC[0] and proposals.has_only_aead(row.strings("encryption_algorithm")):
         del defaults["auth_algorithm"]
     return defaults
 

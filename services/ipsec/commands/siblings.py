@@ -8,6 +8,7 @@ not work now is in nobody's way.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from ....lib.addresses import canonical_address, quote
 from ....lib.router import Router, name_problem
@@ -15,18 +16,19 @@ from ...api.commands import Datum, Run, TableRow
 from ...api.make_row import make_row
 from .. import router_rules, rules
 from ..contention import Contender, Contention, make_contender
-from ..rows import IKEPolicy, IPsecConnection, VPNService
+from ..rows import IKEPolicy, IPsecConnection, IPsecPolicy, VPNService
 from .overview import SERVICE, members_of, sort_by_name
+from .policy import find_policies, find_policy_rows
 
-IKE_POLICY = "IKE_Policy"
 _SHARED = ("ipsec", "siblings")
 _SERVICE_CONTENDS = ("router", "external_ips", "local_subnets", "enabled")
 
-Signature = tuple[int, int, tuple[Datum, ...]]
+Signature = tuple[int, tuple[Datum, ...], tuple[int, ...]]
 """What changes when the problems of a connection may change."""
 
-Member = tuple[TableRow, TableRow, IKEPolicy | None]
-"""A service, a connection of it, and its IKE policy."""
+Policies = tuple[IKEPolicy | None, IPsecPolicy | None]
+Member = tuple[TableRow, TableRow, Callable[[], Policies]]
+"""A service, a connection of it, and what finds its policies."""
 
 
 def find_service_problem(run: Run, columns: Mapping[str, Datum]) -> str | None:
@@ -58,8 +60,8 @@ def find_connection_problem(
     if problem is not None:
         return problem
     gathered = _gather(run, service, make_resolver(run, router))
-    policy = _find_policy(run, connection)
-    return gathered.find_problem(make_contender(home, connection, policy))
+    ike, _ = find_policies(run, columns)
+    return gathered.find_problem(make_contender(home, connection, ike))
 
 
 def make_home(service: TableRow) -> VPNService:
@@ -163,17 +165,16 @@ class _Gathered:
 def _gather(run: Run, service: TableRow, find_router: Callable[[str], str]) -> _Gathered:
     """Returns the connections that the same container serves."""
     router = find_router(service.text("router"))
-    policies = run.rows(IKE_POLICY)
     members: dict[str, Member] = {}
     signatures: dict[str, Signature] = {}
     for home in run.rows(SERVICE).values():
         if find_router(home.text("router")) == router:
             columns = tuple(home.datum(column) for column in _SERVICE_CONTENDS)
             for row in members_of(run, home):
-                policy = policies.get(row.text("ike_policy"))
-                members[row.uuid] = home, row, _make_policy(policy)
-                revision = policy.revision if policy is not None else -1
-                signatures[row.uuid] = row.revision, revision, columns
+                found = find_policy_rows(run, row.columns())
+                revisions = tuple(each.revision for each in found if each is not None)
+                members[row.uuid] = home, row, partial(find_policies, run, row.columns())
+                signatures[row.uuid] = row.revision, columns, revisions
     key = (*_SHARED, router)
     gathered: _Gathered = run.shared.setdefault(key, _Gathered())
     gathered.take(members, signatures)
@@ -184,22 +185,16 @@ def _read(members: Iterable[Member]) -> list[Contender]:
     """Returns the connections that are good by themselves, the first by name and UUID first."""
     homes: dict[str, VPNService] = {}
     found = []
-    for home_row, row, policy in members:
+    for home_row, row, find in members:
         home = homes.get(home_row.uuid)
         if home is None:
             home = homes[home_row.uuid] = make_home(home_row)
         connection = make_row(IPsecConnection, row.columns(), row.uuid)
-        if rules.connection_problem(connection, home) is None:
-            found.append(make_contender(home, connection, policy))
+        ike, ipsec = find()
+        if rules.connection_problem(connection, home) or rules.policies_problem(ike, ipsec):
+            continue
+        found.append(make_contender(home, connection, ike))
     return _sort(found)
-
-
-def _find_policy(run: Run, connection: IPsecConnection) -> IKEPolicy | None:
-    return _make_policy(run.rows(IKE_POLICY).get(str(connection.ike_policy)))
-
-
-def _make_policy(row: TableRow | None) -> IKEPolicy | None:
-    return None if row is None else make_row(IKEPolicy, row.columns(), row.uuid)
 
 
 def _sort(contenders: Iterable[Contender]) -> list[Contender]:

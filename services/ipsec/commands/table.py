@@ -15,7 +15,8 @@ _CONN = "VPN_Service IPsec_Connection IKE_Policy IPsec_Policy"
 _POLICY = "[COLUMN=VALUE].."
 _CONN_OPTIONS = (
     "--psk-file= --psk=* --cert= --peer-id= --local-id= --ike-policy= --ipsec-policy= "
-    "--initiator= --mtu= --dpd-action= --dpd-interval= --dpd-timeout= --enabled="
+    "--initiator= --mtu= --dpd-action= --dpd-interval= --dpd-timeout= "
+    "--force-udp-encapsulation= --enabled="
 )
 
 _SERVICES = (

@@ -11,7 +11,7 @@ from ....lib.addresses import find_overlap
 from ....lib.router import Router
 from ...api.compile import CONTAINERS_BY_SERVED, ROUTER
 from ...api.node import AnyNode, Datum, Node, Read
-from .. import router_rules, rules
+from .. import proposals, router_rules, rules
 from ..contention import Contender, make_contender
 from ..ike_settings import make_ike_entry
 from ..rows import IKEPolicy, IPsecConnection, IPsecPolicy, VPNService
@@ -75,10 +75,8 @@ def _find_problem(
     policies: tuple[IKEPolicy | None, IPsecPolicy | None],
 ) -> str | None:
     problem = rules.connection_problem(row, service)
-    for policy in policies:
-        if problem is None and policy is not None:
-            found = rules.policy_problem(policy)
-            problem = None if found is None else f"policy {policy.name}: {found}"
+    if problem is None:
+        problem = rules.policies_problem(*policies)
     if problem is None and router is not None:
         problem = router_rules.connection_problem(row, router)
     if problem is None and not service.external_ips:
@@ -114,14 +112,16 @@ def _make_entry(
     service: VPNService, row: IPsecConnection, ike: IKEPolicy | None, ipsec: IPsecPolicy | None
 ) -> Mapping[str, Any]:
     """Returns one connection of the configuration; schemas/svc-sb.rst documents the keys."""
+    version = proposals.find_ike_version(ike)
     return {
         "id": str(row.uuid),
         "name": f"{service.name}/{row.name}",
         **make_ike_entry(service, row, ike),
         "local_subnets": [str(each) for each in rules.parse_subnets(service.local_subnets)],
         "peer_subnets": [str(each) for each in rules.parse_subnets(row.peer_subnets)],
-        "esp_proposal": rules.esp_proposal(ipsec),
+        "esp_proposals": proposals.make_esp_proposals(ipsec, version),
         "esp_lifetime_s": (ipsec and ipsec.lifetime) or rules.DEFAULT_IPSEC_LIFETIME_S,
+        "esp_lifetime_bytes": ipsec.lifetime_bytes if ipsec is not None else None,
         "initiate": row.initiator != "response-only",
         "mtu": row.mtu,
     }

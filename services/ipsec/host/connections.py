@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from ....lib.errors import ConfigError
+from ..identity import parse as parse_identity
 
 _IDENTITY = re.compile(r"[\x21-\x7e]{1,255}")
 _PROPOSAL = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -21,6 +22,8 @@ _MAX_CHARACTERS = 4 << 20
 _LONGEST_TEXT = 4096
 # Each is four rules of the filter, which nft is to take within a second.
 _MOST_PAIRS = 4096
+# IKE v1 has one byte for the number of a proposal (RFC 2408, 3.6).
+_MOST_PROPOSALS = 255
 _DPD_ACTIONS = ("hold", "clear", "restart", "disabled")
 
 
@@ -37,10 +40,12 @@ class Connection:
     local_subnets: tuple[str, ...]
     peer_subnets: tuple[str, ...]
     ike_version: int
-    ike_proposal: str
+    ike_proposals: tuple[str, ...]
     ike_lifetime_s: int
-    esp_proposal: str
+    esp_proposals: tuple[str, ...]
     esp_lifetime_s: int
+    esp_lifetime_bytes: int | None
+    force_udp_encapsulation: bool
     initiate: bool
     dpd_action: str
     dpd_interval_s: int
@@ -88,12 +93,17 @@ def parse(configuration: str) -> Settings:
     return Settings(outer, tuple(sorted(connections, key=lambda each: each.id)))
 
 
+def find_ends(connection: Connection) -> tuple[object, ...]:
+    """Returns what tells charon an IKE connection from others: addresses, and whom the ids mean."""
+    ids = parse_identity(connection.local_id), parse_identity(connection.peer_id)
+    return connection.local_address, connection.peer_address, *ids
+
+
 def _check_shared(connections: Sequence[Connection]) -> None:
     """Raises ConfigError where two connections are one of IKE, but for its settings."""
-    known: dict[tuple[str, ...], Connection] = {}
+    known: dict[tuple[object, ...], Connection] = {}
     for each in connections:
-        ends = (each.local_address, each.peer_address, each.local_id, each.peer_id)
-        other = known.setdefault(ends, each)
+        other = known.setdefault(find_ends(each), each)
         if _ike_settings(other) != _ike_settings(each):
             raise ConfigError(
                 f"connections {other.name} and {each.name} have the same addresses and"
@@ -104,8 +114,9 @@ def _check_shared(connections: Sequence[Connection]) -> None:
 def _ike_settings(connection: Connection) -> tuple[object, ...]:
     return (
         connection.ike_version,
-        connection.ike_proposal,
+        connection.ike_proposals,
         connection.ike_lifetime_s,
+        connection.force_udp_encapsulation,
         connection.dpd_action == "disabled",
         connection.dpd_interval_s,
         connection.dpd_timeout_s,
@@ -116,7 +127,7 @@ def _parse_connection(value: Any) -> Connection:
     reader = _Reader(value, "a connection")
     reader.label = f"connection {reader.text('name')}"
     version = reader.number("ike_version", 1, 2)
-    mtu = value.get("mtu")
+    mtu, most = value.get("mtu"), value.get("esp_lifetime_bytes")
     return Connection(
         id=reader.uuid("id"),
         name=reader.text("name"),
@@ -127,10 +138,14 @@ def _parse_connection(value: Any) -> Connection:
         local_subnets=reader.subnets("local_subnets"),
         peer_subnets=reader.subnets("peer_subnets"),
         ike_version=version,
-        ike_proposal=reader.match("ike_proposal", _PROPOSAL),
+        ike_proposals=reader.proposals("ike_proposals"),
         ike_lifetime_s=reader.number("ike_lifetime_s", 60, 2**31 - 1),
-        esp_proposal=reader.match("esp_proposal", _PROPOSAL),
+        esp_proposals=reader.proposals("esp_proposals"),
         esp_lifetime_s=reader.number("esp_lifetime_s", 60, 2**31 - 1),
+        esp_lifetime_bytes=(
+            None if most is None else reader.number("esp_lifetime_bytes", 10**6, 2**53 - 1)
+        ),
+        force_udp_encapsulation=reader.boolean("force_udp_encapsulation"),
         initiate=reader.boolean("initiate"),
         dpd_action=reader.choice("dpd_action", _DPD_ACTIONS),
         dpd_interval_s=reader.number("dpd_interval_s", 1, 86400),
@@ -177,6 +192,17 @@ class _Reader:
         if pattern.fullmatch(value) is None:
             raise ConfigError(f"{self.label}: {key} {value!r} is not valid")
         return value
+
+    def proposals(self, key: str) -> tuple[str, ...]:
+        found = self.items(key)
+        if not 0 < len(found) <= _MOST_PROPOSALS:
+            raise ConfigError(f"{self.label}: {key} has {len(found)} members")
+        for each in found:
+            if not isinstance(each, str) or len(each) > _LONGEST_TEXT:
+                raise ConfigError(f"{self.label}: {key} has a member that is no proposal")
+            if _PROPOSAL.fullmatch(each) is None:
+                raise ConfigError(f"{self.label}: {key} {each!r} is not valid")
+        return tuple(found)
 
     def choice(self, key: str, choices: tuple[str, ...]) -> str:
         value = self.text(key)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .children import find_children
-from .connections import Connection
+from .connections import Connection, find_ends
 
 _NAMES = uuid.UUID("9f3c1d5e-5b0e-4d0c-9c4e-0f8f0b6f7c11")
 
@@ -31,13 +31,7 @@ def find_name(connection: Connection) -> str:
 
     It stays the same whichever others there are.
     """
-    ends = (
-        connection.local_address,
-        connection.peer_address,
-        connection.local_id,
-        connection.peer_id,
-    )
-    return str(uuid.uuid5(_NAMES, " ".join(ends)))
+    return str(uuid.uuid5(_NAMES, repr(find_ends(connection))))
 
 
 def find_ikes(connections: Iterable[Connection]) -> dict[str, Ike]:
@@ -64,7 +58,7 @@ def format_settings(connection: Connection) -> dict[str, Any]:
         "version": connection.ike_version,
         "local_addrs": [connection.local_address],
         "remote_addrs": [connection.peer_address],
-        "proposals": [connection.ike_proposal],
+        "proposals": list(connection.ike_proposals),
         "rekey_time": f"{_rekey_s(connection.ike_lifetime_s)}s",
         "over_time": f"{connection.ike_lifetime_s - _rekey_s(connection.ike_lifetime_s)}s",
         "reauth_time": "0s",
@@ -72,7 +66,7 @@ def format_settings(connection: Connection) -> dict[str, Any]:
         "dpd_timeout": f"{connection.dpd_timeout_s}s",
         # The addresses on lo must not be offered to the peer as alternatives.
         "mobike": "no",
-        "encap": "no",
+        "encap": "yes" if connection.force_udp_encapsulation else "no",
         "unique": "replace",
         "keyingtries": 0,
         "send_cert": "never",
@@ -119,9 +113,10 @@ def _format_child(connection: Connection, local: list[str], peer: list[str]) -> 
         "mode": "tunnel",
         "local_ts": local,
         "remote_ts": peer,
-        "esp_proposals": [connection.esp_proposal],
+        "esp_proposals": list(connection.esp_proposals),
         "life_time": f"{connection.esp_lifetime_s}s",
         "rekey_time": f"{_rekey_s(connection.esp_lifetime_s)}s",
+        **_format_lifetime_bytes(connection.esp_lifetime_bytes),
         # The gateway begins anew what is to be up: charon would not know when it may, and
         # could keep no trap in kernel-libipsec.
         "dpd_action": "clear",
@@ -133,3 +128,15 @@ def _format_child(connection: Connection, local: list[str], peer: list[str]) -> 
 def _rekey_s(lifetime_s: int) -> int:
     """Returns when to begin a rekeying, so that it is done within the lifetime."""
     return max(1, lifetime_s * 9 // 10)
+
+
+def _format_lifetime_bytes(most: int | None) -> dict[str, str]:
+    """Returns when the bytes of an SA end it, and when to begin a rekeying before that.
+
+    A fifth is left for the rekeying.  The two gateways, which count the same
+    packets, are to begin at different moments, so a tenth of it is left to chance.
+    """
+    if most is None:
+        return {}
+    moments = {"life_bytes": most, "rekey_bytes": most * 8 // 10, "rand_bytes": most // 10}
+    return {key: str(value) for key, value in moments.items()}

@@ -16,6 +16,7 @@ from typing import Any
 from ...api.item import Item
 from . import children, ike, reasons
 from .connections import Connection
+from .phrases import NO_ANSWER, PROPOSAL, REFUSED, SELECTORS
 from .vici import text
 
 UP = "up"
@@ -30,6 +31,9 @@ COUNTER_INTERVAL_MS = 10_000
 _FIRST_RETRY_MS = 500
 _MAX_RETRY_MS = 15_000
 _STABLE_MS = 10_000
+
+# What a child SA is refused with.
+_REFUSALS = (PROPOSAL, SELECTORS, REFUSED)
 
 _COUNTERS = {
     "bytes_in": "bytes-in",
@@ -58,6 +62,7 @@ class Tunnel:
     state: str = DOWN
     changed_ms: int = 0
     reason: reasons.Reason | None = None
+    reason_attempt: str = ""
     published: reasons.Reason | None = None
     refusal: reasons.Reason | None = None
     warning: str = ""
@@ -92,7 +97,7 @@ class Tunnel:
 
     def begin(self, now_ms: int) -> list[str]:
         """Counts an attempt; returns the child SAs to begin."""
-        if self.refusal is not None and self.refusal.kind == reasons.SELECTORS and not self.taken:
+        if self.refusal is not None and self.refusal.kind == SELECTORS and not self.taken:
             self.apart = not self.apart
             self.missing = self._find_missing((), apart=self.apart)
         self.refusal = None
@@ -124,6 +129,7 @@ class Tunnel:
         self.apart = self.cleared = self.owed = False
         self.missing = self._find_missing((), apart=False)
         self.present = False
+        self.reason_attempt = ""
         self.attempts = self.retry_ms = 0
         self.warning = self.taken = ""
         self.refusal = None
@@ -147,13 +153,16 @@ class Tunnel:
         self.changed_ms = now_ms
         self.counters_ms = None
 
-    def set_reason(self, reason: reasons.Reason) -> None:
-        """Notes why it is not up."""
-        if reason.kind in reasons.REFUSALS:
+    def set_reason(self, reason: reasons.Reason, attempt: str = "") -> None:
+        """Notes why it is not up, in which attempt."""
+        if reason.kind in _REFUSALS:
             self.refusal = reason
         if self.state == UP:
             return  # of a packet that was lost, or of a second SA that the peer tried
-        self.reason = reason
+        last = self.reason
+        if reason.weak and last and not last.weak and self.reason_attempt == attempt:
+            return
+        self.reason, self.reason_attempt = reason, attempt
         if self.published is None or self.published.kind != reason.kind:
             self.published = reason
 
@@ -207,8 +216,12 @@ def format_algorithms(sa: Mapping[str, Any]) -> str:
     return "/".join(part for part in (cipher, integrity, text(sa.get("dh-group"))) if part)
 
 
-def make_item(tunnel: Tunnel, installed: bool) -> Item:
-    """Returns what there is to tell; 'installed' says that OVN has the container's port."""
+def make_item(tunnel: Tunnel, installed: bool, stranger: str = "") -> Item:
+    """Returns what there is to tell.
+
+    'installed' says that OVN has the container's port; 'stranger' is an address
+    that calls and that no connection is with.
+    """
     connection = tunnel.connection
     runs = tunnel.state in (UP, PARTIAL)
     return Item(
@@ -216,7 +229,7 @@ def make_item(tunnel: Tunnel, installed: bool) -> Item:
         name=connection.id,
         subject=connection.id,
         state=tunnel.state,
-        message=_find_message(tunnel, installed),
+        message=_find_message(tunnel, installed, stranger),
         detail={
             "ike_algorithms": tunnel.ike_algorithms if runs else "",
             "esp_algorithms": tunnel.esp_algorithms if runs else "",
@@ -227,25 +240,29 @@ def make_item(tunnel: Tunnel, installed: bool) -> Item:
     )
 
 
-def _find_message(tunnel: Tunnel, installed: bool) -> str:
+def _find_message(tunnel: Tunnel, installed: bool, stranger: str) -> str:
     if tunnel.state == PARTIAL:
         return _tell_left_out(tunnel)
     if tunnel.state == UP:
         return tunnel.warning
     if tunnel.state == DOWN and not installed:
         return "waiting for OVN to install the port on this chassis"
-    return _tell_why_not(tunnel)
+    if tunnel.published is not None and tunnel.published.kind != NO_ANSWER:
+        return tunnel.published.sentence
+    # Where its peer is silent, who else calls may be the peer at another address.
+    calls = f"{stranger} calls, and no connection is with it" if stranger else ""
+    return "; ".join(each for each in (_tell_silence(tunnel), calls) if each)
 
 
-def _tell_why_not(tunnel: Tunnel) -> str:
+def _tell_silence(tunnel: Tunnel) -> str:
     peer = tunnel.connection.peer_address
     if tunnel.cleared:
         return f"{peer} did not answer; waiting for it to initiate (dpd_action clear)"
     if tunnel.published is not None:
         return tunnel.published.sentence
-    if tunnel.state == DOWN and not tunnel.begins:
-        return f"waiting for {peer} to initiate"
-    return f"connecting to {peer}" if tunnel.state == CONNECTING else ""
+    if tunnel.state == CONNECTING:
+        return f"connecting to {peer}"
+    return "" if tunnel.begins else f"waiting for {peer} to initiate"
 
 
 def _tell_left_out(tunnel: Tunnel) -> str:

@@ -13,6 +13,8 @@ from typing import Any
 from ...api.item import Item
 from . import children, reasons
 from .connections import Connection
+from .log_lines import LogLines
+from .phrases import ADDRESS, VERSION
 from .probes import Probes
 from .tunnel import (
     CONNECTING,
@@ -52,9 +54,7 @@ class Tunnels:
         self._by_ike: dict[str, list[Tunnel]] = {}
         # IKE connections that are established and have no child SA.
         self._bare: set[str] = set()
-        # By the number of an IKE_SA: its peer's address, and whose child SA it negotiates.
-        self._remotes: dict[str, str] = {}
-        self._negotiated: dict[str, str] = {}
+        self._log = LogLines()
 
     def set_connections(self, connections: Iterable[Connection]) -> None:
         """Notes which connections there are; the others are forgotten."""
@@ -69,13 +69,14 @@ class Tunnels:
             begins = any(each.connection.initiate for each in tunnels)
             for each in tunnels:
                 each.begins = begins
+        self._log.want(each.connection for each in self.by_id.values())
 
     def reset(self, now_ms: int) -> None:
         """Notes that charon has ended, and each tunnel with it."""
         for tunnel in self.by_id.values():
             tunnel.note_end(now_ms)
         self._bare = set()
-        self._remotes, self._negotiated = {}, {}
+        self._log = LogLines(each.connection for each in self.by_id.values())
         self.probes.forget()
 
     def set_loaded(self, connections: Collection[str]) -> None:
@@ -116,20 +117,19 @@ class Tunnels:
 
     def take_log(self, event: Mapping[str, Any]) -> bool:
         """Takes a log event of charon; returns whether it told something of a tunnel."""
-        message = text(event.get("msg"))
-        self._note_negotiated(event, message)
-        told = False
-        for tunnel in self._find_concerned(event, message):
-            if reasons.is_dead_peer(message):
+        stranger = self._log.stranger
+        told = self._log.take(event)
+        for each in told:
+            tunnel = self.by_id[each.connection]
+            if each.dead_peer:
                 tunnel.note_dead_peer()
-            if reasons.is_failed_rekey(message):
+            if each.failed_rekey:
                 tunnel.note_failed_rekey()
-                told = True
-            reason = reasons.find_reason(message, tunnel.connection.peer_address)
-            if reason is not None:
-                tunnel.set_reason(reason)
-                told = True
-        return told
+            # charon has not heard of one that is not loaded, and takes its peer for a stranger.
+            reason = each.reason
+            if reason is not None and (tunnel.loaded or reason.kind not in (ADDRESS, VERSION)):
+                tunnel.set_reason(reason, each.attempt)
+        return bool(told) or self._log.stranger != stranger
 
     def take_sas(self, events: Iterable[Mapping[str, Any]], now_ms: int) -> None:
         """Takes the events of one list-sas: all IKE_SAs there are."""
@@ -144,8 +144,7 @@ class Tunnels:
             _update(tunnels, found.get(name, []), now_ms)
         self._follow_counters(before)
         present = {text(each.get("uniqueid")) for sas in found.values() for each in sas}
-        self._remotes = {key: each for key, each in self._remotes.items() if key in present}
-        self._negotiated = {key: each for key, each in self._negotiated.items() if key in present}
+        self._log.forget(present, now_ms)
         self.probes.take_sas(
             (each for name in self._by_ike for each in found.get(name, [])), now_ms
         )
@@ -175,7 +174,7 @@ class Tunnels:
 
     def items(self, installed: bool) -> list[Item]:
         """Returns what there is to tell of each tunnel."""
-        return [make_item(each, installed) for each in self.by_id.values()]
+        return [make_item(each, installed, self._log.stranger) for each in self.by_id.values()]
 
     # -- helpers -----------------------------------------------------------
 
@@ -188,27 +187,6 @@ class Tunnels:
         elif any(old[0] != new[0] for old, new in pairs):
             longer_ms = 2 * self.counter_interval_ms
             self.counter_interval_ms = min(longer_ms, MAX_COUNTER_INTERVAL_MS)
-
-    def _note_negotiated(self, event: Mapping[str, Any], message: str) -> None:
-        """Notes whose child SA an IKE_SA negotiates: what is refused next is about it."""
-        child = reasons.find_child(message)
-        if child is not None:
-            self._negotiated[text(event.get("ikesa-uniqueid"))] = child
-
-    def _find_concerned(self, event: Mapping[str, Any], message: str) -> list[Tunnel]:
-        """Returns the tunnels that a log line is about: by name, or else by the peer's address."""
-        ike_sa = text(event.get("ikesa-uniqueid"))
-        child = children.find_connection_id(self._negotiated.get(ike_sa, ""))
-        if child in self.by_id and reasons.is_of_child(message):
-            return [self.by_id[child]]
-        named = self._by_ike.get(text(event.get("ikesa-name")))
-        if named is not None:
-            return named
-        remote = reasons.find_remote(message)
-        if remote is not None:
-            self._remotes[ike_sa] = remote
-        address = self._remotes.get(ike_sa)
-        return [each for each in self.by_id.values() if each.connection.peer_address == address]
 
 
 def _is_bare(sas: Iterable[_Sa]) -> bool:
