@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import signal
+import uuid
 from collections.abc import Callable
 
 import pytest
@@ -365,6 +367,33 @@ def test_a_secret_sealed_anew_keeps_the_tunnel(tunnel: Rig) -> None:
     assert tunnel.find_charons() == charons
     log = (tunnel.directory / "log/containers" / f"{A.name}.log").read_text()
     assert len(re.findall(r"IKE_SA \S+ established", log)) == 1
+
+
+def test_ikev1_beside_ikev2_with_another_key(rig: Rig) -> None:
+    """The addresses are the same; either side may be asked first."""
+    ours, theirs = "10.1.0.0/24", "10.2.0.0/24"
+    ids = {A: str(uuid.UUID(int=1)), B: str(uuid.UUID(int=2))}
+    for side, peer in ((A, B), (B, A)):
+        local, remote = (ours, theirs) if side is A else (theirs, ours)
+        second = connect(
+            *(side, peer),
+            id=ids[side],
+            local_id=f"second.{side.name}",
+            peer_id=f"second.{peer.name}",
+            local_subnets=[local],
+            peer_subnets=[remote],
+            initiate=side is B,
+        )
+        first = connect(side, peer, ike_version=1, initiate=side is A)
+        document = {"outer_addresses": [side.outer], "connections": [first, second]}
+        keys = {first["id"]: "first", second["id"]: "second"}
+        rig.bind_type(side, "ipsec", json.dumps(document), keys)
+        rig.plug(side)
+
+    def are_up() -> bool:
+        return [row["state"] for row in rig.sb.rows("Container_Item")] == ["up"] * 4
+
+    wait_until(are_up, "all tunnels", 20)
 
 
 def test_ikev1_with_several_subnets(rig: Rig) -> None:
