@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import vici
 
+from ..services.ipsec.host import connections
+from ..services.ipsec.host.ike import find_name
 from .ovsdb import wait_until
 from .rig import A, B, Rig, Side, connect, run_rig
 
@@ -85,14 +87,16 @@ def is_told(rig: Rig, side: Side, sentence: str) -> bool:
 
 def change_by_hand(rig: Rig, side: Side, connection: Message, change: Change) -> None:
     """Gives the charon of 'side' the connection in another form; A opens it then."""
-    message, name = format_message(connection), connection["id"]
+    message, child = format_message(connection), connection["id"]
+    document = {"outer_addresses": [side.outer], "connections": [connection]}
+    name = find_name(connections.parse(json.dumps(document)).connections[0])
     with socket.socket(socket.AF_UNIX) as connected:
         connected.connect(str(rig.directory / "containers" / side.name / "charon.vici"))
         session = vici.Session(connected)
         change(message, session)
         session.load_conn({name: message})
         if side is A:
-            list(session.initiate({"ike": name, "child": name, "timeout": -1}))
+            list(session.initiate({"ike": name, "child": child, "timeout": -1}))
 
 
 def format_message(connection: Message) -> Message:
