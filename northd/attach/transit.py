@@ -89,8 +89,11 @@ def make_rows(container: str, port: Port, chassis: str) -> list[Desired]:
     switch = Ref(ovn.LogicalSwitch.TABLE, prefix)
     on_switch = Parent(ovn.LogicalSwitch.TABLE, switch, "ports")
     address = port.next_hops[4]
+    ports = tuple(
+        Ref(ovn.LogicalSwitchPort.TABLE, f"{prefix}/{end}") for end in ("router", "container")
+    )
     return [
-        make_row(ovn.LogicalSwitch, prefix, {"name": f"svc-{name}"}),
+        make_row(ovn.LogicalSwitch, prefix, {"name": f"svc-{name}", "ports": ports}),
         make_row(
             ovn.LogicalRouterPort,
             f"{prefix}/lrp",
@@ -117,7 +120,6 @@ def make_rows(container: str, port: Port, chassis: str) -> list[Desired]:
             f"{prefix}/container",
             {
                 "name": name,
-                "type": "",
                 "addresses": (f"{port.mac} {address}",),
                 "options": {"requested-chassis": chassis},
             },

@@ -32,7 +32,7 @@ from ...services.api.compile import (
 )
 from ...services.api.node import AnyNode, Datum, Index, Node, Read
 from ..attach import transit
-from ..attach.port import Port, make_row
+from ..attach.port import Port, make_row, make_update
 from ..engine.ledger import Owned
 from ..ovn import rows as ovn
 from .en_address_wait import ADDRESS_WAIT, find_others
@@ -107,7 +107,7 @@ def _make_fences(read: Read, name: str, chassis: str) -> Iterator[Desired]:
     for interface in sorted({row.interface for row in rows}):
         first = find_logical_port(name, interface) == name
         key = f"{name}/container" if first else f"{name}/{interface}/container"
-        yield make_row(ovn.LogicalSwitchPort, key, {"options": {"requested-chassis": chassis}})
+        yield make_update(ovn.LogicalSwitchPort, key, {"options": {"requested-chassis": chassis}})
 
 
 def _make_addresses(
