@@ -49,7 +49,9 @@ def allocate(
     wants any more, or whose containers go on as they were: these go first, since
     they do not move.  New ones get what is free in the order of their names.
     """
-    used = [net for net in (*router.networks, *router.routes) if net.prefixlen]
+    # What is discarded, or routed by its source or from some ports only, takes no link away.
+    routes = (each for each in router.routes if not (each.discards or each.by_source or each.table))
+    used = [net for net in (*router.networks, *(each.prefix for each in routes)) if net.prefixlen]
     names = set(wanted)
     kept: dict[ipaddress.IPv4Network, str] = {}
     for name in sorted(present, key=lambda name: (name in names, name)):
