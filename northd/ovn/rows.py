@@ -15,8 +15,9 @@ of a Logical_Router that holds ours and the three keys on NB_Global.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from ...lib.router import OWNER, OWNER_KEY
@@ -26,6 +27,9 @@ DATABASE = "OVN_Northbound"
 MARKED_COLUMN = "external_ids"
 ROW_KEY = "ovnsvc-key"
 OWN_ROWS = [[MARKED_COLUMN, "includes", ["map", [[OWNER_KEY, OWNER]]]]]
+# A policy of ours has a priority from here to the highest that there is (Logical_Router_Policy).
+LOWEST_PRIORITY = 32765
+HIGHEST_PRIORITY = 32767
 # What others write beside it, as Neutron does on every row, is not kept.
 _MARK = keep_keys(OWNER_KEY, ROW_KEY)
 
@@ -159,11 +163,14 @@ ROW_CLASSES: tuple[type[Row], ...] = (
     LogicalSwitchPort,
 )
 
-# Of these tables only our own rows are read.  Routers with their ports, NAT rules and routes are
-# replicated all: any of them may have an address that a container is to have, and a condition that
-# names rows would be sent, read and applied anew as a whole for each router more.
-CONDITIONS = {
-    row_class.TABLE: OWN_ROWS for row_class in (LogicalSwitch, LogicalSwitchPort, RouterPolicy)
+# Of these tables only our own rows are read, and of policies those as high as ours.  Routers with
+# their ports, NAT rules and routes are replicated all: any of them may have an address that a
+# container is to have, and a condition that names rows would be sent, read and applied anew as a
+# whole for each router more.
+CONDITIONS: Mapping[str, list[list[Any]]] = {
+    LogicalSwitch.TABLE: OWN_ROWS,
+    LogicalSwitchPort.TABLE: OWN_ROWS,
+    RouterPolicy.TABLE: [*OWN_ROWS, ["priority", ">=", LOWEST_PRIORITY]],
 }
 
 

@@ -77,3 +77,32 @@ def test_port_with_a_route_table_of_its_own(operator: Operator, ovn: OVN) -> Non
         lambda: traffic.is_reachable(operator.lab, "vm1", SITE_HOST), "the site from that table"
     )
     traffic.wait_reachable(operator.lab, SITE_LAN, VM1, 5)
+
+
+def test_a_high_foreign_policy_leads_nothing_around(operator: Operator, ovn: OVN) -> None:
+    operator.add_vpn_and_wait()
+    _add_policy(ovn, "32700")
+    for guest in ("vm1", "vm2"):
+        traffic.wait_reachable(operator.lab, guest, SITE_HOST, 5)
+        traffic.transfer(operator.lab, guest, SITE_LAN, SITE_HOST, 1)
+    operator.svcctl("--wait=hv", "set", "IPsec_Connection", "to-venus", "enabled=false")
+    for guest in ("vm1", "vm2"):
+        assert not traffic.is_reachable(operator.lab, guest, SITE_HOST)
+    message = operator.row("IPsec_Connection")["status_message"]
+    assert message == "the connection is disabled; traffic to its peer subnets is dropped"
+
+
+def test_a_policy_as_high_as_ours_is_told(operator: Operator, ovn: OVN) -> None:
+    operator.add_vpn_and_wait()
+    _add_policy(ovn, "32766", "ip4.dst == 9.9.9.9")
+    operator.wait(
+        lambda: operator.row("IPsec_Connection")["status_message"].startswith(
+            f"policy 32766 ip4.dst == 9.9.9.9 of router {tenant.ROUTER} may lead traffic around"
+        ),
+        "the words",
+    )
+
+
+def _add_policy(ovn: OVN, priority: str, match: str = f"ip4.src == {tenant.SUBNET}") -> None:
+    words = (tenant.ROUTER, priority, match)
+    ovn("lr-policy-add", *words, "allow", undo=("lr-policy-del", *words))

@@ -148,18 +148,20 @@ def _find_fault(read: Read, service: UUID) -> str | None:
 
 def _find_state(service: VPNService, row: IPsecConnection, situation: _Situation) -> _State:
     problem = situation.find_problem(row.uuid)
+    redirect = situation.redirects.get(str(row.uuid))
     if problem is not None and not situation.runs(row.uuid):
-        return _State(row, "error", problem)
+        return _State(row, "error", _join(problem, redirect), redirect)
     if row.enabled is False or service.enabled is False:
         who = "the connection" if row.enabled is False else "its VPN service"
-        return _State(row, "disabled", f"{who} is disabled; traffic to its peer subnets is dropped")
+        message = f"{who} is disabled; traffic to its peer subnets is dropped"
+        return _State(row, "disabled", _join(message, redirect), redirect)
     status, message = _find_tunnel_status(row, situation.seen)
-    redirect = situation.redirects.get(str(row.uuid))
-    if redirect is not None:
-        message = f"{redirect}; {message}" if message else redirect
-    if problem is not None:
-        message = f"{KEPT}: {problem}; {message}" if message else f"{KEPT}: {problem}"
-    return _State(row, status, message, redirect)
+    kept = f"{KEPT}: {problem}" if problem is not None else None
+    return _State(row, status, _join(kept, redirect, message), redirect)
+
+
+def _join(*parts: str | None) -> str:
+    return "; ".join(part for part in parts if part)
 
 
 def _find_tunnel_status(row: IPsecConnection, seen: Seen | None) -> tuple[str, str]:
@@ -179,7 +181,7 @@ def _find_tunnel_status(row: IPsecConnection, seen: Seen | None) -> tuple[str, s
 
 def _format_algorithms(tunnel: Item) -> str:
     found = (tunnel.detail.get(key, "") for key in ("ike_algorithms", "esp_algorithms"))
-    return "; ".join(each for each in found if each)
+    return _join(*found)
 
 
 def _find_service_status(
@@ -192,7 +194,7 @@ def _find_service_status(
     if row.enabled is False:
         return "disabled", "the VPN service is disabled"
     status, message = _count(each for each in states if each.status != "disabled")
-    return status, f"{KEPT}: {problem}; {message}" if problem is not None else message
+    return status, _join(f"{KEPT}: {problem}" if problem is not None else None, message)
 
 
 def _count(states: Iterable[_State]) -> tuple[str, str]:
