@@ -60,7 +60,7 @@ class MemoryCloud:
         )
         self.ledgers: dict[str, Ledger] = {
             "sb": southbound.SouthboundLedger(lambda _name: None, lambda: self.wall_ms),
-            "ovn": Ledger(ovn_sync.find_mark),
+            "ovn": Ledger(ovn_sync.find_mark, ovn.EMPTY),
             "nb": Ledger(northbound.find_mark),
         }
         tables = graph.find_tables(self.halves)

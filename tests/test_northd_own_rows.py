@@ -68,6 +68,22 @@ def test_whatever_somebody_else_writes_into_a_row_of_ours_is_put_back(
         assert not changed, column
 
 
+def test_what_goes_on_as_it_was_is_ours_too(cloud: Cloud) -> None:
+    cloud.nb.update("VPN_Service", [], external_ips="1.0.0.2")
+    cloud.settle()
+    assert "still as configured before" in cloud.find(cloud.nb, "VPN_Service")["status_message"]
+    before = _find_ours(cloud)
+    for table in (each.TABLE for each in TABLES):
+        column = "bfd" if table == "Logical_Router_Static_Route" else "external_mac"
+        column = "enabled" if table.endswith("_Port") else column
+        column = {"Logical_Router_Policy": "nexthop", "Logical_Switch": "acls"}.get(table, column)
+        for row in _list_ours(cloud, table):
+            _write_something_else(cloud, table, column, row)
+    assert _find_ours(cloud) != before
+    cloud.settle()
+    assert _find_ours(cloud) == before
+
+
 def test_what_others_note_beside_our_mark_stays(cloud: Cloud) -> None:
     for table in (each.TABLE for each in TABLES):
         for row in _list_ours(cloud, table):

@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from ...lib.router import OWNER, OWNER_KEY
-from ...lib.rows import Row, keep_keys
+from ...lib.rows import Row, find_defaults, keep_keys
 
 DATABASE = "OVN_Northbound"
 MARKED_COLUMN = "external_ids"
@@ -171,6 +171,17 @@ CONDITIONS: Mapping[str, list[list[Any]]] = {
     LogicalSwitch.TABLE: OWN_ROWS,
     LogicalSwitchPort.TABLE: OWN_ROWS,
     RouterPolicy.TABLE: [*OWN_ROWS, ["priority", ">=", LOWEST_PRIORITY]],
+}
+
+
+# What some rows of ours have something in, of the columns with a default.
+_SOMETIMES = ("output_port", "route_table", "nexthops", "options", "gateway_port", "type")
+# By table: what every row of ours has in the other columns with a default.
+EMPTY: Mapping[str, Mapping[str, Any]] = {
+    row_class.TABLE: {
+        name: value for name, value in find_defaults(row_class).items() if name not in _SOMETIMES
+    }
+    for row_class in ROW_CLASSES
 }
 
 
