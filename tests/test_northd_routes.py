@@ -90,7 +90,7 @@ def _find_sentence(cloud: Cloud) -> str:
         ({"prefix": PEER}, HALVES),
         # By source: it comes before the default route, and after a route to the peer.
         ({"prefix": "192.168.1.0/24", "policy": "src-ip"}, {PEER}),
-        # OVN passes over a route without a port to its next hop, and over one whose BFD is down.
+        # OVN passes over a route without a port to its next hop.
         ({"prefix": "192.168.0.0/16", "nexthop": "9.9.9.9"}, {PEER}),
         # These lead on, so that the policy comes to see what they take.
         ({"prefix": "192.168.0.0/16", "nexthop": "1.0.0.9"}, set()),
@@ -144,6 +144,16 @@ def test_a_port_with_a_route_table_of_its_own_finds_the_peer_there(cloud: Cloud)
     assert _find_sentence(cloud) == (
         "a route of router tenant-router in route table guests discards traffic to 192.168.2.128/25"
     )
+
+
+def test_a_route_that_goes_by_bfd_may_not_be_there(cloud: Cloud) -> None:
+    bfd = cloud.ovn.insert("BFD", logical_port="tenant-router-out", dst_ip="1.0.0.1")
+    cloud.ovn.update(
+        "Logical_Router_Static_Route", [["ip_prefix", "==", "0.0.0.0/0"]], bfd=["uuid", bfd]
+    )
+    cloud.settle()
+    assert _find_own(cloud) == {(PEER, "")}
+    assert _find_sentence(cloud) == ""
 
 
 def test_a_discard_of_all_link_local_addresses_takes_no_link_away(
