@@ -52,7 +52,9 @@ class Desired:
     """A row that should be there.
 
     'columns' are kept at their values; 'initial' are given at insertion only,
-    for columns that somebody else writes from then on.
+    for columns that somebody else writes from then on.  'defaults' are kept at
+    what the server gives a new row, and not named at insertion, so that it may
+    lack them.
     """
 
     table: str
@@ -60,6 +62,7 @@ class Desired:
     columns: Mapping[str, Any]
     initial: Mapping[str, Any] = field(default_factory=dict)
     parent: Parent | None = None
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +198,7 @@ def _insert(row: Desired, present: Mapping[tuple[str, Key], Actual]) -> Insert:
 def _update(row: Desired, item: Actual, present: Mapping[tuple[str, Key], Actual]) -> list[Change]:
     columns: dict[str, Any] = {}
     changes: list[Change] = []
-    for name, value in row.columns.items():
+    for name, value in (*row.columns.items(), *row.defaults.items()):
         current = getattr(item.row, name)
         if isinstance(value, Keys):
             if not value.keys.items() <= current.items():

@@ -44,7 +44,7 @@ class Session:
     'row_classes' say which tables and columns are monitored, 'conditions'
     restrict tables (RFC 7047 conditions).  Without 'schema' the server is
     asked for its own, also where the database has another one after an outage;
-    a column that an older server lacks reads as None.
+    a column that an older server lacks reads as its row class has it (rows.py).
     A connection by TCP that is silent for 'probe_interval_ms' is probed and,
     silent for as long again, given up; attempts come at least every
     'max_backoff_ms'.

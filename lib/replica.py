@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from .columns import Column, Shared
-from .rows import Row, find_columns, find_kept_keys
+from .rows import Row, find_columns, find_defaults, find_kept_keys
 
 Pair = tuple[Any, Any]
 
@@ -86,8 +86,9 @@ class _Table:
     def __init__(self, row_class: type[Row], columns: Mapping[str, Column]) -> None:
         self.row_class = row_class
         self.columns = columns
+        lacking = find_defaults(row_class)
         self.defaults = {
-            name: columns[name].default if name in columns else None
+            name: columns[name].default if name in columns else lacking.get(name)
             for name in find_columns(row_class)
         }
 
@@ -102,6 +103,15 @@ class _Table:
         for name, json in changes.items():
             values[name] = self.columns[name].apply(values[name], json)
         return self.row_class(row.uuid, **values)
+
+
+def _find_depths(refers: Mapping[str, Collection[str]]) -> dict[str, int]:
+    """Returns numbers by which each table comes after those that it refers to."""
+    depths = dict.fromkeys(refers, 0)
+    for _ in refers:
+        for table, others in refers.items():
+            depths[table] = max((depths[each] + 1 for each in others), default=0)
+    return depths
 
 
 class Replica:
@@ -119,6 +129,7 @@ class Replica:
     def describe(self, types: Mapping[str, Mapping[str, Any]]) -> None:
         """Learns the types of the columns that the server has, by table and column."""
         shared = Shared()
+        refers: dict[str, set[str]] = {}
         for table, row_class in self.classes.items():
             kept = find_kept_keys(row_class)
             columns = {
@@ -126,7 +137,9 @@ class Replica:
                 for name, column_type in types.get(table, {}).items()
             }
             self._tables[table] = _Table(row_class, columns)
-            self._order[table] = any(column.refers for column in columns.values())
+            found = {column.refers for column in columns.values()}
+            refers[table] = (found & self.classes.keys()) - {table}
+        self._order = _find_depths(refers)
 
     def follow(self, tables: Collection[str]) -> ChangedRows:
         """Returns what will have the changed rows of 'tables'."""

@@ -29,22 +29,40 @@ class GatewayPort:
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """A static route of a router to 'prefix', or for what comes from there with 'by_source'.
+
+    'table' is its route table, "" for the main one.  One that 'leads' takes every
+    packet somewhere; of the others OVN discards what those with 'discards' match,
+    and may pass over the rest of them.
+    """
+
+    prefix: Subnet
+    table: str = ""
+    by_source: bool = False
+    leads: bool = True
+    discards: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Router:
     """A logical router: addresses of its ports, its routes and next hops, its NAT addresses.
 
     'is_gateway' tells a router that is bound to one chassis as a whole
-    (options:chassis) from a distributed one.
+    (options:chassis) from a distributed one.  'tables' are the route tables that
+    OVN looks into for what comes in by its ports.
     """
 
     uuid: UUID
     name: str
     networks: tuple[Subnet, ...]
     addresses: frozenset[str]
-    routes: tuple[Subnet, ...]
+    routes: tuple[Route, ...]
     nat_addresses: frozenset[str]
     gateway_ports: tuple[GatewayPort, ...]
     is_gateway: bool
     next_hops: frozenset[str] = frozenset()
+    tables: tuple[str, ...] = ("",)
 
 
 def is_ours(external_ids: Mapping[str, str]) -> bool:

@@ -11,14 +11,15 @@ those columns.  Values are plain Python:
 
 so that two rows compare by value and a compile step can be a pure function of
 them.  Of a map in which others write too only some keys may be kept
-(keep_keys); what else it holds is neither kept nor a change.
+(keep_keys); what else it holds is neither kept nor a change.  A field with a
+default has it where the server's schema lacks the column, the others None.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, ClassVar
 
 _KEPT = "kept keys"
@@ -36,6 +37,16 @@ class Row:
 def find_columns(row_class: type[Row]) -> tuple[str, ...]:
     """Returns the names of the columns that 'row_class' reads."""
     return tuple(field.name for field in fields(row_class) if field.name != "uuid")
+
+
+def find_defaults(row_class: type[Row]) -> dict[str, Any]:
+    """Returns the fields of 'row_class' that have a default, with it."""
+    found = {each.name: _find_default(each) for each in fields(row_class)}
+    return {name: value for name, value in found.items() if value is not MISSING}
+
+
+def _find_default(each: Field[Any]) -> Any:
+    return each.default if each.default_factory is MISSING else each.default_factory()
 
 
 def keep_keys(*keys: str) -> Mapping[str, Any]:

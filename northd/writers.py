@@ -26,6 +26,7 @@ from .nodes.en_hv_cfg import HV_CFG
 from .nodes.en_placement import PLACEMENT
 from .nodes.tables import ONLY, OPTIONS, REFUSED
 from .options import Options
+from .ovn.rows import EMPTY
 from .sync import northbound, ovn, southbound
 
 vlog = ovs.vlog.Vlog("writers")
@@ -48,7 +49,7 @@ class Writers:
         sb_ledger = southbound.SouthboundLedger(self._find_cause, loop.now_ms)
         self.ledgers: dict[str, Ledger] = {
             "sb": sb_ledger,
-            "ovn": Ledger(ovn.find_mark),
+            "ovn": Ledger(ovn.find_mark, EMPTY),
             "nb": Ledger(northbound.find_mark),
         }
         conclude = {"sb": self._conclude_sb, "ovn": self._conclude_ovn, "nb": self._conclude_nb}

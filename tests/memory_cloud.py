@@ -60,7 +60,7 @@ class MemoryCloud:
         )
         self.ledgers: dict[str, Ledger] = {
             "sb": southbound.SouthboundLedger(lambda _name: None, lambda: self.wall_ms),
-            "ovn": Ledger(ovn_sync.find_mark),
+            "ovn": Ledger(ovn_sync.find_mark, ovn.EMPTY),
             "nb": Ledger(northbound.find_mark),
         }
         tables = graph.find_tables(self.halves)
@@ -193,11 +193,12 @@ class MemoryCloud:
         match change:
             case Insert():
                 uuid = made[change.table, change.key]
-                self.put(_hold(make_empty(row_class, uuid, **_sort(change.columns))))
+                columns = _sort(_resolve(change.columns, made))
+                self.put(_hold(make_empty(row_class, uuid, **columns)))
                 self._hang(name, change.parent, uuid, made)
             case Update():
                 row = self.tables[row_class][change.uuid]
-                self.put(_hold(replace(row, **_sort(change.columns))))
+                self.put(_hold(replace(row, **_sort(_resolve(change.columns, made)))))
             case Delete():
                 self._unhang(name, change)
                 self.remove(row_class, change.uuid)
@@ -214,7 +215,8 @@ class MemoryCloud:
             where = made[where.table, where.key]
         row = self.tables[row_class].get(where)
         if row is not None:
-            self.put(replace(row, **{parent.column: (*getattr(row, parent.column), uuid)}))
+            members = {*getattr(row, parent.column), uuid}
+            self.put(replace(row, **_sort({parent.column: tuple(members)})))
 
     def _unhang(self, name: str, change: Delete) -> None:
         if change.parent is None or not isinstance(change.parent.row, UUID):
@@ -270,6 +272,18 @@ class MemoryCloud:
                     if str(key).startswith(prefixes):
                         found[datum.name, key] = value
         return found
+
+
+def _resolve(columns: Mapping[str, Any], made: Mapping[Any, UUID]) -> dict[str, Any]:
+    """Returns columns with the UUIDs of the rows that are made beside them."""
+
+    def find(value: Any) -> Any:
+        return made[value.table, value.key] if isinstance(value, Ref) else value
+
+    return {
+        name: tuple(map(find, value)) if isinstance(value, tuple) else find(value)
+        for name, value in columns.items()
+    }
 
 
 def _sort(columns: Mapping[str, Any]) -> dict[str, Any]:

@@ -124,9 +124,9 @@ def load_tables(row_class: type[Row]) -> Mapping[str, Any]:
 def find_types(row_class: type[Row]) -> dict[str, Any]:
     """Returns the type of each column that a row class has, as JSON."""
     columns = load_tables(row_class)[row_class.TABLE]["columns"]
-    types = {
-        each.name: columns[each.name]["type"] for each in fields(row_class) if each.name != "uuid"
-    }
+    # A newer schema may have others.
+    known = (each.name for each in fields(row_class) if each.name in columns)
+    types = {name: columns[name]["type"] for name in known}
     return {name: {"key": each} if isinstance(each, str) else each for name, each in types.items()}
 
 

@@ -98,6 +98,16 @@ def test_page_lists_each_table_on_top(database: str) -> None:
     assert listed == list(schema.load(database)["tables"])
 
 
+# Columns of a newer OVN than the one that tests run with.
+NEWER = {
+    "Logical_Router_Port": {"dhcp_relay"},
+    "Logical_Router_Static_Route": {"selection_fields"},
+    "Logical_Router_Policy": {"bfd_sessions", "chain", "jump_chain", "output_port"},
+    "Logical_Switch_Port": {"peer"},
+    "NAT": {"match", "priority"},
+}
+
+
 def _row_classes(module: ModuleType) -> Iterator[type[Row]]:
     for value in vars(module).values():
         if isinstance(value, type) and issubclass(value, Row) and value is not Row:
@@ -112,6 +122,7 @@ def test_row_classes_name_only_what_the_schema_has(database: str, module: Module
     for row_class in classes:
         assert row_class.TABLE in tables
         unknown = set(find_columns(row_class)) - tables[row_class.TABLE].columns.keys()
+        unknown -= NEWER.get(row_class.TABLE, set())
         assert not unknown, f"{row_class.__name__}: {unknown}"
 
 
@@ -119,8 +130,9 @@ def test_row_classes_name_only_what_the_schema_has(database: str, module: Module
 def test_row_classes_have_the_type_that_a_column_gives(database: str, module: ModuleType) -> None:
     tables = _load(database).tables
     for row_class in _row_classes(module):
-        for name in find_columns(row_class):
-            column_type = tables[row_class.TABLE].columns[name].type
+        columns = tables[row_class.TABLE].columns
+        for name in [each for each in find_columns(row_class) if each in columns]:
+            column_type = columns[name].type
             annotation = str(row_class.__annotations__[name])
             assert annotation == _python_type(column_type), f"{row_class.__name__}.{name}"
 

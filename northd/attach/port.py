@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ...lib.delta import Desired, Keys, Parent
-from ...lib.rows import Row
+from ...lib.rows import Row, find_defaults
 from ..ovn import rows as ovn
 
 
@@ -53,6 +53,27 @@ def make_row(
     columns: Mapping[str, object],
     parent: Parent | None = None,
 ) -> Desired:
-    """Returns a row of OVN with our mark, for 'key'."""
+    """Returns a row of OVN with our mark, for 'key'; what is not in 'columns' is kept empty."""
     marked = {**columns, ovn.MARKED_COLUMN: Keys(ovn.make_mark(key))}
-    return Desired(row_class.TABLE, key, marked, parent=parent)
+    defaults = _list_defaults(row_class, tuple(columns))
+    return Desired(row_class.TABLE, key, marked, defaults=defaults, parent=parent)
+
+
+def make_update(row_class: type[Row], key: str, columns: Mapping[str, object]) -> Desired:
+    """Returns what is kept true of a row of OVN that is there for 'key'."""
+    marked = {**columns, ovn.MARKED_COLUMN: Keys(ovn.make_mark(key))}
+    return Desired(row_class.TABLE, key, marked)
+
+
+# By row class and the columns that are given; there are a few, shared by all rows.
+_DEFAULTS: dict[tuple[type[Row], tuple[str, ...]], Mapping[str, object]] = {}
+
+
+def _list_defaults(row_class: type[Row], given: tuple[str, ...]) -> Mapping[str, object]:
+    """Returns what has its default on a row of ours: all but what is 'given'."""
+    found = _DEFAULTS.get((row_class, given))
+    if found is None:
+        defaults = find_defaults(row_class)
+        found = {name: value for name, value in defaults.items() if name not in given}
+        _DEFAULTS[row_class, given] = found
+    return found

@@ -49,7 +49,9 @@ def allocate(
     wants any more, or whose containers go on as they were: these go first, since
     they do not move.  New ones get what is free in the order of their names.
     """
-    used = [net for net in (*router.networks, *router.routes) if net.prefixlen]
+    # What is discarded, or routed by its source or from some ports only, takes no link away.
+    routes = (each for each in router.routes if not (each.discards or each.by_source or each.table))
+    used = [net for net in (*router.networks, *(each.prefix for each in routes)) if net.prefixlen]
     names = set(wanted)
     kept: dict[ipaddress.IPv4Network, str] = {}
     for name in sorted(present, key=lambda name: (name in names, name)):
@@ -89,8 +91,11 @@ def make_rows(container: str, port: Port, chassis: str) -> list[Desired]:
     switch = Ref(ovn.LogicalSwitch.TABLE, prefix)
     on_switch = Parent(ovn.LogicalSwitch.TABLE, switch, "ports")
     address = port.next_hops[4]
+    ports = tuple(
+        Ref(ovn.LogicalSwitchPort.TABLE, f"{prefix}/{end}") for end in ("router", "container")
+    )
     return [
-        make_row(ovn.LogicalSwitch, prefix, {"name": f"svc-{name}"}),
+        make_row(ovn.LogicalSwitch, prefix, {"name": f"svc-{name}", "ports": ports}),
         make_row(
             ovn.LogicalRouterPort,
             f"{prefix}/lrp",
@@ -117,7 +122,6 @@ def make_rows(container: str, port: Port, chassis: str) -> list[Desired]:
             f"{prefix}/container",
             {
                 "name": name,
-                "type": "",
                 "addresses": (f"{port.mac} {address}",),
                 "options": {"requested-chassis": chassis},
             },

@@ -8,8 +8,9 @@ one whose rows could not be computed is 'frozen': its rows stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from ...lib.delta import Actual, Change, Desired, Key, Parent, plan
@@ -47,10 +48,19 @@ class Mark:
 
 
 class Ledger:
-    """'find_mark' says of a row whose it is, None for one that is not ours."""
+    """'find_mark' says of a row whose it is, None for one that is not ours.
 
-    def __init__(self, find_mark: Callable[[Row], Mark | None]) -> None:
+    'empty' are, by table, columns in which no row of ours has anything but what is
+    said there: they are kept so in rows, too, that stay as they are.
+    """
+
+    def __init__(
+        self,
+        find_mark: Callable[[Row], Mark | None],
+        empty: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         self._find_mark = find_mark
+        self._empty = empty or {}
         self._owned: dict[Owner, Owned] = {}
         self._frozen: set[Owner] = set()
         self._actual: dict[Owner, dict[UUID, tuple[Row, Mark]]] = {}
@@ -128,12 +138,16 @@ class Ledger:
             *(each for each in owned.updates if (each.table, each.key) in there),
         ]
         named = {(each.table, each.key) for each in wanted}
-        compared = [
-            Actual(mark.key, row, self._parents.get(row.uuid))
-            for row, mark in present
-            if (row.TABLE, mark.key) in named or not _is_kept(owned, mark)
-        ]
-        return plan(wanted, compared)
+        compared: list[Actual] = []
+        changes: list[Change] = []
+        for row, mark in present:
+            actual = Actual(mark.key, row, self._parents.get(row.uuid))
+            if (row.TABLE, mark.key) in named or not _is_kept(owned, mark):
+                compared.append(actual)
+            elif not mark.foreign and row.TABLE in self._empty:
+                kept = Desired(row.TABLE, mark.key, {}, defaults=self._empty[row.TABLE])
+                changes += plan([kept], [actual])
+        return [*changes, *plan(wanted, compared)]
 
     def finish(self, owner: Owner, changes: list[Change]) -> list[Change]:
         """Returns the changes that plan() said, with what follows from them."""

@@ -62,11 +62,16 @@ def find_router_ports(read: Read, uuid: UUID) -> tuple[UUID, ...] | None:
 
 
 def find_present(read: Read, uuid: UUID) -> tuple[str, str] | None:
-    """Returns the name and the network of a router's port of ours."""
+    """Returns the name that a router's port of ours is to have, and its network."""
     row = read(LOGICAL_ROUTER_PORT, uuid)
-    if row is None or ovn.find_key(row.external_ids) is None:
+    key = ovn.find_key(row.external_ids) if row is not None else None
+    if row is None or key is None:
         return None
-    return row.name, next(iter(row.networks), "")
+    # Not by its own name, which somebody may have changed.
+    container, *others = key.split("/")
+    interface = others[0] if len(others) > 1 else FIRST_INTERFACE
+    logical_port = find_logical_port(container, interface)
+    return transit.make_router_port_name(logical_port), next(iter(row.networks), "")
 
 
 def run(read: Read, name: str) -> tuple[Port | Unattached, ...] | None:

@@ -3,7 +3,7 @@
 For each container: the rows of its ports, and for an address in mode routed a
 route and a stateless NAT rule of the address to itself, so that OVN answers ARP
 for it and hands it on untouched; and routes to what is rerouted where the router
-has none, since a policy is only looked at after a route was found.  For each
+has none that leads on, since a policy is only looked at after a route was found.  For each
 redirect: a router policy.  Drops are apart from everything else, so that no
 mistake with the rest holds them up.
 
@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from uuid import UUID
 
-from ...lib.addresses import Subnet
 from ...lib.delta import Desired, Parent
 from ...lib.router import Router, find_gateway_port
 from ...services.api.compile import (
@@ -32,9 +31,10 @@ from ...services.api.compile import (
 )
 from ...services.api.node import AnyNode, Datum, Index, Node, Read
 from ..attach import transit
-from ..attach.port import Port, make_row
+from ..attach.port import Port, make_row, make_update
 from ..engine.ledger import Owned
 from ..ovn import rows as ovn
+from ..ovn.routing import look_up
 from .en_address_wait import ADDRESS_WAIT, find_others
 from .en_container import CONTAINER, Container
 from .en_link import LINK, find_logical_port
@@ -107,7 +107,7 @@ def _make_fences(read: Read, name: str, chassis: str) -> Iterator[Desired]:
     for interface in sorted({row.interface for row in rows}):
         first = find_logical_port(name, interface) == name
         key = f"{name}/container" if first else f"{name}/{interface}/container"
-        yield make_row(ovn.LogicalSwitchPort, key, {"options": {"requested-chassis": chassis}})
+        yield make_update(ovn.LogicalSwitchPort, key, {"options": {"requested-chassis": chassis}})
 
 
 def _make_addresses(
@@ -121,8 +121,9 @@ def _make_addresses(
         next_hop = port.next_hops.get(address.version)
         if next_hop is None:
             continue
-        prefix = f"{each.address}/{address.max_prefixlen}"
-        yield _make_route(container.name, port, prefix, next_hop)
+        for table in router.tables:
+            prefix = f"{each.address}/{address.max_prefixlen}"
+            yield _make_route(container.name, port, prefix, next_hop, table)
         yield _make_nat(container.name, router, each)
 
 
@@ -141,27 +142,27 @@ def _make_nat(name: str, router: Router, each: AddressSpec) -> Desired:
 
 
 def _make_routes(name: str, spec: ContainerSpec, router: Router, port: Port) -> Iterator[Desired]:
-    """Yields a route for each prefix to which the router has none that covers it."""
-    covered = (*router.routes, *router.networks)
+    """Yields routes to each prefix that the longest match does not route all of."""
     for each in spec.routes:
         if each.router != router.uuid:
             continue
         network = ipaddress.ip_network(each.prefix)
         next_hop = port.next_hops.get(network.version)
-        if next_hop is not None and not _is_covered(network, covered):
-            yield _make_route(name, port, each.prefix, next_hop)
+        if next_hop is None:
+            continue
+        for table in router.tables:
+            for own in look_up(router, network, table).own:
+                yield _make_route(name, port, str(own), next_hop, table)
 
 
-def _is_covered(network: Subnet, covered: Iterable[Subnet]) -> bool:
-    first, length = network.network_address, network.prefixlen
-    return any(length >= known.prefixlen and first in known for known in covered)
-
-
-def _make_route(name: str, port: Port, prefix: str, next_hop: str) -> Desired:
+def _make_route(name: str, port: Port, prefix: str, next_hop: str, table: str) -> Desired:
+    columns = {"ip_prefix": prefix, "nexthop": next_hop, "output_port": port.in_port}
+    if table:
+        columns["route_table"] = table
     return make_row(
         ovn.StaticRoute,
-        f"{name}/route/{prefix}",
-        {"ip_prefix": prefix, "nexthop": next_hop, "output_port": port.in_port},
+        f"{name}/route/{prefix}/{table}" if table else f"{name}/route/{prefix}",
+        columns,
         Parent(ovn.LogicalRouter.TABLE, port.router, "static_routes"),
     )
 

@@ -30,15 +30,20 @@ from ...services.api.compile import (
 from ...services.api.node import AnyNode, Datum, Node, Read
 from ..attach import transit
 from ..attach.port import Port
+from ..ovn import rows as ovn
 from ..ovn.expression import format_match
 from .en_container import CONTAINER
 from .en_link import LINK, find_logical_port
 from .en_ready import READY
 from .type_data import TypeData
 
-# The highest that there are (ovn-nb(5), Logical_Router_Policy): a policy of somebody else above
-# them would lead traffic around the container.
-PRIORITIES = {FIRST: 32767, REROUTE: 32766, LAST_RESORT: 32765}
+# The highest that there are: a policy of somebody else above them would lead traffic around the
+# container.  Of those as high OVN takes any (en_redirect_problem.py tells of them).
+PRIORITIES = {
+    FIRST: ovn.HIGHEST_PRIORITY,
+    REROUTE: ovn.HIGHEST_PRIORITY - 1,
+    LAST_RESORT: ovn.LOWEST_PRIORITY,
+}
 
 
 @dataclass(frozen=True, slots=True)

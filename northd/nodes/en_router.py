@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 from uuid import UUID
 
-from ...lib.router import GatewayPort, Router, parse_hosts, parse_networks
+from ...lib.addresses import Subnet, overlap, parse_network
+from ...lib.router import GatewayPort, Route, Router, parse_hosts, parse_networks
 from ...services.api.compile import (
     ROUTER,
     ROUTERS_BY_ADDRESS,
@@ -25,12 +27,13 @@ def run(read: Read, uuid: UUID) -> Router | None:
     foreign = [port for port in ports if ovn.find_key(port.external_ids) is None]
     routes = [route for each in row.static_routes if (route := read(STATIC_ROUTE, each))]
     nats = [nat for each in row.nat if (nat := read(NAT, each))]
+    networks = parse_networks(text for port in foreign for text in port.networks)
     return Router(
         uuid=uuid,
         name=row.name,
-        networks=parse_networks(text for port in foreign for text in port.networks),
+        networks=networks,
         addresses=parse_hosts(text for port in foreign for text in port.networks),
-        routes=parse_networks(route.ip_prefix for route in routes if _leads_somewhere(route)),
+        routes=_read_routes(routes, networks),
         nat_addresses=parse_hosts(
             nat.external_ip for nat in nats if ovn.find_key(nat.external_ids) is None
         ),
@@ -43,6 +46,7 @@ def run(read: Read, uuid: UUID) -> Router | None:
         next_hops=parse_hosts(
             route.nexthop for route in routes if ovn.find_key(route.external_ids) is None
         ),
+        tables=tuple(sorted({"", *(port.options.get("route_table", "") for port in foreign)})),
     )
 
 
@@ -51,11 +55,36 @@ def find_outside(_uuid: UUID, router: Router) -> Iterable[str]:
     return router.addresses | router.nat_addresses if router.gateway_ports else ()
 
 
-def _leads_somewhere(route: ovn.StaticRoute) -> bool:
-    """Returns whether a foreign route takes every packet to its prefix to a next hop."""
-    foreign = ovn.find_key(route.external_ids) is None
-    by_destination = route.policy in (None, "dst-ip") and not route.route_table
-    return foreign and by_destination and route.nexthop != "discard"
+def _read_routes(rows: Iterable[ovn.StaticRoute], networks: Sequence[Subnet]) -> tuple[Route, ...]:
+    """Returns the foreign routes, in an order that does not depend on their UUIDs."""
+    foreign = (row for row in rows if ovn.find_key(row.external_ids) is None)
+    found = {route for row in foreign if (route := _read_route(row, networks)) is not None}
+    return tuple(sorted(found, key=_rank))
+
+
+def _rank(route: Route) -> tuple[Any, ...]:
+    rest = (route.table, route.by_source, route.leads, route.discards)
+    return (route.prefix.version, route.prefix, *rest)
+
+
+def _read_route(row: ovn.StaticRoute, networks: Sequence[Subnet]) -> Route | None:
+    prefix = parse_network(row.ip_prefix)
+    if prefix is None:
+        return None
+    # One without a port to its next hop is not there for OVN, and one with BFD only at times
+    # (northd/northd.c, find_static_route_outport and parsed_routes_add).
+    next_hop = parse_network(row.nexthop.partition("/")[0])
+    has_port = row.output_port is not None or any(
+        next_hop is not None and overlap(next_hop, network) for network in networks
+    )
+    discards = row.nexthop == "discard"
+    return Route(
+        prefix=prefix,
+        table=row.route_table,
+        by_source=row.policy == "src-ip",
+        leads=not discards and has_port and row.bfd is None,
+        discards=discards,
+    )
 
 
 NODES: tuple[AnyNode, ...] = (

@@ -7,7 +7,13 @@ from dataclasses import dataclass, replace
 
 from ...lib import nb, sb
 from ...lib.container import KEPT, name_problem
-from ...services.api.compile import OPERATOR_CONTAINER, SEEN, Compiled, Seen
+from ...services.api.compile import (
+    OPERATOR_CONTAINER,
+    REDIRECT_PROBLEM,
+    SEEN,
+    Compiled,
+    Seen,
+)
 from ...services.api.item import Item
 from ...services.api.node import AnyNode, Datum, Node, Read
 from ..scheduler.filters import find_loss
@@ -71,6 +77,7 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
                 PUBLIC_KEY,
                 SEALED,
                 REFUSED,
+                REDIRECT_PROBLEM,
                 BINDINGS_BY_CONTAINER,
                 CONTAINER_BINDING,
                 PLACEMENTS_BY_CONTAINER,
@@ -164,7 +171,18 @@ def _find_status(read: Read, container: Container) -> Status:
     waits = read(ADDRESS_WAIT, name)
     if waits is not None and status.status_code != RUNNING:
         return replace(status, status_message=waits)
-    return _keep_words(status, container.problem or waits or _find_unsealed(read, name, placement))
+    problem = container.problem or waits or _find_unsealed(read, name, placement)
+    return _add_redirect_problem(read, name, _keep_words(status, problem))
+
+
+def _add_redirect_problem(read: Read, name: str, status: Status) -> Status:
+    """Returns 'status' with what takes away traffic of a container that runs."""
+    problems = read(REDIRECT_PROBLEM, name)
+    if not problems or status.status_code != RUNNING:
+        return status
+    # Those of its subjects stand on their rows, if they have any.
+    message = f"{next(iter(problems.values()))}; {status.status_message}"
+    return replace(status, status_message=message)
 
 
 def _find_bound(read: Read, name: str) -> Status:

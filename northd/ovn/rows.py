@@ -1,25 +1,35 @@
 """Row classes of OVN_Northbound, and the mark of what is ours there (ovn-nb(5)).
 
-Only columns that svc-northd reads or writes are listed.  Every row that it
-makes carries external_ids:ovnsvc=svc-northd, so that a monitor can be
-restricted to them, and external_ids:ovnsvc-key, which says what the row is
-for.  No row without the mark is ever changed, but for the set of a
-Logical_Router that holds ours and the three keys on NB_Global.
+Of the tables in which svc-northd makes rows every column is listed, but for
+those that OVN itself writes: 'up' and 'dynamic_addresses' of a switch port,
+'ipv6_prefix' and 'status' of a router port.  A field's default is what a row of
+ours has there unless it is said otherwise, and is put back; behind a column
+that not every OVN has is the first version that has it.  Of other tables only
+what is read is listed.
+
+Every row that svc-northd makes carries external_ids:ovnsvc=svc-northd, so that
+a monitor can be restricted to them, and external_ids:ovnsvc-key, which says
+what the row is for.  No row without the mark is ever changed, but for the set
+of a Logical_Router that holds ours and the three keys on NB_Global.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from ...lib.router import OWNER, OWNER_KEY
-from ...lib.rows import Row, keep_keys
+from ...lib.rows import Row, find_defaults, keep_keys
 
 DATABASE = "OVN_Northbound"
 MARKED_COLUMN = "external_ids"
 ROW_KEY = "ovnsvc-key"
 OWN_ROWS = [[MARKED_COLUMN, "includes", ["map", [[OWNER_KEY, OWNER]]]]]
+# A policy of ours has a priority from here to the highest that there is (Logical_Router_Policy).
+LOWEST_PRIORITY = 32765
+HIGHEST_PRIORITY = 32767
 # What others write beside it, as Neutron does on every row, is not kept.
 _MARK = keep_keys(OWNER_KEY, ROW_KEY)
 
@@ -48,9 +58,14 @@ class LogicalRouterPort(Row):
     name: str
     mac: str
     networks: tuple[str, ...]
-    gateway_chassis: tuple[UUID, ...]
-    ha_chassis_group: UUID | None
     external_ids: dict[str, str] = field(metadata=_MARK)
+    gateway_chassis: tuple[UUID, ...] = ()
+    ha_chassis_group: UUID | None = None
+    enabled: bool | None = None
+    peer: str | None = None
+    ipv6_ra_configs: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
+    dhcp_relay: UUID | None = None  # 24.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +73,13 @@ class StaticRoute(Row):
     TABLE: ClassVar[str] = "Logical_Router_Static_Route"
     ip_prefix: str
     nexthop: str
-    output_port: str | None
-    policy: str | None
-    route_table: str
     external_ids: dict[str, str] = field(metadata=_MARK)
+    output_port: str | None = None
+    policy: str | None = None
+    route_table: str = ""
+    bfd: UUID | None = None
+    options: dict[str, str] = field(default_factory=dict)
+    selection_fields: tuple[str, ...] = ()  # 24.09
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +88,14 @@ class RouterPolicy(Row):
     priority: int
     match: str
     action: str
-    nexthops: tuple[str, ...]
     external_ids: dict[str, str] = field(metadata=_MARK)
+    nexthop: str | None = None
+    nexthops: tuple[str, ...] = ()
+    options: dict[str, str] = field(default_factory=dict)
+    bfd_sessions: tuple[UUID, ...] = ()  # 24.09
+    chain: str | None = None  # 25.03
+    jump_chain: str | None = None  # 25.03
+    output_port: UUID | None = None  # 26.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +104,16 @@ class NAT(Row):
     type: str
     external_ip: str
     logical_ip: str
-    gateway_port: UUID | None
-    options: dict[str, str]
     external_ids: dict[str, str] = field(metadata=_MARK)
+    options: dict[str, str] = field(default_factory=dict)
+    gateway_port: UUID | None = None
+    external_mac: str | None = None
+    external_port_range: str = ""
+    logical_port: str | None = None
+    allowed_ext_ips: UUID | None = None
+    exempted_ext_ips: UUID | None = None
+    match: str = ""  # 24.09
+    priority: int = 0  # 24.09
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +122,34 @@ class LogicalSwitch(Row):
     name: str
     ports: tuple[UUID, ...]
     external_ids: dict[str, str] = field(metadata=_MARK)
+    acls: tuple[UUID, ...] = ()
+    qos_rules: tuple[UUID, ...] = ()
+    load_balancer: tuple[UUID, ...] = ()
+    load_balancer_group: tuple[UUID, ...] = ()
+    dns_records: tuple[UUID, ...] = ()
+    forwarding_groups: tuple[UUID, ...] = ()
+    copp: UUID | None = None
+    other_config: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class LogicalSwitchPort(Row):
     TABLE: ClassVar[str] = "Logical_Switch_Port"
     name: str
-    type: str
     addresses: tuple[str, ...]
-    options: dict[str, str]
     external_ids: dict[str, str] = field(metadata=_MARK)
+    type: str = ""
+    options: dict[str, str] = field(default_factory=dict)
+    parent_name: str | None = None
+    tag_request: int | None = None
+    tag: int | None = None
+    port_security: tuple[str, ...] = ()
+    enabled: bool | None = None
+    dhcpv4_options: UUID | None = None
+    dhcpv6_options: UUID | None = None
+    ha_chassis_group: UUID | None = None
+    mirror_rules: tuple[UUID, ...] = ()
+    peer: str | None = None  # 25.09
 
 
 ROW_CLASSES: tuple[type[Row], ...] = (
@@ -114,11 +163,25 @@ ROW_CLASSES: tuple[type[Row], ...] = (
     LogicalSwitchPort,
 )
 
-# Of these tables only our own rows are read.  Routers with their ports, NAT rules and routes are
-# replicated all: any of them may have an address that a container is to have, and a condition that
-# names rows would be sent, read and applied anew as a whole for each router more.
-CONDITIONS = {
-    row_class.TABLE: OWN_ROWS for row_class in (LogicalSwitch, LogicalSwitchPort, RouterPolicy)
+# Of these tables only our own rows are read, and of policies those as high as ours.  Routers with
+# their ports, NAT rules and routes are replicated all: any of them may have an address that a
+# container is to have, and a condition that names rows would be sent, read and applied anew as a
+# whole for each router more.
+CONDITIONS: Mapping[str, list[list[Any]]] = {
+    LogicalSwitch.TABLE: OWN_ROWS,
+    LogicalSwitchPort.TABLE: OWN_ROWS,
+    RouterPolicy.TABLE: [*OWN_ROWS, ["priority", ">=", LOWEST_PRIORITY]],
+}
+
+
+# What some rows of ours have something in, of the columns with a default.
+_SOMETIMES = ("output_port", "route_table", "nexthops", "options", "gateway_port", "type")
+# By table: what every row of ours has in the other columns with a default.
+EMPTY: Mapping[str, Mapping[str, Any]] = {
+    row_class.TABLE: {
+        name: value for name, value in find_defaults(row_class).items() if name not in _SOMETIMES
+    }
+    for row_class in ROW_CLASSES
 }
 
 

@@ -62,7 +62,10 @@ class AddressSpec:
 
 @dataclass(frozen=True, slots=True)
 class RouteSpec:
-    """A prefix that the router must send to the container where it has no route of its own."""
+    """A prefix that the router must find, since it looks at redirects after its routes only.
+
+    Where the router has no route of its own that leads on, it gets one to the container.
+    """
 
     router: UUID
     prefix: str
@@ -177,6 +180,10 @@ CONTAINERS_BY_SERVED: Datum[UUID, AbstractSet[str]] = Datum("containers_by_serve
 # By container: why it cannot have an address outside that its rows ask for.
 ADDRESS_PROBLEM: Datum[str, str] = Datum("address_problem")
 
+# By container: what takes traffic away on the router that is rerouted to the container, or may
+# take it, in a sentence by subject of the redirect.
+REDIRECT_PROBLEM: Datum[str, Mapping[str, str]] = Datum("redirect_problem")
+
 CORE_DATA: tuple[Datum[Any, Any], ...] = (
     ROUTER,
     ROUTERS_BY_NAME,
@@ -247,7 +254,7 @@ class CompileHalf(Protocol):
 
     What a type computes is nodes of its own and compile().  'nodes' come first
     and may read its tables and CORE_DATA; 'status_nodes' come last and may read
-    'compiled', ADDRESS_PROBLEM and SEEN besides.
+    'compiled', ADDRESS_PROBLEM, REDIRECT_PROBLEM and SEEN besides.
     """
 
     tables: Mapping[type[Row], Datum[UUID, Any]]

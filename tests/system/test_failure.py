@@ -55,6 +55,15 @@ def test_namespace_deleted_by_hand_is_built_again(scene: Scene) -> None:
     assert scene.list_places() == ["hv2"]
 
 
+def test_switch_that_aborts_is_started_again(operator: Operator) -> None:
+    operator.add_vpn_and_wait()
+    host = operator.host("hv1")
+    before = host.find_processes("ovs-vswitchd")
+    cloud.kill_process(host, "ovs-vswitchd", signal.SIGABRT)
+    operator.wait(lambda: host.find_processes("ovs-vswitchd") not in ([], before), "another one")
+    operator.wait_tunnel()
+
+
 @pytest.mark.parametrize("name", ["svc-controller", "ovn-controller"])
 def test_controller_dies_and_its_containers_move(scene: Scene, name: str) -> None:
     scene.begin("hv2", "vm1")

@@ -6,11 +6,15 @@ itself and finds the way by br-phys's address), br-ex is the provider network's.
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from . import process
 from .central import DAEMON, OVN_SB_PORT, SVC_CTL
 from .fabric import format_mac
 from .host import Host
 
 SVC_SB_PORT = 6652
+SWITCH = str(Path(__file__).with_name("switch"))
 DATABASE = "/var/lib/openvswitch/conf.db"
 PROCESSES = ("ovsdb-server", "ovs-vswitchd", "ovn-controller", "svc-controller")
 
@@ -64,15 +68,20 @@ def start_ovsdb_server(host: Host) -> None:
 
 
 def start_vswitchd(host: Host) -> None:
-    """Starts the switch and gives br-phys its address."""
+    """Starts the switch, which is started again when it aborts; returns when it is usable."""
     # No link-local addresses: the hosts' own chatter does not belong on the provider network.
     host.run("sysctl", "-qw", "net.ipv6.conf.default.addr_gen_mode=1")
     # br-phys has the address; the port under it must not answer ARP for it with its own MAC.
     host.run("sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=1")
-    host.run("ovs-vswitchd", *DAEMON, "--pidfile", "--log-file", "--disable-system")
-    host.run("ip", "address", "replace", host.settings["underlay"], "dev", "br-phys")
-    for bridge in ("br-phys", "br-ex"):
-        host.run("ip", "link", "set", bridge, "up")
+    log = "/var/log/openvswitch/switch.log"
+    host.start_in_background(SWITCH, host.settings["underlay"], log=log)
+    process.wait_until(lambda: has_bridges(host), f"{host.name}: ovs-vswitchd")
+
+
+def has_bridges(host: Host) -> bool:
+    """Says whether the switch has made its bridges, and they can be used."""
+    addresses = host.run("ip", "-brief", "address", "show", "up")
+    return host.settings["underlay"] in addresses and "br-ex" in addresses
 
 
 def format_identity(host: Host) -> dict[str, str]:

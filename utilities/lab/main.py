@@ -18,7 +18,7 @@ from .state import Lab, get_lab, locked
 
 Run = Callable[[Lab, argparse.Namespace], None]
 DEATH_BY_SIGPIPE = 141
-SIGNALS = ("KILL", "TERM", "STOP", "CONT")
+SIGNALS = ("KILL", "TERM", "ABRT", "STOP", "CONT")
 PROCESS_WORDS = "name of a program or of a pid file; charon@CONTAINER is that of one container"
 
 

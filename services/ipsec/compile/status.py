@@ -6,12 +6,19 @@ status that is seen, and the sentence that it is so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from ....lib.container import KEPT
-from ...api.compile import ADDRESS_PROBLEM, CONTAINERS_BY_SERVED, SEEN, RowStatus, Seen
+from ...api.compile import (
+    ADDRESS_PROBLEM,
+    CONTAINERS_BY_SERVED,
+    REDIRECT_PROBLEM,
+    SEEN,
+    RowStatus,
+    Seen,
+)
 from ...api.item import Item
 from ...api.node import AnyNode, Datum, Node, Read
 from ..router_rules import make_container_name
@@ -27,21 +34,26 @@ HELD: Datum[UUID, bool] = Datum("held")
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """The status of one connection."""
+    """The status of one connection; 'redirect' is what takes traffic from its tunnel."""
 
     row: IPsecConnection
     status: str
     message: str
+    redirect: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Situation:
-    """What is known of a service beside its row."""
+    """What is known of a service beside its row.
+
+    'redirects' are sentences on what takes traffic from the tunnels, by connection.
+    """
 
     gateway: Gateway | None
     problem: str | None
     fault: str | None
     seen: Seen | None
+    redirects: Mapping[str, str] = field(default_factory=dict)
 
     def find_problem(self, connection: UUID) -> str | None:
         """Returns what is wrong with a connection, or else with its service."""
@@ -122,11 +134,11 @@ def _look(read: Read, uuid: UUID) -> _Situation:
     if router is None:
         return _Situation(None, problem, None, None)
     name = make_container_name(router)
-    seen = read(SEEN, name)
+    seen, redirects = read(SEEN, name), read(REDIRECT_PROBLEM, name) or {}
     fault = read.find_problem(COMPILED, router) or read(ADDRESS_PROBLEM, name)
     if fault is not None:
-        return _Situation(None, problem, fault, seen)
-    return _Situation(read(GATEWAY, router), problem, None, seen)
+        return _Situation(None, problem, fault, seen, redirects)
+    return _Situation(read(GATEWAY, router), problem, None, seen, redirects)
 
 
 def _find_fault(read: Read, service: UUID) -> str | None:
@@ -136,15 +148,20 @@ def _find_fault(read: Read, service: UUID) -> str | None:
 
 def _find_state(service: VPNService, row: IPsecConnection, situation: _Situation) -> _State:
     problem = situation.find_problem(row.uuid)
+    redirect = situation.redirects.get(str(row.uuid))
     if problem is not None and not situation.runs(row.uuid):
-        return _State(row, "error", problem)
+        return _State(row, "error", _join(problem, redirect), redirect)
     if row.enabled is False or service.enabled is False:
         who = "the connection" if row.enabled is False else "its VPN service"
-        return _State(row, "disabled", f"{who} is disabled; traffic to its peer subnets is dropped")
+        message = f"{who} is disabled; traffic to its peer subnets is dropped"
+        return _State(row, "disabled", _join(message, redirect), redirect)
     status, message = _find_tunnel_status(row, situation.seen)
-    if problem is not None:
-        message = f"{KEPT}: {problem}; {message}" if message else f"{KEPT}: {problem}"
-    return _State(row, status, message)
+    kept = f"{KEPT}: {problem}" if problem is not None else None
+    return _State(row, status, _join(kept, redirect, message), redirect)
+
+
+def _join(*parts: str | None) -> str:
+    return "; ".join(part for part in parts if part)
 
 
 def _find_tunnel_status(row: IPsecConnection, seen: Seen | None) -> tuple[str, str]:
@@ -159,13 +176,12 @@ def _find_tunnel_status(row: IPsecConnection, seen: Seen | None) -> tuple[str, s
     if worst is not None:
         return "down", worst.message or f"{worst.state}: no reason is known yet"
     worst = next((each for each in tunnels if each.state == "partial"), tunnels[0])
-    said = (worst.message, _format_algorithms(worst))
-    return worst.state, "; ".join(each for each in said if each)
+    return worst.state, _join(worst.message, _format_algorithms(worst))
 
 
 def _format_algorithms(tunnel: Item) -> str:
     found = (tunnel.detail.get(key, "") for key in ("ike_algorithms", "esp_algorithms"))
-    return "; ".join(each for each in found if each)
+    return _join(*found)
 
 
 def _find_service_status(
@@ -178,7 +194,7 @@ def _find_service_status(
     if row.enabled is False:
         return "disabled", "the VPN service is disabled"
     status, message = _count(each for each in states if each.status != "disabled")
-    return status, f"{KEPT}: {problem}; {message}" if problem is not None else message
+    return status, _join(f"{KEPT}: {problem}" if problem is not None else None, message)
 
 
 def _count(states: Iterable[_State]) -> tuple[str, str]:
@@ -187,11 +203,13 @@ def _count(states: Iterable[_State]) -> tuple[str, str]:
         return "down", "no enabled connection"
     up = [each for each in wanted if each.status == "up"]
     message = f"{len(up)} of {len(wanted)} tunnels up"
-    waiting = sorted(
-        (each for each in wanted if each.status != "up"), key=lambda each: each.row.name
-    )
+    wanted.sort(key=lambda each: each.row.name)
+    waiting = [each for each in wanted if each.status != "up"]
+    robbed = [(each.row.name, each.redirect) for each in wanted if each.redirect is not None]
     if waiting:
         message += f"; {waiting[0].row.name}: {waiting[0].message}"
+    elif robbed:
+        message += f"; {robbed[0][0]}: {robbed[0][1]}"
     part = up or any(each.status == "partial" for each in wanted)
     return "up" if not waiting else "partial" if part else "down", message
 
@@ -209,7 +227,15 @@ NODES: tuple[AnyNode, ...] = (
         STATUSES,
         run,
         (SERVICE,),
-        (CONNECTION, COMPILED, ADDRESS_PROBLEM, SEEN, CONTAINERS_BY_SERVED, *_OF_SERVICES),
+        (
+            CONNECTION,
+            COMPILED,
+            ADDRESS_PROBLEM,
+            REDIRECT_PROBLEM,
+            SEEN,
+            CONTAINERS_BY_SERVED,
+            *_OF_SERVICES,
+        ),
     ),
     Node(HELD, find_held, (CONNECTION,), (CHECKED, *_OF_SERVICES)),
 )
