@@ -29,8 +29,8 @@ _AGAIN_MS = 1000
 class Condition(Protocol):
     """Tells how the host is (linux/events.py)."""
 
-    def find_ovn_problem(self, now_ms: int, look: bool, known: bool, expected: bool) -> str:
-        """Returns Chassis_Private:ovn_problem; see linux/ovn.py."""
+    def find_ovn_problem(self, now_ms: int, look: bool, known: str, expected: bool) -> str:
+        """Returns Chassis_Private:ovn_problem; see linux/data_path.py."""
 
     def find_load(self, now_ms: int) -> Mapping[str, str]:
         """Returns Chassis_Private:load."""
@@ -95,7 +95,7 @@ class ChassisRows:
         if beaten:
             beats.load = self._condition.find_load(clock_ms)
         beats.ovn_problem = self._condition.find_ovn_problem(
-            clock_ms, beaten, self._find_problem() != "", self._identity.has_ovn
+            clock_ms, beaten, self._find_problem(), self._identity.has_ovn
         )
         return beaten
 
