@@ -29,8 +29,8 @@ _AGAIN_MS = 1000
 class Condition(Protocol):
     """Tells how the host is (linux/events.py)."""
 
-    def find_ovn_problem(self, now_ms: int, look: bool, known: bool, expected: bool) -> str:
-        """Returns Chassis_Private:ovn_problem; see linux/ovn.py."""
+    def find_ovn_problem(self, now_ms: int, look: bool, known: str, expected: bool) -> str:
+        """Returns Chassis_Private:ovn_problem; see linux/data_path.py."""
 
     def find_load(self, now_ms: int) -> Mapping[str, str]:
         """Returns Chassis_Private:load."""
@@ -77,6 +77,11 @@ class ChassisRows:
         return self._row is not None and self._row.found is not None
 
     @property
+    def pending_types(self) -> set[str]:
+        """The service types of which it is not known yet whether they can run here."""
+        return self._registration.pending
+
+    @property
     def acknowledged(self) -> int | None:
         """The number of the heartbeat that the southbound is known to have, None for none."""
         return self._row.told.get("heartbeat") if self._row is not None else None
@@ -95,7 +100,7 @@ class ChassisRows:
         if beaten:
             beats.load = self._condition.find_load(clock_ms)
         beats.ovn_problem = self._condition.find_ovn_problem(
-            clock_ms, beaten, self._find_problem() != "", self._identity.has_ovn
+            clock_ms, beaten, self._find_problem(), self._identity.has_ovn
         )
         return beaten
 
@@ -108,8 +113,10 @@ class ChassisRows:
         self._row.write(session, self.heartbeat.make_columns(), clock_ms)
         if session.committing_beside:
             return
-        actual = [Actual(row.name, row) for row in session.rows(sb.Chassis).values()]
-        changes = plan([self._registration.make_row(self._identity)], actual)
+        rows = list(session.rows(sb.Chassis).values())
+        found = next((row for row in rows if row.name == self._identity.chassis), None)
+        wanted = self._registration.make_row(self._identity, found)
+        changes = plan([wanted], [Actual(row.name, row) for row in rows])
         if self._gate.admit(changes, clock_ms):
             session.commit_beside(changes, f"svc-controller: chassis {self._identity.chassis}")
 

@@ -19,7 +19,7 @@ from ..lib.idl import Session
 from ..lib.loop import monotonic_ms, now_ms
 from ..services.api.host import HostHalf, Sandbox
 from .host.bindings import Bindings
-from .host.desired import Chassis, Container, Wanted, make_wanted, set_up
+from .host.desired import Chassis, Container, Problem, Wanted, make_wanted, set_up
 from .host.driver import Host
 from .host.kinds import Links, SwitchPorts
 from .host.reconcile import Reconciler
@@ -29,6 +29,7 @@ from .identity import Identity
 from .linux.ovs import PortDriver
 from .linux.records import Records
 from .programs.driver import ServiceDriver
+from .registration import PENDING
 from .status import Report, Rows, differ, is_settled, make_changes, runs_as_wanted
 from .status_writer import Telling
 
@@ -69,6 +70,8 @@ class Containers:
         self.fenced = False
         self._types = types
         self._chassis: Chassis | None = None
+        self._pending: Collection[str] = ()
+        self._deferred: set[str] = set()
         self._inputs: dict[str, _Inputs] = {}
         self._names: set[str] = set()
         self._links: dict[str, str] = {}
@@ -86,6 +89,12 @@ class Containers:
             self.bindings = Bindings(identity.chassis)
             self.compiled = False
             self._sweep.hasten()
+
+    def defer(self, pending: Collection[str]) -> None:
+        """Leaves containers of the types 'pending' as they are: these cannot plan yet."""
+        if pending != self._pending:
+            self._pending = pending
+            self._stale = self._stale or bool(self._deferred)
 
     def recompute(self) -> None:
         """Makes everything be computed and looked at again."""
@@ -173,6 +182,8 @@ class Containers:
     def settled(self) -> bool:
         """Whether nothing is left to be done on the host that can be done."""
         failed = self.reconciler.failures
+        if self._deferred:
+            return False
         return self.reconciler.settled and all(each in failed for each in self.ports.unfinished)
 
     def wait(self, poller: ovs.poller.Poller, clock_ms: int) -> None:
@@ -188,9 +199,9 @@ class Containers:
     # -- what is told ----------------------------------------------------------
 
     def make_report(self, name: str, incarnation: str = "") -> Report | None:
-        """Returns how a wanted container is; None for another."""
+        """Returns how a wanted container is; None for another, and while its type is pending."""
         wanted = self.wanted.get(name)
-        if wanted is None:
+        if wanted is None or name in self._deferred:
             return None
         return Report(
             wanted=wanted,
@@ -220,6 +231,8 @@ class Containers:
 
     def _compute(self, name: str) -> None:
         binding, before = self.bindings.find_binding(name), self.wanted.get(name)
+        deferred = name in self._deferred
+        self._deferred.discard(name)
         if binding is None:
             self.wanted.pop(name, None)
             self._names.discard(name)
@@ -228,6 +241,11 @@ class Containers:
             self._note_links(before, None)
             if before is not None:
                 self.reconciler.mark([name])
+            return
+        if binding.service_type in self._pending and (before is None or deferred):
+            self._deferred.add(name)
+            self._inputs.pop(name, None)
+            self.wanted[name] = Problem(name, binding.generation, PENDING, not self.fenced)
             return
         assert self._chassis is not None
         ports = self.bindings.find_ports(name)

@@ -237,6 +237,7 @@ class Controller:
     def _pass(self, clock_ms: int) -> None:
         assert self.sb is not None
         containers = self.containers
+        containers.defer(self.chassis.pending_types)
         changed = containers.follow(self.sb, self._global is not None)
         bindings = map(containers.bindings.find_binding, changed)
         if any(row is not None and row.status_code is None for row in bindings):

@@ -19,6 +19,8 @@ vlog = ovs.vlog.Vlog("registration")
 
 PROBE_INTERVAL_MS = 60_000
 PROBE_AGAIN_MS = 5_000
+PENDING_AGAIN_MS = 100
+PENDING = "it is not known yet whether it can run here"
 
 
 @dataclass(slots=True)
@@ -35,9 +37,14 @@ class Registration:
         if now_ms < self._probe_at_ms:
             return False
         self.probe()
-        well = all(each.problem is None for each in self.probes.values())
-        self._probe_at_ms = now_ms + (PROBE_INTERVAL_MS if well else PROBE_AGAIN_MS)
+        self._probe_at_ms = now_ms + self._find_pause_ms()
         return True
+
+    def _find_pause_ms(self) -> int:
+        if self.pending:
+            return PENDING_AGAIN_MS
+        well = all(each.problem is None for each in self.probes.values())
+        return PROBE_INTERVAL_MS if well else PROBE_AGAIN_MS
 
     def find_next_ms(self) -> int:
         """Returns when run() has something to do again."""
@@ -48,13 +55,25 @@ class Registration:
         for name, service_type in self.types.items():
             probe = _probe(service_type)
             before = self.probes.get(name)
-            if before is None or before.problem != probe.problem:
-                vlog.info(f"service type {name}: {probe.problem or 'can run here'}")
+            if before is None or _find_refusal(before) != _find_refusal(probe):
+                vlog.info(f"service type {name}: {_find_refusal(probe) or 'can run here'}")
             self.probes[name] = probe
 
-    def make_row(self, identity: Identity) -> Desired:
-        """Returns the row."""
-        problems = {key: each.problem for key, each in self.probes.items() if each.problem}
+    @property
+    def pending(self) -> set[str]:
+        """The types of which it is not known yet whether they can run here."""
+        return {name for name, each in self.probes.items() if each.pending}
+
+    def make_row(self, identity: Identity, found: sb.Chassis | None) -> Desired:
+        """Returns the row; of a type that is pending it says what stood there, as in 'found'."""
+        refusals = {name: _find_refusal(each) for name, each in self.probes.items()}
+        known = set(found.service_types) if found is not None else set()
+        problems = {
+            name: each
+            for name, each in refusals.items()
+            if each and not (name in self.pending and name in known)
+        }
+        stood = found.other_config if found is not None and self.pending else {}
         facts = {key: value for each in self.probes.values() for key, value in each.facts.items()}
         columns = {
             "name": identity.chassis,
@@ -63,9 +82,13 @@ class Registration:
             "service_problems": problems,
             "bridge_mappings": identity.bridge_mappings,
             "public_key": self.public_key,
-            "other_config": {**dict(identity.labels), **facts},
+            "other_config": {**stood, **dict(identity.labels), **facts},
         }
         return Desired(sb.Chassis.TABLE, identity.chassis, columns)
+
+
+def _find_refusal(probe: Probe) -> str | None:
+    return probe.problem or (PENDING if probe.pending else None)
 
 
 def _probe(service_type: HostHalf) -> Probe:
@@ -74,6 +97,7 @@ def _probe(service_type: HostHalf) -> Probe:
         found = service_type.probe()
         problem = None if found.problem is None else clean(found.problem, LONGEST_TEXT)
         facts = {clean(key, LONGEST_NAME): found.facts[key] for key in found.facts}
-        return Probe(problem, {key: clean(text, LONGEST_TEXT) for key, text in facts.items()})
+        facts = {key: clean(text, LONGEST_TEXT) for key, text in facts.items()}
+        return Probe(problem, facts, bool(found.pending))
     except Exception as error:  # it must not end the heartbeat
         return Probe(clean(f"it cannot be probed: {describe(error)}", LONGEST_TEXT))

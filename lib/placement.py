@@ -11,3 +11,6 @@ NO_LIMIT = -1
 
 # Held in the southbound by the svc-northd that is active.
 NORTHD_LOCK = "svc_northd"
+
+# How Chassis_Weight:problem begins of a chassis that is alive and can serve no port of OVN.
+UNFIT = "unfit"

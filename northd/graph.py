@@ -66,7 +66,11 @@ OUTPUTS: Mapping[str, Mapping[Datum[Any, Any], str]] = {
 }
 
 # What else tells that something is to be written.
-WATCHED: tuple[Datum[Any, Any], ...] = (en_hv_cfg.HV_CFG, tables.OPTIONS)
+WATCHED: tuple[Datum[Any, Any], ...] = (
+    en_hv_cfg.HV_CFG,
+    en_health.OVN_WAIT,
+    tables.OPTIONS,
+)
 
 
 def make_nodes(halves: Mapping[str, CompileHalf], memory: Memory) -> tuple[AnyNode, ...]:

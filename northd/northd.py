@@ -16,25 +16,36 @@ from typing import Any
 import ovs.poller
 import ovs.vlog
 
-from ..lib import dirs, loop, schema
+from ..lib import dirs, loop
 from ..lib import nb as nb_rows
 from ..lib import options as option_rules
 from ..lib import sb as sb_rows
 from ..lib.failures import describe
-from ..lib.idl import Session
 from ..services.api.compile import CompileHalf
 from . import graph
 from .engine.engine import Engine
 from .leader.leadership import Leadership
 from .liveness import Liveness, Verdict
+from .nodes.en_health import OVN_WAIT
 from .nodes.en_port_group import find_ports
-from .nodes.tables import CHASSIS_CFG, ONLY, OPTIONS, ROOT, VERDICT, WATCH
+from .nodes.tables import (
+    CHASSIS_CFG,
+    ONLY,
+    OPTIONS,
+    OVN_PROBLEM,
+    OVN_WORD,
+    ROOT,
+    VERDICT,
+    WATCH,
+)
 from .options import make_options
 from .ovn import rows as ovn
+from .ovn.progress import Progress
 from .ovn.southbound import PortReplica
 from .replicas import Replicas
 from .scheduler.clock import Clock
 from .scheduler.health import Memory
+from .sessions import open_sessions
 from .sync.lost_content import LostContent
 from .writers import Writers
 
@@ -54,7 +65,7 @@ class Northd:
         halves: Mapping[str, CompileHalf],
     ) -> None:
         tables = graph.find_tables(halves)
-        self.sessions = _open_sessions(nb_remote, sb_remote, ovn_remote, tables)
+        self.sessions = open_sessions(nb_remote, sb_remote, ovn_remote, tables)
         self.nb, self.sb, self.ovn = (self.sessions[name] for name in ("nb", "sb", "ovn"))
         self.ports = PortReplica(ovn_sb_remote)
         roots = {self.nb: nb_rows.SVCGlobal, self.ovn: ovn.NBGlobal}
@@ -66,7 +77,8 @@ class Northd:
             graph.make_nodes(halves, self._memory), (*outputs, *statuses, *graph.WATCHED)
         )
         self.engine.put(ROOT, ONLY, True)
-        self.writers = Writers(self.engine, self.sessions, statuses)
+        self.progress = Progress()
+        self.writers = Writers(self.engine, self.sessions, statuses, self.progress)
         self.replicas = Replicas(self.engine, self.sessions, self.writers.ledgers, tables)
         self.liveness = Liveness()
         self.paused = False
@@ -107,7 +119,9 @@ class Northd:
         poller.timer_wait(self.liveness.find_wait_ms(now_ms, self._has_news_of_chassis()))
         moments = [self.engine.find_next_ms()]
         if self.active:
-            moments.append(self.writers.find_next_ms())
+            moments += [self.writers.find_next_ms(), self.progress.find_next_ms()]
+            if self.progress.has_words:
+                poller.immediate_wake()
         for moment_ms in moments:
             if moment_ms is not None:
                 poller.timer_wait(max(0, moment_ms - now_ms))
@@ -143,7 +157,7 @@ class Northd:
     @property
     def settled(self) -> bool:
         """Whether every row is as it should be, as far as this process knows."""
-        unread = self._has_news_of_chassis()
+        unread = self._has_news_of_chassis() or self.progress.has_words
         return self._was_active and self.writers.settled and not unread
 
     # -- helpers, in the order they are called -----------------------------
@@ -161,6 +175,7 @@ class Northd:
             self.liveness.interrupt()
             return
         self._judge()
+        self._follow_ovn(active)
         self._compute()
         if active and not self._is_held():
             self.writers.run(loop.monotonic_ms())
@@ -178,6 +193,7 @@ class Northd:
         vlog.info("active: locks held and all databases in sync")
         self._watches += 1
         self._memory.begin()
+        self.progress.begin(loop.monotonic_ms())
         self.engine.put(WATCH, ONLY, self._watches)
         self.replicas.restart_queue(loop.monotonic_ms())
         self.writers.resume()
@@ -241,13 +257,29 @@ class Northd:
             for problem in problems:
                 vlog.warn(f"{problem}; it counts as not set")
 
+    def _follow_ovn(self, active: bool) -> None:
+        """Takes what OVN has compiled, and asks it as the active one, which alone may."""
+        now_ms = loop.monotonic_ms()
+        for row in self.ovn.rows(ovn.NBGlobal).values():
+            self.progress.read(row.nb_cfg, row.sb_cfg, now_ms)
+        if active:
+            self.progress.run(now_ms)
+        for container, word in self.progress.take_words().items():
+            self.engine.put(OVN_WORD, container, word)
+        self.engine.put(OVN_PROBLEM, ONLY, self.progress.problem if active else None)
+        if active and self.progress.asks:
+            self.writers.ask_ovn()
+
     def _compute(self) -> None:
         """Hands what changed to the engine, and what came out to the writers."""
         now_ms = loop.monotonic_ms()
         self._memory.clock.tick(loop.now_ms(), now_ms)
         self.writers.note_tables(self.replicas.follow(now_ms))
         self.replicas.follow_ports(self.ports)
-        self.writers.note_changes(self.engine.run(now_ms))
+        changed = self.engine.run(now_ms)
+        self.writers.note_changes(changed)
+        for container in changed.get(OVN_WAIT, ()):
+            self.progress.note(container, self.engine.get(OVN_WAIT, container), now_ms)
         for place, fault in self.engine.take_faults().items():
             vlog.err(f"{place[0]} of {place[1]}: {fault.sentence}\n{fault.trace}")
         if self.checking and self.settled:
@@ -271,41 +303,9 @@ class Northd:
         """Says in the southbound's table Northd what is wrong with what is computed or written."""
         sentences = [fault.sentence for fault in self.engine.faults.values()]
         sentences += [f"{name}: {each}" for (name, _), each in self.writers.refused.items()]
+        if self.progress.problem is not None and self._was_active:
+            sentences.append(self.progress.problem)
         if self._held_for is not None:
             sentences.append(f"nothing is written: {self._held_for}")
         more = f" (and {len(sentences) - 1} more)" if len(sentences) > 1 else ""
         self.leadership.set_problem(min(sentences) + more if sentences else "")
-
-
-def _open_sessions(
-    nb_remote: str, sb_remote: str, ovn_remote: str, tables: Mapping[str, Mapping[Any, Any]]
-) -> dict[str, Session]:
-    """Returns the sessions; their writers have pauses of their own after a refusal."""
-    # A lock is known to one server only, so in a cluster it is the leader's that counts.
-    common: dict[str, Any] = {"leader_only": True, "refused_backoff_ms": 0}
-    return {
-        "nb": Session(
-            nb_remote,
-            schema.NORTHBOUND,
-            (nb_rows.SVCGlobal, *tables["nb"]),
-            schema=schema.load(schema.NORTHBOUND),
-            **common,
-        ),
-        "sb": Session(
-            sb_remote,
-            schema.SOUTHBOUND,
-            (
-                sb_rows.SBGlobal,
-                sb_rows.ChassisPrivate,
-                sb_rows.ChassisWeight,
-                sb_rows.RedirectFlow,
-                sb_rows.Northd,
-                *tables["sb"],
-            ),
-            schema=schema.load(schema.SOUTHBOUND),
-            **common,
-        ),
-        "ovn": Session(
-            ovn_remote, ovn.DATABASE, ovn.ROW_CLASSES, conditions=ovn.CONDITIONS, **common
-        ),
-    }

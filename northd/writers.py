@@ -26,6 +26,7 @@ from .nodes.en_hv_cfg import HV_CFG
 from .nodes.en_placement import PLACEMENT
 from .nodes.tables import ONLY, OPTIONS, REFUSED
 from .options import Options
+from .ovn.progress import Progress
 from .ovn.rows import EMPTY
 from .sync import northbound, ovn, southbound
 
@@ -40,10 +41,12 @@ class Writers:
         engine: Engine,
         sessions: Mapping[str, Session],
         statuses: Sequence[Datum[Any, tuple[RowStatus, ...]]],
+        progress: Progress,
     ) -> None:
         self._engine = engine
         self._sessions = sessions
         self._statuses = statuses
+        self._progress = progress
         self._refused: dict[Any, str] = {}
         self._others_settled = False
         sb_ledger = southbound.SouthboundLedger(self._find_cause, loop.now_ms)
@@ -82,6 +85,10 @@ class Writers:
             self.writers["nb"].reconsider()
         if OPTIONS in changed:
             self.writers["sb"].reconsider()
+
+    def ask_ovn(self) -> None:
+        """Makes OVN's nb_cfg be looked at, once all that it is to count is written."""
+        self.writers["ovn"].reconsider()
 
     def note_tables(self, changed: set[str]) -> None:
         """Takes the tables that changed; the root rows follow each other."""
@@ -148,7 +155,7 @@ class Writers:
     # -- the root rows -------------------------------------------------------
 
     def _conclude_ovn(self) -> list[Change]:
-        return ovn.plan_nb_cfg(self._sessions["ovn"], self._find_nb_cfg())
+        return ovn.plan_nb_cfg(self._sessions["ovn"], self._find_nb_cfg(), self._progress.asks)
 
     def _conclude_sb(self) -> list[Change]:
         """The southbound's nb_cfg follows once OVN counts it too."""

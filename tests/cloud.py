@@ -47,6 +47,8 @@ class Cloud:
         self.ovn_sb_remote = f"unix:{databases.directory}/nowhere.sock"
         self.chassis: dict[str, FakeChassis] = {}
         self.halves: dict[str, CompileHalf] = {"ipsec": HALF}
+        # Whether ovn-northd compiles what is written to OVN_Northbound.
+        self.ovn_follows = True
         # Everything is computed twice, and must come out the same.
         self.checking = True
         self.ovn.insert("NB_Global")
@@ -122,8 +124,19 @@ class Cloud:
         raise AssertionError("the cloud does not settle")
 
     def step_chassis(self) -> bool:
-        """One pass of every chassis; returns whether any did more than beat."""
-        return fakechassis.step(self.databases, self.chassis.values())
+        """One pass of every chassis, and of OVN; returns whether any did more than beat."""
+        worked = self.ovn_follows and self._step_ovn()
+        chassis = self.chassis.values()
+        return fakechassis.step(self.databases, chassis, installs=self.ovn_follows) or worked
+
+    def _step_ovn(self) -> bool:
+        """Counts what was written, as ovn-northd does; returns whether there was anything."""
+        rows = self.ovn.rows("NB_Global")
+        asked = max((row["nb_cfg"] for row in rows), default=0)
+        if all(row["sb_cfg"] == asked for row in rows):
+            return False
+        self.ovn.update("NB_Global", [], sb_cfg=asked)
+        return True
 
     def drain(self, *northds: Northd) -> bool:
         """Runs svc-northds until they know and have done all; returns whether one wrote.

@@ -126,8 +126,11 @@ class FakeChassis:
         return self.installs and requested == self.name
 
 
-def step(databases: Databases, chassis: Iterable[FakeChassis]) -> bool:
-    """One pass of every chassis that is alive; returns whether any did more than beat."""
+def step(databases: Databases, chassis: Iterable[FakeChassis], *, installs: bool = True) -> bool:
+    """One pass of every chassis that is alive; returns whether any did more than beat.
+
+    Without 'installs' no port of OVN comes or goes, as while ovn-northd is paused.
+    """
     alive = {each.name: each for each in chassis if each.alive}
     if not alive:
         return False
@@ -140,7 +143,7 @@ def step(databases: Databases, chassis: Iterable[FakeChassis]) -> bool:
     obeying = {name: each for name, each in alive.items() if each.obeys}
     operations = [
         *_run_containers(obeying, bindings),
-        *_install_ports(obeying, ports, databases.ovn_nb),
+        *(_install_ports(obeying, ports, databases.ovn_nb) if installs else ()),
     ]
     nb_cfg = root[0]["nb_cfg"] if root else 0
     databases.sb.transact(*operations, *(each.beat(nb_cfg=nb_cfg) for each in alive.values()))

@@ -95,7 +95,7 @@ class FakeHost:
         lost, self.lost = self.lost & set(containers), set()
         return lost
 
-    def find_ovn_problem(self, now_ms: int, look: bool, known: bool, expected: bool) -> str:
+    def find_ovn_problem(self, now_ms: int, look: bool, known: str, expected: bool) -> str:
         self.ovn_expected = expected
         return self.ovn_problem
 

@@ -13,6 +13,7 @@ from ..northd.scheduler.clock import Clock, IsPast
 from ..northd.scheduler.failures import FIRST_PAUSE_MS, ChassisLife
 from ..northd.scheduler.health import Evidence, Health, Memory, judge
 from ..northd.scheduler.model import ACTIVE, Avoidance, Place
+from ..northd.scheduler.ovn_wait import Wait, Word
 
 NOW = 1_700_000_000_000
 TIMEOUT_MS = 15_000
@@ -89,6 +90,8 @@ class World:
         self.chassis = {name: ChassisLife(True, "1", 1) for name in NAMES}
         self.wanted = {"vpn-1", "vpn-2"}
         self.queue_start: dict[Spot, int] = {}
+        self.wait: Wait | None = None
+        self.word: Word | None = None
         self.ahead_ms = 0
         self.take_over()
 
@@ -123,6 +126,8 @@ class World:
             [row for row in self.avoided if row.container == name],
             {at: since for (container, at), since in self.queue_start.items() if container == name},
             self.reported.get(name),
+            self.wait,
+            self.word,
         )
         return judge(name, evidence, self._find_chassis, TIMEOUT_MS, self.memory, is_past)
 

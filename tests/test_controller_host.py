@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import os
-import signal
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import ovs.poller
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,18 +13,11 @@ from hypothesis import strategies as st
 from ..controller.heartbeat import Heartbeat
 from ..controller.identity import parse_labels
 from ..controller.linux.load import LoadMeter, Times, find_percent, parse_times
-from ..controller.linux.ovn import (
-    NEVER_SEEN,
-    PATIENCE_MS,
-    PROBLEM,
-    START_PATIENCE_MS,
-    OvnController,
-    read_lock,
-)
-from ..lib.loop import monotonic_ms
 from .bench import Bench
 from .ovsdb import wait_until
 from .rig import to_map
+
+_PROBLEM = "ovn-controller is not running"
 
 # -- load ------------------------------------------------------------------------
 
@@ -81,122 +69,6 @@ def test_load_of_this_host() -> None:
 # -- ovn-controller -----------------------------------------------------------------
 
 
-class Beside:
-    """A real ovn-controller, which waits for an Open vSwitch that never comes."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.path = directory / "ovn-controller.pid"
-        self.watch = OvnController(str(self.path))
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            [
-                *("setpriv", "--pdeathsig", "KILL", "--", "ovn-controller"),
-                *(f"unix:{self.directory}/none", f"--pidfile={self.path}"),
-                *("-vconsole:off", "-vsyslog:off"),
-            ],
-            env={**os.environ, "OVN_RUNDIR": str(self.directory)},
-        )
-        wait_until(self._is_locked, "the lock of ovn-controller")
-
-    def end(self, number: signal.Signals) -> None:
-        assert self.process is not None
-        self.process.send_signal(number)
-        self.process.wait()
-
-    def find(
-        self, now_ms: int, look: bool = False, known: bool = False, expected: bool = False
-    ) -> str:
-        return self.watch.find_problem(now_ms, look, known, expected)
-
-    def _is_locked(self) -> bool:
-        lock = read_lock(str(self.path))
-        return lock is not None and lock.pid != 0
-
-
-@pytest.fixture
-def beside(tmp_path: Path) -> Iterator[Beside]:
-    made = Beside(tmp_path)
-    yield made
-    made.watch.close()
-    if made.process is not None and made.process.poll() is None:
-        made.end(signal.SIGKILL)
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_the_end_of_ovn_controller_is_told(beside: Beside, number: signal.Signals) -> None:
-    beside.start()
-    assert beside.process is not None
-    lock = read_lock(str(beside.path))
-    assert lock is not None
-    assert lock.pid == beside.process.pid
-    assert beside.find(0) == ""
-    beside.end(number)
-    assert beside.find(1000) == ""
-    assert beside.find(1000 + PATIENCE_MS - 1) == ""
-    assert beside.find(1000 + PATIENCE_MS) == PROBLEM
-    beside.start()
-    assert beside.find(5000) == ""
-
-
-def test_the_end_of_ovn_controller_wakes(beside: Beside) -> None:
-    beside.start()
-    now_ms = monotonic_ms()
-    beside.find(now_ms)
-    beside.end(signal.SIGKILL)
-    poller = ovs.poller.Poller()
-    beside.watch.wait(poller, now_ms)
-    poller.timer_wait(60_000)
-    poller.block()
-    assert monotonic_ms() < now_ms + 60_000
-    assert beside.find(now_ms) == ""
-    assert beside.find(now_ms + PATIENCE_MS) == PROBLEM
-
-
-def test_a_restart_of_ovn_controller_is_no_problem(beside: Beside) -> None:
-    beside.start()
-    beside.find(0)
-    beside.end(signal.SIGTERM)
-    assert beside.find(1000) == ""
-    beside.start()
-    assert beside.find(1000 + PATIENCE_MS) == ""
-    beside.end(signal.SIGKILL)
-    assert beside.find(9000) == ""
-    assert beside.find(9000 + PATIENCE_MS) == PROBLEM
-
-
-def test_without_a_pid_file_nothing_is_judged(beside: Beside) -> None:
-    assert [beside.find(now_ms, look=True) for now_ms in (0, 10_000, 20_000)] == [""] * 3
-
-
-def test_an_ovn_controller_that_is_expected_and_never_came(beside: Beside) -> None:
-    never_seen = NEVER_SEEN.format(path=beside.path)
-    assert beside.find(0, expected=True) == ""
-    assert beside.find(START_PATIENCE_MS - 1, expected=True) == ""
-    assert beside.find(START_PATIENCE_MS, expected=True) == never_seen
-    # Not expected any more, and again.
-    assert beside.find(50_000) == ""
-    assert beside.find(60_000, expected=True) == ""
-    assert beside.find(60_000 + START_PATIENCE_MS, expected=True) == never_seen
-    beside.start()
-    assert beside.find(99_000, look=True, expected=True) == ""
-    beside.end(signal.SIGTERM)
-    assert beside.find(100_000, expected=True) == ""
-    assert beside.find(100_000 + PATIENCE_MS, expected=True) == PROBLEM
-
-
-def test_the_end_of_the_patience_wakes(beside: Beside) -> None:
-    now_ms = monotonic_ms()
-    beside.find(now_ms, expected=True)
-    poller = ovs.poller.Poller()
-    beside.watch.wait(poller, now_ms + START_PATIENCE_MS - 1)
-    poller.timer_wait(60_000)
-    poller.block()
-    assert monotonic_ms() < now_ms + 60_000
-
-
 def test_ovn_controller_is_expected_where_it_has_a_southbound(bench: Bench) -> None:
     bench.open_switch()
     bench.until(lambda: bench.sb.rows("Chassis_Private"), "the chassis to register")
@@ -205,19 +77,6 @@ def test_ovn_controller_is_expected_where_it_has_a_southbound(bench: Bench) -> N
     bench.ovs.update("Open_vSwitch", [], external_ids=to_map(ids))
     bench.until(lambda: bench.host.ovn_expected, "the word of it")
     bench.check_laws()
-
-
-def test_a_pid_file_that_was_left_behind(beside: Beside) -> None:
-    beside.path.write_text(f"{os.getpid()}\n")
-    assert beside.find(0) == ""
-    assert beside.find(PATIENCE_MS) == PROBLEM
-
-
-def test_a_known_problem_stays_over_a_restart(beside: Beside) -> None:
-    """The pid file goes with an ovn-controller that ends in good order."""
-    assert beside.find(0, known=True) == PROBLEM
-    beside.start()
-    assert beside.find(1, look=True, known=True) == ""
 
 
 # -- labels ---------------------------------------------------------------------------
@@ -282,10 +141,10 @@ def test_a_problem_of_ovn_is_told_at_once(chassis: Bench) -> None:
     chassis.sb.update("SB_Global", [], options=to_map({"heartbeat-interval": "100000000"}))
     chassis.settle()
     chassis.until_beats(0)
-    chassis.host.ovn_problem = PROBLEM
+    chassis.host.ovn_problem = _PROBLEM
 
     def told() -> Any:
-        return chassis.sb.rows("Chassis_Private")[0]["ovn_problem"] == PROBLEM
+        return chassis.sb.rows("Chassis_Private")[0]["ovn_problem"] == _PROBLEM
 
     chassis.until(told, "the problem")
     chassis.host.ovn_problem = ""

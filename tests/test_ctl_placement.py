@@ -398,6 +398,15 @@ def test_what_svc_northd_cannot_do(cloud: Svcctl, databases: Databases) -> None:
     assert "whole pass" not in cloud.good("status")
 
 
+def test_status_says_which_chassis_is_unfit(cloud: Svcctl, databases: Databases) -> None:
+    problem = "unfit (ovs-vswitchd is stopped)"
+    hv2 = [["chassis", "==", "hv2"]]
+    databases.sb.update("Chassis_Weight", hv2, problem=problem)
+    assert f"error: chassis hv2: {problem}\n" in cloud.good("status")
+    databases.sb.update("Chassis_Weight", hv2, problem="draining")
+    assert "chassis hv2" not in cloud.good("status")
+
+
 def spoil(databases: Databases, svcctl: Svcctl, what: str) -> None:
     """Makes hv2 a chassis that cannot take vpn-1."""
     hv2 = [["chassis", "==", "hv2"]]

@@ -16,9 +16,9 @@ import ovs.poller
 
 from ...lib.loop import monotonic_ms
 from . import netns
+from .data_path import DataPath
 from .echo import Echo
 from .load import LoadMeter
-from .ovn import OvnController
 
 _LOOK_INTERVAL_MS = 1000
 _RTMGRP_LINK = 1
@@ -42,7 +42,7 @@ class HostEvents:
         self._namespaces_ns = 0
         self._inodes: dict[str, int] = {}
         self._look_at_ms = 0
-        self._ovn = OvnController()
+        self._data_path = DataPath()
         self._load = LoadMeter()
         self._echo = Echo()
 
@@ -58,9 +58,9 @@ class HostEvents:
             lost = {links[each] for each in removed if each in links}
         return lost | self._find_lost_namespaces(containers)
 
-    def find_ovn_problem(self, now_ms: int, look: bool, known: bool, expected: bool) -> str:
-        """Returns why OVN's part of this chassis does not work, as OvnController.find_problem."""
-        return self._ovn.find_problem(now_ms, look, known, expected)
+    def find_ovn_problem(self, now_ms: int, look: bool, known: str, expected: bool) -> str:
+        """Returns why OVN's part of this chassis does not work, as DataPath.find_problem."""
+        return self._data_path.find_problem(now_ms, look, known, expected)
 
     def find_load(self, now_ms: int) -> dict[str, str]:
         """Returns the metrics of the host, as LoadMeter.read."""
@@ -79,14 +79,14 @@ class HostEvents:
         self._echo.wait_answers(poller)
 
     def wait(self, poller: ovs.poller.Poller, now_ms: int) -> None:
-        """Arms 'poller' for changes of links and the end of ovn-controller."""
+        """Arms 'poller' for changes of links, and as DataPath.wait."""
         poller.fd_wait(self._socket.fileno(), ovs.poller.POLLIN)
-        self._ovn.wait(poller, now_ms)
+        self._data_path.wait(poller, now_ms)
 
     def close(self) -> None:
         """Stops watching."""
         self._socket.close()
-        self._ovn.close()
+        self._data_path.close()
         self._echo.close()
 
     def _find_lost_namespaces(self, containers: Collection[str]) -> set[str]:

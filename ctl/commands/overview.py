@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -10,7 +10,7 @@ from ...lib.addresses import quote
 from ...lib.container import KEPT
 from ...lib.errors import UsageError
 from ...lib.options import find_problems
-from ...lib.placement import NORTHD_LOCK
+from ...lib.placement import NORTHD_LOCK, UNFIT
 from ...services.api.commands import Commands, StatusLines
 from ..ask.lookup import Json, open_southbound, read, select
 from ..ask.moment import format_time
@@ -75,10 +75,15 @@ def status(context: Context) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Southbound:
-    """What the southbound says at this moment; 'led' is whether a svc-northd holds the lock."""
+    """What the southbound says at this moment.
+
+    'unfit' says by chassis why it serves nothing though it is alive, 'led'
+    whether a svc-northd holds the lock.
+    """
 
     known: frozenset[str]
     alive: frozenset[str]
+    unfit: Mapping[str, str]
     northds: Sequence[Json]
     led: bool
 
@@ -87,7 +92,7 @@ def _read_southbound(context: Context) -> _Southbound | str:
     """Returns what the southbound says, or why it cannot be reached."""
     selects = [
         select("Chassis", (), ["name"]),
-        select("Chassis_Weight", (), ["chassis", "alive"]),
+        select("Chassis_Weight", (), ["chassis", "alive", "problem"]),
         select("Northd"),
     ]
     try:
@@ -103,7 +108,9 @@ def _read_southbound(context: Context) -> _Southbound | str:
         client.close()
     known = frozenset(row["name"] for row in chassis)
     alive = frozenset(row["chassis"] for row in weights if row["alive"]) & known
-    return _Southbound(known, alive, northds, led)
+    problems = {row["chassis"]: row["problem"] for row in weights if row["chassis"] in alive}
+    unfit = {name: each for name, each in problems.items() if each.startswith(UNFIT)}
+    return _Southbound(known, alive, unfit, northds, led)
 
 
 def _describe_southbound(found: _Southbound | str) -> list[str]:
@@ -122,6 +129,7 @@ def _find_obstacles(context: Context, found: _Southbound | str) -> list[str]:
     leads = found.led and bool(found.northds)
     who = "svc-northd" if leads else "svc-northd, the last one that was active"
     problems = [line for row in found.northds for line in _find_northd_problems(who, row)]
+    problems += [f"error: chassis {name}: {each}" for name, each in sorted(found.unfit.items())]
     if leads:
         return problems
     # One that cannot reach OVN_Northbound does not ask for the lock, and cannot say so anywhere.

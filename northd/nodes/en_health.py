@@ -1,4 +1,4 @@
-"""Node 'health': how each container is where it is bound, and where it failed."""
+"""Nodes 'ovn_wait' and 'health': who waits for OVN; how each is where it is bound, or failed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from ...services.api.node import AnyNode, Datum, Node, Read
 from ..scheduler.failures import ChassisLife
-from ..scheduler.health import Evidence, Health, Memory, judge
+from ..scheduler.health import Evidence, Health, Memory, find_wait, judge
+from ..scheduler.ovn_wait import Wait
 from .en_chassis import CANDIDATE
 from .en_container import CONTAINER
 from .en_options import START_TIMEOUT_MS
@@ -16,6 +17,7 @@ from .tables import (
     BINDINGS_BY_CONTAINER,
     CONTAINER_BINDING,
     ONLY,
+    OVN_WORD,
     PORT_BINDING,
     PORTS_BY_CONTAINER,
     QUEUE_START,
@@ -27,11 +29,16 @@ from .tables import (
 )
 
 HEALTH: Datum[str, Health] = Datum("health")
+# Of those alone that are built and run, and whose ports OVN has not installed.
+OVN_WAIT: Datum[str, Wait] = Datum("ovn_wait")
 
 
 def make_nodes(memory: Memory) -> tuple[AnyNode, ...]:
-    """Returns the node; 'memory' is what this process keeps for the time of containers."""
-    return (Node(HEALTH, _make_run(memory), (CONTAINER,), _INPUTS),)
+    """Returns the nodes; 'memory' is what this process keeps for the time of containers."""
+    return (
+        Node(OVN_WAIT, _find_wait, (CONTAINER,), _OF_PORTS),
+        Node(HEALTH, _make_run(memory), (CONTAINER,), _INPUTS),
+    )
 
 
 def _make_run(memory: Memory) -> Callable[[Read, str], Health | None]:
@@ -54,18 +61,33 @@ def _make_run(memory: Memory) -> Callable[[Read, str], Health | None]:
     return run
 
 
+def _find_wait(read: Read, name: str) -> Wait | None:
+    if read(CONTAINER, name) is None:
+        return None
+    bindings = find_rows(read, CONTAINER_BINDING, read(BINDINGS_BY_CONTAINER, name))
+    return find_wait(
+        bindings, _find_ports_up(read, name), lambda chassis: _find_life(read, chassis)
+    )
+
+
+def _find_ports_up(read: Read, name: str) -> set[str]:
+    """Returns the chassis on which all ports of a container are up."""
+    ports = find_rows(read, PORT_BINDING, read(PORTS_BY_CONTAINER, name))
+    return {row.chassis for row in ports} - {row.chassis for row in ports if not row.up}
+
+
 def _find_evidence(read: Read, name: str) -> Evidence:
     bindings = find_rows(read, CONTAINER_BINDING, read(BINDINGS_BY_CONTAINER, name))
-    ports = find_rows(read, PORT_BINDING, read(PORTS_BY_CONTAINER, name))
-    down = {row.chassis for row in ports if not row.up}
     chassis = {row.chassis for row in bindings}
     starts = {each: read(QUEUE_START, (name, each)) for each in chassis}
     return Evidence(
         bindings=bindings,
-        ports_up={row.chassis for row in ports} - down,
+        ports_up=_find_ports_up(read, name),
         avoided=find_rows(read, AVOIDED_CHASSIS, read(AVOIDED_BY_CONTAINER, name)),
         queue_start={each: start for each, start in starts.items() if start is not None},
         reported=None if bindings else _find_reported(read, name),
+        wait=read(OVN_WAIT, name),
+        word=read(OVN_WORD, name),
     )
 
 
@@ -84,13 +106,18 @@ def _find_life(read: Read, chassis: str) -> ChassisLife:
     )
 
 
-_INPUTS = (
+_OF_PORTS = (
     CANDIDATE,
     VERDICT,
     BINDINGS_BY_CONTAINER,
     CONTAINER_BINDING,
     PORTS_BY_CONTAINER,
     PORT_BINDING,
+)
+_INPUTS = (
+    *_OF_PORTS,
+    OVN_WAIT,
+    OVN_WORD,
     AVOIDED_BY_CONTAINER,
     AVOIDED_CHASSIS,
     SERVICE_CONTAINER,

@@ -22,6 +22,7 @@ from .doubt import find_type_problem
 from .en_address_wait import ADDRESS_WAIT
 from .en_chassis import CANDIDATE, PUBLIC_KEY
 from .en_container import CONTAINER, Container, find_group
+from .en_health import OVN_WAIT
 from .en_link import LINK, find_problem
 from .en_placement import PLACEMENT, Placement
 from .en_sealed import SEALED
@@ -30,6 +31,8 @@ from .tables import (
     CONTAINER_BINDING,
     CONTAINER_ITEM,
     ITEMS_BY_CONTAINER,
+    ONLY,
+    OVN_PROBLEM,
     PLACEMENTS_BY_CONTAINER,
     REFUSED,
     SERVICE_CONTAINER,
@@ -73,6 +76,8 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
                 LINK,
                 PLACEMENT,
                 ADDRESS_WAIT,
+                OVN_WAIT,
+                OVN_PROBLEM,
                 CANDIDATE,
                 PUBLIC_KEY,
                 SEALED,
@@ -162,7 +167,7 @@ def _find_status(read: Read, container: Container) -> Status:
         return Status(ERROR, f"OVN_Northbound refused its rows: {refused}")
     bindings = find_rows(read, CONTAINER_BINDING, read(BINDINGS_BY_CONTAINER, name))
     here = next((row for row in bindings if row.chassis == placement.active), None)
-    status = _find_reported(placement, here)
+    status = _tell_ovn(read, name, _find_reported(placement, here))
     placed = find_rows(read, PLACEMENT_ROW, read(PLACEMENTS_BY_CONTAINER, name))
     if status.since is not None and placed:
         # A standby may be ready for long before it serves.
@@ -183,6 +188,16 @@ def _add_redirect_problem(read: Read, name: str, status: Status) -> Status:
     # Those of its subjects stand on their rows, if they have any.
     message = f"{next(iter(problems.values()))}; {status.status_message}"
     return replace(status, status_message=message)
+
+
+def _tell_ovn(read: Read, name: str, status: Status) -> Status:
+    """Returns 'status' of one that waits for OVN, while OVN does not follow."""
+    problem = read(OVN_PROBLEM, ONLY) if read(OVN_WAIT, name) is not None else None
+    if problem is None or status.status_code != RUNNING:
+        return status
+    said = status.status_message
+    message = f"{said}; {problem}" if said else problem
+    return replace(status, status_code=STARTING, status_message=message)
 
 
 def _find_bound(read: Read, name: str) -> Status:

@@ -15,6 +15,7 @@ from ..options import Options
 from ..ovn import rows as ovn
 from ..ovn import southbound as ovn_sb
 from ..scheduler.build_queue import Spot
+from ..scheduler.ovn_wait import Word
 
 # -- rows ----------------------------------------------------------------------
 
@@ -83,6 +84,9 @@ VERDICT: Datum[str, Verdict] = Datum("verdict")
 CHASSIS_CFG: Datum[str, int] = Datum("chassis_cfg")
 # When the time of a container that is queued on a chassis began anew, by the monotonic clock.
 QUEUE_START: Datum[Spot, int] = Datum("queue_start")
+# By container: whether OVN has compiled what it waits for; a sentence while OVN does not follow.
+OVN_WORD: Datum[str, Word] = Datum("ovn_word")
+OVN_PROBLEM: Datum[str, str] = Datum("ovn_problem")
 # Which watch of this svc-northd this is: it is another whenever it begins to watch.
 WATCH: Datum[str, int] = Datum("watch")
 # Has one value, always, for what is computed once for everybody.

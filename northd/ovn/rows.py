@@ -38,6 +38,7 @@ _MARK = keep_keys(OWNER_KEY, ROW_KEY)
 class NBGlobal(Row):
     TABLE: ClassVar[str] = "NB_Global"
     nb_cfg: int
+    sb_cfg: int
     external_ids: dict[str, str]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...lib.placement import UNFIT
 from .model import Candidate, Request
 
 Filter = Callable[[Request, Candidate], str | None]
@@ -40,7 +41,7 @@ def find_loss(candidate: Candidate) -> str | None:
     """Returns why what runs on 'candidate' can serve no more, None if it can."""
     if not candidate.alive:
         return "dead"
-    return f"unfit ({candidate.ovn_problem})" if candidate.ovn_problem else None
+    return f"{UNFIT} ({candidate.ovn_problem})" if candidate.ovn_problem else None
 
 
 def _find(checks: tuple[Filter, ...], request: Request, candidate: Candidate) -> str | None:

@@ -11,14 +11,15 @@ Times that are written are of the wall clock, and nothing is decided by it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...lib import sb
 from .clock import Clock, IsPast, Reading
 from .failures import ChassisLife, Failures
 from .model import ACTIVE, Avoidance, Place
-from .spells import ERROR, STARTING, STEADY_MS, WELL, Condition, Spell, Spells
+from .ovn_wait import Wait, Word
+from .spells import ERROR, STARTING, STEADY_MS, WAITING, WELL, Condition, Spell, Spells
 
 # A step that fails once is tried again by the chassis within this time.
 ERROR_PATIENCE_MS = 2000
@@ -30,7 +31,8 @@ class Evidence:
 
     'ports_up' are the chassis on which all its ports are up, 'queue_start' says
     of a chassis when its time there began anew (build_queue.py), 'reported' is
-    the northbound's last word on its chassis.
+    the northbound's last word on its chassis.  'wait' and 'word' are that it
+    waits for OVN, as find_wait() has it, and what is known of OVN.
     """
 
     bindings: Collection[sb.ContainerBinding] = ()
@@ -38,6 +40,8 @@ class Evidence:
     avoided: Collection[sb.AvoidedChassis] = ()
     queue_start: Mapping[str, int] = field(default_factory=dict)
     reported: str | None = None
+    wait: Wait | None = None
+    word: Word | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,21 @@ def judge(
     return look.conclude(rows, spells, unwell)
 
 
+def find_wait(
+    rows: Iterable[sb.ContainerBinding],
+    ports_up: Collection[str],
+    find_chassis: Callable[[str], ChassisLife],
+) -> Wait | None:
+    """Returns where a container is active and runs, but has not its ports; None if nowhere."""
+    for row in rows:
+        if row.role != ACTIVE or row.chassis in ports_up:
+            continue
+        chassis = find_chassis(row.chassis)
+        if chassis.is_fit and _is_running(row, chassis):
+            return Wait(row.chassis, row.incarnation)
+    return None
+
+
 class _Look:
     """One look at one container."""
 
@@ -162,6 +181,8 @@ class _Look:
         life = (row.role, row.incarnation or incarnation)
         if self._is_running(row) and (row.role != ACTIVE or row.chassis in self._evidence.ports_up):
             return Condition(WELL, life)
+        if self._waits(row) and self._is_late():
+            return Condition(WAITING, life)
         failing = row.status_code == "error" and self._is_confirmed(row)
         return Condition(ERROR if failing else STARTING, life)
 
@@ -173,8 +194,22 @@ class _Look:
         return row.incarnation == self._chassis[row.chassis].incarnation
 
     def _is_running(self, row: sb.ContainerBinding) -> bool:
-        built = row.reached_generation > 0
-        return built and row.status_code == "running" and self._is_confirmed(row)
+        return _is_running(row, self._chassis[row.chassis])
+
+    def _waits(self, row: sb.ContainerBinding) -> bool:
+        """Whether the container waits for nothing but its ports here."""
+        wait = self._evidence.wait
+        return wait is not None and row.role == ACTIVE and row.chassis == wait.chassis
+
+    def _is_late(self) -> bool:
+        """Whether OVN was asked in this wait, and does not follow."""
+        word = self._evidence.word
+        return word is not None and word.late and word.wait == self._evidence.wait
+
+    def _is_excused(self, row: sb.ContainerBinding) -> bool:
+        """Whether it is not known that OVN has compiled what the container waits for."""
+        wait, word = self._evidence.wait, self._evidence.word
+        return self._waits(row) and (word is None or word.wait != wait or word.late)
 
     def _make_places(
         self, rows: Sequence[sb.ContainerBinding], problems: Mapping[str, str | None]
@@ -213,6 +248,8 @@ class _Look:
             return None
         if spell.condition.kind == WELL:
             return self._find_unsteady(row.chassis, spell)
+        if spell.condition.kind == WAITING or self._is_excused(row):
+            return None
         failing = spell.condition.kind == ERROR
         start_ms = spell.since_ms - spell.spent_ms
         if not failing and not row.reached_generation:
@@ -230,6 +267,11 @@ class _Look:
         if self._is_past(spell.since_ms + STEADY_MS) or spell.count == 1 or not spent:
             return None
         return self._failures.find_reason(chassis) or "it does not keep running"
+
+
+def _is_running(row: sb.ContainerBinding, chassis: ChassisLife) -> bool:
+    confirmed = row.incarnation == chassis.incarnation
+    return row.reached_generation > 0 and row.status_code == "running" and confirmed
 
 
 def _find_since(row: sb.ContainerBinding, reading: Reading) -> int:

@@ -3,7 +3,8 @@
 Time in which it is unwell adds up until it has been well for STEADY_MS without
 a break, so that a program that runs for a second now and then does not count as
 one that runs.  'error' has a shorter time than the rest, so the two add up
-each by itself.
+each by itself.  One that waits for OVN, which does not follow, is given the
+whole time again once OVN does.
 
     absent ──unwell──> starting <──> error
       ^                   │ ^          │ ^
@@ -22,6 +23,8 @@ from dataclasses import dataclass, replace
 
 WELL = "well"
 STARTING = "starting"
+# OVN does not follow (ovn_wait.py): nobody's time.
+WAITING = "waiting"
 ERROR = "error"
 
 # Longer than a program runs that ends over and over, whose chassis starts it again after a fraction
@@ -32,7 +35,7 @@ STEADY_MS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How a container is on a chassis: WELL, STARTING or ERROR.
+    """How a container is on a chassis: WELL, STARTING, WAITING or ERROR.
 
     With another 'life' it is judged anew: its role, and who runs it.
     """
@@ -68,6 +71,8 @@ class Spell:
                 return replace(self, error_ms=self.error_ms + passed_ms)
             case "starting":
                 return replace(self, starting_ms=self.starting_ms + passed_ms)
+            case "waiting":
+                return replace(self, starting_ms=0)
         return self
 
 

@@ -48,18 +48,22 @@ def rank(owner: Any) -> tuple[int, str]:
     return ORDER.index(kind), name
 
 
-def plan_nb_cfg(session: Session, nb_cfg: int) -> list[Change]:
-    """Returns what makes OVN count 'nb_cfg', nothing if it does already."""
+def plan_nb_cfg(session: Session, nb_cfg: int, asks: bool) -> list[Change]:
+    """Returns what makes OVN count 'nb_cfg'; nothing if it does already, and 'asks' nothing."""
     for row in session.rows(ovn.NBGlobal).values():
         if read_nb_cfg(session)[0] == nb_cfg:
-            return []
+            return _raise(row) if asks else []
         marks = {NB_CFG_KEY: str(nb_cfg), OVN_NB_CFG_KEY: str(row.nb_cfg + 1)}
-        return [
-            Verify(row.TABLE, row.uuid, "nb_cfg"),
-            Update(row.TABLE, row.uuid, {"nb_cfg": row.nb_cfg + 1}),
-            SetKeys(row.TABLE, row.uuid, "external_ids", marks),
-        ]
+        return [*_raise(row), SetKeys(row.TABLE, row.uuid, "external_ids", marks)]
     return []
+
+
+def _raise(row: ovn.NBGlobal) -> list[Change]:
+    """Returns what makes OVN say when it has compiled what stands now."""
+    return [
+        Verify(row.TABLE, row.uuid, "nb_cfg"),
+        Update(row.TABLE, row.uuid, {"nb_cfg": row.nb_cfg + 1}),
+    ]
 
 
 def read_nb_cfg(session: Session) -> tuple[int, int]:

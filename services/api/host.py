@@ -147,11 +147,15 @@ class Workload:
 class Probe:
     """Whether the host can run a type: 'problem' says why not.
 
-    'facts' go into Chassis:other_config.
+    'facts' go into Chassis:other_config.  'pending' says that it is not known
+    yet, for which 'problem' may say what it waits for: probe() is called again
+    soon.  Until then a chassis is what it was for that type, and none of its
+    containers is touched.
     """
 
     problem: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +297,7 @@ class HostHalf(Protocol):
     """What svc-controller asks of a service type."""
 
     def probe(self) -> Probe:
-        """Returns whether this host can run it."""
+        """Returns whether this host can run it; what takes time is asked aside, and 'pending'."""
 
     def plan(self, configuration: str, site: Site) -> Plan:
         """Returns what 'configuration' asks for; raises ConfigError. Pure."""

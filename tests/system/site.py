@@ -65,12 +65,12 @@ class Operator:
             check=False,
         )
 
-    def add_vpn(self) -> None:
-        """The scenario's commands."""
+    def add_vpn(self, wait: str = "hv") -> None:
+        """The scenario's commands; 'wait' is svcctl's of the last."""
         self.svcctl("--may-exist", "group-add", "vpns", "least")
         self.svcctl(*("vpn-add", "mercury", tenant.ROUTER, EXTERNAL, tenant.SUBNET, "--group=vpns"))
         self.svcctl(
-            *("--wait=hv", "conn-add", "mercury", "to-venus", SITE_ADDRESS, SITE_SUBNET),
+            *(f"--wait={wait}", "conn-add", "mercury", "to-venus", SITE_ADDRESS, SITE_SUBNET),
             f"--psk-file={self.psk_file}",
         )
 

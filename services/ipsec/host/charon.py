@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 
 from ....lib import state_file
 from ....lib.errors import HostError
@@ -21,8 +20,6 @@ LIBIPSEC = "libipsec"
 
 _PLUGIN_DIRECTORIES = ("/usr/lib/ipsec/plugins", "/usr/lib64/strongswan/plugins")
 _CONFIGURATION_VARIABLE = "STRONGSWAN_CONF"
-# Far below the time after which a chassis is taken for dead.
-_PROBE_TIMEOUT_S = 0.5
 
 # kernel-libipsec before kernel-netlink, which does the rest of the kernel's work.
 _PLUGINS = (
@@ -93,28 +90,6 @@ def find_libipsec_problem() -> str | None:
     if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         return "the kernel has no ESP and there is no /dev/net/tun for kernel-libipsec"
     return None
-
-
-def has_kernel_esp() -> bool | None:
-    """Returns whether the kernel takes an ESP state; None if it did not say in time.
-
-    Asked in a namespace of its own.
-    """
-    state = "src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x100 mode tunnel"
-    algorithms = f"enc cbc(aes) 0x{'00' * 16} auth hmac(sha256) 0x{'00' * 32}"
-    command = ["unshare", "--net", "ip", "xfrm", "state", "add"]
-    try:
-        done = subprocess.run(
-            [*command, *state.split(), *algorithms.split()],
-            capture_output=True,
-            timeout=_PROBE_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return None
-    except OSError:
-        return False
-    return done.returncode == 0
 
 
 def find_socket(sandbox: Sandbox) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ....lib.loop import monotonic_ms
 from ...api.host import Plan, Probe, Sandbox, Service, Site
 from . import charon
 from .connections import parse
+from .esp import EspQuestion
 from .gateway import Gateway
 from .network import find_inner_mtu, make_network
 
@@ -20,13 +22,14 @@ class IpsecHost:
 
     def __init__(self) -> None:
         self._esp: str | None = None
+        self._question = EspQuestion()
 
     def probe(self) -> Probe:
-        problem = charon.find_problem()
+        problem, pending = charon.find_problem(), False
         if problem is None and self._esp is None:
-            problem = self._find_esp()
+            problem, pending = self._find_esp()
         facts = {"ipsec-esp": self._esp} if self._esp is not None else {}
-        return Probe(problem, facts)
+        return Probe(problem, facts, pending)
 
     def plan(self, configuration: str, site: Site) -> Plan:
         settings = parse(configuration)
@@ -37,15 +40,15 @@ class IpsecHost:
     def create(self, sandbox: Sandbox, restarts: int) -> Service:
         return Gateway(sandbox, self._esp or charon.LIBIPSEC, restarts)
 
-    def _find_esp(self) -> str | None:
-        """Notes where ESP is done; returns why it is nowhere."""
-        in_kernel = charon.has_kernel_esp()
+    def _find_esp(self) -> tuple[str | None, bool]:
+        """Notes where ESP is done; returns why it is nowhere, and whether that is not known yet."""
+        in_kernel = self._question.find(monotonic_ms())
         if in_kernel is None:
-            return "the kernel did not say in time whether it has ESP; it is asked again"
+            return self._question.problem, True
         if in_kernel:
             self._esp = charon.KERNEL
-            return None
+            return None, False
         problem = charon.find_libipsec_problem()
         if problem is None:
             self._esp = charon.LIBIPSEC
-        return problem
+        return problem, False
