@@ -88,7 +88,10 @@ class Operator:
 
     def clean(self) -> None:
         """Removes every VPN and group; brings dead hosts and processes back."""
-        everything = ("VPN_Service", "Container_Group", "Port_Group", "Chassis")
+        everything = (
+            *("VPN_Service", "Container_Group", "Port_Group", "Chassis"),
+            *("IKE_Policy", "IPsec_Policy"),
+        )
         commands = [word for table in everything for word in ("--", "--all", "destroy", table)]
         self.svcctl(*commands[1:], "--", "clear", "SVC_Global", ".", "options")
         self.wait_whole()
