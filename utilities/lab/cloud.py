@@ -123,6 +123,16 @@ def kill_process(host: Host, name: str, number: signal.Signals = signal.SIGKILL)
     found = host.find_processes(name)
     if not found:
         raise LabError(f"{name}: no such process on {host.name}")
+    signal_processes(host, name, found, number)
+
+
+def signal_processes(
+    host: Host,
+    name: str,
+    found: Sequence[process.ProcessId],
+    number: signal.Signals = signal.SIGKILL,
+) -> None:
+    """As kill_process, for those that were found; one that has ended meanwhile is no error."""
     for each in found:
         each.kill(number)
     if number == signal.SIGSTOP:
