@@ -14,6 +14,8 @@ from .tenant import Tenant
 
 LEAVING_S = 15
 ANSWER_S = 2
+# What watches a process starts it once in ten seconds.
+RESTART_S = 12
 
 
 @dataclass
@@ -50,10 +52,13 @@ class Failures:
         """Ends a process as a failed assertion does; what watches it, or else this, starts it."""
         host = self.lab.get_host(target)
         cloud.kill_process(host, value, signal.SIGABRT)
-        if host.find_processes(value):
-            return "it was started again"
-        cloud.start_process(host, value)
-        return ""
+        try:
+            again = f"{value} to be started again"
+            process.wait_until(lambda: bool(host.find_processes(value)), again, RESTART_S)
+        except LabError:
+            cloud.start_process(host, value)
+            return "nothing started it again"
+        return "it was started again"
 
     def _do_leave(self, target: str, _value: str) -> str:
         """Ends svc-controller for good; by force if its containers have no other place to go to."""
