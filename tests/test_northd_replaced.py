@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ..lib import loop
+from ..northd.nodes.tables import OVN_PORT_BINDING
 from . import fakechassis
 from .cloud import Cloud
 from .logs import Logs
@@ -268,12 +269,8 @@ def bind_port(server: Database, port: str, chassis: str) -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["removed", "empty"])
-def test_lost_places_of_ports_move_nothing(databases: Databases, logs: Logs, kind: str) -> None:
-    for words in EXPECTED:
-        logs.allow(words)
-    server = Database(databases.directory, "OVN_Southbound", "/usr/share/ovn/ovn-sb.ovsschema")
-    bind_port(server, "vm1", "hv2")
+def make_near_cloud(databases: Databases, logs: Logs, server: Database) -> Cloud:
+    """Returns a cloud with a VPN whose container is to be where the port vm1 is."""
     cloud = Cloud(databases, logs)
     cloud.northd.close()
     cloud.ovn_sb_remote = server.remote
@@ -286,21 +283,35 @@ def test_lost_places_of_ports_move_nothing(databases: Databases, logs: Logs, kin
     cloud.add_connection(vpn, "to-venus")
     cloud.wait_for(lambda: len(find_containers(cloud)) == 1, "the container")
     cloud.settle()
+    return cloud
+
+
+@pytest.mark.parametrize("kind", ["removed", "empty"])
+def test_lost_places_of_ports_move_nothing(databases: Databases, logs: Logs, kind: str) -> None:
+    for words in EXPECTED:
+        logs.allow(words)
+    server = Database(databases.directory, "OVN_Southbound", "/usr/share/ovn/ovn-sb.ovsschema")
+    bind_port(server, "vm1", "hv2")
+    cloud = make_near_cloud(databases, logs, server)
     before = find_running(cloud)
     assert "'chassis': 'hv2'" in before["bindings"][0]
     right = server.read_file()
+    known = cloud.northd.engine.get_all
     if kind == "removed":
         server.detach()
+        run_until(cloud, lambda: not cloud.northd.ports.connected, "the end of the connection")
     else:
         server.replace(server.make_empty_file())
-    run_until(cloud, lambda: not cloud.northd.ports.connected, "the end of the connection")
+        run_until(cloud, lambda: not known(OVN_PORT_BINDING), "the empty content")
     run_long(cloud, cloud.step_chassis)
     assert find_running(cloud) == before
     if kind == "removed":
         server.attach()
     else:
         server.replace(right)
-    run_until(cloud, lambda: cloud.northd.ports.connected, "the connection")
+    run_until(
+        cloud, lambda: cloud.northd.ports.connected and known(OVN_PORT_BINDING), "the content again"
+    )
     cloud.settle()
     assert find_running(cloud) == before
     cloud.laws()
