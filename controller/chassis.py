@@ -76,6 +76,13 @@ class ChassisRows:
         """Whether it was read what stood in Chassis_Private."""
         return self._row is not None and self._row.found is not None
 
+    def take_outdated(self) -> bool:
+        """Returns whether the row in Chassis_Private was found to be an older one; once."""
+        if self._row is None or not self._row.outdated:
+            return False
+        self._row.outdated = False
+        return True
+
     @property
     def pending_types(self) -> set[str]:
         """The service types of which it is not known yet whether they can run here."""

@@ -121,6 +121,10 @@ class Containers:
         self.touched |= changed
         return changed
 
+    def find_unbound(self) -> set[str]:
+        """Returns the containers that are wanted still and no row binds any more."""
+        return self.wanted.keys() - set(self.bindings.names)
+
     def fence(self, on: bool) -> None:
         """Brings all links down, at once, or lets the next pass bring them up."""
         self.fenced = on

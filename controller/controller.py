@@ -28,6 +28,7 @@ from .linux import switch_rows
 from .linux.directory import find_directory, find_log
 from .linux.process import Strays
 from .linux.sandbox import LinuxSandbox
+from .lost_content import LostContent
 from .status_writer import StatusWriter, Telling
 
 vlog = ovs.vlog.Vlog("controller")
@@ -73,6 +74,7 @@ class Controller:
         self._strays = Strays()
         self._events = events
         self._writer = StatusWriter()
+        self._lost_content = LostContent()
         self._obstacle: str | None = None
         self._waiting_for = ""
         self._sentence = ""
@@ -109,6 +111,7 @@ class Controller:
             self.chassis.wait_beat(poller, clock_ms)
             self.containers.wait(poller, clock_ms)
             self._writer.wait(poller, clock_ms)
+            self._lost_content.wait(poller, clock_ms)
 
     def recover(self) -> None:
         self.containers.recompute()
@@ -238,7 +241,7 @@ class Controller:
         assert self.sb is not None
         containers = self.containers
         containers.defer(self.chassis.pending_types)
-        changed = containers.follow(self.sb, self._global is not None)
+        changed = containers.follow(self.sb, self._is_told(clock_ms))
         bindings = map(containers.bindings.find_binding, changed)
         if any(row is not None and row.status_code is None for row in bindings):
             self._write_status(clock_ms)
@@ -254,6 +257,17 @@ class Controller:
             self._write_status(clock_ms)
             self._acknowledge()
             self.chassis.write(self.sb, clock_ms)
+
+    def _is_told(self, clock_ms: int) -> bool:
+        """Returns whether the bindings are what svc-northd wants, as far as can be known."""
+        assert self.sb is not None
+        lost = self._lost_content
+        if self.chassis.take_outdated():
+            lost.begin(clock_ms)
+        if lost.holding:
+            self.containers.follow(self.sb, told=False)
+            lost.run(self.sb, self.containers.find_unbound(), clock_ms)
+        return self._global is not None and not lost.holding
 
     def _plug(self, clock_ms: int) -> None:
         """Starts one transaction with what is wanted of the local Open_vSwitch."""
@@ -284,6 +298,8 @@ class Controller:
         if asked is None or asked.nb_cfg == self.chassis.heartbeat.nb_cfg:
             return
         containers = self.containers
+        if self._lost_content.holding:
+            return
         told = containers.compiled and not containers.touched and self._writer.settled
         if told and containers.settled and self._has_ovn_reached(asked.ovn_nb_cfg):
             self.chassis.acknowledge(asked.nb_cfg)

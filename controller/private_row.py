@@ -29,6 +29,7 @@ class Found:
     """What stood in the row when it was read; all of it empty if there was no row."""
 
     incarnation: str = ""
+    heartbeat: int = 0
     nb_cfg: int = 0
     nb_cfg_timestamp: int = 0
     ovn_problem: str = ""
@@ -43,12 +44,15 @@ class PrivateRow:
 
     'found' is what was read at this connection, None until then; 'told' are the
     columns that the server is known to have, none before its first answer.
+    'outdated' is whether what was found is older than what stood there before.
     """
 
     chassis: str
     lock: str
     found: Found | None = None
     told: Mapping[str, Any] = field(default_factory=dict)
+    outdated: bool = False
+    _stood: Mapping[str, Any] = field(default_factory=dict)
     _connection: int | None = None
     _reading: Call | None = None
     _writing: Call | None = None
@@ -97,6 +101,10 @@ class PrivateRow:
         if call.results is not None:
             rows = call.results[0].get("rows", [])
             self.found = Found(**rows[0]) if rows else Found()
+            self.outdated = bool(self._stood) and (
+                self.found.incarnation != self._stood["incarnation"]
+                or self.found.heartbeat < self._stood["heartbeat"]
+            )
             self._missing = not rows
 
     def _note_written(self, call: Call, now_ms: int) -> None:
@@ -107,6 +115,7 @@ class PrivateRow:
             vlog.info(f"the row of chassis {self.chassis} was not written: {call.problem}")
         elif self._inserting or call.results[1].get("count"):
             self.told, self._missing = self._sent, False
+            self._stood = self._sent
         else:
             self._missing = True
 

@@ -9,7 +9,7 @@ from ..lib.idl import Session
 from ..lib.unixctl import register_command
 from .engine.engine import format_graph
 from .leader import northd_row
-from .northd import Northd
+from .northd import ACCEPT, Northd
 from .ovn.southbound import PortReplica
 
 
@@ -26,6 +26,7 @@ def register_commands(northd: Northd) -> None:
     offer("pause", pause)
     offer("resume", resume)
     offer("is-paused", lambda northd: "true" if northd.paused else "false")
+    offer(ACCEPT, accept_content)
     offer("inc-engine/recompute", recompute)
     offer("inc-engine/show-stats", format_stats)
     offer("inc-engine/show-graph", lambda northd: format_graph(northd.engine.nodes))
@@ -58,6 +59,12 @@ def resume(northd: Northd) -> str:
 def recompute(northd: Northd) -> str:
     """Makes the next pass compute everything."""
     northd.recover()
+    return ""
+
+
+def accept_content(northd: Northd) -> str:
+    """Takes the content of each database for what is meant, whatever it forgot."""
+    northd.accept_content()
     return ""
 
 

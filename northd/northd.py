@@ -10,7 +10,7 @@ takes over; so it watches the heartbeats of the chassis, and knows who is dead.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import ovs.poller
@@ -51,6 +51,9 @@ from .writers import Writers
 
 vlog = ovs.vlog.Vlog("northd")
 
+# The runtime command by which an operator takes what is there for what is meant.
+ACCEPT = "content/accept"
+
 
 class Northd:
     """The program: its sessions, the engine, the chassis' liveness, what is written."""
@@ -84,13 +87,14 @@ class Northd:
         self.paused = False
         # Computes everything twice, and says what came out otherwise; for tests.
         self.checking = False
-        self._lost_content = LostContent(self.nb, self.sb, self.ovn)
+        self._lost_content = LostContent(self.sessions, self.replicas.forgotten)
         self._probe: int | None = None
         self._verdicts: dict[str, Verdict] = {}
         self._was_active = False
         self._watches = 0
         self._told_options: list[str] = []
         self._held_for: str | None = None
+        self._told_forgotten = ""
 
     # -- the loop ----------------------------------------------------------
 
@@ -153,6 +157,10 @@ class Northd:
     def set_paused(self, paused: bool) -> None:
         """Stands by, or takes part again."""
         self.paused = paused
+
+    def accept_content(self) -> None:
+        """Ends what goes on only because a database forgot it."""
+        self.replicas.forgotten.accept()
 
     @property
     def settled(self) -> bool:
@@ -307,5 +315,30 @@ class Northd:
             sentences.append(self.progress.problem)
         if self._held_for is not None:
             sentences.append(f"nothing is written: {self._held_for}")
+        sentences += filter(None, [self._tell_forgotten()])
         more = f" (and {len(sentences) - 1} more)" if len(sentences) > 1 else ""
         self.leadership.set_problem(min(sentences) + more if sentences else "")
+
+    def _tell_forgotten(self) -> str:
+        """Returns what goes on only because a database forgot it, "" for nothing; logs it once."""
+        names = self.replicas.find_held()
+        sentence = ""
+        if names:
+            databases = " and ".join(self.replicas.forgotten.find_databases(names))
+            sentence = (
+                f"{databases} lost content: {format_names(names)} goes on though nothing asks for"
+                f" it; restore it, or run '{ACCEPT}' on svc-northd if that is meant"
+            )
+        if sentence != self._told_forgotten:
+            self._told_forgotten = sentence
+            if sentence:
+                vlog.warn(sentence)
+            else:
+                vlog.info("nothing goes on that a database forgot")
+        return sentence
+
+
+def format_names(names: Collection[str]) -> str:
+    """Returns the first of some names, and how many more there are."""
+    more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+    return min(names) + more

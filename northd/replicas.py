@@ -19,6 +19,8 @@ from .nodes.tables import KNOWN_PORTS, ONLY, QUEUE_START
 from .ovn import rows as ovn
 from .ovn.southbound import PortReplica
 from .scheduler.build_queue import BuildQueue
+from .sync.forgotten import Forgotten
+from .sync.southbound import CONTAINER
 
 Pair = tuple[Any, Any]
 Tables = Mapping[str, Mapping[type[Row], Datum[Any, Any]]]
@@ -48,16 +50,29 @@ class Replicas:
             for prefix, each in tables.items()
         }
         self.queue = BuildQueue()
+        self.forgotten = Forgotten()
+        self._held: frozenset[str] = frozenset()
 
     def follow(self, now_ms: int) -> set[str]:
         """Takes what changed; returns the tables, as "nb.SVC_Global"."""
         changed: set[str] = set()
         for prefix, session in self._sessions.items():
-            for table, pairs in session.take_changed_rows().items():
+            rows = session.take_changed_rows()
+            self.forgotten.note(prefix, session.connection, rows)
+            for table, pairs in rows.items():
                 if pairs:
                     changed.add(f"{prefix}.{table}")
                     self._take(prefix, table, pairs, now_ms)
+        self._hold()
         return changed
+
+    def find_held(self) -> frozenset[str]:
+        """Returns the containers that go on only because a database forgot them."""
+        ledger = self._ledgers["sb"]
+        held = ((CONTAINER, name) for name in self.forgotten.names)
+        return frozenset(
+            owner[1] for owner in held if ledger.is_frozen(owner) and any(ledger.find_rows(owner))
+        )
 
     def follow_ports(self, ports: PortReplica) -> None:
         """Takes what changed of OVN_Southbound; without a connection nothing is known of it."""
@@ -78,6 +93,13 @@ class Replicas:
             self._engine.put(QUEUE_START, spot, None)
         rows = self._sessions["sb"].rows(sb.ContainerBinding).values()
         self.queue.update(now_ms, [(None, row) for row in rows])
+
+    def _hold(self) -> None:
+        names = self.forgotten.names
+        if names != self._held:
+            self._held = names
+            for ledger in self._ledgers.values():
+                ledger.hold(names)
 
     def _take(self, prefix: str, table: str, pairs: Mapping[UUID, Pair], now_ms: int) -> None:
         datum = self._data[prefix].get(table)

@@ -194,7 +194,7 @@ class Bench:
                 assert driver.read(name) == container.resources[kind]  # type: ignore[union-attr]
         assert self.host.find_names() == bound
         assert {path.name for path in self.directory.glob("containers/*")} == bound
-        assert self.logs.find_warnings() == []
+        assert self.logs.find_warnings() == [], self.logs.find_warnings()
 
     def _dump(self) -> Any:
         dumps = [self.sb.dump(), self.ovs.dump()]

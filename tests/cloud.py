@@ -166,6 +166,11 @@ class Cloud:
         wait_until(quiet, "svc-northd to settle", _PATIENCE_S)
         return wrote
 
+    def run_northd(self) -> None:
+        """One pass of svc-northd, after a moment in which something may come."""
+        _block((self.northd,))
+        self.northd.run()
+
     def warp(self, ms: int) -> None:
         """Settles 'ms' later; nobody dies of it, as after a stall of svc-northd."""
         loop.warp(ms)

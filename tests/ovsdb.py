@@ -42,7 +42,8 @@ class Database:
         self.remote = f"unix:{self.socket}"
         self._file = directory / f"{name}.db"
         self._process: subprocess.Popen[bytes] | None = None
-        self._file.write_bytes(make_empty(str(schema_path or find_schema(name))))
+        self._schema_path = str(schema_path or find_schema(name))
+        self._file.write_bytes(self.make_empty_file())
         self.start()
 
     def start(self) -> None:
@@ -80,6 +81,33 @@ class Database:
         """Lets the server go on after pause()."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
+
+    def detach(self) -> None:
+        """Takes the database away from its server, which goes on without."""
+        self._control("remove-db", self.name)
+
+    def attach(self) -> None:
+        """Gives the database to its server again."""
+        self._control("add-db", str(self._file))
+
+    def read_file(self) -> bytes:
+        """Returns the file as it is, for replace()."""
+        return self._file.read_bytes()
+
+    def make_empty_file(self) -> bytes:
+        """Returns the file of an empty database of the same schema, for replace()."""
+        return make_empty(self._schema_path)
+
+    def replace(self, content: bytes) -> None:
+        """Lets another server take this one's place, with another file."""
+        self.stop()
+        self._file.write_bytes(content)
+        self.start()
+
+    def _control(self, command: str, argument: str) -> None:
+        target = f"{self.directory}/{self.name}.ctl"
+        call = ("ovs-appctl", "-T", "10", "-t", target, f"ovsdb-server/{command}", argument)
+        subprocess.run(call, check=True, capture_output=True)
 
     def transact(self, *operations: Mapping[str, Any]) -> list[Any]:
         """Returns the results of one transaction (RFC 7047, 4.1.3); fails if it failed."""

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from ..utilities.lab.soak_actions import Actor
 from ..utilities.lab.soak_choice import choose_round, lead, plan_mending
 from ..utilities.lab.soak_model import Operation, State
+from ..utilities.lab.soak_other_rules import FOREIGN, FOREIGN_MAX, format_foreign, list_translated
 from ..utilities.lab.soak_rules import RULES
+from ..utilities.lab.tenant import Tenant
 
 START = State(("hv1", "hv2", "hv3"), ("svc-northd", "svc-northd-2"), (1, 2, 3))
 SEEDS = st.integers(0, 1 << 32)
@@ -49,6 +51,7 @@ def test_every_state_leaves_each_vpn_a_place(seed: int) -> None:
         assert all(vpn.group in ("", *state.groups) for vpn in state.vpns.values())
         assert set(state.near) <= set(state.groups)
         assert state.list_unhurt()
+        assert len(state.foreign) <= FOREIGN_MAX
 
 
 @settings(max_examples=25)
@@ -69,7 +72,17 @@ def test_mending_leaves_nothing_broken(seed: int) -> None:
 
 
 def test_every_kind_comes_and_somebody_does_it() -> None:
-    operations, _ = run_rounds(1, 100)
+    operations, _ = run_rounds(1, 200)
     assert {each.name for each in operations} == set(RULES)
     for name in RULES:
         assert hasattr(Actor, f"_do_{name.replace('-', '_')}")
+
+
+def test_foreign_rows_are_of_one_tenant() -> None:
+    addresses = [each for number in (1, 2, 3) for each in list_translated(Tenant(number)).values()]
+    assert len(set(addresses)) == len(addresses)
+    for name in FOREIGN:
+        made = [format_foreign(Tenant(number), f"{name} 7") for number in (1, 2)]
+        assert made[0] != made[1]
+        for make, unmake in made:
+            assert {"-add", "-del"} == {make[0][-4:], unmake[0][-4:]} or "--policy=src-ip" in make

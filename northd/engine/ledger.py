@@ -3,7 +3,8 @@
 An owner is whoever a row is there for, such as a container.  A change of what
 it should have, or of a row that it has, makes it dirty; plan() compares the rows
 of one owner and no other.  Of an owner without an entry every row is taken away;
-one whose rows could not be computed is 'frozen': its rows stay as they are.
+one whose rows could not be computed is 'frozen': its rows stay as they are.  So
+do those of one that is held, while it should have nothing.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ class Ledger:
         self._empty = empty or {}
         self._owned: dict[Owner, Owned] = {}
         self._frozen: set[Owner] = set()
+        self._held: frozenset[str] = frozenset()
         self._actual: dict[Owner, dict[UUID, tuple[Row, Mark]]] = {}
         self._owners: dict[UUID, Owner] = {}
         self._parents: dict[UUID, Parent] = {}
@@ -81,6 +83,16 @@ class Ledger:
         """Notes that what an owner should have is not known: its rows stay as they are."""
         self._frozen.add(owner)
         self.dirty.discard(owner)
+
+    def hold(self, names: frozenset[str]) -> None:
+        """Keeps the rows of owners (KIND, NAME) of these names that should have nothing.
+
+        Those that were held before, and are not any more, are dirty.
+        """
+        released, self._held = self._held - names, names
+        for owner in list(self._actual) if released else ():
+            if isinstance(owner, tuple) and owner[1] in released:
+                self._touch(owner)
 
     def note_row(self, before: Row | None, after: Row | None) -> None:
         """Takes the change of a row, None for one that is not there."""
@@ -128,7 +140,7 @@ class Ledger:
 
     def plan(self, owner: Owner) -> list[Change]:
         """Returns what to change for one owner."""
-        if owner in self._frozen:
+        if self.is_frozen(owner):
             return []
         owned = self.find_owned(owner)
         present = list(self._actual.get(owner, {}).values())
@@ -154,8 +166,13 @@ class Ledger:
         return changes
 
     def is_frozen(self, owner: Owner) -> bool:
-        """Whether what an owner should have is not known."""
-        return owner in self._frozen
+        """Whether what an owner should have is not known, or not believed."""
+        return owner in self._frozen or (
+            bool(self._held)
+            and owner not in self._owned
+            and isinstance(owner, tuple)
+            and owner[1] in self._held
+        )
 
     def is_wanted(self, owner: Owner) -> bool:
         """Whether an owner should have anything, be it no row at this moment."""

@@ -2,24 +2,26 @@
 
 An empty database is the operator's word that nothing is wanted only if the
 operator said so.  A northbound without its root row beside containers that run
-is a lost file, not an order to end them; a southbound without its root row is
-one that chassis have yet to register in again.
+is a lost file, not an order to end them; a southbound without its root row, or
+without bindings that it had, is one that chassis have yet to register in again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ...lib import nb, sb
 from ...lib.idl import Session
 from ..ovn import rows as ovn
+from .forgotten import Forgotten
 
 
 class LostContent:
     """Looks at the three databases; remembers since when the southbound is new."""
 
-    def __init__(self, northbound: Session, southbound: Session, ovn_northbound: Session) -> None:
-        self._nb = northbound
-        self._sb = southbound
-        self._ovn = ovn_northbound
+    def __init__(self, sessions: Mapping[str, Session], forgotten: Forgotten) -> None:
+        self._nb, self._sb, self._ovn = (sessions[name] for name in ("nb", "sb", "ovn"))
+        self._forgotten = forgotten
         self._new_since_ms: int | None = None
 
     def find_reason(self, now_ms: int, patience_ms: int) -> str | None:
@@ -32,7 +34,7 @@ class LostContent:
                 "SVC_Northbound has no SVC_Global row though containers run;"
                 " restore it, or run 'svcctl init' if nothing is wanted any more"
             )
-        if self._sb.rows(sb.SBGlobal):
+        if self._sb.rows(sb.SBGlobal) and self._forgotten.is_known("sb"):
             self._new_since_ms = None
             return None
         if self._new_since_ms is None:

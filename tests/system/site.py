@@ -91,6 +91,8 @@ class Operator:
         everything = ("VPN_Service", "Container_Group", "Port_Group", "Chassis")
         commands = [word for table in everything for word in ("--", "--all", "destroy", table)]
         self.svcctl(*commands[1:], "--", "clear", "SVC_Global", ".", "options")
+        # Which connections named until then.
+        self.svcctl("--all", "destroy", "IKE_Policy", "--", "--all", "destroy", "IPsec_Policy")
         self.wait_whole()
         self.wait(lambda: not self.rows("SVC_Northbound", "Service_Container"), "no container")
         self.svcctl("--wait=hv", "sync")

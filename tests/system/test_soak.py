@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from ...utilities.lab import cloud, process, tenant, traffic
+from ...utilities.lab.soak_actions import Actor
 from ...utilities.lab.soak_laws import Laws
-from ...utilities.lab.soak_model import State, Vpn
+from ...utilities.lab.soak_model import Operation, State, Vpn
+from ...utilities.lab.soak_other_rules import FOREIGN, STOPPING, list_translated
 from .scene import TENANTS, Scene
+from .site import SITE_HOST, SITE_SUBNET, Operator
 
 CHECKOUT = Path(__file__).parents[2]
 SEED = 7
@@ -61,3 +68,39 @@ def test_laws_see_what_breaks_them(scene: Scene) -> None:
     central.run("ovn-nbctl", "lr-policy-del", "router2", "1")
     assert laws.find_stale_rows(state) == ""
     scene.end()
+
+
+def test_chassis_that_does_not_leave_is_killed(operator: Operator) -> None:
+    """Whether it hangs or is gone when it is asked, the soak goes on and says why."""
+    actor = Actor(operator.lab, TENANTS, operator.psk_file)
+    host = operator.host("hv3")
+    cloud.kill_process(host, "svc-controller", signal.SIGSTOP)
+    words = actor.do(Operation("leave", "hv3"))
+    assert words.startswith("killed, since it had not left in time: it does not say")
+    process.wait_until(lambda: not host.find_processes("svc-controller"), "the end")
+    words = actor.do(Operation("leave", "hv3"))
+    assert words.startswith("ended, since it had not left in time: it does not say")
+
+
+# No route of ours outdoes one that leads a VPN's traffic elsewhere; nothing leaves in clear then.
+STOPS = pytest.mark.xfail(reason="no route of ours where the longest match leads elsewhere")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=STOPS if each in STOPPING else ()) for each in FOREIGN]
+)
+def test_foreign_rows_disturb_no_vpn(operator: Operator, name: str) -> None:
+    actor = Actor(operator.lab, TENANTS, operator.psk_file)
+    operator.add_vpn_and_wait()
+    words = f"{name} 32764"
+    actor.do(Operation("foreign-add", "1", words))
+    try:
+        operator.svcctl("--wait=hv", "sync")
+        for guest in tenant.GUEST_HOSTS:
+            traffic.wait_reachable(operator.lab, guest, SITE_HOST, 10)
+    finally:
+        actor.do(Operation("foreign-del", "1", words))
+    assert operator.capture is not None
+    translated = list_translated(tenant.FIRST).values()
+    clear = traffic.format_clear(tenant.SUBNET, SITE_SUBNET, list(translated))
+    assert operator.capture.count(clear) == 0

@@ -97,3 +97,13 @@ def format_identity(host: Host) -> dict[str, str]:
         "ovn-bridge-mappings": "provider:br-ex",
         "svc-remote": f"tcp:{central}:{SVC_SB_PORT}",
     }
+
+
+def ask_controller(host: Host, timeout_s: int, *command: str) -> str:
+    """Returns what svc-controller answers to a runtime command.
+
+    Raises LabError where it refuses, does not answer in time or is not there.
+    """
+    socket = "/run/ovnsvc/svc-controller.$(cat /run/ovnsvc/svc-controller.pid).ctl"
+    script = f'exec ovs-appctl -T {timeout_s} -t "{socket}" "$@"'
+    return host.run("sh", "-c", script, "sh", *command).strip()

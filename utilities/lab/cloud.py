@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 
-from . import central, chassis, fabric, guest, peer, process
+from . import central, chassis, fabric, guest, peer, peer_conf, process
 from .errors import LabError
 from .host import Host, kill_supervised
 from .state import Lab, locked
@@ -123,6 +123,16 @@ def kill_process(host: Host, name: str, number: signal.Signals = signal.SIGKILL)
     found = host.find_processes(name)
     if not found:
         raise LabError(f"{name}: no such process on {host.name}")
+    signal_processes(host, name, found, number)
+
+
+def signal_processes(
+    host: Host,
+    name: str,
+    found: Sequence[process.ProcessId],
+    number: signal.Signals = signal.SIGKILL,
+) -> None:
+    """As kill_process, for those that were found; one that has ended meanwhile is no error."""
     for each in found:
         each.kill(number)
     if number == signal.SIGSTOP:
@@ -161,7 +171,7 @@ def make_whole(lab: Lab) -> None:
                 start_process(host, name)
 
 
-def add_peer(lab: Lab, name: str, site: peer.Site) -> None:
+def add_peer(lab: Lab, name: str, site: peer_conf.Site) -> None:
     """Adds a remote site to the provider network and starts it."""
     lab.check_name(f"{name}-lan")
     host = lab.make_host(name, {"kind": "peer", "provider": site.address})

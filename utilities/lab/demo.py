@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from . import cloud, peer, process, tenant, traffic
+from . import cloud, peer_conf, process, tenant, traffic
 from .errors import LabError
 from .host import VENV_BIN
 from .main import format_environment
@@ -81,7 +81,7 @@ class Demo:
         cloud.up(self.lab, CHASSIS, self.say, owner=OWNER)
         tenant.build(self.lab, self.say)
         self.lab.make_file(self.psk_file.name).write_text(secrets.token_urlsafe(24) + "\n")
-        site = peer.Site(
+        site = peer_conf.Site(
             f"{SITE_ADDRESS}/24",
             (SITE_SUBNET,),
             EXTERNAL,

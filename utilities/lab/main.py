@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from . import central, cloud, fabric, guest, peer, process, tenant
+from . import central, cloud, fabric, guest, peer_conf, process, tenant
 from .errors import LabError
 from .host import VENV_BIN, Host, make_environment
 from .state import Lab, get_lab, locked
@@ -170,8 +170,8 @@ def run_add_peer(lab: Lab, args: argparse.Namespace) -> None:
     except (OSError, UnicodeDecodeError) as error:
         raise LabError(f"{args.psk_file}: cannot read a PSK: {error}") from None
     ours = args.local_site_address, tuple(args.local_subnets.split(","))
-    site = peer.Site(args.address, tuple(args.subnets), *ours, psk)
-    peer.check_site(site)
+    site = peer_conf.Site(args.address, tuple(args.subnets), *ours, psk, args.like)
+    peer_conf.check_site(site)
     with locked(lab):
         cloud.add_peer(lab, args.name, site)
 
@@ -240,6 +240,13 @@ def add_peer_command(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--local-subnets", default=tenant.SUBNET, metavar="SUBNET[,..]", help="behind our end"
+    )
+    kinds = "; ".join(f"{name}: {kind.words}" for name, kind in peer_conf.KINDS.items())
+    command.add_argument(
+        "--like",
+        choices=tuple(peer_conf.KINDS),
+        default=peer_conf.STOCK,
+        help=f"how the site's gateway is (default: {peer_conf.STOCK}).  {kinds}",
     )
 
 

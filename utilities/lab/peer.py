@@ -2,23 +2,22 @@
 
 The host is the site's gateway; behind it, in the namespace "NAME-lan", is a machine with one
 address (.10) in each of the site's subnets.  The gateway has .1 in each.  Its configuration stands
-in files, as the site's own administrator would write them: `etc/swanctl` of the host's directory.
+in files, as the site's own administrator would write them (peer_conf.py): `etc/swanctl` of the
+host's directory.
 """
 
 from __future__ import annotations
 
-import base64
 import ipaddress
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 from . import process
 from .errors import LabError
 from .host import Host
+from .peer_conf import Site, check_site, format_strongswan, format_swanctl
 
 PROCESSES = ("charon",)
-CHILD = "site"
-LOG = "/var/log/charon.log"
 STRONGSWAN_CONF = "/etc/strongswan.d/lab.conf"
 START_TIMEOUT_S = 10
 SYSCTLS = (
@@ -27,30 +26,6 @@ SYSCTLS = (
     "net.ipv4.conf.default.rp_filter=0",
     "net.ipv6.conf.all.forwarding=1",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What the remote site's administrator has, and has agreed with us."""
-
-    address: str
-    subnets: tuple[str, ...]
-    local_site_address: str
-    local_subnets: tuple[str, ...]
-    psk: str
-
-
-def check_site(site: Site) -> None:
-    """Raises LabError where the site's words are no addresses or subnets, or the PSK is bad."""
-    try:
-        ipaddress.ip_interface(site.address)
-        ipaddress.ip_address(site.local_site_address)
-        for subnet in site.subnets + site.local_subnets:
-            ipaddress.ip_network(subnet)
-    except ValueError as error:
-        raise LabError(str(error)) from None
-    if not site.psk or not site.psk.isprintable():
-        raise LabError("the PSK is empty or not one line of text")
 
 
 def configure(host: Host, site: Site) -> None:
@@ -69,62 +44,6 @@ def read_site(host: Host) -> Site:
     """Returns what configure was given."""
     site = Site(**json.loads((host.directory / "site.json").read_text()))
     return replace(site, subnets=tuple(site.subnets), local_subnets=tuple(site.local_subnets))
-
-
-def format_swanctl(site: Site) -> str:
-    """Returns the site's swanctl.conf: one connection, which either side may start."""
-    own = site.address.partition("/")[0]
-    ours = site.local_site_address
-    return f"""connections {{
-    site {{
-        version = 2
-        local_addrs = {own}
-        remote_addrs = {ours}
-        dpd_delay = 10s
-        unique = replace
-        local {{
-            auth = psk
-            id = {own}
-        }}
-        remote {{
-            auth = psk
-            id = {ours}
-        }}
-        children {{
-            {CHILD} {{
-                local_ts = {",".join(site.subnets)}
-                remote_ts = {",".join(site.local_subnets)}
-                dpd_action = clear
-            }}
-        }}
-    }}
-}}
-secrets {{
-    ike-site {{
-        id = {ours}
-        secret = 0s{base64.b64encode(site.psk.encode()).decode()}
-    }}
-}}
-"""
-
-
-def format_strongswan(kernel_esp: bool) -> str:
-    """Returns what the site adds to Debian's strongswan.conf."""
-    return f"""charon-systemd {{
-    plugins {{
-        kernel-libipsec {{
-            load = {"no" if kernel_esp else "yes"}
-        }}
-    }}
-    filelog {{
-        log {{
-            path = {LOG}
-            flush_line = yes
-            time_format = %T
-        }}
-    }}
-}}
-"""
 
 
 def build(host: Host) -> None:

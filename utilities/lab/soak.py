@@ -66,6 +66,7 @@ class Soak:
             tenant.build(self.lab, self.say, each)
             tenant.add_site(self.lab, each, PSK)
         self._actor = Actor(self.lab, tenants, psk_file)
+        self._actor.make_policies()
         self._laws = Laws(self.lab, tenants, self._actor.containers)
         northds = list_northds(self.lab.get_host("central"))
         self._state = State(tuple(names), northds, tuple(tenants))

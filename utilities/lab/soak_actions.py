@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
-from . import central, cloud, database, process
+from . import central, database
 from .errors import LabError
-from .host import Host
 from .soak_model import Operation
+from .soak_others import Others
 from .state import Lab
 from .tenant import Tenant
 
 ABSENT_PEER = "1.0.0.200"
-LEAVING_S = 15
 
 
-class Actor:
+class Actor(Others):
     """Somebody who operates and breaks the lab.
 
-    'containers' is the name of the container that each tenant's VPN has.
+    'containers' is the name of the container that each tenant's VPN has.  What is done to processes
+    and hosts is in soak_failures.py, what others do in soak_others.py.
     """
 
     def __init__(self, lab: Lab, tenants: dict[int, Tenant], psk_file: Path) -> None:
-        self.lab = lab
-        self.tenants = tenants
-        self.containers = {number: find_container(lab, each) for number, each in tenants.items()}
+        containers = {number: find_container(lab, each) for number, each in tenants.items()}
+        super().__init__(lab, tenants, containers)
         self._psk = f"--psk-file={psk_file}"
 
     def do(self, operation: Operation) -> str:
@@ -53,9 +51,6 @@ class Actor:
     def _svcctl(self, *arguments: str) -> None:
         database.svcctl(self.lab, *arguments)
 
-    def _find_tenant(self, target: str) -> Tenant:
-        return self.tenants[int(target)]
-
     def _do_vpn_add(self, target: str, value: str) -> None:
         tenant = self._find_tenant(target)
         group = [f"--group={value}"] if value else []
@@ -63,6 +58,7 @@ class Actor:
             *("vpn-add", tenant.site, tenant.router, tenant.external, tenant.subnet, *group),
             *("--", "conn-add", tenant.site, f"to-{tenant.site}"),
             *(tenant.site_address, tenant.site_subnet, self._psk),
+            *self._list_policies(tenant.number),
         )
 
     def _do_vpn_del(self, target: str, _value: str) -> None:
@@ -189,84 +185,6 @@ class Actor:
             return "no svc-northd is active"
         central.ask_northd(host, active, "inc-engine/recompute")
         return active
-
-    # -- failures ----------------------------------------------------------
-
-    def _do_kill(self, target: str, value: str) -> None:
-        cloud.kill_process(self.lab.get_host(target), value)
-
-    def _do_start(self, target: str, value: str) -> None:
-        cloud.start_process(self.lab.get_host(target), value)
-
-    def _do_stop(self, target: str, value: str) -> None:
-        cloud.kill_process(self.lab.get_host(target), value, signal.SIGSTOP)
-
-    def _do_continue(self, target: str, value: str) -> None:
-        cloud.kill_process(self.lab.get_host(target), value, signal.SIGCONT)
-
-    def _do_pause(self, target: str, value: str) -> None:
-        name, length = value.split()
-        host = self.lab.get_host(target)
-        cloud.kill_process(host, name, signal.SIGSTOP)
-        time.sleep(float(length))
-        cloud.kill_process(host, name, signal.SIGCONT)
-
-    def _do_leave(self, target: str, _value: str) -> str:
-        """Ends svc-controller for good; by force if its containers have no other place to go to."""
-        host = self.lab.get_host(target)
-        name = "/run/ovnsvc/svc-controller"
-        ask = f'exec ovs-appctl -T {LEAVING_S} -t "{name}.$(cat {name}.pid).ctl"'
-        try:
-            host.run("sh", "-c", f"{ask} exit --cleanup")
-        except LabError:
-            words = host.run("sh", "-c", f"{ask} cleanup-status || true").strip()
-            if host.find_processes("svc-controller"):
-                cloud.kill_process(host, "svc-controller")
-            return f"killed since it has not left: {words}"
-        process.wait_until(lambda: not host.find_processes("svc-controller"), "its end")
-        return ""
-
-    def _do_kill_charon(self, target: str, _value: str) -> str:
-        return self._signal_charon(target, signal.SIGKILL)
-
-    def _do_stop_charon(self, target: str, _value: str) -> str:
-        return self._signal_charon(target, signal.SIGSTOP)
-
-    def _signal_charon(self, target: str, number: signal.Signals) -> str:
-        name = self.containers[int(target)]
-        for host in self._list_alive():
-            for charon in host.find_processes(f"charon@{name}"):
-                charon.kill(number)
-                return f"on {host.name}"
-        return "none runs"
-
-    def _do_delete_netns(self, target: str, _value: str) -> str:
-        name = self.containers[int(target)]
-        for host in self._list_alive():
-            if name in host.run("ip", "netns", "list").split():
-                host.run("ip", "netns", "delete", name)
-                return f"on {host.name}"
-        return "there is none"
-
-    def _list_alive(self) -> list[Host]:
-        return [host for host in self.lab.list_chassis() if host.find_init() is not None]
-
-    def _do_kill_site(self, target: str, _value: str) -> None:
-        host = self.lab.get_host(self._find_tenant(target).site)
-        cloud.kill_process(host, "charon")
-        cloud.start_process(host, "charon")
-
-    def _do_kill_chassis(self, target: str, _value: str) -> None:
-        self.lab.get_host(target).kill()
-
-    def _do_start_chassis(self, target: str, _value: str) -> None:
-        cloud.boot(self.lab, self.lab.get_host(target))
-
-    def _do_partition(self, target: str, _value: str) -> None:
-        cloud.partition(self.lab, self.lab.get_host(target))
-
-    def _do_heal(self, target: str, _value: str) -> None:
-        cloud.heal(self.lab, self.lab.get_host(target))
 
 
 def find_container(lab: Lab, tenant: Tenant) -> str:

@@ -19,6 +19,7 @@ from .errors import LabError
 from .host import Host, read_namespace
 from .process import ProcessId
 from .soak_model import State, Vpn
+from .soak_other_rules import list_translated
 from .state import Lab
 from .tenant import Tenant
 
@@ -204,7 +205,8 @@ class Laws:
     def find_clear(self, capture: traffic.Capture) -> str:
         """No packet between a tenant and its site was on the provider network in clear."""
         for tenant in self.tenants.values():
-            words = traffic.format_clear(tenant.subnet, tenant.site_subnet, tenant.router_address)
+            translated = (tenant.router_address, *list_translated(tenant).values())
+            words = traffic.format_clear(tenant.subnet, tenant.site_subnet, translated)
             if number := capture.count(words):
                 return f"{number} packets between {tenant.subnet} and {tenant.site_subnet}"
         return ""

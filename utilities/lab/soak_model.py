@@ -48,7 +48,9 @@ class State:
     """What was done to the lab and not undone.
 
     'groups' has the number of standbys of each group, 'near' the tenants whose guests are the ports
-    of its Port_Group, if it has one; 'ended' and 'stopped' are processes as (host, name).
+    of its Port_Group, if it has one; 'ended' and 'stopped' are processes as (host, name); 'foreign'
+    are rows of others on a tenant's router as (tenant, words), 'likes' which kind of gateway a
+    tenant's site has, where that is not the usual one.
     """
 
     chassis: tuple[str, ...]
@@ -64,6 +66,8 @@ class State:
     cut: frozenset[str] = frozenset()
     ended: frozenset[tuple[str, str]] = frozenset()
     stopped: frozenset[tuple[str, str]] = frozenset()
+    foreign: frozenset[tuple[str, str]] = frozenset()
+    likes: Mapping[int, str] = field(default_factory=dict)
 
     def list_usable(self) -> list[str]:
         """Returns the chassis that take any container once everything is mended."""

@@ -1,43 +1,24 @@
-"""The kinds of operation that the soak has.  Pure.
+"""The kinds of operation that the soak has: here what an operator wishes.  Pure.
 
-A 'Rule' is one kind: where it can be done, and the state that it leads to.
+What breaks is in soak_failure_rules.py, what others do in soak_other_rules.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import combinations
 
-from .soak_model import CHASSIS_PROCESSES, DATABASES, GROUPS, State, Vpn
+from .soak_failure_rules import FAILURES
+from .soak_model import GROUPS, State, Vpn
+from .soak_other_rules import OTHERS
+from .soak_rule import Rule, Words, list_vpns, mark, stay
 
-Words = tuple[str, str]
 # Without "load": the chassis of a lab share the processors of one machine, and where that is busy
 # the policy refuses them all.
 POLICIES = ("weighted", "least", "random")
 WAITS_S = ("0.3", "1", "3", "5", "8")
-# Shorter and longer than the time after which a silent chassis is dead.
-PAUSES_S = ("2", "6", "10")
 DOMAIN = "rack"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One kind of operation.
-
-    'list_words' gives target and value of each that can be done, 'lead' the state after it, and
-    'weight' how often it is chosen.  One with 'commands' needs svcctl.
-    """
-
-    weight: int
-    list_words: Callable[[State], Iterable[Words]]
-    lead: Callable[[State, str, str], State]
-    commands: bool = True
-
-
-def stay(state: State, _target: str, _value: str) -> State:
-    """Leads to the same state."""
-    return state
 
 
 # -- VPNs and groups -----------------------------------------------------------
@@ -47,10 +28,6 @@ def list_new_vpns(state: State) -> Iterator[Words]:
     for number in state.tenants:
         if number not in state.vpns:
             yield from ((str(number), group) for group in ("", *state.groups))
-
-
-def list_vpns(state: State) -> Iterator[Words]:
-    yield from ((str(number), "") for number in state.vpns)
 
 
 def list_regroupings(state: State) -> Iterator[Words]:
@@ -141,59 +118,7 @@ def list_limits(state: State) -> Iterator[Words]:
     yield from ((name, limit) for name in state.chassis for limit in ("0", "1", "none"))
 
 
-def mark(there: frozenset[str], name: str, marked: bool) -> frozenset[str]:
-    """Returns the set with or without 'name'."""
-    return there | {name} if marked else there - {name}
-
-
-# -- failures ------------------------------------------------------------------
-
-
-def list_running(state: State, names: Iterable[str] | None = None) -> Iterator[Words]:
-    """Gives every process that runs, or those of 'names'."""
-    hosts = {"central": ("ovn-northd", *DATABASES, *state.northds)}
-    hosts |= {name: CHASSIS_PROCESSES for name in state.chassis if name not in state.dead}
-    for host, processes in hosts.items():
-        for process in processes:
-            is_touched = (host, process) in state.ended | state.stopped
-            if not is_touched and (names is None or process in names):
-                yield host, process
-
-
-def list_pauses(state: State) -> Iterator[Words]:
-    """Gives the processes that others wait for, each with how many s it stands still."""
-    for host, process in list_running(state, (*DATABASES, "ovn-controller")):
-        yield from ((host, f"{process} {length}") for length in PAUSES_S)
-
-
-def list_leaving(state: State) -> Iterator[Words]:
-    """Gives the chassis that can leave for good: svc-controller runs and reaches the others."""
-    if state.has_commands():
-        for host, _ in list_running(state, ("svc-controller",)):
-            if host not in state.cut:
-                yield host, ""
-
-
-def list_startable(state: State) -> Iterator[Words]:
-    """Gives the ended processes; a switch waits for its database, without which it has no ports."""
-    for host, process in sorted(state.ended):
-        if process != "ovs-vswitchd" or (host, "ovsdb-server") not in state.ended:
-            yield host, process
-
-
-def kill_chassis(state: State, name: str, _value: str) -> State:
-    def without(there: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
-        return frozenset(each for each in there if each[0] != name)
-
-    return replace(
-        state,
-        dead=state.dead | {name},
-        ended=without(state.ended),
-        stopped=without(state.stopped),
-    )
-
-
-RULES: dict[str, Rule] = {
+WISHES: dict[str, Rule] = {
     "wait": Rule(20, lambda _: (("", each) for each in WAITS_S), stay, commands=False),
     "vpn-add": Rule(20, list_new_vpns, lambda s, t, v: s.set_vpn(int(t), Vpn(group=v))),
     "vpn-del": Rule(2, list_vpns, lambda s, t, _: s.set_vpn(int(t), None)),
@@ -237,54 +162,5 @@ RULES: dict[str, Rule] = {
     ),
     "enforce-limit": Rule(1, lambda _: (("", "true"), ("", "false")), stay),
     "recompute": Rule(1, lambda _: (("", ""),), stay, commands=False),
-    "kill": Rule(
-        8, list_running, lambda s, t, v: replace(s, ended=s.ended | {(t, v)}), commands=False
-    ),
-    "stop": Rule(
-        3,
-        lambda s: list_running(s, ("svc-controller", "ovn-controller", *s.northds)),
-        lambda s, t, v: replace(s, stopped=s.stopped | {(t, v)}),
-        commands=False,
-    ),
-    "pause": Rule(4, list_pauses, stay, commands=False),
-    "leave": Rule(
-        3, list_leaving, lambda s, t, _: replace(s, ended=s.ended | {(t, "svc-controller")})
-    ),
-    "kill-charon": Rule(4, list_vpns, stay),
-    "stop-charon": Rule(2, list_vpns, stay),
-    "delete-netns": Rule(3, list_vpns, stay),
-    "kill-site": Rule(1, lambda s: ((str(number), "") for number in s.tenants), stay),
-    "kill-chassis": Rule(
-        3, lambda s: ((name, "") for name in s.chassis if name not in s.dead), kill_chassis, False
-    ),
-    "start-chassis": Rule(
-        3,
-        lambda s: ((name, "") for name in sorted(s.dead)),
-        lambda s, t, _: replace(s, dead=s.dead - {t}),
-        commands=False,
-    ),
-    "partition": Rule(
-        3,
-        lambda s: ((name, "") for name in s.chassis if name not in s.cut),
-        lambda s, t, _: replace(s, cut=s.cut | {t}),
-        commands=False,
-    ),
-    "heal": Rule(
-        3,
-        lambda s: ((name, "") for name in sorted(s.cut)),
-        lambda s, t, _: replace(s, cut=s.cut - {t}),
-        commands=False,
-    ),
-    "start": Rule(
-        3,
-        list_startable,
-        lambda s, t, v: replace(s, ended=s.ended - {(t, v)}),
-        commands=False,
-    ),
-    "continue": Rule(
-        3,
-        lambda s: sorted(s.stopped),
-        lambda s, t, v: replace(s, stopped=s.stopped - {(t, v)}),
-        commands=False,
-    ),
 }
+RULES = WISHES | FAILURES | OTHERS

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from . import cloud, guest, peer
+from . import cloud, guest, peer_conf
 from .errors import LabError
 from .guest import Guest
 from .state import Lab
@@ -136,7 +136,7 @@ def remove(lab: Lab, tenant: Tenant, guests: Sequence[Guest]) -> None:
 
 def add_site(lab: Lab, tenant: Tenant, psk: str) -> None:
     """Adds the tenant's remote site, set up for a VPN to the tenant."""
-    site = peer.Site(
+    site = peer_conf.Site(
         f"{tenant.site_address}/24", (tenant.site_subnet,), tenant.external, (tenant.subnet,), psk
     )
     cloud.add_peer(lab, tenant.site, site)

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -248,12 +248,15 @@ class LinkCapture(Listener):
         return [float(words[0]) for words in lines if words[1:3] == [link, "Out"]]
 
 
-def format_clear(ours: str, theirs: str, router: str = tenant.ROUTER_ADDRESS) -> str:
+def format_clear(
+    ours: str, theirs: str, translated: Sequence[str] = (tenant.ROUTER_ADDRESS,)
+) -> str:
     """Returns the expression for packets between two subnets that are not inside ESP.
 
-    Ours may have been translated to the router's address on the way.
+    Ours may have been translated on the way, to the router's address or to one of others.
     """
-    return f"ip and net {theirs} and (net {ours} or host {router})"
+    hosts = "".join(f" or host {address}" for address in translated)
+    return f"ip and net {theirs} and (net {ours}{hosts})"
 
 
 def format_encrypted(ours: str, theirs: str) -> str:

@@ -1,0 +1,319 @@
+"""svc-northd where a database is taken away, replaced or restored: what runs goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ..lib import loop
+from ..northd.nodes.tables import OVN_PORT_BINDING
+from . import fakechassis
+from .cloud import Cloud
+from .logs import Logs
+from .ovsdb import Database, Databases
+from .sessions import OUTAGE
+
+NAMES = ("nb", "sb", "ovn")
+# Longer than a chassis may be silent, and than svc-northd waits for a northbound.
+LONG_S = 12
+EXPECTED = (
+    OUTAGE,
+    "cannot be reached|leads no more|no whole pass|does not answer",
+    "nothing is written",
+    "goes on|lost content",
+    "transaction refused",
+)
+
+
+def find_running(cloud: Cloud, *without: str) -> dict[str, Any]:
+    """Returns what is there of what runs, in the databases that are not 'without'."""
+    found: dict[str, Any] = {}
+    if "sb" not in without:
+        rows = cloud.sb.rows("Container_Binding", columns=("container", "chassis", "role"))
+        found["bindings"] = sorted(map(str, rows))
+        found["alive"] = [row["alive"] for row in cloud.sb.rows("Chassis_Weight")]
+    if "ovn" not in without:
+        policies = cloud.ovn.rows("Logical_Router_Policy", columns=("match", "action"))
+        found["policies"] = sorted(map(str, policies))
+        found["switches"] = sorted(row["name"] for row in cloud.ovn.rows("Logical_Switch"))
+    if "nb" not in without:
+        rows = cloud.nb.rows("Service_Container", columns=("name", "chassis"))
+        found["containers"] = sorted(map(str, rows))
+    return found
+
+
+def run_long(cloud: Cloud, run_chassis: Callable[[], Any]) -> None:
+    """Lets time pass, and svc-northd and the chassis run."""
+    for _ in range(3 * LONG_S):
+        loop.warp(1000 // 3)
+        run_chassis()
+        cloud.run_northd()
+
+
+def find_chassis_work(cloud: Cloud, without: str) -> Callable[[], Any]:
+    """Returns what chassis do while a database is away."""
+    if without == "sb":
+        return lambda: None
+    if without == "ovn":
+        return lambda: fakechassis.beat(cloud.databases, cloud.chassis.values())
+    return cloud.step_chassis
+
+
+def run_until(cloud: Cloud, condition: Any, what: str) -> None:
+    """Runs svc-northd alone."""
+    deadline = loop.monotonic_ms() + 20_000
+    while not condition():
+        assert loop.monotonic_ms() < deadline, what
+        cloud.run_northd()
+
+
+@pytest.fixture
+def cloud_of_two(served_cloud: Cloud) -> Cloud:
+    """A cloud with a VPN of yesterday, 'mercury'; see add_todays()."""
+    for words in EXPECTED:
+        served_cloud.logs.allow(words)
+    return served_cloud
+
+
+def add_todays(cloud: Cloud) -> None:
+    """Adds the VPN 'second' on a router of its own."""
+    cloud.add_router("another", gateway="2.0.0.2/24", inside="192.168.7.1/24")
+    vpn = cloud.add_vpn("second", "another", external_ips="2.0.0.100")
+    cloud.add_connection(vpn, "to-mars")
+    cloud.settle()
+
+
+def is_back(cloud: Cloud, name: str) -> bool:
+    session = cloud.northd.sessions[name]
+    return session.connected and session.synced
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_database_is_removed_and_added_again(cloud_of_two: Cloud, name: str) -> None:
+    cloud, database = cloud_of_two, getattr(cloud_of_two, name)
+    before = find_running(cloud)
+    database.detach()
+    run_until(cloud, lambda: not is_back(cloud, name), "the end of the connection")
+    run_long(cloud, find_chassis_work(cloud, name))
+    there = find_running(cloud, name)
+    assert there == {key: before[key] for key in there}
+    database.attach()
+    run_until(cloud, lambda: is_back(cloud, name), "the content again")
+    cloud.settle()
+    assert find_running(cloud) == before
+    cloud.laws()
+
+
+def make_other(database: Database) -> bytes:
+    """Returns a database of the same schema that is somebody else's."""
+    mine = database.read_file()
+    database.replace(database.make_empty_file())
+    root = {
+        "SVC_Northbound": "SVC_Global",
+        "SVC_Southbound": "SB_Global",
+        "OVN_Northbound": "NB_Global",
+    }[database.name]
+    database.insert(root)
+    if database.name == "OVN_Northbound":
+        database.insert("Logical_Router", name="of-others")
+    other = database.read_file()
+    database.replace(mine)
+    return other
+
+
+@pytest.mark.parametrize("kind", ["empty", "other", "yesterday"])
+@pytest.mark.parametrize("name", NAMES)
+def test_other_content_takes_nothing_away(cloud_of_two: Cloud, name: str, kind: str) -> None:
+    """A server with another file takes the place for a while; then the right one is back."""
+    cloud, database = cloud_of_two, getattr(cloud_of_two, name)
+    content = {
+        "empty": database.make_empty_file,
+        "other": lambda: make_other(database),
+        "yesterday": database.read_file,
+    }[kind]()
+    run_until(cloud, lambda: is_back(cloud, name), "the first content")
+    add_todays(cloud)
+    before = find_running(cloud)
+    right = database.read_file()
+    session = cloud.northd.sessions[name]
+    connection = session.connection
+    database.replace(content)
+    run_until(cloud, lambda: is_back(cloud, name) and session.connection != connection, "the other")
+    if name == "sb" and kind != "yesterday":
+        cloud.sb.transact(*(each for one in cloud.chassis.values() for each in one.register()))
+    run_long(cloud, cloud.step_chassis)
+    there = find_running(cloud, "" if name == "sb" else name)
+    assert there == {key: before[key] for key in there}
+    connection = session.connection
+    database.replace(right)
+    run_until(cloud, lambda: is_back(cloud, name) and session.connection != connection, "ours")
+    cloud.settle()
+    assert find_running(cloud) == before
+    cloud.laws()
+
+
+# -- what is said and done of it ------------------------------------------------
+
+
+def replace(cloud: Cloud, name: str, content: bytes) -> None:
+    """Puts another file in the place of a database and runs until svc-northd has read it."""
+    session = cloud.northd.sessions[name]
+    connection = session.connection
+    getattr(cloud, name).replace(content)
+    run_until(
+        cloud, lambda: is_back(cloud, name) and session.connection != connection, "the content"
+    )
+
+
+def find_containers(cloud: Cloud) -> set[str]:
+    return {row["container"] for row in cloud.sb.rows("Container_Binding")}
+
+
+def test_what_is_lost_is_told_and_ends_when_that_is_meant(cloud_of_two: Cloud) -> None:
+    cloud = cloud_of_two
+    yesterday, old = cloud.nb.read_file(), find_containers(cloud)
+    add_todays(cloud)
+    (new,) = find_containers(cloud) - old
+    replace(cloud, "nb", yesterday)
+    sentence = f"SVC_Northbound lost content: {new} goes on though nothing asks for it"
+    cloud.wait_for(lambda: sentence in cloud.sb.rows("Northd")[0]["problem"], "the sentence")
+    # Everything else goes on.
+    cloud.nb.update("IPsec_Connection", [], peer_subnets="192.168.66.0/24")
+    matches = "192.168.66.0/24"
+    cloud.wait_for(
+        lambda: any(matches in row["match"] for row in cloud.ovn.rows("Logical_Router_Policy")),
+        "the change",
+    )
+    assert find_containers(cloud) == old | {new}
+    cloud.northd.accept_content()
+    cloud.wait_for(lambda: find_containers(cloud) == old, "the end of what was lost")
+    cloud.wait_for(lambda: cloud.sb.rows("Northd")[0]["problem"] == "", "no sentence")
+
+
+def test_what_is_asked_for_again_is_lost_no_more(cloud_of_two: Cloud) -> None:
+    cloud = cloud_of_two
+    yesterday = cloud.nb.read_file()
+    add_todays(cloud)
+    before = find_running(cloud, "nb")
+    replace(cloud, "nb", yesterday)
+    run_long(cloud, cloud.step_chassis)
+    vpn = cloud.add_vpn("second", "another", external_ips="2.0.0.100")
+    cloud.add_connection(vpn, "to-mars")
+    cloud.settle()
+    assert find_running(cloud, "nb") == before
+    cloud.nb.delete("VPN_Service", [["name", "==", "second"]])
+    cloud.settle()
+    assert len(find_containers(cloud)) == 1
+
+
+def test_what_an_operator_deletes_during_an_outage_goes(cloud_of_two: Cloud) -> None:
+    cloud = cloud_of_two
+    add_todays(cloud)
+    session = cloud.northd.sessions["nb"]
+    connection = session.connection
+    cloud.nb.stop()
+    run_until(cloud, lambda: not session.connected, "the end of the connection")
+    cloud.nb.start()
+    cloud.nb.delete("VPN_Service", [["name", "==", "second"]])
+    run_until(
+        cloud, lambda: is_back(cloud, "nb") and session.connection != connection, "the content"
+    )
+    cloud.settle()
+    assert len(find_containers(cloud)) == 1
+
+
+def test_router_that_is_deleted_during_an_outage_takes_its_container(cloud_of_two: Cloud) -> None:
+    cloud = cloud_of_two
+    add_todays(cloud)
+    session = cloud.northd.sessions["ovn"]
+    connection = session.connection
+    cloud.ovn.stop()
+    run_until(cloud, lambda: not session.connected, "the end of the connection")
+    cloud.ovn.start()
+    cloud.ovn.delete("Logical_Router", [["name", "==", "another"]])
+    run_until(
+        cloud, lambda: is_back(cloud, "ovn") and session.connection != connection, "the content"
+    )
+    cloud.settle()
+    assert len(find_containers(cloud)) == 1
+
+
+# -- OVN_Southbound, where the ports of groups are -------------------------------
+
+
+def bind_port(server: Database, port: str, chassis: str) -> None:
+    """Binds a port to a chassis, as ovn-controller does."""
+    encap = {"type": "geneve", "ip": "192.0.2.1", "chassis_name": chassis}
+    server.transact(
+        {"op": "insert", "table": "Encap", "uuid-name": "e", "row": encap},
+        {
+            "op": "insert",
+            "table": "Chassis",
+            "uuid-name": "c",
+            "row": {"name": chassis, "encaps": ["named-uuid", "e"]},
+        },
+        {"op": "insert", "table": "Datapath_Binding", "uuid-name": "d", "row": {"tunnel_key": 1}},
+        {
+            "op": "insert",
+            "table": "Port_Binding",
+            "row": {
+                "logical_port": port,
+                "datapath": ["named-uuid", "d"],
+                "tunnel_key": 1,
+                "chassis": ["named-uuid", "c"],
+                "up": True,
+            },
+        },
+    )
+
+
+def make_near_cloud(databases: Databases, logs: Logs, server: Database) -> Cloud:
+    """Returns a cloud with a VPN whose container is to be where the port vm1 is."""
+    cloud = Cloud(databases, logs)
+    cloud.northd.close()
+    cloud.ovn_sb_remote = server.remote
+    cloud.northd = cloud.start_northd()
+    cloud.add_chassis("hv1", "hv2", "hv3")
+    cloud.add_router("tenant-router")
+    group = cloud.nb.insert("Port_Group", name="web", ports="vm1")
+    own = cloud.nb.insert("Container_Group", name="gold", port_group=["uuid", group])
+    vpn = cloud.add_vpn("mercury", "tenant-router", group=["uuid", own])
+    cloud.add_connection(vpn, "to-venus")
+    cloud.wait_for(lambda: len(find_containers(cloud)) == 1, "the container")
+    cloud.settle()
+    return cloud
+
+
+@pytest.mark.parametrize("kind", ["removed", "empty"])
+def test_lost_places_of_ports_move_nothing(databases: Databases, logs: Logs, kind: str) -> None:
+    for words in EXPECTED:
+        logs.allow(words)
+    server = Database(databases.directory, "OVN_Southbound", "/usr/share/ovn/ovn-sb.ovsschema")
+    bind_port(server, "vm1", "hv2")
+    cloud = make_near_cloud(databases, logs, server)
+    before = find_running(cloud)
+    assert "'chassis': 'hv2'" in before["bindings"][0]
+    right = server.read_file()
+    known = cloud.northd.engine.get_all
+    if kind == "removed":
+        server.detach()
+        run_until(cloud, lambda: not cloud.northd.ports.connected, "the end of the connection")
+    else:
+        server.replace(server.make_empty_file())
+        run_until(cloud, lambda: not known(OVN_PORT_BINDING), "the empty content")
+    run_long(cloud, cloud.step_chassis)
+    assert find_running(cloud) == before
+    if kind == "removed":
+        server.attach()
+    else:
+        server.replace(right)
+    run_until(
+        cloud, lambda: cloud.northd.ports.connected and known(OVN_PORT_BINDING), "the content again"
+    )
+    cloud.settle()
+    assert find_running(cloud) == before
+    cloud.laws()
+    cloud.northd.close()
+    server.stop()
