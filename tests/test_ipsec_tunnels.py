@@ -152,6 +152,18 @@ def test_reason_goes_when_the_tunnel_is_up() -> None:
     assert watched.item.message == ""
 
 
+def test_a_peer_that_closes_what_is_up_is_told() -> None:
+    watched = Watched(initiate=False)
+    watched.show("ESTABLISHED", watched.connection.id, now_ms=1)
+    watched.log("received DELETE for IKE_SA x[1]")
+    assert watched.item.message == ""
+    watched.show("", now_ms=2)
+    assert watched.item.message.startswith(f"{B.outer} closed the connection")
+    watched.show("ESTABLISHED", watched.connection.id, now_ms=3)
+    watched.show("", now_ms=60_000)
+    assert watched.item.message == f"waiting for {B.outer} to initiate"
+
+
 def test_figures_of_a_reason_are_not_told_at_once() -> None:
     watched = Watched()
     watched.show("CONNECTING", now_ms=0)

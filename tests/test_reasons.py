@@ -296,7 +296,7 @@ LINES = (
     (
         "received DELETE for IKE_SA %s[%d]",
         "received DELETE for IKE_SA x[7]",
-        "P closed the connection before the tunnel was up",
+        "P closed the connection",
     ),
 )
 

@@ -164,7 +164,7 @@ REFUSED = "authentication failed: {} refused our pre-shared key or identity"
 IDENTITY = "authentication failed: {} has another identity, or expects another of us"
 NO_KERNEL = "extended sequence numbers (esn) need ESP in the kernel"
 NO_KEY = "authentication failed: no pre-shared key for the identity of {}"
-CLOSED = "{} closed the connection before the tunnel was up"
+CLOSED = "{} closed the connection"
 
 V2 = {
     "no key": Case({}, {}, REFUSED, NO_KEY, change_b=_lose_the_key),

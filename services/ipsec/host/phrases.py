@@ -307,7 +307,7 @@ _REFUSALS: tuple[Phrase, ...] = (
     (
         CLOSED,
         r"received DELETE for IKE_SA",
-        "{peer} closed the connection before the tunnel was up; it tells why in its own log",
+        "{peer} closed the connection; it tells why in its own log",
         WEAK,
     ),
 )

@@ -16,7 +16,7 @@ from typing import Any
 from ...api.item import Item
 from . import children, ike, reasons
 from .connections import Connection
-from .phrases import NO_ANSWER, PROPOSAL, REFUSED, SELECTORS
+from .phrases import CLOSED, NO_ANSWER, PROPOSAL, REFUSED, SELECTORS
 from .vici import text
 
 UP = "up"
@@ -49,7 +49,7 @@ class Tunnel:
 
     'missing' are the child SAs to begin, 'left_out' the pairs of subnets that
     no child SA takes.  'reason' is why it is not up, 'published' the one that
-    is told.  'begins' says that we may open the IKE_SA, which it may share with
+    is told, 'parting' why it will be up no more.  'begins' says that we may open the IKE_SA, which it may share with
     others.  'refusal' is the last thing that the peer refused, 'warning' what
     is wrong though it is up.  A 'cleared' one waits for its peer; one that is
     'owed' was up until we changed it or charon ended, and is begun by us whoever
@@ -64,6 +64,7 @@ class Tunnel:
     reason: reasons.Reason | None = None
     reason_attempt: str = ""
     published: reasons.Reason | None = None
+    parting: reasons.Reason | None = None
     refusal: reasons.Reason | None = None
     warning: str = ""
     ike_algorithms: str = ""
@@ -139,6 +140,8 @@ class Tunnel:
         if state == self.state:
             return
         if self.state == UP:
+            self.reason = self.published = self.parting
+            self.parting = None
             stable = now_ms - self.changed_ms >= _STABLE_MS
             self.attempts = 0 if stable else self.attempts
             delay_ms = _FIRST_RETRY_MS << min(self.attempts, 5)
@@ -158,7 +161,9 @@ class Tunnel:
         if reason.kind in _REFUSALS:
             self.refusal = reason
         if self.state == UP:
-            return  # of a packet that was lost, or of a second SA that the peer tried
+            # The rest is of a packet that was lost, or of a second SA that the peer tried.
+            self.parting = reason if reason.kind == CLOSED else self.parting
+            return
         last = self.reason
         if reason.weak and last and not last.weak and self.reason_attempt == attempt:
             return
