@@ -40,8 +40,7 @@ class Others(Failures):
     def make_policies(self) -> None:
         """Makes the policies that connections of the soak have."""
         for name, lifetime in (("short", SHORT_S), ("long", LONG_S)):
-            words = (f"lifetime={lifetime}",)
-            database.svcctl(self.lab, "ipsec-policy-add", name, *words)
+            database.svcctl(self.lab, "ipsec-policy-add", name, f"lifetime={lifetime}")
             for version in (1, 2):
                 words = (f"lifetime={lifetime}", f"ike_version=v{version}")
                 database.svcctl(self.lab, "ike-policy-add", f"v{version}-{name}", *words)

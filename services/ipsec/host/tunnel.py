@@ -49,11 +49,11 @@ class Tunnel:
 
     'missing' are the child SAs to begin, 'left_out' the pairs of subnets that
     no child SA takes.  'reason' is why it is not up, 'published' the one that
-    is told, 'parting' why it will be up no more.  'begins' says that we may open the IKE_SA, which it may share with
-    others.  'refusal' is the last thing that the peer refused, 'warning' what
-    is wrong though it is up.  A 'cleared' one waits for its peer; one that is
-    'owed' was up until we changed it or charon ended, and is begun by us whoever
-    may begin.
+    is told, 'parting' why it will be up no more, 'refusal' the last thing that
+    the peer refused, 'warning' what is wrong though it is up.  'begins' says that
+    we may open the IKE_SA, which it may share with others.  A 'cleared' one waits
+    for its peer; one that is 'owed' was up until we changed it or charon ended,
+    and is begun by us whoever may begin.
     """
 
     connection: Connection
