@@ -18,7 +18,7 @@ from ..lib.idl import Session
 from ..lib.loop import monotonic_ms
 from ..lib.numbers import parse_number
 from ..services.api.host import HostHalf
-from . import leaving, southbound, status
+from . import leaving, readiness, southbound, status
 from .chassis import ChassisRows, Condition
 from .containers import Containers, Losses, MakeHost
 from .fence import Echoes, Fence
@@ -77,6 +77,8 @@ class Controller:
         self._lost_content = LostContent()
         self._obstacle: str | None = None
         self._waiting_for = ""
+        self._waiting = readiness.Waiting("nothing is changed on this host")
+        self._ovn_waiting = readiness.Waiting("what is asked is not acknowledged")
         self._sentence = ""
 
     # -- loop.Program ------------------------------------------------------
@@ -91,6 +93,7 @@ class Controller:
             self.sb.run()
             self.chassis.follow(self.sb, clock_ms)
         self._obstacle = self.find_obstacle()
+        self._waiting.note(readiness.find_obstacle(self._situation), clock_ms)
         if self.ready:
             self._beat(clock_ms)
         self._guard(clock_ms)
@@ -106,8 +109,10 @@ class Controller:
         self.containers.services.wait(poller, clock_ms)
         self.chassis.wait(poller, clock_ms)
         self.fence.wait(poller, clock_ms)
+        self._waiting.wait(poller, clock_ms)
         if self.ready:
             self._events.wait(poller, clock_ms)
+            self._ovn_waiting.wait(poller, clock_ms)
             self.chassis.wait_beat(poller, clock_ms)
             self.containers.wait(poller, clock_ms)
             self._writer.wait(poller, clock_ms)
@@ -142,13 +147,7 @@ class Controller:
     @property
     def ready(self) -> bool:
         """Whether both databases are in sync and the chassis is ours: the host may be changed."""
-        return (
-            self.ovs.synced
-            and self.sb is not None
-            and self.sb.synced
-            and self.sb.has_lock
-            and self.chassis.known
-        )
+        return not readiness.find_obstacle(self._situation)
 
     def check_all(self) -> None:
         """Makes the next pass look at everything."""
@@ -255,7 +254,7 @@ class Controller:
             self.chassis.remove(self.sb, clock_ms)
         else:
             self._write_status(clock_ms)
-            self._acknowledge()
+            self._acknowledge(clock_ms)
             self.chassis.write(self.sb, clock_ms)
 
     def _is_told(self, clock_ms: int) -> bool:
@@ -292,25 +291,44 @@ class Controller:
     def _find_telling(self, name: str, figures: bool) -> Telling:
         return self.containers.find_telling(name, figures, self.chassis.heartbeat.incarnation)
 
-    def _acknowledge(self) -> None:
+    def _acknowledge(self, clock_ms: int) -> None:
         """Notes SB_Global:nb_cfg as reached if all is applied that can be, and told."""
         asked = self._global
         if asked is None or asked.nb_cfg == self.chassis.heartbeat.nb_cfg:
+            self._ovn_waiting.note("", clock_ms)
             return
         containers = self.containers
         if self._lost_content.holding:
             return
         told = containers.compiled and not containers.touched and self._writer.settled
-        if told and containers.settled and self._has_ovn_reached(asked.ovn_nb_cfg):
+        obstacle = self._find_ovn_obstacle(asked.ovn_nb_cfg)
+        self._ovn_waiting.note(obstacle, clock_ms)
+        if told and containers.settled and not obstacle:
             self.chassis.acknowledge(asked.nb_cfg)
 
-    def _has_ovn_reached(self, asked: int) -> bool:
-        """Returns whether ovn-controller, if there is one, has OVN's part of the change."""
+    def _find_ovn_obstacle(self, asked: int) -> str:
+        """Returns that ovn-controller, if there is one, has not OVN's part of the change."""
         assert self.identity is not None
         bridge = self.ports.rows.find_bridge(self.identity.bridge)
         reached = bridge.external_ids.get("ovn-nb-cfg", "") if bridge else ""
         number = parse_number(reached, 0, _MOST)
-        return not asked or number is None or number >= asked
+        if not asked or number is None or number >= asked:
+            return ""
+        return f"ovn-controller does not follow: external_ids:ovn-nb-cfg of {self.identity.bridge}"
+
+    @property
+    def _situation(self) -> readiness.Situation:
+        identity, session = self.identity, self.sb
+        if identity is None or session is None:
+            return readiness.Situation(switch_synced=self.ovs.synced)
+        return readiness.Situation(
+            identity.chassis,
+            identity.remote,
+            self.ovs.synced,
+            session.synced,
+            session.has_lock,
+            self.chassis.known,
+        )
 
     @property
     def _global(self) -> sb.SBGlobal | None:

@@ -1,0 +1,123 @@
+"""A chassis is given other names: it registers under each that it can have, or says why not."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from ..controller.readiness import PATIENCE_MS, Situation, Waiting, find_obstacle
+from ..lib import sealing
+from .bench import ME, Bench
+from .logs import Logs
+from .rig import to_map
+
+READY = Situation(ME, "tcp:1.0.0.1:6652", True, True, True, True)
+UNSET = "external_ids:system-id of the local Open_vSwitch is not set"
+
+
+def call(bench: Bench, name: str) -> None:
+    """Sets external_ids:system-id."""
+    bench.ovs.update("Open_vSwitch", [], external_ids=to_map(bench.ids | {"system-id": name}))
+
+
+def read_heartbeat(bench: Bench, name: str) -> Any:
+    """Returns the number of a chassis' last heartbeat, None without one."""
+    rows = bench.sb.rows("Chassis_Private", [["name", "==", name]])
+    return rows[0]["heartbeat"] if rows else None
+
+
+def until_registered(bench: Bench, name: str) -> None:
+    """Runs until the chassis has registered under a name, and beats."""
+    where = [["name", "==", name]]
+    bench.until(lambda: bench.sb.rows("Chassis", where), f"chassis {name}")
+    first = read_heartbeat(bench, name) or 0
+    bench.until(lambda: (read_heartbeat(bench, name) or 0) > first, f"a heartbeat of {name}")
+
+
+def test_each_name_registers_and_the_first_again(chassis: Bench) -> None:
+    chassis.sb.update("SB_Global", [], options=to_map({"heartbeat-interval": "100"}))
+    chassis.bind("c1")
+    chassis.until_status("c1", "running")
+    for name in ("hv9", "hv8", ME, "hv9", ME):
+        call(chassis, name)
+        until_registered(chassis, name)
+    chassis.until_status("c1", "running")
+
+
+def test_names_that_change_before_they_are_registered(chassis: Bench) -> None:
+    chassis.sb.update("SB_Global", [], options=to_map({"heartbeat-interval": "100"}))
+    for name in ("hv9", "hv8", "hv7", "hv9"):
+        call(chassis, name)
+        chassis.controller.run()
+    until_registered(chassis, "hv9")
+    assert {row["name"] for row in chassis.sb.rows("Chassis")} <= {ME, "hv9", "hv8", "hv7"}
+
+
+def test_a_name_that_is_taken_or_none_says_so(chassis: Bench) -> None:
+    chassis.logs.allow(f"another svc-controller claims the chassis name hv9|{UNSET}")
+    chassis.sb.update("SB_Global", [], options=to_map({"heartbeat-interval": "100"}))
+    mine = chassis.controller
+    call(chassis, "hv9")
+    other = chassis.controller = chassis.make_controller(sealing.make_private_key())
+    until_registered(chassis, "hv9")
+    chassis.controller = mine
+
+    def warned(sentence: str) -> bool:
+        other.run()
+        return any(sentence in text for _level, _module, text in chassis.logs.messages)
+
+    chassis.until(lambda: warned("claims the chassis name hv9"), "the reason")
+    obstacle = find_obstacle(replace(READY, chassis="hv9", has_lock=False))
+    said = f"nothing is changed on this host: {obstacle}"
+    chassis.until(lambda: warned(said), "what it waits for", timeout_s=20)
+    call(chassis, "")
+    chassis.until(lambda: warned(UNSET), "the other reason")
+    other.close()
+    call(chassis, ME)
+    until_registered(chassis, ME)
+
+
+@pytest.mark.parametrize("field", [each.name for each in fields(Situation)])
+def test_each_obstacle_has_words(field: str) -> None:
+    assert find_obstacle(READY) == ""
+    missing = replace(READY, **{field: type(getattr(READY, field))()})
+    assert bool(find_obstacle(missing)) == (field != "remote")
+
+
+def test_an_ovn_controller_that_does_not_follow_is_told_of(chassis: Bench) -> None:
+    """As after another name, which OVN takes once the old chassis is gone from its southbound."""
+
+    def follow(number: int) -> None:
+        chassis.ovs.update("Bridge", [], external_ids=to_map({"ovn-nb-cfg": str(number)}))
+
+    def told(sentence: str) -> bool:
+        return any(sentence in text for _level, _module, text in chassis.logs.messages)
+
+    chassis.settle()
+    follow(6)
+    chassis.sb.update("SB_Global", [], nb_cfg=100, ovn_nb_cfg=7)
+    said = "what is asked is not acknowledged: ovn-controller does not follow"
+    chassis.until(lambda: told(said), "the reason", timeout_s=20)
+    assert chassis.sb.rows("Chassis_Private")[0]["nb_cfg"] < 100
+    follow(7)
+    chassis.until(lambda: told("what is asked is not acknowledged: no more"), "the end of it")
+    chassis.check_laws()
+
+
+def test_what_takes_long_is_told_once_and_so_is_its_end(logs: Logs) -> None:
+    waiting, waits = Waiting("nothing"), "it has not given the lock"
+    moments = (0, PATIENCE_MS - 1, PATIENCE_MS, PATIENCE_MS + 1, PATIENCE_MS + 2)
+    said = []
+    for now_ms in moments:
+        before = len(logs.messages)
+        waiting.note("" if now_ms == moments[-1] else waits, now_ms)
+        said.append([text for _level, _module, text in logs.messages[before:]])
+    assert [len(each) for each in said] == [0, 0, 1, 0, 1]
+    assert said[2:] == [[f"nothing: {waits}"], [], ["nothing: no more"]]
+    # What is over before is told of to nobody.
+    for now_ms, now in ((0, waits), (PATIENCE_MS - 1, "")):
+        before = len(logs.messages)
+        waiting.note(now, 10 * PATIENCE_MS + now_ms)
+        assert len(logs.messages) == before
