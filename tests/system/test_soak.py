@@ -13,7 +13,7 @@ from ...utilities.lab import cloud, process, tenant, traffic
 from ...utilities.lab.soak_actions import Actor
 from ...utilities.lab.soak_laws import Laws
 from ...utilities.lab.soak_model import Operation, State, Vpn
-from ...utilities.lab.soak_other_rules import FOREIGN, STOPPING, list_translated
+from ...utilities.lab.soak_other_rules import FOREIGN, list_translated
 from .scene import TENANTS, Scene
 from .site import SITE_HOST, SITE_SUBNET, Operator
 
@@ -82,13 +82,7 @@ def test_chassis_that_does_not_leave_is_killed(operator: Operator) -> None:
     assert words.startswith("ended, since it had not left in time: it does not say")
 
 
-# No route of ours outdoes one that leads a VPN's traffic elsewhere; nothing leaves in clear then.
-STOPS = pytest.mark.xfail(reason="no route of ours where the longest match leads elsewhere")
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(each, marks=STOPS if each in STOPPING else ()) for each in FOREIGN]
-)
+@pytest.mark.parametrize("name", FOREIGN)
 def test_foreign_rows_disturb_no_vpn(operator: Operator, name: str) -> None:
     actor = Actor(operator.lab, TENANTS, operator.psk_file)
     operator.add_vpn_and_wait()

@@ -64,10 +64,10 @@ class Soak:
         tenants = make_tenants(names)
         for each in tenants.values():
             tenant.build(self.lab, self.say, each)
-            tenant.add_site(self.lab, each, PSK)
+            tenant.add_site(self.lab, each, PSK, second=True)
         self._actor = Actor(self.lab, tenants, psk_file)
         self._actor.make_policies()
-        self._laws = Laws(self.lab, tenants, self._actor.containers)
+        self._laws = Laws(self.lab, tenants, self._actor.containers, second=True)
         northds = list_northds(self.lab.get_host("central"))
         self._state = State(tuple(names), northds, tuple(tenants))
 

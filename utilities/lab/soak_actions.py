@@ -57,7 +57,7 @@ class Actor(Others):
         self._svcctl(
             *("vpn-add", tenant.site, tenant.router, tenant.external, tenant.subnet, *group),
             *("--", "conn-add", tenant.site, f"to-{tenant.site}"),
-            *(tenant.site_address, tenant.site_subnet, self._psk),
+            *(tenant.site_address, f"{tenant.site_subnet},{tenant.second_subnet}", self._psk),
             *self._list_policies(tenant.number),
         )
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 
 from .soak_model import CHASSIS_PROCESSES, DATABASES, Operation, State
-from .soak_other_rules import STOPPING
 from .soak_rule import Words
 from .soak_rules import RULES
 
@@ -49,10 +48,7 @@ def choose_round(chance: random.Random, state: State) -> list[Operation]:
 
 
 def plan_mending(state: State) -> list[Operation]:
-    """Returns what gives every host, network and process back, in the order of a boot.
-
-    After them goes what others have made that ends all traffic.
-    """
+    """Returns what gives every host, network and process back, in the order of a boot."""
     order = (*DATABASES, *CHASSIS_PROCESSES)
 
     def find_place(each: Words) -> tuple[bool, str, int]:
@@ -64,5 +60,4 @@ def plan_mending(state: State) -> list[Operation]:
         *(Operation("heal", host) for host in sorted(state.cut)),
         *(Operation("start-chassis", host) for host in sorted(state.dead)),
         *(Operation("start", host, name) for host, name in sorted(state.ended, key=find_place)),
-        *(Operation("foreign-del", *each) for each in sorted(state.foreign) if each[1] in STOPPING),
     ]

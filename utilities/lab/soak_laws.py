@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,15 @@ class Broken(Exception):
 
 @dataclass
 class Laws:
-    """The laws of one lab; 'containers' is the container that each tenant's VPN has."""
+    """The laws of one lab; 'containers' is the container that each tenant's VPN has.
+
+    'second' is whether each VPN has the second subnet of its site, too.
+    """
 
     lab: Lab
     tenants: dict[int, Tenant]
     containers: dict[int, str]
+    second: bool = False
     _read_to: dict[Path, int] = field(default_factory=dict)
 
     def check(self, state: State, capture: traffic.Capture) -> None:
@@ -145,9 +150,10 @@ class Laws:
         """Traffic passes through each VPN from its guest."""
         for number in state.list_demanded():
             tenant = self.tenants[number]
-            for name in tenant.guest_hosts:
-                if not traffic.is_reachable(self.lab, name, tenant.site_host):
-                    return f"{tenant.site}: {name} does not reach {tenant.site_host}"
+            targets = (tenant.site_host, *([tenant.second_host] if self.second else []))
+            for name, target in product(tenant.guest_hosts, targets):
+                if not traffic.is_reachable(self.lab, name, target):
+                    return f"{tenant.site}: {name} does not reach {target}"
         return ""
 
     def find_debris(self) -> str:
@@ -206,9 +212,10 @@ class Laws:
         """No packet between a tenant and its site was on the provider network in clear."""
         for tenant in self.tenants.values():
             translated = (tenant.router_address, *list_translated(tenant).values())
-            words = traffic.format_clear(tenant.subnet, tenant.site_subnet, translated)
-            if number := capture.count(words):
-                return f"{number} packets between {tenant.subnet} and {tenant.site_subnet}"
+            for subnet in (tenant.site_subnet, tenant.second_subnet):
+                words = traffic.format_clear(tenant.subnet, subnet, translated)
+                if number := capture.count(words):
+                    return f"{number} packets between {tenant.subnet} and {subnet}"
         return ""
 
     def find_unexpected(self) -> str:

@@ -73,8 +73,6 @@ FOREIGN = {
         "lb-del in-{router}",
     ),
 }
-# What ends the traffic of a VPN as long as it is there; it goes before the laws are looked at.
-STOPPING = ("discard",)
 POLICIES = ("allow-from", "allow-to", "drop-to", "reroute-to")
 
 

@@ -75,6 +75,16 @@ class Tenant:
         return f"192.168.{2 * self.number}.0/24"
 
     @property
+    def second_subnet(self) -> str:
+        """What the site may have beside its subnet."""
+        return f"192.168.{50 + self.number}.0/24"
+
+    @property
+    def second_host(self) -> str:
+        """The address in it of the machine behind the site's gateway."""
+        return f"192.168.{50 + self.number}.10"
+
+    @property
     def site_host(self) -> str:
         """The address of the machine behind the site's gateway."""
         return f"192.168.{2 * self.number}.10"
@@ -134,11 +144,11 @@ def remove(lab: Lab, tenant: Tenant, guests: Sequence[Guest]) -> None:
     lab.get_host("central").run("ovn-nbctl", *rows, *port)
 
 
-def add_site(lab: Lab, tenant: Tenant, psk: str) -> None:
-    """Adds the tenant's remote site, set up for a VPN to the tenant."""
-    site = peer_conf.Site(
-        f"{tenant.site_address}/24", (tenant.site_subnet,), tenant.external, (tenant.subnet,), psk
-    )
+def add_site(lab: Lab, tenant: Tenant, psk: str, second: bool = False) -> None:
+    """Adds the tenant's remote site, set up for a VPN to the tenant, with one subnet or both."""
+    subnets = (tenant.site_subnet, *([tenant.second_subnet] if second else []))
+    address = f"{tenant.site_address}/24"
+    site = peer_conf.Site(address, subnets, tenant.external, (tenant.subnet,), psk)
     cloud.add_peer(lab, tenant.site, site)
 
 
