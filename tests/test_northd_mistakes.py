@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ..northd.leader.northbound_lock import SOUTHBOUND_KEY
 from .cloud import Cloud
 
 
@@ -50,6 +51,12 @@ def test_rubbish_for_numbers(cloud: Cloud, number: str) -> None:
     options = ["map", [["heartbeat-interval", number]]]
     cloud.nb.update("SVC_Global", [], options=options, nb_cfg=3)
     cloud.wait_for(lambda: cloud.nb.rows("SVC_Global")[0]["hv_cfg"] == 3, "hv_cfg")
+    # Whose the lock is was among what was overwritten.
+    cloud.wait_for(lambda: SOUTHBOUND_KEY in _read_ids(cloud), "the note of the lock")
+
+
+def _read_ids(cloud: Cloud) -> dict[str, str]:
+    return dict(cloud.find(cloud.ovn, "NB_Global")["external_ids"][1])
 
 
 def test_lost_northbound_is_no_order_to_end_everything(cloud: Cloud) -> None:
