@@ -57,7 +57,7 @@ def operator(lab: Lab, tmp_path: Path) -> Iterator[Operator]:
     """
     made = Operator(lab, tmp_path)
     made.wait_whole()
-    made.capture = capture = traffic.Capture(lab, tmp_path / "provider.pcap")
+    made.capture = capture = traffic.Capture(lab, tmp_path / "during.pcap")
     try:
         yield made
     finally:
