@@ -8,7 +8,7 @@ from typing import TypeVar
 from ...services.api.node import AnyNode, Datum, Node, Read
 from ..options import Options
 from ..scheduler.model import MoveRules
-from .tables import ONLY, OPTIONS
+from .tables import ONLY, OPTIONS, OVN_PROBLEM
 
 V = TypeVar("V")
 
@@ -26,13 +26,18 @@ def _pick(choose: Callable[[Options], V | None]) -> Callable[[Read, str], V | No
     return run
 
 
+def find_move_rules(read: Read, _key: str) -> MoveRules | None:
+    """Returns what moves go by; None without options."""
+    options = read(OPTIONS, ONLY)
+    if options is None:
+        return None
+    held = read(OVN_PROBLEM, ONLY) is not None
+    return MoveRules(options.enforce_container_limit, options.drain_moves, held)
+
+
 NODES: tuple[AnyNode, ...] = (
     Node(SEAL_SEED, _pick(lambda options: options.seal_seed), (OPTIONS,)),
     Node(CONTAINER_MTU, _pick(lambda options: options.container_mtu), (OPTIONS,)),
     Node(START_TIMEOUT_MS, _pick(lambda options: options.container_start_timeout_ms), (OPTIONS,)),
-    Node(
-        MOVE_RULES,
-        _pick(lambda options: MoveRules(options.enforce_container_limit, options.drain_moves)),
-        (OPTIONS,),
-    ),
+    Node(MOVE_RULES, find_move_rules, (OPTIONS,), (OVN_PROBLEM,)),
 )

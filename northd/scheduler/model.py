@@ -99,10 +99,11 @@ class Avoidance:
 
 @dataclass(frozen=True, slots=True)
 class MoveRules:
-    """What the operator says of all moves."""
+    """What the operator says of all moves; 'held' is that OVN could follow none."""
 
     enforce_limit: bool = False
     drain_moves: int = 2
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,6 +196,9 @@ class _Round:
         """Goes on with a planned move to 'target', or begins one unless too many are under way."""
         name, origin = request.name, self._given.active[request.name]
         departure = self._departures[name]
+        if self._rules.held:
+            self._hold(request, target)
+            return
         crowded = departure.drained and self._moving[origin] >= self._rules.drain_moves
         if crowded and (resting or target is None):
             self._reasons[name] = f"{departure.reason}; it waits for its turn to move"
@@ -208,6 +211,13 @@ class _Round:
             self._given.turn(request, target.chassis)
             self._causes[name] = departure.reason
         elif target is not None:
+            self._given.aim(request, target.chassis)
+
+    def _hold(self, request: Request, target: Place | None) -> None:
+        """Leaves a move as far as it has come: OVN could not follow the next step."""
+        reason = f"{self._departures[request.name].reason}; it waits until OVN follows"
+        self._reasons[request.name] = reason
+        if target is not None:
             self._given.aim(request, target.chassis)
 
     def _find_target(self, request: Request) -> Place | None:
@@ -279,7 +289,8 @@ class _Round:
 
     def _tell_moves(self) -> None:
         for name, chassis in self._given.targets.items():
-            self._reasons[name] = f"{self._departures[name].reason}; it moves to {chassis}"
+            sentence = f"{self._departures[name].reason}; it moves to {chassis}"
+            self._reasons.setdefault(name, sentence)  # one that is held says so
 
     def _find_standbys(self, name: str) -> set[str]:
         request, active, target = (
