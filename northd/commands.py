@@ -9,8 +9,9 @@ from ..lib.idl import Session
 from ..lib.unixctl import register_command
 from .engine.engine import format_graph
 from .leader import northd_row
-from .northd import ACCEPT, Northd
+from .northd import Northd
 from .ovn.southbound import PortReplica
+from .sync.forgotten import ACCEPT
 
 
 def register_commands(northd: Northd) -> None:

@@ -10,7 +10,7 @@ takes over; so it watches the heartbeats of the chassis, and knows who is dead.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import ovs.poller
@@ -50,9 +50,6 @@ from .sync.lost_content import LostContent
 from .writers import Writers
 
 vlog = ovs.vlog.Vlog("northd")
-
-# The runtime command by which an operator takes what is there for what is meant.
-ACCEPT = "content/accept"
 
 
 class Northd:
@@ -94,7 +91,6 @@ class Northd:
         self._watches = 0
         self._told_options: list[str] = []
         self._held_for: str | None = None
-        self._told_forgotten = ""
 
     # -- the loop ----------------------------------------------------------
 
@@ -315,30 +311,6 @@ class Northd:
             sentences.append(self.progress.problem)
         if self._held_for is not None:
             sentences.append(f"nothing is written: {self._held_for}")
-        sentences += filter(None, [self._tell_forgotten()])
+        sentences += self.replicas.forgotten.tell(self.replicas.find_held())
         more = f" (and {len(sentences) - 1} more)" if len(sentences) > 1 else ""
         self.leadership.set_problem(min(sentences) + more if sentences else "")
-
-    def _tell_forgotten(self) -> str:
-        """Returns what goes on only because a database forgot it, "" for nothing; logs it once."""
-        names = self.replicas.find_held()
-        sentence = ""
-        if names:
-            databases = " and ".join(self.replicas.forgotten.find_databases(names))
-            sentence = (
-                f"{databases} lost content: {format_names(names)} goes on though nothing asks for"
-                f" it; restore it, or run '{ACCEPT}' on svc-northd if that is meant"
-            )
-        if sentence != self._told_forgotten:
-            self._told_forgotten = sentence
-            if sentence:
-                vlog.warn(sentence)
-            else:
-                vlog.info("nothing goes on that a database forgot")
-        return sentence
-
-
-def format_names(names: Collection[str]) -> str:
-    """Returns the first of some names, and how many more there are."""
-    more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
-    return min(names) + more

@@ -8,15 +8,22 @@ That is no order to end what runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from uuid import UUID
+
+import ovs.vlog
 
 from ...lib import nb, sb
 from ...lib.rows import Row
 from ..engine.ledger import Mark
 from ..ovn import rows as ovn_rows
 from . import northbound, ovn, southbound
+
+vlog = ovs.vlog.Vlog("forgotten")
+
+# The runtime command by which an operator takes what is there for what is meant.
+ACCEPT = "content/accept"
 
 # The rows that a container has in each database as long as it is there, and whose they are.
 # OVN removes what hangs on a router with it; a switch of ours goes by itself only.
@@ -34,6 +41,7 @@ class Forgotten:
     def __init__(self) -> None:
         self._connections: dict[str, int] = {}
         self._names: dict[str, set[str]] = {prefix: set() for prefix in _ANCHORS}
+        self._told = ""
 
     @property
     def names(self) -> frozenset[str]:
@@ -44,9 +52,23 @@ class Forgotten:
         """Returns whether a database has everything that it had."""
         return not self._names[prefix]
 
-    def find_databases(self, names: frozenset[str]) -> list[str]:
-        """Returns the databases that forgot any of 'names'."""
-        return [_DATABASES[prefix] for prefix, each in self._names.items() if each & names]
+    def tell(self, held: frozenset[str]) -> list[str]:
+        """Returns a sentence if any of 'held' goes on only because of this; logs a change of it."""
+        sentence = self._describe(held) if held else ""
+        if sentence != self._told:
+            self._told = sentence
+            if sentence:
+                vlog.warn(sentence)
+            else:
+                vlog.info("nothing goes on that a database forgot")
+        return [sentence] if sentence else []
+
+    def _describe(self, held: frozenset[str]) -> str:
+        databases = [_DATABASES[prefix] for prefix, each in self._names.items() if each & held]
+        return (
+            f"{' and '.join(databases)} lost content: {format_names(held)} goes on though nothing"
+            f" asks for it; restore it, or run '{ACCEPT}' on svc-northd if that is meant"
+        )
 
     def note(
         self, prefix: str, connection: int | None, changed: Mapping[str, Mapping[UUID, Any]]
@@ -79,3 +101,9 @@ class Forgotten:
 def _find_name(mark: Mark) -> str:
     assert isinstance(mark.owner, tuple)
     return str(mark.owner[1])
+
+
+def format_names(names: Collection[str]) -> str:
+    """Returns the first of some names, and how many more there are."""
+    more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+    return min(names) + more
