@@ -139,7 +139,39 @@ def test_response_only_is_initiated_when_charon_ended_what_was_up() -> None:
     watched.tunnels.restart(watched.connection.id)  # as the new charon is given all of it
     assert watched.begin(60_001) == [watched.connection.id]
     watched.show("", now_ms=120_000)
-    assert watched.begin(120_000) == []
+    assert watched.begin(120_000) == [watched.connection.id]
+    watched.show("ESTABLISHED", watched.connection.id, now_ms=130_000)
+    watched.show("", now_ms=190_000)
+    assert watched.begin(190_000) == []
+
+
+def test_two_changes_in_a_row_are_owed_as_one_is() -> None:
+    watched = Watched(initiate=False)
+    watched.show("ESTABLISHED", watched.connection.id, now_ms=1)
+    for now_ms in (1_000, 1_100):
+        watched.tunnels.restart(watched.connection.id)
+        watched.show("", now_ms=now_ms)
+        assert watched.begin(now_ms) == [watched.connection.id]
+
+
+def test_a_partial_tunnel_that_ends_is_begun_at_once() -> None:
+    watched = Watched(**TWO)
+    name = watched.connection.id
+    watched.show("ESTABLISHED", f"{name}-0", now_ms=0)
+    for now_ms in (1_000, 5_000, 20_000, 40_000):
+        watched.begin(now_ms)
+    watched.show("", now_ms=60_000)
+    assert watched.begin(60_000) == [name]
+
+
+def test_a_routine_delete_is_no_reason_of_what_comes_later() -> None:
+    watched = Watched(dpd_action="clear")
+    watched.show("ESTABLISHED", watched.connection.id, now_ms=0)
+    watched.log("received DELETE for IKE_SA x[1]")
+    watched.show("ESTABLISHED", watched.connection.id, now_ms=100)
+    watched.log("giving up after 6 retransmits")
+    watched.show("", now_ms=60_000)
+    assert watched.item.message.endswith("waiting for it to initiate (dpd_action clear)")
 
 
 def test_reason_goes_when_the_tunnel_is_up() -> None:

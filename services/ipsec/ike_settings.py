@@ -55,10 +55,14 @@ def find_ike_settings(entry: Mapping[str, Any]) -> IkeSettings:
 
     'entry' may be one that was read from a row, with whatever is in it.
     """
-    detects = entry.get("dpd_action") != "disabled"
     ends = [entry.get(key) for key in _ENDS]
-    agreed = [*(entry.get(key) for key in _AGREED), detects]
+    agreed = [*(entry.get(key) for key in _AGREED), find_silence(str(entry.get("dpd_action")))]
     return json.dumps(ends, sort_keys=True), json.dumps(agreed, sort_keys=True)
+
+
+def find_silence(dpd_action: str) -> str:
+    """Returns what is done for a silent peer: 'hold' is as 'restart'."""
+    return "restart" if dpd_action == "hold" else dpd_action
 
 
 def find_difference(one: IkeSettings, other: IkeSettings) -> str:

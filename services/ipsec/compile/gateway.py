@@ -136,7 +136,7 @@ def _make_container(
         "outer_addresses": sorted(addresses),
         "connections": [gateway.entries[uuid] for uuid in sorted(gateway.entries)],
     }
-    keys = {str(each.row.uuid): each.row.psk for each in gateway.members}
+    keys = _find_keys(gateway)
     peers = {peer for guard in guards.values() for peer in guard.peer_subnets}
     peers |= {str(peer) for entry in gateway.entries.values() for peer in entry["peer_subnets"]}
     return ContainerSpec(
@@ -153,6 +153,25 @@ def _make_container(
             for peer in sorted({str(entry["peer_address"]) for entry in gateway.entries.values()})
         ),
     )
+
+
+def _find_keys(gateway: Gateway) -> dict[str, str | None]:
+    """Returns the key of each connection.
+
+    Those with the same identities share an IKE SA, and so a key.  One that goes
+    on as it was takes the key of those that stand, not another one of its own row.
+    """
+    standing = {
+        each.contender.identities: each.row.psk
+        for each in gateway.members
+        if str(each.row.uuid) in gateway.entries and str(each.row.uuid) not in gateway.kept
+    }
+    found = {}
+    for each in gateway.members:
+        name, mine = str(each.row.uuid), each.contender.identities
+        kept = name in gateway.kept and mine in standing
+        found[name] = standing[mine] if kept else each.row.psk
+    return found
 
 
 def _find_guards(each: Checked, router: UUID) -> Iterator[tuple[str, Guard]]:

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from ....lib.errors import ConfigError
 from ..identity import parse as parse_identity
+from ..ike_settings import find_silence
 
 _IDENTITY = re.compile(r"[\x21-\x7e]{1,255}")
 _PROPOSAL = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -117,7 +118,7 @@ def _ike_settings(connection: Connection) -> tuple[object, ...]:
         connection.ike_proposals,
         connection.ike_lifetime_s,
         connection.force_udp_encapsulation,
-        connection.dpd_action == "disabled",
+        find_silence(connection.dpd_action),
         connection.dpd_interval_s,
         connection.dpd_timeout_s,
     )

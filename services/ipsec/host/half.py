@@ -23,6 +23,7 @@ class IpsecHost:
     def __init__(self) -> None:
         self._esp: str | None = None
         self._question = EspQuestion()
+        self._problem: str | None = None
 
     def probe(self) -> Probe:
         problem, pending = charon.find_problem(), False
@@ -44,11 +45,13 @@ class IpsecHost:
         """Notes where ESP is done; returns why it is nowhere, and whether that is not known yet."""
         in_kernel = self._question.find(monotonic_ms())
         if in_kernel is None:
-            return self._question.problem, True
+            # While it is asked again, what it said stands.
+            return self._problem or self._question.problem, self._problem is None
         if in_kernel:
             self._esp = charon.KERNEL
             return None, False
         problem = charon.find_libipsec_problem()
         if problem is None:
             self._esp = charon.LIBIPSEC
+        self._problem = problem
         return problem, False

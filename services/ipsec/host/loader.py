@@ -51,6 +51,7 @@ class Loader:
         self._connections: dict[str, Connection] = {}
         self._sealed: dict[str, str] = {}
         self._ikes: dict[str, Ike] = {}
+        self._too_much: set[str] = set()
         # What charon should have; of an IKE connection whose secret cannot be read it is not known.
         self._wanted: dict[str, _Given] = {}
         self._generation = 0
@@ -68,12 +69,15 @@ class Loader:
         assert isinstance(wanted.settings, Settings)
         self._connections = {each.id: each for each in wanted.settings.connections}
         self._sealed = dict(wanted.secrets)
-        self._ikes = find_ikes(self._connections.values())
+        self._ikes, self._too_much = {}, set()
+        for name, ike in find_ikes(self._connections.values()).items():
+            self._ikes[name], left = self._fit(ike)
+            self._too_much |= {each.id for each in left}
         key = load_key(self._sandbox.directory)
         self._wanted = {
             name: _make_given(ike, secrets, key)
             for name, ike in self._ikes.items()
-            if (secrets := self._find_secrets(ike))
+            if ike.members and (secrets := self._find_secrets(ike))
         }
         self._generation = wanted.generation
         self._dirty = True
@@ -119,7 +123,10 @@ class Loader:
     def loaded(self) -> set[str]:
         """The connections that charon has as they are wanted."""
         return {
-            each.id for name, ike in self._ikes.items() if self._has(name) for each in ike.members
+            each.id
+            for name, ike in self._ikes.items()
+            if self._has(name) or self._goes_on(name)
+            for each in ike.members
         }
 
     def run(self, channel: Channel, now_ms: int) -> None:
@@ -141,10 +148,14 @@ class Loader:
         present, wanted = self._present or (), self._wanted.get(name)
         return name in present and wanted is not None and self._loaded.get(name) == wanted
 
+    def _goes_on(self, name: str) -> bool:
+        """Whether charon has an IKE connection of which it is not known how it should be."""
+        return name not in self._wanted and name in self._loaded and name in (self._present or ())
+
     def _plan(self) -> Iterator[tuple[str, dict[str, object], Callable[[Reply], None]]]:
         assert self._present is not None
         assert self._keys is not None
-        self._tell_unreadable()
+        self._tell_refused()
         for name in sorted(self._present - self._ikes.keys()):
             yield "unload-conn", {"name": name}, self._unloaded(name)
             yield "terminate", format_termination(name), self._answered
@@ -155,28 +166,23 @@ class Loader:
             if name in self._wanted and not self._has(name):
                 yield from self._load(ike)
 
-    def _tell_unreadable(self) -> None:
+    def _tell_refused(self) -> None:
         for name in self._connections:
+            self._tunnels.set_problem(name, "")
             try:
                 self._unseal(name)
             except ConfigError as error:
                 self._refuse(name, str(error))
+            if name in self._too_much:
+                self._refuse(name, "it has more than charon can be told")
 
     def _load(self, ike: Ike) -> Iterator[tuple[str, dict[str, object], Callable[[Reply], None]]]:
         assert self._present is not None
-        message = format_ike(ike)
-        secrets = [
-            format_secret(self._connections[name], psk)
-            for name, psk in self._find_secrets(ike).items()
-        ]
-        if not all(map(can_be_sent, (*secrets, message))):
-            for each in ike.members:
-                self._refuse(each.id, "it has more than charon can be told")
-            return
-        for secret in secrets:
+        for name, psk in self._find_secrets(ike).items():
+            secret = format_secret(self._connections[name], psk)
             yield "load-shared", secret, self._answered
         before = self._loaded.get(ike.name) if ike.name in self._present else None
-        yield "load-conn", message, self._loaded_as(ike)
+        yield "load-conn", format_ike(ike), self._loaded_as(ike)
         # What was negotiated with the old configuration must not stay.
         wanted = self._wanted[ike.name]
         if before is None or before.settings != wanted.settings:
@@ -186,6 +192,22 @@ class Loader:
         for child, digest in before.children.items():
             if wanted.children.get(child) != digest:
                 yield "terminate", format_termination(ike.name, child), self._answered
+
+    def _fit(self, ike: Ike) -> tuple[Ike, list[Connection]]:
+        """Returns an IKE connection as far as charon can be told of it, and who is left out.
+
+        Whoever charon has already comes before newcomers.
+        """
+        loaded = self._loaded.get(ike.name, _Given("")).children
+        has = {find_connection_id(child) for child in loaded}
+        fit: list[Connection] = []
+        left: list[Connection] = []
+        for each in sorted(ike.members, key=lambda one: (one.id not in has, one.id)):
+            secret = format_secret(each, self._find_secrets(Ike("", (each,))).get(each.id, ""))
+            more = Ike(ike.name, tuple(sorted((*fit, each), key=lambda one: one.id)))
+            fits = can_be_sent(secret) and can_be_sent(format_ike(more))
+            (fit if fits else left).append(each)
+        return Ike(ike.name, tuple(sorted(fit, key=lambda one: one.id))), left
 
     def _find_secrets(self, ike: Ike) -> dict[str, str]:
         """Returns the secrets of the members by id, without those that cannot be read.
@@ -205,7 +227,7 @@ class Loader:
 
     def _refuse(self, name: str, sentence: str) -> None:
         self.problem = f"connection {self._connections[name].name}: {sentence}"
-        self._tunnels.note_error(name, sentence)
+        self._tunnels.set_problem(name, sentence)
 
     def _on_connections(self, reply: Reply) -> None:
         self._present = {name for event in reply.events for name in event}

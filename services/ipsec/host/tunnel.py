@@ -53,7 +53,8 @@ class Tunnel:
     the peer refused, 'warning' what is wrong though it is up.  'begins' says that
     we may open the IKE_SA, which it may share with others.  A 'cleared' one waits
     for its peer; one that is 'owed' was up until we changed it or charon ended,
-    and is begun by us whoever may begin.
+    and is begun by us until it is up again, whoever may begin.  'problem' is what
+    keeps charon from being given it as it is wanted.
     """
 
     connection: Connection
@@ -67,6 +68,7 @@ class Tunnel:
     parting: reasons.Reason | None = None
     refusal: reasons.Reason | None = None
     warning: str = ""
+    problem: str = ""
     ike_algorithms: str = ""
     esp_algorithms: str = ""
     counters: dict[str, int] = field(default_factory=dict)
@@ -102,7 +104,6 @@ class Tunnel:
             self.apart = not self.apart
             self.missing = self._find_missing((), apart=self.apart)
         self.refusal = None
-        self.owed = False
         delay_ms = min(_FIRST_RETRY_MS << min(self.attempts + 1, 10), _MAX_RETRY_MS)
         self.attempts += 1
         self.retry_ms = now_ms + delay_ms
@@ -120,7 +121,7 @@ class Tunnel:
 
     def note_end(self, now_ms: int) -> None:
         """Notes that charon has ended: the peer of what was up does not know it yet."""
-        owed = self.state in (UP, PARTIAL)
+        owed = self.owed or self.state in (UP, PARTIAL)
         self.set_state(DOWN, now_ms)
         self.forget()
         self.owed = owed
@@ -141,7 +142,7 @@ class Tunnel:
             return
         if self.state == UP:
             self.reason = self.published = self.parting
-            self.parting = None
+        if self.state in (UP, PARTIAL) and state in (CONNECTING, DOWN):
             stable = now_ms - self.changed_ms >= _STABLE_MS
             self.attempts = 0 if stable else self.attempts
             delay_ms = _FIRST_RETRY_MS << min(self.attempts, 5)
@@ -150,6 +151,7 @@ class Tunnel:
             self.silent = self.cleared = False
         if state == UP:
             self.reason = self.published = self.refusal = None
+            self.owed = False
         if state == DOWN and self.silent and self.connection.dpd_action == "clear":
             self.cleared = True
         self.state = state
@@ -177,14 +179,16 @@ class Tunnel:
 
     def note_failed_rekey(self) -> None:
         """Notes that the peer refused to replace a child SA, as soon as that was tried."""
-        if self.refusal is not None:
+        refusal, self.refusal = self.refusal, None
+        if refusal is not None and refusal.kind == PROPOSAL:
             self.warning = (
-                f"{self.connection.peer_address} refuses to rekey ({self.refusal.sentence});"
+                f"{self.connection.peer_address} refuses to rekey ({refusal.sentence});"
                 f" the tunnel ends after {self.connection.esp_lifetime_s} s and is made anew"
             )
 
     def take(self, found: Mapping[str, list[Mapping[str, Any]]], now_ms: int) -> None:
         """Takes the child SAs of it that are installed, by name."""
+        self.parting = None  # it was of another SA, or it has been told
         flat = [child for each in found.values() for child in each]
         self.left_out = children.find_left_out(self.connection, flat)
         self.missing = self._find_missing(found, apart=self.apart)
@@ -246,10 +250,11 @@ def make_item(tunnel: Tunnel, installed: bool, stranger: str = "") -> Item:
 
 
 def _find_message(tunnel: Tunnel, installed: bool, stranger: str) -> str:
-    if tunnel.state == PARTIAL:
-        return _tell_left_out(tunnel)
-    if tunnel.state == UP:
-        return tunnel.warning
+    if tunnel.state in (UP, PARTIAL):
+        said = _tell_left_out(tunnel) if tunnel.state == PARTIAL else tunnel.warning
+        return "; ".join(each for each in (tunnel.problem, said) if each)
+    if tunnel.problem:
+        return tunnel.problem
     if tunnel.state == DOWN and not installed:
         return "waiting for OVN to install the port on this chassis"
     if tunnel.published is not None and tunnel.published.kind != NO_ANSWER:

@@ -110,6 +110,11 @@ class Tunnels:
         if connection in self.by_id:
             self.by_id[connection].restart()
 
+    def set_problem(self, connection: str, sentence: str) -> None:
+        """Notes what keeps charon from being given a connection as it is wanted, "" for nothing."""
+        if connection in self.by_id:
+            self.by_id[connection].problem = sentence
+
     def note_error(self, connection: str, sentence: str) -> None:
         """Notes a reason that does not come from charon's log."""
         if connection in self.by_id:
