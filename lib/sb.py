@@ -112,6 +112,7 @@ class RedirectFlow(Row):
     protocol: int | None
     ports: tuple[int, ...]
     in_ports: tuple[str, ...]
+    out_ports: tuple[str, ...]
     action: str
     next_hop: str | None
     state: str | None

@@ -184,7 +184,7 @@ def test_a_service_that_stays_is_guarded_where_it_is_to_go(cloud: MemoryCloud) -
     cloud.change(VPNService, site.service, router="other")
     cloud.settle(CHASSIS)
     assert _read_configuration(cloud, site)["connections"]
-    assert len(_find_drops(cloud, site.router)) == 3
+    assert len(_find_drops(cloud, site.router)) == 4
     assert len(_find_drops(cloud, other)) == 1
 
 

@@ -12,7 +12,7 @@ from .cloud import Cloud
 from .ovsdb import Database, find_schema
 from .sessions import OUTAGE
 
-DROPS = 3
+DROPS = 4
 MORE_BEATS = 10
 
 

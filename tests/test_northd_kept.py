@@ -102,7 +102,7 @@ def test_what_runs_goes_on_as_it_was(cloud: Cloud, mistake: str) -> None:
     router = cloud.find(cloud.ovn, "Logical_Router")["_uuid"][1]
     drops = cloud.find_policies(router, "drop")
     reroutes = cloud.find_policies(router, "reroute")
-    assert (len(drops), len(reroutes)) == (3, 1)
+    assert (len(drops), len(reroutes)) == (4, 1)
     given, told = _look(cloud)
     binding = cloud.find(cloud.sb, "Container_Binding")
     row = _make_mistake(cloud, mistake)

@@ -68,7 +68,7 @@ def test_lost_northbound_is_no_order_to_end_everything(cloud: Cloud) -> None:
     )
     cloud.wait_for(lambda: cloud.logs.messages[-1][0] == "warn", "the warning")
     assert cloud.sb.dump()["Container_Binding"] == before
-    assert len(cloud.ovn.rows("Logical_Router_Policy")) == 4
+    assert len(cloud.ovn.rows("Logical_Router_Policy")) == 6
     cloud.nb.insert("SVC_Global")
     cloud.settle()
     assert cloud.sb.rows("Container_Binding") == []
@@ -116,7 +116,7 @@ def test_refusal_is_forgotten_with_its_cause(cloud: Cloud) -> None:
     assert "UUID" not in find_status()
     cloud.wait_for(lambda: "; tried again at 20" in find_status(), "the time of the next try")
     # What fails closed does not wait for what is refused, nor does anybody else.
-    assert len(cloud.find_policies(other, "drop")) == 3
+    assert len(cloud.find_policies(other, "drop")) == 4
     cloud.nb.update("SVC_Global", [], nb_cfg=5)
     cloud.wait_for(lambda: cloud.nb.rows("SVC_Global")[0]["hv_cfg"] == 5, "hv_cfg")
     cloud.nb.delete("VPN_Service", [["name", "==", "mars"]])

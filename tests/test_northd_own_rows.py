@@ -107,7 +107,7 @@ def test_an_older_ovn_has_not_every_column(databases: Databases, logs: Logs) -> 
     databases.ovn_nb.convert(schema)
     cloud = make_vpn_cloud(databases, logs)
     cloud.settle()
-    assert len(_list_ours(cloud, "Logical_Router_Policy")) == 4
+    assert len(_list_ours(cloud, "Logical_Router_Policy")) == 6
     cloud.laws()
     cloud.northd.close()
 

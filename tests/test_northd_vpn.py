@@ -126,7 +126,7 @@ def test_redirect_waits_for_the_container_but_the_drop_does_not(cloud: Cloud) ->
     vpn = cloud.add_vpn("mercury", "tenant-router")
     cloud.add_connection(vpn, "to-venus")
     cloud.settle()
-    assert set(_policies(cloud)) == {"drop-out", "drop-in", "drop-loop"}
+    assert set(_policies(cloud)) == {"drop-out", "drop-in", "drop-loop", "drop-back"}
     assert cloud.find(cloud.nb, "Service_Container")["status_code"] == "starting"
     for chassis in cloud.chassis.values():
         chassis.obeys = True
@@ -256,7 +256,7 @@ def test_disabled_connection_stays_guarded(cloud: Cloud) -> None:
     vpn = cloud.add_vpn("mercury", "tenant-router")
     cloud.add_connection(vpn, "to-venus", enabled=False)
     cloud.settle()
-    assert set(_policies(cloud)) == {"drop-out", "drop-in", "drop-loop"}
+    assert set(_policies(cloud)) == {"drop-out", "drop-in", "drop-loop", "drop-back"}
     assert cloud.find(cloud.nb, "IPsec_Connection")["status"] == "disabled"
 
 

@@ -420,3 +420,32 @@ def test_siblings_do_not_depend_on_their_order(rows: list[IPsecConnection], rand
     first = find_contention((SERVICE_ROW, row) for row in rows)
     random.shuffle(rows)
     assert find_contention((SERVICE_ROW, row) for row in rows) == first
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (
+            {"peer_address": "10.10.0.9"},
+            "connection c10 has the subnet 10.10.0.0/16, in which the peer address 10.10.0.9 is",
+        ),
+        (
+            {"peer_subnets": ("1.0.1.0/28",)},
+            "connection c10 has the peer address 1.0.1.10, which is in the subnet 1.0.1.0/28",
+        ),
+    ],
+)
+def test_no_connection_leads_what_is_for_a_peer_into_a_tunnel(
+    change: dict[str, Any], problem: str
+) -> None:
+    rows = [connection(10), connection(11, **change)]
+    assert find_contention((SERVICE_ROW, row) for row in rows) == {rows[1].uuid: problem}
+
+
+def test_another_service_has_no_peer_address_in_its_local_subnets() -> None:
+    other = replace(SERVICE_ROW, uuid=uuid.UUID(int=9), local_subnets=("1.0.1.10/32",))
+    rows = [(SERVICE_ROW, connection(10)), (other, connection(11))]
+    assert find_contention(rows) == {
+        rows[1][1].uuid: "connection c10 has the peer address 1.0.1.10,"
+        " which is in the subnet 1.0.1.10/32"
+    }

@@ -46,6 +46,7 @@ class Control:
     def is_answered(self) -> bool:
         """Returns whether the answer has come; one that ended the connection did not answer."""
         if self._socket is None:
+            self.asking = False  # nothing was sent; it can be asked anew
             return False
         try:
             received = self._socket.recv(_MOST_BYTES)
@@ -76,6 +77,6 @@ def _is_answer(received: bytes, number: int) -> bool:
     """Returns whether a whole answer to question 'number' came; other text is passed over."""
     try:
         answer = json.loads(received)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(answer, dict) and answer.get("id") == number

@@ -10,8 +10,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 import struct
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from ...lib.numbers import parse_number
 
@@ -30,7 +32,7 @@ class Lock:
 def read_lock(path: str) -> Lock | None:
     """Returns who holds the pid file; None if there is none."""
     try:
-        with open(path, "rb") as file:
+        with _open(path) as file:
             asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
             kind, *_, pid = _FLOCK.unpack(fcntl.fcntl(file, fcntl.F_GETLK, asked))
     except OSError:
@@ -46,8 +48,17 @@ def find_control(path: str) -> str | None:
 
     The number in its name is that of the daemon's own PID namespace, as in the file.
     """
-    with contextlib.suppress(OSError, UnicodeDecodeError), open(path, encoding="ascii") as file:
-        pid = parse_number(file.read(16).strip(), 1, _MOST_PID)
+    with contextlib.suppress(OSError, UnicodeDecodeError), _open(path) as file:
+        pid = parse_number(file.read(16).decode("ascii").strip(), 1, _MOST_PID)
         if pid is not None:
             return f"{path.removesuffix('.pid')}.{pid}.ctl"
     return None
+
+
+def _open(path: str) -> BinaryIO:
+    """Returns a plain file, without waiting for whatever else may have its name."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"{path} is no plain file")
+    return os.fdopen(descriptor, "rb")

@@ -23,6 +23,7 @@ from ...services.api.compile import (
     LAST_RESORT,
     OUTSIDE,
     REROUTE,
+    REROUTES,
     ROUTER,
     Compiled,
     RedirectSpec,
@@ -64,6 +65,7 @@ class Redirect:
     protocol: int | None
     ports: tuple[int, ...]
     in_ports: tuple[str, ...]
+    out_ports: tuple[str, ...]
     action: str
     match: str
     next_hop: str | None = None
@@ -81,7 +83,7 @@ class Redirects:
         return [each for each in self.rules if each.action == DROPS]
 
     def list_reroutes(self) -> list[Redirect]:
-        """Returns those that reroute to the container."""
+        """Returns those that reroute to the container, and allow what comes out of it."""
         return [each for each in self.rules if each.action != DROPS]
 
 
@@ -129,10 +131,8 @@ def _resolve(read: Read, name: str, specs: Sequence[RedirectSpec]) -> Iterator[R
         next_hop = port.next_hops.get(spec.ip_version) if port is not None else None
         if router is None or (spec.action != DROPS and not (ready and next_hop)):
             continue
-        in_ports = _find_in_ports(spec, router, port.in_port if port is not None else None)
-        if spec.origins and not in_ports:
-            continue
-        yield _make(name, spec, in_ports, None if spec.action == DROPS else next_hop)
+        inside = port.in_port if port is not None else None
+        yield from _make(name, spec, router, inside, next_hop)
 
 
 def _resolve_drops(read: Read, name: str, compiled: Compiled) -> Iterator[Redirect]:
@@ -149,29 +149,37 @@ def _resolve_drops(read: Read, name: str, compiled: Compiled) -> Iterator[Redire
         router = read(ROUTER, spec.router)
         if spec.action != DROPS or router is None:
             continue
-        in_ports = _find_in_ports(spec, router, ports.get(spec.router))
-        if in_ports or not spec.origins:
-            yield _make(name, spec, in_ports, None)
+        yield from _make(name, spec, router, ports.get(spec.router), None)
 
 
-def _find_in_ports(spec: RedirectSpec, router: Router, inside: str | None) -> tuple[str, ...]:
+def _find_ports(where: Sequence[str], router: Router, inside: str | None) -> tuple[str, ...]:
     found: list[str] = []
-    if OUTSIDE in spec.origins:
+    if OUTSIDE in where:
         found += [each.name for each in router.gateway_ports]
-    if INSIDE in spec.origins and inside is not None:
+    if INSIDE in where and inside is not None:
         found.append(inside)
     return tuple(found)
 
 
 def _make(
-    name: str, spec: RedirectSpec, in_ports: tuple[str, ...], next_hop: str | None
-) -> Redirect:
+    name: str, spec: RedirectSpec, router: Router, inside: str | None, next_hop: str | None
+) -> Iterator[Redirect]:
+    """Yields the rule, if the router has the ports that it is about."""
+    in_ports = _find_ports(spec.origins, router, inside)
+    out_ports = _find_ports(spec.exits, router, inside)
+    if (spec.origins and not in_ports) or (spec.exits and not out_ports):
+        return
     match = format_match(
-        spec.ip_version, spec.sources, spec.destinations, in_ports, spec.protocol, spec.ports
+        spec.ip_version,
+        spec.sources,
+        spec.destinations,
+        (in_ports, out_ports),
+        spec.protocol,
+        spec.ports,
     )
     # What tells rules of a subject apart, so that an old one can stay beside a new one.
     digest = hashlib.sha256(match.encode()).hexdigest()[:8]
-    return Redirect(
+    yield Redirect(
         name=f"{name}/{spec.kind}/{spec.subject}/{digest}",
         container=name,
         subject=spec.subject,
@@ -183,7 +191,8 @@ def _make(
         protocol=spec.protocol,
         ports=spec.ports,
         in_ports=in_ports,
+        out_ports=out_ports,
         action=spec.action,
         match=match,
-        next_hop=next_hop,
+        next_hop=next_hop if spec.action == REROUTES else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 from uuid import UUID
 
@@ -33,7 +34,7 @@ def run(read: Read, uuid: UUID) -> Router | None:
         name=row.name,
         networks=networks,
         addresses=parse_hosts(text for port in foreign for text in port.networks),
-        routes=_read_routes(routes, networks),
+        routes=_read_routes(routes, networks, {port.name for port in foreign}),
         nat_addresses=parse_hosts(
             nat.external_ip for nat in nats if ovn.find_key(nat.external_ids) is None
         ),
@@ -55,10 +56,12 @@ def find_outside(_uuid: UUID, router: Router) -> Iterable[str]:
     return router.addresses | router.nat_addresses if router.gateway_ports else ()
 
 
-def _read_routes(rows: Iterable[ovn.StaticRoute], networks: Sequence[Subnet]) -> tuple[Route, ...]:
+def _read_routes(
+    rows: Iterable[ovn.StaticRoute], networks: Sequence[Subnet], ports: AbstractSet[str]
+) -> tuple[Route, ...]:
     """Returns the foreign routes, in an order that does not depend on their UUIDs."""
     foreign = (row for row in rows if ovn.find_key(row.external_ids) is None)
-    found = {route for row in foreign if (route := _read_route(row, networks)) is not None}
+    found = {route for row in foreign if (route := _read_route(row, networks, ports)) is not None}
     return tuple(sorted(found, key=_rank))
 
 
@@ -67,16 +70,19 @@ def _rank(route: Route) -> tuple[Any, ...]:
     return (route.prefix.version, route.prefix, *rest)
 
 
-def _read_route(row: ovn.StaticRoute, networks: Sequence[Subnet]) -> Route | None:
+def _read_route(
+    row: ovn.StaticRoute, networks: Sequence[Subnet], ports: AbstractSet[str]
+) -> Route | None:
     prefix = parse_network(row.ip_prefix)
     if prefix is None:
         return None
     # One without a port to its next hop is not there for OVN, and one with BFD only at times
     # (northd/northd.c, find_static_route_outport and parsed_routes_add).
     next_hop = parse_network(row.nexthop.partition("/")[0])
-    has_port = row.output_port is not None or any(
-        next_hop is not None and overlap(next_hop, network) for network in networks
-    )
+    if row.output_port is not None:
+        has_port = row.output_port in ports
+    else:
+        has_port = any(next_hop is not None and overlap(next_hop, each) for each in networks)
     discards = row.nexthop == "discard"
     return Route(
         prefix=prefix,

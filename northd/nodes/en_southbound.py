@@ -263,6 +263,7 @@ def _make_redirect(read: Read, rule: Redirect) -> Desired:
         "protocol": rule.protocol,
         "ports": rule.ports,
         "in_ports": rule.in_ports,
+        "out_ports": rule.out_ports,
         "action": rule.action,
         "next_hop": rule.next_hop,
         "state": "installed" if installed else "pending",

@@ -17,18 +17,20 @@ def format_match(
     ip_version: int,
     sources: Sequence[str],
     destinations: Sequence[str],
-    in_ports: Sequence[str] = (),
+    through: tuple[Sequence[str], Sequence[str]] = ((), ()),
     protocol: int | None = None,
     ports: Sequence[int] = (),
 ) -> str:
     """Returns what packets are meant: all conditions hold; an empty one is none.
 
+    'through' are the ports by which they came in, and by which they are to go.
     A protocol is tested by its number, without its ports, so that fragments are
     not lost where no port is asked for.
     """
     terms = []
-    if in_ports:
-        terms.append(f"inport == {_format_set([json.dumps(port) for port in in_ports])}")
+    for field, names in zip(("inport", "outport"), through, strict=True):
+        if names:
+            terms.append(f"{field} == {_format_set([json.dumps(name) for name in names])}")
     if sources:
         terms.append(f"ip{ip_version}.src == {_format_set(sources)}")
     if destinations:

@@ -70,7 +70,10 @@ def read_nb_cfg(session: Session) -> tuple[int, int]:
     """Returns the nb_cfg of ours that OVN counts, and OVN's own number for it."""
     for row in session.rows(ovn.NBGlobal).values():
         ours = parse_number(row.external_ids.get(NB_CFG_KEY, ""), 0, _MOST)
-        theirs = parse_number(row.external_ids.get(OVN_NB_CFG_KEY, ""), 0, _MOST)
+        noted = row.external_ids.get(OVN_NB_CFG_KEY, "")
+        # OVN's own number may be below 0, whoever set it so.
+        theirs = parse_number(noted.removeprefix("-"), 0, _MOST)
+        theirs = -theirs if theirs is not None and noted.startswith("-") else theirs
         if ours is not None and theirs is not None:
             return ours, theirs
     return 0, 0

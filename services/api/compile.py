@@ -78,8 +78,9 @@ LAST_RESORT = 2
 
 REROUTES = "reroute"
 DROPS = "drop"
+ALLOWS = "allow"
 
-# Where traffic came from: through a gateway port of the router, or out of the container.
+# Where traffic came from, or is about to go: a gateway port of the router, or the container.
 OUTSIDE = "outside"
 INSIDE = "inside"
 
@@ -88,11 +89,15 @@ INSIDE = "inside"
 class RedirectSpec:
     """Traffic on 'router' that the container must get (REROUTES), or that is dropped (DROPS).
 
+    What it ALLOWS goes where the router's routes lead it, whatever policies of
+    others say.
+
     'subject' is the UUID of the row that it is for, 'kind' tells apart those of
     one subject.  'sources' and 'destinations' are subnets of one IP version;
     'protocol' is a number of IANA, 'ports' are destination ports.  With 'origins'
-    only traffic that came from there.  Traffic is rerouted once the container is
-    ready; drops are there from the moment that they are said.
+    only traffic that came from there, with 'exits' only what is about to go there.
+    Traffic is rerouted, and allowed, once the container is ready; drops are there
+    from the moment that they are said.
     """
 
     subject: str
@@ -104,6 +109,7 @@ class RedirectSpec:
     destinations: tuple[str, ...]
     level: int = REROUTE
     origins: tuple[str, ...] = ()
+    exits: tuple[str, ...] = ()
     protocol: int | None = None
     ports: tuple[int, ...] = ()
 

@@ -8,8 +8,9 @@ costs the same however many there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,8 @@ _Identities = tuple[Identity | None, Identity]
 _Addresses = tuple[str, str]
 _Shared = tuple[str | None, IkeSettings]
 """Pre-shared key, settings of IKE."""
+# What the configuration of a container has room for (host/connections.py).
+MOST_PAIRS = 4096
 _Prefix = tuple[int, int, int]
 """IP version, length, and the bits of the prefix."""
 
@@ -45,6 +48,7 @@ class Contender:
     identities: _Identities
     addresses: _Addresses | None
     ike: IkeSettings
+    peer: Subnet | None
     psk: str | None = field(repr=False)
 
 
@@ -63,6 +67,7 @@ def make_contender(
         identities=_find_identities(entry),
         addresses=_find_addresses(entry),
         ike=find_ike_settings(entry),
+        peer=_find_peer(entry),
         psk=row.psk,
     )
 
@@ -81,6 +86,7 @@ def make_last_contender(
         identities=_find_identities(entry),
         addresses=_find_addresses(entry),
         ike=find_ike_settings(entry),
+        peer=_find_peer(entry),
         psk=row.psk,
     )
 
@@ -95,6 +101,13 @@ def _find_addresses(entry: Mapping[str, Any]) -> _Addresses | None:
         return None
     ends = entry.get("local_address"), entry.get("peer_address")
     return canonical_address(str(ends[0])), canonical_address(str(ends[1]))
+
+
+def _find_peer(entry: Mapping[str, Any]) -> Subnet | None:
+    try:
+        return ip_network(str(entry.get("peer_address")))
+    except ValueError:
+        return None
 
 
 _SAME_IDENTITIES = "has the same local and peer id"
@@ -118,6 +131,10 @@ class Contention:
         # Under a prefix those that have a subnet of just it, or one inside it.
         self._exact: dict[_Prefix, list[Contender]] = {}
         self._inside: dict[_Prefix, list[tuple[Subnet, Contender]]] = {}
+        # Under a prefix those that have it as a subnet of either side, or a peer address in it.
+        self._subnets: dict[_Prefix, list[Contender]] = {}
+        self._peers: dict[_Prefix, list[Contender]] = {}
+        self._pairs = 0
 
     def add(self, contender: Contender) -> str | None:
         """Adds a connection, or returns in a sentence why it cannot stand beside the others."""
@@ -142,6 +159,11 @@ class Contention:
             self._exact.setdefault(first, []).append(contender)
             for each in rest:
                 self._inside.setdefault(each, []).append((subnet, contender))
+        for subnet in (*contender.local_subnets, *contender.peer_subnets):
+            self._subnets.setdefault(next(_find_prefixes(subnet)), []).append(contender)
+        for each in _find_prefixes(contender.peer) if contender.peer is not None else ():
+            self._peers.setdefault(each, []).append(contender)
+        self._pairs += _count_pairs(contender)
 
     def find_problem(self, contender: Contender) -> str | None:
         """Returns why a connection cannot stand beside those that were added."""
@@ -149,6 +171,12 @@ class Contention:
             return "a connection with this name already exists"
         if not contender.enabled:
             return None
+        pairs = self._pairs + _count_pairs(contender)
+        if pairs > MOST_PAIRS:
+            return (
+                f"{pairs} pairs of subnets are too many for the connections of one router;"
+                f" {MOST_PAIRS} are the most"
+            )
         found = self._find_all(contender)
         return next((_format(*each) for each in found), None)
 
@@ -162,6 +190,7 @@ class Contention:
             for other_subnet, other in self._find_near(subnet):
                 if _share_local(contender, other):
                     yield other, subnet, other_subnet
+        yield from self._find_in_the_way(contender)
         same = self._identities.get(contender.identities, {})
         for alike, others in same.items():
             if alike != (contender.psk, contender.ike):
@@ -170,6 +199,18 @@ class Contention:
         for psk, others in self._find_by_addresses(contender).items():
             if psk != contender.psk:
                 yield from ((other, _SAME_ADDRESSES, _SAME_ADDRESSES) for other in others)
+
+    def _find_in_the_way(self, contender: Contender) -> Iterator[_Clash]:
+        """Yields those of which the container would send what is for a peer into a tunnel."""
+        for prefix in _find_prefixes(contender.peer) if contender.peer is not None else ():
+            for other in self._subnets.get(prefix, ()):
+                if other.service != contender.service or prefix in _find_exact(other.peer_subnets):
+                    yield other, *_tell_in_the_way(prefix, contender.peer)
+        for subnet in (*contender.local_subnets, *contender.peer_subnets):
+            prefix = next(_find_prefixes(subnet))
+            for other in self._peers.get(prefix, ()):
+                its, mine = _tell_in_the_way(prefix, other.peer)
+                yield other, mine, its
 
     def _find_by_addresses(self, contender: Contender) -> Mapping[str | None, list[Contender]]:
         if contender.addresses is None:
@@ -184,6 +225,26 @@ class Contention:
                 around = next(one for one in contender.peer_subnets if overlap(one, subnet))
                 yield around, contender
         yield from self._inside.get(prefixes[0], ())
+
+
+def _tell_in_the_way(prefix: _Prefix, peer: Subnet | None) -> tuple[str, str]:
+    """Returns what is said of the one with the subnet, and of the one with the peer."""
+    version, length, bits = prefix
+    size = 32 if version == 4 else 128
+    subnet = ip_network((bits << (size - length), length))
+    address = peer.network_address if peer is not None else ""
+    return (
+        f"has the subnet {subnet}, in which the peer address {address} is",
+        f"has the peer address {address}, which is in the subnet {subnet}",
+    )
+
+
+def _find_exact(subnets: Iterable[Subnet]) -> set[_Prefix]:
+    return {next(_find_prefixes(each)) for each in subnets}
+
+
+def _count_pairs(contender: Contender) -> int:
+    return len(contender.local_subnets) * len(contender.peer_subnets)
 
 
 def _tell_difference(alike: _Shared, contender: Contender) -> str:

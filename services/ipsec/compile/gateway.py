@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ...api.compile import (
+    ALLOWS,
     CONTAINERS_BY_SERVED,
     DROPS,
     FIRST,
@@ -208,6 +209,10 @@ def _make_redirects(
             yield from _make_drops(uuid, router, served)
         for version, inner, outer in served:
             yield RedirectSpec(uuid, "reroute", router, REROUTES, version, inner, outer, REROUTE)
+            # What was decrypted: no policy of others may lead it elsewhere.
+            yield RedirectSpec(
+                uuid, "allow-in", router, ALLOWS, version, outer, inner, REROUTE, (INSIDE,)
+            )
 
 
 def _make_drops(uuid: str, router: UUID, traffic: _Traffic) -> Iterator[RedirectSpec]:
@@ -216,17 +221,18 @@ def _make_drops(uuid: str, router: UUID, traffic: _Traffic) -> Iterator[Redirect
     Local to peer subnets that came from outside or out of the container itself
     (spoofed, or looping while there is no tunnel); local to peer subnets still
     here; peer to local subnets from outside, as only what the container
-    decrypted is let in.
+    decrypted is let in; and that which the router would send out again.
     """
     for version, inner, outer in traffic:
         kinds = (
-            ("drop-loop", inner, outer, FIRST, (OUTSIDE, INSIDE)),
-            ("drop-out", inner, outer, LAST_RESORT, ()),
-            ("drop-in", outer, inner, LAST_RESORT, (OUTSIDE,)),
+            ("drop-loop", inner, outer, FIRST, (OUTSIDE, INSIDE), ()),
+            ("drop-back", outer, inner, FIRST, (INSIDE,), (OUTSIDE,)),
+            ("drop-out", inner, outer, LAST_RESORT, (), ()),
+            ("drop-in", outer, inner, LAST_RESORT, (OUTSIDE,), ()),
         )
-        for kind, sources, destinations, level, origins in kinds:
+        for kind, sources, destinations, level, origins, exits in kinds:
             yield RedirectSpec(
-                uuid, kind, router, DROPS, version, sources, destinations, level, origins
+                uuid, kind, router, DROPS, version, sources, destinations, level, origins, exits
             )
 
 

@@ -64,7 +64,7 @@ class LogLines:
 
     def take(self, event: Mapping[str, Any]) -> list[Told]:
         """Returns what a log event tells."""
-        message, ike_sa = text(event.get("msg")), text(event.get("ikesa-uniqueid"))
+        message, ike_sa = reasons.clean(text(event.get("msg"))), text(event.get("ikesa-uniqueid"))
         if reasons.is_new_attempt(message):
             self._attempts[ike_sa] = self._attempts.get(ike_sa, 0) + 1
         attempt = f"{ike_sa}.{self._attempts.get(ike_sa, 0)}" if ike_sa else self._sent[1]
@@ -111,7 +111,7 @@ class LogLines:
             return named
         remote = reasons.find_remote(message)
         if remote is not None and ike_sa:
-            self._remotes[ike_sa] = remote
+            remote = self._remotes.setdefault(ike_sa, remote)
         address = remote or (self._remotes.get(ike_sa) if ike_sa else self._sent[0])
         return self._by_peer.get(address or "", [])
 

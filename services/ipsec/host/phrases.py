@@ -108,7 +108,7 @@ _AUTHENTICATION: tuple[Phrase, ...] = (
     ),
     (
         IDENTITY,
-        r"IDir '(.*)' does not match to '(.*)'|received IDr (.*), but require (.*)",
+        r"^IDir '(.*)' does not match to '(.*)'|^received IDr (.*), but require (.*)",
         "authentication failed: the identity of {peer} is {0}, not {1}",
         STRONG,
     ),
@@ -215,7 +215,7 @@ _SELECTORS: tuple[Phrase, ...] = (
     ),
     (
         MODE,
-        r"(\S+) mode requested by responder is unacceptable",
+        r"^(\S+) mode requested by responder is unacceptable",
         "{peer} wants {0} mode; only tunnel mode is served",
         STRONG,
     ),

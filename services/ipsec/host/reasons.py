@@ -14,11 +14,15 @@ from .phrases import ADDRESS, PHRASES, VERSION
 _COMPILED = tuple((kind, re.compile(phrase), text, weak) for kind, phrase, text, weak in PHRASES)
 _REMOTE = (
     re.compile(r"^(\S+) is initiating an? "),
-    re.compile(r"looking for .*peer configs matching \S+\.\.\.([0-9A-Fa-f:.]+)\["),
     re.compile(r"ignoring IKE_SA setup from ([0-9A-Fa-f:.]+),"),
     re.compile(r"received unsupported IKE version \S+ from ([0-9A-Fa-f:.]+),"),
     re.compile(r"deleting half open IKE_SA with ([0-9A-Fa-f:.]+) after timeout"),
 )
+# Lines that quote what a peer chose, such as its identity or its vendor IDs, and tell no cause.
+_QUOTING = re.compile(r"^(?:looking for |received unknown vendor ID|authentication of )")
+_QUOTED = re.compile(r"'.*'")
+_IDENTITIES = re.compile(r"^(?:IDir '|received IDr )")
+_LONGEST = 512
 _SENT = re.compile(r"sending packet: from \S+ to ([0-9A-Fa-f:.]+)\[")
 _CALL = re.compile(r"no IKE config found for ([0-9A-Fa-f:.]+)\.\.\.([0-9A-Fa-f:.]+), sending")
 _NEW_ATTEMPT = re.compile(r"peer not responding, trying again")
@@ -49,6 +53,14 @@ class Call:
 
     local: str
     remote: str
+
+
+def clean(message: str) -> str:
+    """Returns a line of the log as it may be searched: short, and without a peer's own words."""
+    message = message[:_LONGEST]
+    if _QUOTING.match(message) is not None:
+        return ""
+    return message if _IDENTITIES.match(message) is not None else _QUOTED.sub("''", message)
 
 
 def find_reason(message: str, peer: str) -> Reason | None:
