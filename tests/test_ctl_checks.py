@@ -249,3 +249,18 @@ def test_psk_files(vpn: Svcctl, databases: Databases, tmp_path: Path) -> None:
     ):
         file.write_bytes(content)
         assert vpn.bad(*words).endswith(reason)
+
+
+def test_connections_of_one_ike_sa_are_changed_one_after_the_other(
+    vpn: Svcctl, tmp_path: Path
+) -> None:
+    vpn.good("conn-set", "mercury", "to-venus", "--psk-file=/etc/hostname")
+    vpn.good("conn-add", "mercury", "two", "1.0.0.3", "10.8.0.0/16", "--psk-file=/etc/hostname")
+    (tmp_path / "psk").write_text("another\n")
+    changes = ("--dpd-interval=5", f"--psk-file={tmp_path}/psk", "--force-udp-encapsulation=true")
+    for setting in changes:
+        first = vpn("conn-set", "mercury", "to-venus", setting)
+        assert first.status == 0
+        assert first.stderr.startswith("svcctl: warning: to-venus: connection two has the same")
+        assert first.stderr.endswith("; change that one too\n")
+        vpn.good("conn-set", "mercury", "two", setting)

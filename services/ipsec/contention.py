@@ -165,8 +165,12 @@ class Contention:
             self._peers.setdefault(each, []).append(contender)
         self._pairs += _count_pairs(contender)
 
-    def find_problem(self, contender: Contender) -> str | None:
-        """Returns why a connection cannot stand beside those that were added."""
+    def find_problem(self, contender: Contender, *, alone: bool = False) -> str | None:
+        """Returns why a connection cannot stand beside those that were added.
+
+        With 'alone' it is not held to have in common with them what those of one
+        IKE_SA must have, since they may be about to change as well.
+        """
         if (contender.service, contender.name) in self._names:
             return "a connection with this name already exists"
         if not contender.enabled:
@@ -177,7 +181,7 @@ class Contention:
                 f"{pairs} pairs of subnets are too many for the connections of one router;"
                 f" {MOST_PAIRS} are the most"
             )
-        found = self._find_all(contender)
+        found = self._find_all(contender, alone=alone)
         return next((_format(*each) for each in found), None)
 
     def find_contending(self, contender: Contender) -> Iterator[tuple[str, str]]:
@@ -185,13 +189,13 @@ class Contention:
         for other, mine, its in self._find_all(contender):
             yield other.uuid, _format(contender, its, mine)
 
-    def _find_all(self, contender: Contender) -> Iterator[_Clash]:
+    def _find_all(self, contender: Contender, *, alone: bool = False) -> Iterator[_Clash]:
         for subnet in contender.peer_subnets:
             for other_subnet, other in self._find_near(subnet):
                 if _share_local(contender, other):
                     yield other, subnet, other_subnet
         yield from self._find_in_the_way(contender)
-        same = self._identities.get(contender.identities, {})
+        same = self._identities.get(contender.identities, {}) if not alone else {}
         for alike, others in same.items():
             if alike != (contender.psk, contender.ike):
                 said = _tell_difference(alike, contender)

@@ -61,7 +61,13 @@ def find_connection_problem(
         return problem
     gathered = _gather(run, service, make_resolver(run, router))
     ike, _ = find_policies(run, columns)
-    return gathered.find_problem(make_contender(home, connection, ike))
+    contender = make_contender(home, connection, ike)
+    problem = gathered.find_problem(contender)
+    if problem is not None and row is not None and not gathered.find_problem(contender, alone=True):
+        # Those of one IKE SA are changed one after the other.
+        run.warnings.append(f"{connection.name}: {problem}; change that one too")
+        return None
+    return problem
 
 
 def make_home(service: TableRow) -> VPNService:
@@ -142,18 +148,18 @@ class _Gathered:
         self._add(new)
         self.signatures = signatures
 
-    def find_problem(self, contender: Contender) -> str | None:
+    def find_problem(self, contender: Contender, *, alone: bool = False) -> str | None:
         """Returns why a connection cannot stand beside the good ones, itself left out."""
         former = self.good.get(contender.uuid)
         if former is None:
-            return self.contention.find_problem(contender)
+            return self.contention.find_problem(contender, alone=alone)
         if former == contender:
             return None
         others = Contention()
         for uuid, each in self.good.items():
             if uuid != contender.uuid:
                 others.keep(each)
-        return others.find_problem(contender)
+        return others.find_problem(contender, alone=alone)
 
     def _add(self, contenders: Iterable[Contender]) -> None:
         for contender in contenders:
