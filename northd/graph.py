@@ -1,6 +1,7 @@
 """Every node of svc-northd in its order; no logic.
 
     nb.*, ovn.* ──> router ──> the nodes of each type ──> compiled ──> container
+    ovn.* ──> attached_balancers ──┘
     nb.*, ovn_sb.* ──> port_group ──> group ──> request <─────────────────┤
     nb.*, sb.Chassis, verdict ──> candidate ──┐     │                     │
     sb.* ──> health ──────────────────────────┴──> settled ──> load       │
@@ -23,6 +24,7 @@ from ..services.api.compile import CompileHalf
 from ..services.api.node import AnyNode, Datum
 from .nodes import (
     en_address_wait,
+    en_balancer,
     en_chassis,
     en_container,
     en_group,
@@ -80,6 +82,7 @@ def make_nodes(halves: Mapping[str, CompileHalf], memory: Memory) -> tuple[AnyNo
         *tables.INDEXES,
         *en_options.NODES,
         *en_router.NODES,
+        *en_balancer.NODES,
         *en_chassis.NODES,
         *en_port_group.NODES,
         *en_group.NODES,

@@ -41,7 +41,6 @@ _MOST_ROUNDS = 60
 # Those that have no datum, since only the ledgers look at them.
 _LEDGER_ONLY: Mapping[str, tuple[type[Row], ...]] = {
     "sb": (sb.RedirectFlow, sb.ChassisWeight),
-    "ovn": (ovn.LogicalSwitch, ovn.LogicalSwitchPort),
 }
 
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ import pytest
 from vici.protocol import Message, Packet
 
 from ..controller.programs.wakeups import Waits
+from ..lib.balancer import Endpoint, VirtualAddress
 from ..lib.loop import monotonic_ms
 from ..services.api.host import ERROR, RUNNING, STARTING, Process, Sandbox, Workload
 from ..services.api.program import Launch
@@ -210,6 +212,22 @@ def test_a_secret_that_cannot_be_read_any_more_leaves_what_runs(
     service.apply(replace(wanted, secrets=wanted.secrets[:1], generation=2))
     run_until_reached(service, 2)
     assert service.status().message.endswith("it has no pre-shared key")
+    assert not {"unload-conn", "unload-shared", "terminate", "load-conn"} & set(prompt.commands)
+
+
+def test_a_change_of_load_balancers_is_nothing_to_charon(
+    service: gateway.Gateway, prompt: PromptCharon
+) -> None:
+    wanted = want(connect(A, B), connect(A, C), generation=1)
+    service.apply(wanted)
+    run_until_reached(service, 1)
+    del prompt.commands[:]
+    at = Endpoint(ip_address(A.inner), 80)
+    settings = replace(
+        cast(connections.Settings, wanted.settings), balancers=(VirtualAddress(at, "tcp", (at,)),)
+    )
+    service.apply(replace(wanted, settings=settings, generation=2))
+    run_until_reached(service, 2)
     assert not {"unload-conn", "unload-shared", "terminate", "load-conn"} & set(prompt.commands)
 
 

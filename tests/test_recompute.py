@@ -86,6 +86,23 @@ class Operations(RuleBasedStateMachine):
     def renumber_port(self, number: int, network: str) -> None:
         self.change(ovn.LogicalRouterPort, number, networks=(network,))
 
+    @rule(number=numbers, members=st.sampled_from(["", "192.168.1.7:80,9.9.9.9:80", "x"]))
+    def balance(self, number: int, members: str) -> None:
+        vips = {f"192.168.{number % 4}.9:80": members}
+        balancer = self.pick(ovn.LoadBalancer, number)
+        if balancer is None or number % 3 == 0:
+            uuid = self.cloud.add(ovn.LoadBalancer, vips=vips, protocol="udp")
+        else:
+            uuid = balancer.uuid
+            self.cloud.change(ovn.LoadBalancer, uuid, vips=vips)
+        self.change(ovn.LogicalRouter, number, load_balancer=(uuid,) if number % 5 else ())
+
+    @rule(number=numbers)
+    def remove_balancer(self, number: int) -> None:
+        row = self.pick(ovn.LoadBalancer, number)
+        if row is not None:
+            self.cloud.remove(ovn.LoadBalancer, row.uuid)
+
     # -- services ----------------------------------------------------------------
 
     @rule(number=numbers, mode=st.integers(0, 2))

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from ...lib import nb, sb
 from ...lib.rows import Row
+from ...services.api.balancers import LOAD_BALANCER, LOAD_BALANCER_GROUP
 from ...services.api.node import AnyNode, Datum, Index
 from ..liveness import Verdict
 from ..options import Options
@@ -38,6 +39,9 @@ LOGICAL_ROUTER_PORT: Datum[UUID, ovn.LogicalRouterPort] = Datum("ovn.Logical_Rou
 STATIC_ROUTE: Datum[UUID, ovn.StaticRoute] = Datum("ovn.Logical_Router_Static_Route")
 ROUTER_POLICY: Datum[UUID, ovn.RouterPolicy] = Datum("ovn.Logical_Router_Policy")
 NAT: Datum[UUID, ovn.NAT] = Datum("ovn.NAT")
+# Ours, and those that lead to load balancers (CONDITIONS).
+LOGICAL_SWITCH: Datum[UUID, ovn.LogicalSwitch] = Datum("ovn.Logical_Switch")
+LOGICAL_SWITCH_PORT: Datum[UUID, ovn.LogicalSwitchPort] = Datum("ovn.Logical_Switch_Port")
 
 OVN_PORT_BINDING: Datum[UUID, ovn_sb.PortBinding] = Datum("ovn_sb.Port_Binding")
 OVN_CHASSIS: Datum[UUID, ovn_sb.Chassis] = Datum("ovn_sb.Chassis")
@@ -66,6 +70,10 @@ TABLES: dict[str, dict[type[Row], Datum[UUID, Any]]] = {
         ovn.StaticRoute: STATIC_ROUTE,
         ovn.RouterPolicy: ROUTER_POLICY,
         ovn.NAT: NAT,
+        ovn.LogicalSwitch: LOGICAL_SWITCH,
+        ovn.LogicalSwitchPort: LOGICAL_SWITCH_PORT,
+        ovn.LoadBalancer: LOAD_BALANCER,
+        ovn.LoadBalancerGroup: LOAD_BALANCER_GROUP,
     },
     "ovn_sb": {
         ovn_sb.PortBinding: OVN_PORT_BINDING,

@@ -50,6 +50,8 @@ class LogicalRouter(Row):
     static_routes: tuple[UUID, ...]
     policies: tuple[UUID, ...]
     nat: tuple[UUID, ...]
+    load_balancer: tuple[UUID, ...]
+    load_balancer_group: tuple[UUID, ...]
     options: dict[str, str] = field(metadata=keep_keys("chassis"))
 
 
@@ -153,6 +155,19 @@ class LogicalSwitchPort(Row):
     peer: str | None = None  # 25.09
 
 
+@dataclass(frozen=True, slots=True)
+class LoadBalancer(Row):
+    TABLE: ClassVar[str] = "Load_Balancer"
+    vips: dict[str, str]
+    protocol: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadBalancerGroup(Row):
+    TABLE: ClassVar[str] = "Load_Balancer_Group"
+    load_balancer: tuple[UUID, ...]
+
+
 ROW_CLASSES: tuple[type[Row], ...] = (
     NBGlobal,
     LogicalRouter,
@@ -162,15 +177,23 @@ ROW_CLASSES: tuple[type[Row], ...] = (
     NAT,
     LogicalSwitch,
     LogicalSwitchPort,
+    LoadBalancer,
+    LoadBalancerGroup,
 )
 
-# Of these tables only our own rows are read, and of policies those as high as ours.  Routers with
-# their ports, NAT rules and routes are replicated all: any of them may have an address that a
-# container is to have, and a condition that names rows would be sent, read and applied anew as a
-# whole for each router more.
+_NONE = ["set", []]
+# Of these tables only our own rows are read, of policies those as high as ours, of switches those
+# with load balancers, and of their ports those to routers.  Routers with their ports, NAT rules and
+# routes are replicated all: any of them may have an address that a container is to have, and a
+# condition that names rows would be sent, read and applied anew as a whole for each router more.
+# So would one for load balancers, which for a moment would look as if there were none.
 CONDITIONS: Mapping[str, list[list[Any]]] = {
-    LogicalSwitch.TABLE: OWN_ROWS,
-    LogicalSwitchPort.TABLE: OWN_ROWS,
+    LogicalSwitch.TABLE: [
+        *OWN_ROWS,
+        ["load_balancer", "!=", _NONE],
+        ["load_balancer_group", "!=", _NONE],
+    ],
+    LogicalSwitchPort.TABLE: [*OWN_ROWS, ["type", "==", "router"]],
     RouterPolicy.TABLE: [*OWN_ROWS, ["priority", ">=", LOWEST_PRIORITY]],
 }
 

@@ -259,8 +259,9 @@ class CompileHalf(Protocol):
     """What svc-northd asks of a service type; one object, without state.
 
     What a type computes is nodes of its own and compile().  'nodes' come first
-    and may read its tables and CORE_DATA; 'status_nodes' come last and may read
-    'compiled', ADDRESS_PROBLEM, REDIRECT_PROBLEM and SEEN besides.
+    and may read its tables, CORE_DATA and BALANCER_DATA (balancers.py);
+    'status_nodes' come last and may read 'compiled', ADDRESS_PROBLEM,
+    REDIRECT_PROBLEM and SEEN besides.
     """
 
     tables: Mapping[type[Row], Datum[UUID, Any]]

@@ -184,7 +184,7 @@ def transfer(lab: Lab, source: str, target: str, address: str, megabytes: int) -
     argv = find_command(
         lab, target, *DIE_WITH_PARENT, "python3", "-c", RECEIVER, port, str(megabytes)
     )
-    with _running(argv) as receiver:
+    with running(argv) as receiver:
         assert receiver.stdout is not None
         if receiver.stdout.readline().strip() != "ready":
             raise LabError(f"{target}: the receiver does not start")
@@ -265,7 +265,8 @@ def format_encrypted(ours: str, theirs: str) -> str:
 
 
 @contextlib.contextmanager
-def _running(argv: list[str]) -> Iterator[subprocess.Popen[str]]:
+def running(argv: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """Runs a command with its output in a pipe; ends it and what it started at the end."""
     started = start_mortal(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         yield started

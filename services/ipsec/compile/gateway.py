@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from ...api.compile import (
@@ -106,21 +107,27 @@ def run(read: Read, router: UUID) -> Gateway | None:
 # -- what it comes to ----------------------------------------------------------
 
 
-def compile_gateway(read: Read, router: UUID) -> Compiled:
-    """Returns the container of a router, and what is rerouted and dropped around it."""
+def compile_gateway(read: Read, router: UUID, balancers: Sequence[Mapping[str, Any]]) -> Compiled:
+    """Returns the container of a router, and what is rerouted and dropped around it.
+
+    'balancers' are those of its configuration.
+    """
     gateway = read(GATEWAY, router)
     if gateway is None:
         return Compiled()
     guards = _merge(guard for each in gateway.members for guard in _find_guards(each, router))
     return Compiled(
-        _make_container(gateway, router, guards),
+        _make_container(gateway, router, guards, balancers),
         tuple(_make_redirects(gateway, router, guards)),
         gateway.problems,
     )
 
 
 def _make_container(
-    gateway: Gateway, router: UUID, guards: Mapping[str, Guard]
+    gateway: Gateway,
+    router: UUID,
+    guards: Mapping[str, Guard],
+    balancers: Sequence[Mapping[str, Any]],
 ) -> ContainerSpec | None:
     serving = [
         each
@@ -133,10 +140,12 @@ def _make_container(
         addresses |= set(gateway.last_addresses)
     if not addresses:
         return None
-    configuration = {
+    configuration: dict[str, Any] = {
         "outer_addresses": sorted(addresses),
         "connections": [gateway.entries[uuid] for uuid in sorted(gateway.entries)],
     }
+    if balancers:
+        configuration["balancers"] = list(balancers)
     keys = _find_keys(gateway)
     peers = {peer for guard in guards.values() for peer in guard.peer_subnets}
     peers |= {str(peer) for entry in gateway.entries.values() for peer in entry["peer_subnets"]}

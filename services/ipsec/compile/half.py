@@ -10,7 +10,7 @@ from ....lib.rows import Row
 from ...api.compile import Compiled, ConfigurationKey
 from ...api.node import AnyNode, Datum, Index, Read
 from ..rows import IKEPolicy, IPsecConnection, IPsecPolicy, VPNService
-from . import checked, gateway, home, status
+from . import balanced, checked, gateway, home, status
 from .tables import CONNECTION, IKE_POLICY, INDEXES, IPSEC_POLICY, SERVICE
 
 
@@ -23,10 +23,16 @@ class IpsecCompile:
         IKEPolicy: IKE_POLICY,
         IPsecPolicy: IPSEC_POLICY,
     }
-    nodes: Sequence[AnyNode] = (*INDEXES, *home.NODES, *checked.NODES, *gateway.NODES)
+    nodes: Sequence[AnyNode] = (
+        *INDEXES,
+        *home.NODES,
+        *checked.NODES,
+        *gateway.NODES,
+        *balanced.NODES,
+    )
     units: Index[Any, Any, Any] | None = home.UNITS
     prefix = "vpn"
-    inputs: Sequence[Datum[Any, Any]] = (gateway.GATEWAY, CONNECTION)
+    inputs: Sequence[Datum[Any, Any]] = (gateway.GATEWAY, balanced.BALANCED, CONNECTION)
     compiled = gateway.COMPILED
     held: Datum[UUID, bool] | None = status.HELD
     status_nodes: Sequence[AnyNode] = status.NODES
@@ -34,7 +40,7 @@ class IpsecCompile:
 
     def compile(self, read: Read, unit: UUID) -> Compiled:
         """Returns the container of a router."""
-        return gateway.compile_gateway(read, unit)
+        return gateway.compile_gateway(read, unit, balanced.list_entries(read, unit))
 
     def find_secrets(self, read: Read, unit: UUID, names: Iterable[str]) -> Mapping[str, str]:
         """Returns the pre-shared keys of connections by UUID."""

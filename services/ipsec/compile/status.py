@@ -23,6 +23,7 @@ from ...api.item import Item
 from ...api.node import AnyNode, Datum, Node, Read
 from ..router_rules import make_container_name
 from ..rows import IPsecConnection, VPNService
+from .balanced import BALANCED
 from .checked import CHECKED
 from .gateway import COMPILED, GATEWAY, Gateway
 from .home import HOME, SERVICE_PROBLEM, find_owner
@@ -46,7 +47,8 @@ class _State:
 class _Situation:
     """What is known of a service beside its row.
 
-    'redirects' are sentences on what takes traffic from the tunnels, by connection.
+    'redirects' are sentences on what takes traffic from the tunnels, by connection;
+    'left' is one on addresses of load balancers that are left out.
     """
 
     gateway: Gateway | None
@@ -54,6 +56,7 @@ class _Situation:
     fault: str | None
     seen: Seen | None
     redirects: Mapping[str, str] = field(default_factory=dict)
+    left: str | None = None
 
     def find_problem(self, connection: UUID) -> str | None:
         """Returns what is wrong with a connection, or else with its service."""
@@ -138,7 +141,9 @@ def _look(read: Read, uuid: UUID) -> _Situation:
     fault = read.find_problem(COMPILED, router) or read(ADDRESS_PROBLEM, name)
     if fault is not None:
         return _Situation(None, problem, fault, seen, redirects)
-    return _Situation(read(GATEWAY, router), problem, None, seen, redirects)
+    balanced = read(BALANCED, router)
+    left = balanced.problem if balanced is not None else None
+    return _Situation(read(GATEWAY, router), problem, None, seen, redirects, left)
 
 
 def _find_fault(read: Read, service: UUID) -> str | None:
@@ -194,7 +199,8 @@ def _find_service_status(
     if row.enabled is False:
         return "disabled", "the VPN service is disabled"
     status, message = _count(each for each in states if each.status != "disabled")
-    return status, _join(f"{KEPT}: {problem}" if problem is not None else None, message)
+    kept_problem = f"{KEPT}: {problem}" if problem is not None else None
+    return status, _join(kept_problem, message, situation.left)
 
 
 def _count(states: Iterable[_State]) -> tuple[str, str]:
@@ -233,6 +239,7 @@ NODES: tuple[AnyNode, ...] = (
             ADDRESS_PROBLEM,
             REDIRECT_PROBLEM,
             SEEN,
+            BALANCED,
             CONTAINERS_BY_SERVED,
             *_OF_SERVICES,
         ),

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from ....lib.balancer import VirtualAddress
 from ....lib.errors import ConfigError
 from ..identity import parse as parse_identity
 from ..ike_settings import find_silence
+from .balancers import parse_balancers
 
 _IDENTITY = re.compile(r"[\x21-\x7e]{1,255}")
 _PROPOSAL = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -59,11 +61,13 @@ class Settings:
     """All that a container serves; 'connections' are sorted by id.
 
     'inner_mtu' is the size of the largest packet that fits into the port inside ESP.
+    A change of 'balancers' is one of the network alone, and touches no tunnel.
     """
 
     outer_addresses: tuple[str, ...]
     connections: tuple[Connection, ...]
     inner_mtu: int = 0
+    balancers: tuple[VirtualAddress, ...] = ()
 
 
 def parse(configuration: str) -> Settings:
@@ -91,7 +95,11 @@ def parse(configuration: str) -> Settings:
             raise ConfigError(
                 f"connection {each.name}: {each.local_address} is not an outer address"
             )
-    return Settings(outer, tuple(sorted(connections, key=lambda each: each.id)))
+    return Settings(
+        outer,
+        tuple(sorted(connections, key=lambda each: each.id)),
+        balancers=parse_balancers(document.get("balancers")),
+    )
 
 
 def find_ends(connection: Connection) -> tuple[object, ...]:

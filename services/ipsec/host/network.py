@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 from ....lib.errors import ConfigError
 from ...api.host import UNREACHABLE, Address, Network, Port, Route, Site
+from .balancers import format_refusals, format_translation
 from .connections import Connection, Settings
 
 # IPv4, UDP and ESP headers, AES-CBC's vector and padding, SHA-512's check value.
@@ -79,7 +80,10 @@ def _format_ruleset(settings: Settings, libipsec: bool) -> str:
     else:
         out = 'iifname "svc0" oifname "svc0" rt ipsec exists'
         back = 'iifname "svc0" oifname "svc0" meta ipsec exists'
-    lines = ["chain forward {", "type filter hook forward priority filter; policy drop;"]
+    decrypted = 'iifname "ipsec*"' if libipsec else 'iifname "svc0" meta ipsec exists'
+    lines = [*format_translation(settings, decrypted)]
+    lines += ["chain forward {", "type filter hook forward priority filter; policy drop;"]
+    lines.extend(format_refusals(settings, back))
     for connection in settings.connections:
         lines.extend(_format_rules(connection, settings.inner_mtu, out, back))
     return "\n".join([*lines, "}", ""])
