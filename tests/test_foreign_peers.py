@@ -96,7 +96,9 @@ def test_a_peer_that_narrows_is_no_tunnel_that_is_up(rig: Rig) -> None:
     venus = ForeignPeer(rig, VENUS)
     venus.load("us", A, [{**WITH_PFS, "local_ts": ["192.168.20.0/25"]}])
     begin(rig, connect(A, VENUS))
-    rig.wait_tunnel(A, "partial", f"not taken by the peer, such as {A.subnet} with {VENUS.subnet}")
+    rig.wait_tunnel(
+        A, "partial", f"not taken as a whole by the peer, such as {A.subnet} with {VENUS.subnet}"
+    )
     assert venus.ping(INSIDE, A.inner)
 
 

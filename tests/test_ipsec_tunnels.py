@@ -281,7 +281,8 @@ def test_a_peer_that_takes_one_pair_for_each_child_gets_one_for_each() -> None:
     watched.show("ESTABLISHED", name, now_ms=10, local=["10.1.0.0/24"])
     assert watched.item.state == PARTIAL
     assert watched.item.message == (
-        "1 of 2 pairs of subnets not taken by the peer, such as 10.2.0.0/24 with 192.168.11.0/24"
+        "1 of 2 pairs of subnets not taken as a whole by the peer,"
+        " such as 10.2.0.0/24 with 192.168.11.0/24"
     )
     assert watched.begin(1_100) == [f"{name}-1"]
     watched.show("ESTABLISHED", f"{name}-0", f"{name}-1", now_ms=1_200)

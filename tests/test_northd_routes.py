@@ -235,3 +235,10 @@ def _find_met(
         if destination in network:
             found.setdefault(3 * network.prefixlen + 2, [])
     return found[max(found)] if found else None
+
+
+def test_a_route_by_a_port_that_is_gone_leads_nowhere(cloud: Cloud) -> None:
+    _add_route(cloud, "192.168.0.0/16")
+    assert _find_own(cloud) == {("192.168.2.0/24", "")}
+    _add_route(cloud, "192.168.0.0/17", "9.9.9.9", output_port="dead")
+    assert _find_own(cloud) == {("192.168.2.0/24", "")}

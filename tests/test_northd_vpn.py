@@ -54,6 +54,12 @@ def test_vpn_and_connection_become_everything(cloud: Cloud) -> None:
         "ip4.src == 192.168.1.0/24 && ip4.dst == 192.168.2.0/24"
     )
     assert policies["drop-in"]["action"] == "drop"
+    # What comes out of the tunnel goes inside, whatever routes and policies there are.
+    inner = f'inport == "{container}-lrp"'
+    out = "ip4.src == 192.168.2.0/24 && ip4.dst == 192.168.1.0/24"
+    assert policies["drop-back"]["match"] == f'{inner} && outport == "tenant-router-out" && {out}'
+    assert policies["allow-in"]["match"] == f"{inner} && {out}"
+    assert (policies["drop-back"]["priority"], policies["allow-in"]["priority"]) == (32767, 32766)
     nat = cloud.find(cloud.ovn, "NAT", external_ip="1.0.0.100")
     assert nat["options"] == ["map", [["stateless", "true"]]]
     row = cloud.find(cloud.nb, "Service_Container")
@@ -421,3 +427,17 @@ def _without_versions(content: dict[str, Any]) -> dict[str, Any]:
         }
         for database, tables in content.items()
     }
+
+
+@pytest.mark.parametrize("changed", ["c1", "c2"])
+def test_connections_of_one_ike_sa_have_one_key(cloud: Cloud, changed: str) -> None:
+    vpn = cloud.add_vpn("mercury", "tenant-router")
+    cloud.add_connection(vpn, "c1")
+    cloud.add_connection(vpn, "c2", peer_subnets="10.2.0.0/24")
+    cloud.settle()
+    cloud.nb.update("IPsec_Connection", [["name", "==", changed]], psk="another one")
+    cloud.settle()
+    binding = cloud.find(cloud.sb, "Container_Binding")
+    private_key = cloud.chassis[binding["chassis"]].private_key
+    keys = {sealing.unseal(sealed, private_key) for _, sealed in binding["secrets"][1]}
+    assert len(keys) == 1

@@ -466,3 +466,17 @@ def test_a_stranger_is_told_where_a_peer_is_silent_until_it_calls_no_more() -> N
     assert calls in messages(tunnels)["1.0.0.12"]
     tunnels.take_sas([], 61_000)
     assert calls not in messages(tunnels)["1.0.0.12"]
+
+
+def test_what_a_peer_chose_is_not_searched() -> None:
+    """A peer's identity, or a vendor ID of its own, is no word of charon's."""
+    tunnels = make_two()
+    evil = "IDir 'evil' does not match to 'call me'"
+    line = f"looking for pre-shared key peer configs matching {A.outer}...{B.outer}[{evil}]"
+    assert not log(tunnels, f"looking for peer configs matching x...1.0.0.12[{evil}]", **UNNAMED)
+    assert not log(tunnels, line, **UNNAMED)
+    assert not log(tunnels, f"authentication of '{evil}' with pre-shared key successful")
+    assert not log(tunnels, "received unknown vendor ID: " + "ab:" * 9000)
+    told = reasons.clean("no shared key found for '1.0.0.1' - 'giving up after 3 retransmits'")
+    assert told == "no shared key found for ''"
+    assert len(reasons.clean("x" * 100_000)) <= 512

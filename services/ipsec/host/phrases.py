@@ -53,7 +53,8 @@ _AUTHENTICATION: tuple[Phrase, ...] = (
     (
         AUTHENTICATION,
         r"received AUTHENTICATION_FAILED (?:notify error|error notify)",
-        "authentication failed: {peer} refused our pre-shared key or identity",
+        "authentication failed: {peer} refused our pre-shared key or identity,"
+        " or has not our peer id",
         STRONG,
     ),
     (

@@ -183,7 +183,8 @@ class Tunnel:
         if refusal is not None and refusal.kind == PROPOSAL:
             self.warning = (
                 f"{self.connection.peer_address} refuses to rekey ({refusal.sentence});"
-                f" the tunnel ends after {self.connection.esp_lifetime_s} s and is made anew"
+                " compare pfs of both sides; the tunnel ends after"
+                f" {self.connection.esp_lifetime_s} s and is made anew"
             )
 
     def take(self, found: Mapping[str, list[Mapping[str, Any]]], now_ms: int) -> None:
@@ -278,6 +279,6 @@ def _tell_silence(tunnel: Tunnel) -> str:
 def _tell_left_out(tunnel: Tunnel) -> str:
     pairs = len(children.find_pairs(tunnel.connection))
     local, peer = tunnel.left_out[0]
-    told = f"{len(tunnel.left_out)} of {pairs} pairs of subnets not taken by the peer"
+    told = f"{len(tunnel.left_out)} of {pairs} pairs of subnets not taken as a whole by the peer"
     why = f": {tunnel.published.sentence}" if tunnel.published is not None else ""
     return f"{told}, such as {local} with {peer}{why}"
