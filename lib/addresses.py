@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from .errors import ConfigError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
+Prefix = tuple[int, int, int]
+"""IP version, length, and the bits of the prefix."""
 
 # One row's few texts are read a dozen times in a row, by rule after rule; parsing is most of that.
 _LATELY = 1024
@@ -120,3 +122,11 @@ def _find_special_kind(thing: Address | Subnet) -> str | None:
     if str(thing) in ("255.255.255.255", "255.255.255.255/32"):
         return "the broadcast address"
     return None
+
+
+def find_prefixes(subnet: Subnet) -> Iterator[Prefix]:
+    """Yields 'subnet' as a prefix, and then each shorter one that holds it."""
+    bits = int(subnet.network_address) >> (subnet.max_prefixlen - subnet.prefixlen)
+    for length in range(subnet.prefixlen, -1, -1):
+        yield subnet.version, length, bits
+        bits >>= 1

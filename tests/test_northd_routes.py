@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ..lib.addresses import Subnet
 from ..lib.router import Route, Router
-from ..northd.ovn.routing import find_discards, look_up
+from ..northd.ovn.routing import Routing
 from .cloud import Cloud, make_vpn_cloud
 from .links import find_members
 from .logs import Logs
@@ -203,8 +203,9 @@ def test_every_packet_is_routed_or_it_is_told_what_discards_it(
         UUID(int=1), "r", tuple(networks), nothing, tuple(routes), nothing, (), False,
         tables=(table,),
     )  # fmt: skip
-    own = [Route(each, table) for each in look_up(router, destination, table).own]
-    told = set(find_discards(router, [source], [destination]))
+    routing = Routing(router)
+    own = [Route(each, table) for each in routing.look_up(destination, table).own]
+    told = set(routing.find_discards([source], [destination]))
     discards = set()
     for pair in product(_list_addresses(source), _list_addresses(destination)):
         met = _find_met(router, [*routes, *own], table, *pair)

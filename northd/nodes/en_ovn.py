@@ -34,7 +34,7 @@ from ..attach import transit
 from ..attach.port import Port, make_row, make_update
 from ..engine.ledger import Owned
 from ..ovn import rows as ovn
-from ..ovn.routing import look_up
+from ..ovn.routing import Routing
 from .en_address_wait import ADDRESS_WAIT, find_others
 from .en_container import CONTAINER, Container
 from .en_link import LINK, find_logical_port
@@ -143,6 +143,7 @@ def _make_nat(name: str, router: Router, each: AddressSpec) -> Desired:
 
 def _make_routes(name: str, spec: ContainerSpec, router: Router, port: Port) -> Iterator[Desired]:
     """Yields routes to each prefix that the longest match does not route all of."""
+    routing = Routing(router)
     for each in spec.routes:
         if each.router != router.uuid:
             continue
@@ -151,7 +152,7 @@ def _make_routes(name: str, spec: ContainerSpec, router: Router, port: Port) -> 
         if next_hop is None:
             continue
         for table in router.tables:
-            for own in look_up(router, network, table).own:
+            for own in routing.look_up(network, table).own:
                 yield _make_route(name, port, str(own), next_hop, table)
 
 

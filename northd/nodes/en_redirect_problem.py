@@ -17,7 +17,7 @@ from ...lib.router import Route, Router, parse_networks
 from ...services.api.compile import DROPS, LAST_RESORT, REDIRECT_PROBLEM, ROUTER
 from ...services.api.node import AnyNode, Datum, Index, Node, Read
 from ..ovn import rows as ovn
-from ..ovn.routing import find_discards
+from ..ovn.routing import Routing
 from .en_redirect import PRIORITIES, REDIRECT, Redirect, Redirects
 from .tables import LOGICAL_ROUTER, ROUTER_POLICY, find_rows
 
@@ -66,7 +66,7 @@ def _find_discards(router: Router, rule: Redirect) -> Iterator[str]:
     if rule.action == DROPS or all(each.leads for each in router.routes):
         return
     sources, destinations = parse_networks(rule.sources), parse_networks(rule.destinations)
-    for route in find_discards(router, sources, destinations):
+    for route in Routing(router).find_discards(sources, destinations):
         yield _tell_discard(router, route)
 
 

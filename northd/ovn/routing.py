@@ -9,10 +9,10 @@ discarded, or matches nothing, never gets to a policy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ...lib.addresses import Subnet, overlap
+from ...lib.addresses import Prefix, Subnet, find_prefixes, overlap
 from ...lib.router import Route, Router
 
 
@@ -29,55 +29,69 @@ class Lookup:
     length: int
 
 
-def look_up(router: Router, prefix: Subnet, table: str) -> Lookup:
-    """Returns how 'router' finds 'prefix' with the routes of others."""
-    covering = [
-        each
-        for each in router.routes
-        if not each.by_source and each.table == table and _covers(each.prefix, prefix)
-    ]
-    connected = _find_longest(net for net in router.networks if _covers(net, prefix))
-    length = _find_longest(each.prefix for each in covering)
-    top = max(connected, length)
-    leads = top >= 0 and (
-        connected == top or all(each.leads for each in covering if each.prefix.prefixlen == top)
-    )
-    sources = _list_discards(router, table, by_source=True)
-    by_source = _find_longest(each.prefix for each in sources)
-    if leads and by_source <= top:
-        return Lookup((), top)
-    if top < prefix.prefixlen:
-        return Lookup((prefix,), prefix.prefixlen)
-    # Beside a route to the same prefix ours would get a share only.
-    if prefix.prefixlen < prefix.max_prefixlen and connected < top:
-        return Lookup(tuple(prefix.subnets()), prefix.prefixlen + 1)
-    return Lookup((), top if leads else prefix.prefixlen - 1)
+class Routing:
+    """The routes of others on a router by prefix: a look-up costs the same at any number."""
+
+    def __init__(self, router: Router) -> None:
+        self._tables = router.tables
+        self._connected = {_first(network) for network in router.networks}
+        self._static: dict[tuple[str, Prefix], list[Route]] = {}
+        self._discards: dict[str, list[Route]] = {}
+        self._by_source: dict[str, list[Route]] = {}
+        for each in router.routes:
+            if not each.by_source:
+                self._static.setdefault((each.table, _first(each.prefix)), []).append(each)
+            if each.discards:
+                known = self._by_source if each.by_source else self._discards
+                known.setdefault(each.table, []).append(each)
+
+    def look_up(self, prefix: Subnet, table: str) -> Lookup:
+        """Returns how 'prefix' is found with the routes of others."""
+        connected, top, found = self._find_match(prefix, table)
+        leads = top >= 0 and (connected or all(each.leads for each in found))
+        sources = self._list_by_source(table)
+        by_source = max((each.prefix.prefixlen for each in sources), default=-1)
+        if leads and by_source <= top:
+            return Lookup((), top)
+        if top < prefix.prefixlen:
+            return Lookup((prefix,), prefix.prefixlen)
+        # Beside a route to the same prefix ours would get a share only.
+        if prefix.prefixlen < prefix.max_prefixlen and not connected:
+            return Lookup(tuple(prefix.subnets()), prefix.prefixlen + 1)
+        return Lookup((), top if leads else prefix.prefixlen - 1)
+
+    def find_discards(
+        self, sources: Sequence[Subnet], destinations: Sequence[Subnet]
+    ) -> Iterator[Route]:
+        """Yields what discards traffic, all or some of it, though our routes are there."""
+        for table in self._tables:
+            discards, by_source = self._discards.get(table, []), self._list_by_source(table)
+            if not (discards or by_source):
+                continue
+            met = [each for each in by_source if any(overlap(each.prefix, one) for one in sources)]
+            for destination in destinations:
+                length = self.look_up(destination, table).length
+                for each in discards:
+                    if _covers(destination, each.prefix) and each.prefix.prefixlen > length:
+                        yield each
+                yield from (each for each in met if each.prefix.prefixlen > length)
+
+    def _find_match(self, prefix: Subnet, table: str) -> tuple[bool, int, list[Route]]:
+        """Returns whether the longest match is a connected network, its length, and the routes."""
+        for each in find_prefixes(prefix):
+            connected, found = each in self._connected, self._static.get((table, each), [])
+            if connected or found:
+                return connected, each[1], found
+        return False, -1, []
+
+    def _list_by_source(self, table: str) -> list[Route]:
+        """Returns what discards by source; a route in the main table counts for every other one."""
+        own = self._by_source.get(table, []) if table else []
+        return [*self._by_source.get("", []), *own]
 
 
-def find_discards(
-    router: Router, sources: Sequence[Subnet], destinations: Sequence[Subnet]
-) -> Iterator[Route]:
-    """Yields the routes of others that discard traffic though ours are there, all or some of it."""
-    for table in router.tables:
-        for destination in destinations:
-            length = look_up(router, destination, table).length
-            for each in _list_discards(router, table, by_source=False):
-                if _covers(destination, each.prefix) and each.prefix.prefixlen > length:
-                    yield each
-            for each in _list_discards(router, table, by_source=True):
-                met = any(overlap(each.prefix, source) for source in sources)
-                if met and each.prefix.prefixlen > length:
-                    yield each
-
-
-def _list_discards(router: Router, table: str, by_source: bool) -> list[Route]:
-    """Returns what discards; a route by source in the main table counts for every other one."""
-    tables = ("", table) if by_source else (table,)
-    return [
-        each
-        for each in router.routes
-        if each.discards and each.by_source == by_source and each.table in tables
-    ]
+def _first(network: Subnet) -> Prefix:
+    return next(find_prefixes(network))
 
 
 def _covers(network: Subnet, prefix: Subnet) -> bool:
@@ -86,8 +100,3 @@ def _covers(network: Subnet, prefix: Subnet) -> bool:
         and network.prefixlen <= prefix.prefixlen
         and prefix.network_address in network
     )
-
-
-def _find_longest(networks: Iterable[Subnet]) -> int:
-    """Returns the length of the longest, -1 for none."""
-    return max((each.prefixlen for each in networks), default=-1)

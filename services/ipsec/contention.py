@@ -14,7 +14,15 @@ from ipaddress import ip_network
 from typing import Any
 from uuid import UUID
 
-from ...lib.addresses import Subnet, canonical_address, find_overlap, overlap, quote
+from ...lib.addresses import (
+    Prefix,
+    Subnet,
+    canonical_address,
+    find_overlap,
+    find_prefixes,
+    overlap,
+    quote,
+)
 from . import rules
 from .identity import Identity, parse
 from .ike_settings import IkeSettings, find_difference, find_ike_settings, make_ike_entry
@@ -26,8 +34,6 @@ _Shared = tuple[str | None, IkeSettings]
 """Pre-shared key, settings of IKE."""
 # What the configuration of a container has room for (host/connections.py).
 MOST_PAIRS = 4096
-_Prefix = tuple[int, int, int]
-"""IP version, length, and the bits of the prefix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +135,11 @@ class Contention:
         self._identities: dict[_Identities, dict[_Shared, list[Contender]]] = {}
         self._addresses: dict[_Addresses, dict[str | None, list[Contender]]] = {}
         # Under a prefix those that have a subnet of just it, or one inside it.
-        self._exact: dict[_Prefix, list[Contender]] = {}
-        self._inside: dict[_Prefix, list[tuple[Subnet, Contender]]] = {}
+        self._exact: dict[Prefix, list[Contender]] = {}
+        self._inside: dict[Prefix, list[tuple[Subnet, Contender]]] = {}
         # Under a prefix those that have it as a subnet of either side, or a peer address in it.
-        self._subnets: dict[_Prefix, list[Contender]] = {}
-        self._peers: dict[_Prefix, list[Contender]] = {}
+        self._subnets: dict[Prefix, list[Contender]] = {}
+        self._peers: dict[Prefix, list[Contender]] = {}
         self._pairs = 0
 
     def add(self, contender: Contender) -> str | None:
@@ -155,13 +161,13 @@ class Contention:
             keys = self._addresses.setdefault(contender.addresses, {})
             keys.setdefault(contender.psk, []).append(contender)
         for subnet in contender.peer_subnets:
-            first, *rest = _find_prefixes(subnet)
+            first, *rest = find_prefixes(subnet)
             self._exact.setdefault(first, []).append(contender)
             for each in rest:
                 self._inside.setdefault(each, []).append((subnet, contender))
         for subnet in (*contender.local_subnets, *contender.peer_subnets):
-            self._subnets.setdefault(next(_find_prefixes(subnet)), []).append(contender)
-        for each in _find_prefixes(contender.peer) if contender.peer is not None else ():
+            self._subnets.setdefault(next(find_prefixes(subnet)), []).append(contender)
+        for each in find_prefixes(contender.peer) if contender.peer is not None else ():
             self._peers.setdefault(each, []).append(contender)
         self._pairs += _count_pairs(contender)
 
@@ -206,12 +212,12 @@ class Contention:
 
     def _find_in_the_way(self, contender: Contender) -> Iterator[_Clash]:
         """Yields those of which the container would send what is for a peer into a tunnel."""
-        for prefix in _find_prefixes(contender.peer) if contender.peer is not None else ():
+        for prefix in find_prefixes(contender.peer) if contender.peer is not None else ():
             for other in self._subnets.get(prefix, ()):
                 if other.service != contender.service or prefix in _find_exact(other.peer_subnets):
                     yield other, *_tell_in_the_way(prefix, contender.peer)
         for subnet in (*contender.local_subnets, *contender.peer_subnets):
-            prefix = next(_find_prefixes(subnet))
+            prefix = next(find_prefixes(subnet))
             for other in self._peers.get(prefix, ()):
                 its, mine = _tell_in_the_way(prefix, other.peer)
                 yield other, mine, its
@@ -223,7 +229,7 @@ class Contention:
 
     def _find_near(self, subnet: Subnet) -> Iterator[tuple[Subnet, Contender]]:
         """Yields the subnets that share addresses with 'subnet', and whose they are."""
-        prefixes = list(_find_prefixes(subnet))
+        prefixes = list(find_prefixes(subnet))
         for each in prefixes:
             for contender in self._exact.get(each, ()):
                 around = next(one for one in contender.peer_subnets if overlap(one, subnet))
@@ -231,7 +237,7 @@ class Contention:
         yield from self._inside.get(prefixes[0], ())
 
 
-def _tell_in_the_way(prefix: _Prefix, peer: Subnet | None) -> tuple[str, str]:
+def _tell_in_the_way(prefix: Prefix, peer: Subnet | None) -> tuple[str, str]:
     """Returns what is said of the one with the subnet, and of the one with the peer."""
     version, length, bits = prefix
     size = 32 if version == 4 else 128
@@ -243,8 +249,8 @@ def _tell_in_the_way(prefix: _Prefix, peer: Subnet | None) -> tuple[str, str]:
     )
 
 
-def _find_exact(subnets: Iterable[Subnet]) -> set[_Prefix]:
-    return {next(_find_prefixes(each)) for each in subnets}
+def _find_exact(subnets: Iterable[Subnet]) -> set[Prefix]:
+    return {next(find_prefixes(each)) for each in subnets}
 
 
 def _count_pairs(contender: Contender) -> int:
@@ -264,14 +270,6 @@ def _format(other: Contender, mine: Subnet | str, its: Subnet | str) -> str:
     if isinstance(mine, str):
         return f"connection {name} {mine}"
     return f"peer subnet {mine} overlaps peer subnet {its} of connection {name}"
-
-
-def _find_prefixes(subnet: Subnet) -> Iterator[_Prefix]:
-    """Yields 'subnet' as a prefix, and then each shorter one that holds it."""
-    bits = int(subnet.network_address) >> (subnet.max_prefixlen - subnet.prefixlen)
-    for length in range(subnet.prefixlen, -1, -1):
-        yield subnet.version, length, bits
-        bits >>= 1
 
 
 def _share_local(one: Contender, other: Contender) -> bool:
