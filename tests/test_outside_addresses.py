@@ -325,7 +325,7 @@ def test_a_container_that_is_refused_as_a_whole_drops_for_each_connection(
     cloud.settle(CHASSIS)
     newcomer = add_vpn(cloud, "newcomer", "third", FREE, 8)
     cloud.settle(CHASSIS)
-    assert count_drops(cloud, "10.200.8.0/24") == 3
+    assert count_drops(cloud, "10.200.8.0/24") == 4
     message = cloud.tables[VPNService][newcomer].status_message
     assert f"external address {FREE} is already used by container vpn-" in message
 

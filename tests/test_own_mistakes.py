@@ -75,7 +75,7 @@ def test_a_node_that_raises_ends_nothing(name: str) -> None:
     cloud = _make_cloud()
     before = _see(cloud)
     actions = [action for action, _, _ in before["policies"]]
-    assert (actions.count("drop"), actions.count("reroute")) == (6, 2)
+    assert (actions.count("drop"), actions.count("reroute")) == (8, 2)
     _break(cloud, name)
     cloud.settle(CHASSIS)
     assert _see(cloud) == before
@@ -96,7 +96,7 @@ def test_services_of_one_router_go_on_when_a_node_raises_for_one(name: str, numb
     )
     cloud.settle(CHASSIS)
     before = _see(cloud)
-    assert len(before["policies"]) == 12
+    assert len(before["policies"]) == 18
     _break(cloud, name, (first.uuid, second)[number])
     cloud.settle(CHASSIS)
     assert _see(cloud) == before
@@ -184,7 +184,7 @@ def test_a_type_that_is_not_installed_any_more_ends_nothing(enabled: bool) -> No
     cloud.settle(CHASSIS)
     before = _see(cloud)
     # Without a container its traffic is dropped all the same.
-    assert (len(before["policies"]), len(before["bound"])) == ((8, 1) if enabled else (6, 0))
+    assert (len(before["policies"]), len(before["bound"])) == ((12, 1) if enabled else (6, 0))
     another = MemoryCloud({})
     for row_class in another.tables:
         for row in cloud.rows(row_class):

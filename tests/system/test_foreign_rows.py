@@ -10,6 +10,7 @@ from ...utilities.lab import tenant, traffic
 from .site import SITE_HOST, SITE_LAN, SITE_SUBNET, VM1, Operator
 
 NBCTL = ("ovn-nbctl", "--wait=hv")
+UPSTREAM = "1.0.0.1"
 HALF, OTHER_HALF = "192.168.2.0/25", "192.168.2.128/25"
 
 OVN = Callable[..., None]
@@ -90,6 +91,34 @@ def test_a_high_foreign_policy_leads_nothing_around(operator: Operator, ovn: OVN
         assert not traffic.is_reachable(operator.lab, guest, SITE_HOST)
     message = operator.row("IPsec_Connection")["status_message"]
     assert message == "the connection is disabled; traffic to its peer subnets is dropped"
+
+
+@pytest.mark.parametrize(
+    ("match", "action"),
+    [
+        (f"ip4.dst == {tenant.SUBNET}", ("reroute", UPSTREAM)),
+        (f"ip4.src == {SITE_SUBNET}", ("reroute", UPSTREAM)),
+        (f"ip4.src == {SITE_SUBNET}", ("drop",)),
+    ],
+)
+def test_a_foreign_policy_takes_nothing_that_came_out_of_the_tunnel(
+    operator: Operator, ovn: OVN, match: str, action: tuple[str, ...]
+) -> None:
+    operator.add_vpn_and_wait()
+    words = (tenant.ROUTER, "1000", match)
+    ovn("lr-policy-add", *words, *action, undo=("lr-policy-del", *words))
+    traffic.wait_reachable(operator.lab, SITE_LAN, VM1, 5)
+    traffic.transfer(operator.lab, "vm1", SITE_LAN, SITE_HOST, 1)
+
+
+def test_what_a_foreign_route_leads_back_out_is_dropped(operator: Operator, ovn: OVN) -> None:
+    """That nothing of it passes in clear is looked at after each test."""
+    operator.add_vpn_and_wait()
+    _add_route(ovn, f"{VM1}/32", UPSTREAM)
+    operator.wait(
+        lambda: not traffic.is_reachable(operator.lab, SITE_LAN, VM1), "the route to count"
+    )
+    assert not traffic.is_reachable(operator.lab, SITE_LAN, VM1)
 
 
 def test_a_policy_as_high_as_ours_is_told(operator: Operator, ovn: OVN) -> None:
