@@ -479,4 +479,8 @@ def test_what_a_peer_chose_is_not_searched() -> None:
     assert not log(tunnels, "received unknown vendor ID: " + "ab:" * 9000)
     told = reasons.clean("no shared key found for '1.0.0.1' - 'giving up after 3 retransmits'")
     assert told == "no shared key found for ''"
-    assert len(reasons.clean("x" * 100_000)) <= 512
+    assert len(reasons.clean("x" * 100_000)) < 300
+    subnets = " ".join(f"10.{number}.0.0/16" for number in range(200))
+    known = log(tunnels, f"traffic selectors {subnets} === 10.9.0.0/16 unacceptable", **UNNAMED)
+    assert not known  # nobody knows yet whose it is
+    assert reasons.find_reason(reasons.clean(f"traffic selectors {subnets} unacceptable"), "P")

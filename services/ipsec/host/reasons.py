@@ -20,9 +20,10 @@ _REMOTE = (
 )
 # Lines that quote what a peer chose, such as its identity or its vendor IDs, and tell no cause.
 _QUOTING = re.compile(r"^(?:looking for |received unknown vendor ID|authentication of )")
-_QUOTED = re.compile(r"'.*'")
+_QUOTED = re.compile(r"(['\"]).*\1")
 _IDENTITIES = re.compile(r"^(?:IDir '|received IDr )")
-_LONGEST = 512
+# Of a longer line both ends, since a list of subnets stands between what it tells.
+_HEAD, _TAIL = 192, 64
 _SENT = re.compile(r"sending packet: from \S+ to ([0-9A-Fa-f:.]+)\[")
 _CALL = re.compile(r"no IKE config found for ([0-9A-Fa-f:.]+)\.\.\.([0-9A-Fa-f:.]+), sending")
 _NEW_ATTEMPT = re.compile(r"peer not responding, trying again")
@@ -57,7 +58,8 @@ class Call:
 
 def clean(message: str) -> str:
     """Returns a line of the log as it may be searched: short, and without a peer's own words."""
-    message = message[:_LONGEST]
+    if len(message) > _HEAD + _TAIL:
+        message = f"{message[:_HEAD]} {message[-_TAIL:]}"
     if _QUOTING.match(message) is not None:
         return ""
     return message if _IDENTITIES.match(message) is not None else _QUOTED.sub("''", message)
