@@ -99,7 +99,7 @@ def test_an_ovn_controller_that_does_not_follow_is_told_of(chassis: Bench) -> No
     follow(6)
     chassis.sb.update("SB_Global", [], nb_cfg=100, ovn_nb_cfg=7)
     said = "what is asked is not acknowledged: ovn-controller does not follow"
-    chassis.until(lambda: told(said), "the reason", timeout_s=20)
+    chassis.until(lambda: told(said), "the reason", timeout_s=40)
     assert chassis.sb.rows("Chassis_Private")[0]["nb_cfg"] < 100
     follow(7)
     chassis.until(lambda: told("what is asked is not acknowledged: no more"), "the end of it")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -160,6 +161,11 @@ def test_a_known_problem_stays_over_a_restart(beside: Beside) -> None:
 # -- those that hang ----------------------------------------------------------------
 
 
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as asked:
+        return asked.connect_ex(str(path)) == 0
+
+
 class Switch:
     """A real ovs-vswitchd, which waits for a database that never comes."""
 
@@ -185,7 +191,8 @@ class Switch:
         control = self.directory / f"{self.name}.{started.pid}.ctl"
         lock = f"the lock of {self.name}"
         wait_until(lambda: (found := read_lock(str(self.path))) and found.pid == started.pid, lock)
-        wait_until(control.exists, "its control socket")
+        # It is bound, and so there, a moment before it listens.
+        wait_until(lambda: _listens(control), "its control socket")
         assert find_control(str(self.path)) == str(control)
         return started
 
