@@ -10,7 +10,7 @@ from hypothesis import settings
 
 from ..lib import dirs
 from .bench import Bench
-from .cloud import Cloud
+from .cloud import Cloud, make_vpn_cloud
 from .logs import LOGS, Logs
 from .ovsdb import Databases
 from .rig import A, B, Rig, connect, run_rig
@@ -47,6 +47,16 @@ def served_cloud(databases: Databases, logs: Logs) -> Iterator[Cloud]:
     made.add_chassis("hv1", "hv2")
     made.add_router("tenant-router")
     made.add_connection(made.add_vpn("mercury", "tenant-router"), "to-venus")
+    made.settle()
+    yield made
+    made.laws()
+    made.northd.close()
+
+
+@pytest.fixture
+def vpn_cloud(databases: Databases, logs: Logs) -> Iterator[Cloud]:
+    """A cloud of three chassis with a VPN that is placed; the laws hold at the end."""
+    made = make_vpn_cloud(databases, logs)
     made.settle()
     yield made
     made.laws()

@@ -371,9 +371,9 @@ class Rig:
 
 
 @contextmanager
-def run_rig(directory: Path) -> Iterator[Rig]:
+def run_rig(directory: Path, packages: tuple[Path, ...] = ()) -> Iterator[Rig]:
     """Runs a chassis with a registered svc-controller."""
-    chassis = Rig(directory)
+    chassis = Rig(directory, packages)
     chassis.start()
     try:
         chassis.start_controller()

@@ -98,14 +98,19 @@ def test_other_content_takes_nothing_away(served: Bench, name: str, kind: str) -
     served.check_laws()
 
 
-def test_what_svc_northd_binds_again_goes_on(served: Bench) -> None:
-    """The southbound is restored from yesterday, and filled again by svc-northd."""
+def restore_from_before_c2(served: Bench) -> None:
+    """Has c2 run, and then the southbound of before it was bound."""
     yesterday = served.sb.read_file()
     served.until_beats(1)
     served.bind("c2")
     served.until_status("c2", "running")
     served.settle()
     replace(served, "sb", yesterday)
+
+
+def test_what_svc_northd_binds_again_goes_on(served: Bench) -> None:
+    """The southbound is restored from yesterday, and filled again by svc-northd."""
+    restore_from_before_c2(served)
     run_long(served)
     served.bind("c2")
     served.until_status("c2", "running")
@@ -117,12 +122,7 @@ def test_what_svc_northd_binds_again_goes_on(served: Bench) -> None:
 
 
 def test_what_svc_northd_does_not_bind_again_goes_once_it_works(served: Bench) -> None:
-    yesterday = served.sb.read_file()
-    served.until_beats(1)
-    served.bind("c2")
-    served.until_status("c2", "running")
-    served.settle()
-    replace(served, "sb", yesterday)
+    restore_from_before_c2(served)
     served.sb.insert("Northd", incarnation="1", heartbeat=1)
     run_long(served)
     assert served.host.find_names() == {"c1", "c2"}, "svc-northd does nothing"

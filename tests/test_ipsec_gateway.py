@@ -13,6 +13,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, cast
+from uuid import UUID
 
 import pytest
 from vici.protocol import Message, Packet
@@ -142,6 +143,9 @@ def service(
 
         def _flush(self) -> None:
             super()._flush()
+            while self._unsent:  # more than a socket takes at once
+                select.select([], [self._socket], [], 5)
+                super()._flush()
             prompt.wait_answered(self.sent)
 
     monkeypatch.setattr(gateway, "Channel", HeldUpChannel)
@@ -202,13 +206,19 @@ def test_a_key_that_charon_cannot_be_told_harms_its_connection_only(
     assert service.status().message == "charon runs and has its configuration"
 
 
-def test_a_secret_that_cannot_be_read_any_more_leaves_what_runs(
-    service: gateway.Gateway, prompt: PromptCharon
-) -> None:
+def run_two(service: gateway.Gateway, prompt: PromptCharon) -> Workload:
+    """Has two connections run; what charon was asked for them is forgotten."""
     wanted = want(connect(A, B), connect(A, C), generation=1)
     service.apply(wanted)
     run_until_reached(service, 1)
     del prompt.commands[:]
+    return wanted
+
+
+def test_a_secret_that_cannot_be_read_any_more_leaves_what_runs(
+    service: gateway.Gateway, prompt: PromptCharon
+) -> None:
+    wanted = run_two(service, prompt)
     service.apply(replace(wanted, secrets=wanted.secrets[:1], generation=2))
     run_until_reached(service, 2)
     assert service.status().message.endswith("it has no pre-shared key")
@@ -218,10 +228,7 @@ def test_a_secret_that_cannot_be_read_any_more_leaves_what_runs(
 def test_a_change_of_load_balancers_is_nothing_to_charon(
     service: gateway.Gateway, prompt: PromptCharon
 ) -> None:
-    wanted = want(connect(A, B), connect(A, C), generation=1)
-    service.apply(wanted)
-    run_until_reached(service, 1)
-    del prompt.commands[:]
+    wanted = run_two(service, prompt)
     at = Endpoint(ip_address(A.inner), 80)
     settings = replace(
         cast(connections.Settings, wanted.settings), balancers=(VirtualAddress(at, "tcp", (at,)),)
@@ -246,3 +253,28 @@ def test_a_charon_that_is_just_ending_is_not_one_that_does_not_open_its_socket(
     assert directory.daemon.killed == 1
     assert service.status().code == ERROR
     assert service.status().message.startswith("charon does not open its vici socket")
+
+
+def test_a_newcomer_that_is_too_much_harms_itself_only(
+    service: gateway.Gateway, prompt: PromptCharon
+) -> None:
+    """Those of one IKE connection are told charon in one message."""
+    first = connect(A, B)
+    many = [f"10.{number}.0.0/24" for number in range(16)]
+    algorithms = ["aes256-sha256-modp2048-" + "-".join(["modp3072"] * 60)]
+    newcomers = [
+        connect(A, B, id=str(UUID(int=number)), name=f"n{number}", esp_proposals=algorithms)
+        | {
+            "local_subnets": many,
+            "peer_subnets": [f"11.{number}.{each}.0/24" for each in range(16)],
+        }
+        for number in range(1, 5)
+    ]
+    service.apply(want(first, generation=1))
+    run_until_reached(service, 1)
+    service.apply(want(first, *newcomers, generation=2))
+    run_until_reached(service, 2)
+    assert "it has more than charon can be told" in service.status().message
+    told = {each.name: each.message for each in service.items()}
+    assert "more than charon" not in told[first["id"]]
+    assert sum("more than charon" in each for each in told.values()) in range(1, 4)

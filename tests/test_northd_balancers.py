@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from ..services.ipsec.balancing import MOST_PAIRS
 from ..services.ipsec.host import connections
-from .cloud import Cloud, make_vpn_cloud
-from .logs import Logs
-from .ovsdb import Databases
+from .cloud import Cloud
 
 VIRTUAL = "192.168.1.50"
 ONE, TWO = "192.168.1.11", "192.168.1.12"
@@ -26,12 +23,8 @@ WEB_ENTRY = {
 
 
 @pytest.fixture
-def cloud(databases: Databases, logs: Logs) -> Iterator[Cloud]:
-    made = make_vpn_cloud(databases, logs)
-    made.settle()
-    yield made
-    made.laws()
-    made.northd.close()
+def cloud(vpn_cloud: Cloud) -> Cloud:
+    return vpn_cloud
 
 
 def _map(values: dict[str, str]) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,8 @@ _numbers = count()
 
 
 @pytest.fixture
-def cloud(databases: Databases, logs: Logs) -> Iterator[Cloud]:
-    made = make_vpn_cloud(databases, logs)
-    made.settle()
-    yield made
-    made.laws()
-    made.northd.close()
+def cloud(vpn_cloud: Cloud) -> Cloud:
+    return vpn_cloud
 
 
 @pytest.mark.parametrize("row_class", TABLES, ids=lambda each: each.TABLE)

@@ -208,33 +208,23 @@ def test_what_is_asked_for_again_is_lost_no_more(cloud_of_two: Cloud) -> None:
     assert len(find_containers(cloud)) == 1
 
 
-def test_what_an_operator_deletes_during_an_outage_goes(cloud_of_two: Cloud) -> None:
+@pytest.mark.parametrize(
+    ("name", "table", "row"),
+    [("nb", "VPN_Service", "second"), ("ovn", "Logical_Router", "another")],
+)
+def test_what_somebody_deletes_during_an_outage_takes_its_container(
+    cloud_of_two: Cloud, name: str, table: str, row: str
+) -> None:
     cloud = cloud_of_two
     add_todays(cloud)
-    session = cloud.northd.sessions["nb"]
+    session, database = cloud.northd.sessions[name], getattr(cloud, name)
     connection = session.connection
-    cloud.nb.stop()
+    database.stop()
     run_until(cloud, lambda: not session.connected, "the end of the connection")
-    cloud.nb.start()
-    cloud.nb.delete("VPN_Service", [["name", "==", "second"]])
+    database.start()
+    database.delete(table, [["name", "==", row]])
     run_until(
-        cloud, lambda: is_back(cloud, "nb") and session.connection != connection, "the content"
-    )
-    cloud.settle()
-    assert len(find_containers(cloud)) == 1
-
-
-def test_router_that_is_deleted_during_an_outage_takes_its_container(cloud_of_two: Cloud) -> None:
-    cloud = cloud_of_two
-    add_todays(cloud)
-    session = cloud.northd.sessions["ovn"]
-    connection = session.connection
-    cloud.ovn.stop()
-    run_until(cloud, lambda: not session.connected, "the end of the connection")
-    cloud.ovn.start()
-    cloud.ovn.delete("Logical_Router", [["name", "==", "another"]])
-    run_until(
-        cloud, lambda: is_back(cloud, "ovn") and session.connection != connection, "the content"
+        cloud, lambda: is_back(cloud, name) and session.connection != connection, "the content"
     )
     cloud.settle()
     assert len(find_containers(cloud)) == 1

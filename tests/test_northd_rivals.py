@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from ..lib.router import is_ours
 from ..northd.nodes.en_redirect import PRIORITIES
 from ..northd.ovn import rows as ovn
-from .cloud import Cloud, make_vpn_cloud
-from .logs import Logs
-from .ovsdb import Databases
+from .cloud import Cloud
 
 MATCH = "ip4.src == 192.168.1.0/24"
 AROUND = "may lead traffic around, being as high as those of svc-northd"
@@ -19,12 +15,8 @@ ROWS = ("IPsec_Connection", "VPN_Service", "Service_Container")
 
 
 @pytest.fixture
-def cloud(databases: Databases, logs: Logs) -> Iterator[Cloud]:
-    made = make_vpn_cloud(databases, logs)
-    made.settle()
-    yield made
-    made.laws()
-    made.northd.close()
+def cloud(vpn_cloud: Cloud) -> Cloud:
+    return vpn_cloud
 
 
 def _add_policy(cloud: Cloud, priority: int, action: str, router: str = "tenant-router") -> None:

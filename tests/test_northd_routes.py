@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
 from itertools import product
 from typing import Any
 from uuid import UUID
@@ -25,12 +24,8 @@ HALVES = {"192.168.2.0/25", "192.168.2.128/25"}
 
 
 @pytest.fixture
-def cloud(databases: Databases, logs: Logs) -> Iterator[Cloud]:
-    made = make_vpn_cloud(databases, logs)
-    made.settle()
-    yield made
-    made.laws()
-    made.northd.close()
+def cloud(vpn_cloud: Cloud) -> Cloud:
+    return vpn_cloud
 
 
 def _add_route(cloud: Cloud, prefix: str, nexthop: str = "discard", **columns: Any) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from .ovsdb import wait_until
-from .rig import Rig, Side
+from .rig import Rig, Side, run_rig
 from .wheels import build_wheel, install_wheel
 
 A = Side(10)
@@ -48,14 +48,8 @@ def rig(package: Path) -> Iterator[Rig]:
     """A chassis that can run echo servers; its directory may be passed through."""
     with tempfile.TemporaryDirectory(prefix="rig-") as directory:
         os.chmod(directory, 0o711)
-        made = Rig(Path(directory), packages=(package,))
-        made.start()
-        try:
-            made.start_controller()
-            wait_until(lambda: made.sb.rows("Chassis"), "the chassis to register")
+        with run_rig(Path(directory), (package,)) as made:
             yield made
-        finally:
-            made.stop()
 
 
 @pytest.fixture

@@ -56,13 +56,15 @@ def find_ike_settings(entry: Mapping[str, Any]) -> IkeSettings:
     'entry' may be one that was read from a row, with whatever is in it.
     """
     ends = [entry.get(key) for key in _ENDS]
-    agreed = [*(entry.get(key) for key in _AGREED), find_silence(str(entry.get("dpd_action")))]
-    return json.dumps(ends, sort_keys=True), json.dumps(agreed, sort_keys=True)
+    return json.dumps(ends, sort_keys=True), find_agreed(entry)
 
 
-def find_silence(dpd_action: str) -> str:
-    """Returns what is done for a silent peer: 'hold' is as 'restart'."""
-    return "restart" if dpd_action == "hold" else dpd_action
+def find_agreed(entry: Mapping[str, Any]) -> str:
+    """Returns what must be the same besides the ends."""
+    action = entry.get("dpd_action")
+    # Nothing is kept waiting for traffic, so that 'hold' is as 'restart'.
+    silence = "restart" if action == "hold" else action
+    return json.dumps([*(entry.get(key) for key in _AGREED), silence], sort_keys=True)
 
 
 def find_difference(one: IkeSettings, other: IkeSettings) -> str:

@@ -9,14 +9,14 @@ import ipaddress
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
 from ....lib.balancer import VirtualAddress
 from ....lib.errors import ConfigError
 from ..identity import parse as parse_identity
-from ..ike_settings import find_silence
+from ..ike_settings import find_agreed
 from .balancers import parse_balancers
 
 _IDENTITY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -113,23 +113,11 @@ def _check_shared(connections: Sequence[Connection]) -> None:
     known: dict[tuple[object, ...], Connection] = {}
     for each in connections:
         other = known.setdefault(find_ends(each), each)
-        if _ike_settings(other) != _ike_settings(each):
+        if other is not each and find_agreed(asdict(other)) != find_agreed(asdict(each)):
             raise ConfigError(
                 f"connections {other.name} and {each.name} have the same addresses and"
                 " identities, but other settings of IKE"
             )
-
-
-def _ike_settings(connection: Connection) -> tuple[object, ...]:
-    return (
-        connection.ike_version,
-        connection.ike_proposals,
-        connection.ike_lifetime_s,
-        connection.force_udp_encapsulation,
-        find_silence(connection.dpd_action),
-        connection.dpd_interval_s,
-        connection.dpd_timeout_s,
-    )
 
 
 def _parse_connection(value: Any) -> Connection:

@@ -230,6 +230,8 @@ class Gateway:
 
     def _begin(self, channel: Channel, due: Initiation) -> Callable[[Reply], None]:
         def begin(_reply: Reply) -> None:
+            if not self._active:
+                return  # its role changed before charon answered
             for child in due.children:
                 message = format_initiation(due.ike, child)
                 channel.request("initiate", message, self._on_initiated(child), monotonic_ms())

@@ -7,7 +7,7 @@ Secrets are unsealed here, handed to charon and not kept.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import astuple, dataclass, field
 
 import ovs.vlog
@@ -29,9 +29,13 @@ from .ike import (
     format_termination,
 )
 from .tunnels import Tunnels
-from .vici import Channel, Reply, can_be_sent, text
+from .vici import MAX_PACKET_BYTES, Channel, Reply, can_be_sent, find_size, text
 
 vlog = ovs.vlog.Vlog("ipsec")
+
+# For the names of command and connection, and of the section of children.
+_ROOM_OF_A_FRAME = 256
+_TOO_MUCH = "it has more than charon can be told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,8 @@ class Loader:
         self._connections: dict[str, Connection] = {}
         self._sealed: dict[str, str] = {}
         self._ikes: dict[str, Ike] = {}
-        self._too_much: set[str] = set()
+        # What keeps a connection from being given to charon as it is wanted.
+        self._problems: dict[str, str] = {}
         # What charon should have; of an IKE connection whose secret cannot be read it is not known.
         self._wanted: dict[str, _Given] = {}
         self._generation = 0
@@ -69,15 +74,16 @@ class Loader:
         assert isinstance(wanted.settings, Settings)
         self._connections = {each.id: each for each in wanted.settings.connections}
         self._sealed = dict(wanted.secrets)
-        self._ikes, self._too_much = {}, set()
-        for name, ike in find_ikes(self._connections.values()).items():
-            self._ikes[name], left = self._fit(ike)
-            self._too_much |= {each.id for each in left}
+        secrets = self._read_secrets()
+        self._ikes = {
+            name: self._fit(ike, secrets)
+            for name, ike in find_ikes(self._connections.values()).items()
+        }
         key = load_key(self._sandbox.directory)
         self._wanted = {
-            name: _make_given(ike, secrets, key)
+            name: _make_given(ike, known, key)
             for name, ike in self._ikes.items()
-            if ike.members and (secrets := self._find_secrets(ike))
+            if (known := {secrets[each.id] for each in ike.members if each.id in secrets})
         }
         self._generation = wanted.generation
         self._dirty = True
@@ -121,13 +127,9 @@ class Loader:
 
     @property
     def loaded(self) -> set[str]:
-        """The connections that charon has as they are wanted."""
-        return {
-            each.id
-            for name, ike in self._ikes.items()
-            if self._has(name) or self._goes_on(name)
-            for each in ike.members
-        }
+        """The connections that charon has: as they are wanted, or as they were, if it cannot."""
+        known = self._loaded.keys() & (self._present or ())
+        return {each.id for name in known & self._ikes.keys() for each in self._ikes[name].members}
 
     def run(self, channel: Channel, now_ms: int) -> None:
         """Asks for what is missing or too much; notes the generation once all is answered."""
@@ -148,14 +150,10 @@ class Loader:
         present, wanted = self._present or (), self._wanted.get(name)
         return name in present and wanted is not None and self._loaded.get(name) == wanted
 
-    def _goes_on(self, name: str) -> bool:
-        """Whether charon has an IKE connection of which it is not known how it should be."""
-        return name not in self._wanted and name in self._loaded and name in (self._present or ())
-
     def _plan(self) -> Iterator[tuple[str, dict[str, object], Callable[[Reply], None]]]:
         assert self._present is not None
         assert self._keys is not None
-        self._tell_refused()
+        self._tell_problems()
         for name in sorted(self._present - self._ikes.keys()):
             yield "unload-conn", {"name": name}, self._unloaded(name)
             yield "terminate", format_termination(name), self._answered
@@ -166,21 +164,17 @@ class Loader:
             if name in self._wanted and not self._has(name):
                 yield from self._load(ike)
 
-    def _tell_refused(self) -> None:
+    def _tell_problems(self) -> None:
         for name in self._connections:
             self._tunnels.set_problem(name, "")
-            try:
-                self._unseal(name)
-            except ConfigError as error:
-                self._refuse(name, str(error))
-            if name in self._too_much:
-                self._refuse(name, "it has more than charon can be told")
+        for name, sentence in self._problems.items():
+            self._refuse(name, sentence)
 
     def _load(self, ike: Ike) -> Iterator[tuple[str, dict[str, object], Callable[[Reply], None]]]:
         assert self._present is not None
-        for name, psk in self._find_secrets(ike).items():
-            secret = format_secret(self._connections[name], psk)
-            yield "load-shared", secret, self._answered
+        for each in ike.members:
+            with contextlib.suppress(ConfigError):  # told already; they need one key among them
+                yield "load-shared", format_secret(each, self._unseal(each.id)), self._answered
         before = self._loaded.get(ike.name) if ike.name in self._present else None
         yield "load-conn", format_ike(ike), self._loaded_as(ike)
         # What was negotiated with the old configuration must not stay.
@@ -193,32 +187,41 @@ class Loader:
             if wanted.children.get(child) != digest:
                 yield "terminate", format_termination(ike.name, child), self._answered
 
-    def _fit(self, ike: Ike) -> tuple[Ike, list[Connection]]:
-        """Returns an IKE connection as far as charon can be told of it, and who is left out.
+    def _read_secrets(self) -> dict[str, str]:
+        """Returns the secrets by connection; notes why one cannot be read, or told."""
+        self._problems = {}
+        found: dict[str, str] = {}
+        for name, connection in self._connections.items():
+            try:
+                psk = self._unseal(name)
+            except ConfigError as error:
+                self._problems[name] = str(error)
+                continue
+            if can_be_sent(format_secret(connection, psk)):
+                found[name] = psk
+            else:
+                self._problems[name] = _TOO_MUCH
+        return found
+
+    def _fit(self, ike: Ike, secrets: Collection[str]) -> Ike:
+        """Returns an IKE connection as far as charon can be told of it; notes who is left out.
 
         Whoever charon has already comes before newcomers.
         """
         loaded = self._loaded.get(ike.name, _Given("")).children
         has = {find_connection_id(child) for child in loaded}
+        room = (
+            MAX_PACKET_BYTES - _ROOM_OF_A_FRAME - (find_size(format_settings(ike.members[0])) or 0)
+        )
         fit: list[Connection] = []
-        left: list[Connection] = []
         for each in sorted(ike.members, key=lambda one: (one.id not in has, one.id)):
-            secret = format_secret(each, self._find_secrets(Ike("", (each,))).get(each.id, ""))
-            more = Ike(ike.name, tuple(sorted((*fit, each), key=lambda one: one.id)))
-            fits = can_be_sent(secret) and can_be_sent(format_ike(more))
-            (fit if fits else left).append(each)
-        return Ike(ike.name, tuple(sorted(fit, key=lambda one: one.id))), left
-
-    def _find_secrets(self, ike: Ike) -> dict[str, str]:
-        """Returns the secrets of the members by id, without those that cannot be read.
-
-        They have the same identities, so that one secret is enough.
-        """
-        found: dict[str, str] = {}
-        for each in ike.members:
-            with contextlib.suppress(ConfigError):
-                found[each.id] = self._unseal(each.id)
-        return found
+            size = find_size(format_children(Ike("", (each,))))
+            if size is None or size >= room:
+                self._problems.setdefault(each.id, _TOO_MUCH)
+            elif self._problems.get(each.id) != _TOO_MUCH:
+                room -= size
+                fit.append(each)
+        return Ike(ike.name, tuple(sorted(fit, key=lambda one: one.id)))
 
     def _unseal(self, name: str) -> str:
         if not self._sealed.get(name):
@@ -276,10 +279,10 @@ class Loader:
         state_file.write_json(charon.find_loaded_path(self._sandbox), loaded)
 
 
-def _make_given(ike: Ike, secrets: Mapping[str, str], key: bytes) -> _Given:
+def _make_given(ike: Ike, secrets: Collection[str], key: bytes) -> _Given:
     """Returns the digests; the names that people see are no part of them."""
     return _Given(
-        make_digest([format_settings(ike.members[0]), sorted(set(secrets.values()))], key),
+        make_digest([format_settings(ike.members[0]), sorted(secrets)], key),
         {name: make_digest(child, key) for name, child in format_children(ike).items()},
     )
 

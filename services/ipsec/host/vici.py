@@ -21,7 +21,7 @@ from vici.protocol import Message, Packet
 TIMEOUT_MS = 3000
 
 _HEADER = struct.Struct("!I")
-_MAX_PACKET_BYTES = 512 * 1024
+MAX_PACKET_BYTES = 512 * 1024
 
 
 class Disconnected(Exception):
@@ -147,7 +147,7 @@ class Channel:
         if len(self._received) < _HEADER.size:
             return None
         (length,) = _HEADER.unpack_from(self._received)
-        if length > _MAX_PACKET_BYTES:
+        if length > MAX_PACKET_BYTES:
             raise Disconnected("charon sent something that is not vici")
         end = _HEADER.size + length
         if len(self._received) < end:
@@ -178,10 +178,19 @@ class Channel:
 
 def can_be_sent(message: Mapping[str, Any]) -> bool:
     """Returns whether a message has nothing that is longer than vici's numbers can say."""
+    size = find_size(message)
+    return size is not None and size < MAX_PACKET_BYTES
+
+
+def find_size(message: Mapping[str, Any]) -> int | None:
+    """Returns how many bytes a message has; None if vici cannot say one of its parts.
+
+    Sections are written one after the other, so that sizes add up.
+    """
     try:
-        return len(Message.serialize(dict(message))) < _MAX_PACKET_BYTES
+        return len(Message.serialize(dict(message)))
     except (struct.error, ValueError):
-        return False
+        return None
 
 
 def text(value: Any) -> str:
