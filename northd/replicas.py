@@ -6,6 +6,7 @@ Called once in a pass, with the sessions that are in sync.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -19,11 +20,19 @@ from .nodes.tables import KNOWN_PORTS, ONLY, QUEUE_START
 from .ovn import rows as ovn
 from .ovn.southbound import PortReplica
 from .scheduler.build_queue import BuildQueue
+from .sync import northbound, southbound
+from .sync import ovn as ovn_sync
 from .sync.forgotten import Forgotten
-from .sync.southbound import CONTAINER
 
 Pair = tuple[Any, Any]
 Tables = Mapping[str, Mapping[type[Row], Datum[Any, Any]]]
+
+# As what a container has rows, by database.
+_KINDS: Mapping[str, tuple[str, ...]] = {
+    "sb": (southbound.CONTAINER, southbound.REDIRECT),
+    "ovn": ovn_sync.ORDER,
+    "nb": (northbound.CONTAINER,),
+}
 
 # Sets of OVN that hold rows of ours.
 CHILDREN: Mapping[str, tuple[type[Row], tuple[str, ...]]] = {
@@ -58,7 +67,7 @@ class Replicas:
         changed: set[str] = set()
         for prefix, session in self._sessions.items():
             rows = session.take_changed_rows()
-            self.forgotten.note(prefix, session.connection, rows)
+            self.forgotten.note(prefix, session.connection, rows, partial(self._is_wanted, prefix))
             for table, pairs in rows.items():
                 if pairs:
                     changed.add(f"{prefix}.{table}")
@@ -68,11 +77,29 @@ class Replicas:
 
     def find_held(self) -> frozenset[str]:
         """Returns the containers that go on only because a database forgot them."""
-        ledger = self._ledgers["sb"]
-        held = ((CONTAINER, name) for name in self.forgotten.names)
-        return frozenset(
-            owner[1] for owner in held if ledger.is_frozen(owner) and any(ledger.find_rows(owner))
+        names = self.forgotten.names
+        held = frozenset(name for name in names if self._has_rows(name, held=True))
+        # Of whom nothing is left, nothing goes on; who is wanted is filled in again.
+        self.forgotten.release(
+            {name for name in names - held if not self._has_rows(name, held=False)}
         )
+        return held
+
+    def _is_wanted(self, prefix: str, name: str) -> bool:
+        ledger = self._ledgers[prefix]
+        owners = [(kind, name) for kind in _KINDS.get(prefix, ())]
+        return any(ledger.is_wanted(each) or ledger.is_frozen(each) for each in owners)
+
+    def _has_rows(self, name: str, *, held: bool) -> bool:
+        """Returns whether any database has rows of a container, or wants some; or holds them."""
+        for prefix, kinds in _KINDS.items():
+            ledger = self._ledgers[prefix]
+            for owner in ((kind, name) for kind in kinds):
+                if held and ledger.is_frozen(owner) and any(ledger.find_rows(owner)):
+                    return True
+                if not held and (ledger.is_wanted(owner) or any(ledger.find_rows(owner))):
+                    return True
+        return False
 
     def follow_ports(self, ports: PortReplica) -> None:
         """Takes what changed of OVN_Southbound; without a connection nothing is known of it."""

@@ -39,11 +39,18 @@ def run(read: Read, name: str) -> Mapping[str, str] | None:
     """Returns sentences on the redirects of a container by subject, None if all is well."""
     redirects = read(REDIRECT, name) if read.find_problem(REDIRECT, name) is None else None
     found: dict[str, set[str]] = {}
+    routings: dict[UUID, Routing] = {}
     for rule in redirects.rules if redirects is not None else ():
         router = read(ROUTER, rule.router)
-        if router is not None:
-            rivals = read(_RIVALS, rule.router)
-            found.setdefault(rule.subject, set()).update(_find_discards(router, rule), rivals or ())
+        if router is None:
+            continue
+        told = found.setdefault(rule.subject, set())
+        rivals = read(_RIVALS, rule.router)
+        told.update(rivals or ())
+        if rule.action != DROPS and any(each.discards for each in router.routes):
+            routing = routings.get(router.uuid) or Routing(router)
+            routings[router.uuid] = routing
+            told.update(_find_discards(router, routing, rule))
     return {subject: _join(told) for subject, told in sorted(found.items()) if told} or None
 
 
@@ -62,11 +69,9 @@ def _tell_rival(router: str, policy: ovn.RouterPolicy) -> str:
     return f"{what} may {does}, being as high as those of svc-northd"
 
 
-def _find_discards(router: Router, rule: Redirect) -> Iterator[str]:
-    if rule.action == DROPS or all(each.leads for each in router.routes):
-        return
+def _find_discards(router: Router, routing: Routing, rule: Redirect) -> Iterator[str]:
     sources, destinations = parse_networks(rule.sources), parse_networks(rule.destinations)
-    for route in Routing(router).find_discards(sources, destinations):
+    for route in routing.find_discards(sources, destinations):
         yield _tell_discard(router, route)
 
 

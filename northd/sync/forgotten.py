@@ -9,6 +9,7 @@ That is no order to end what runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 from uuid import UUID
 
@@ -71,9 +72,17 @@ class Forgotten:
         )
 
     def note(
-        self, prefix: str, connection: int | None, changed: Mapping[str, Mapping[UUID, Any]]
+        self,
+        prefix: str,
+        connection: int | None,
+        changed: Mapping[str, Mapping[UUID, Any]],
+        is_wanted: Callable[[str], bool],
     ) -> None:
-        """Takes what changed, by table, of a database that is in sync over 'connection'."""
+        """Takes what changed, by table, of a database that is in sync over 'connection'.
+
+        'is_wanted' says of a container whether its rows were to stay there until now:
+        what svc-northd took away itself, and had no answer for, is not forgotten.
+        """
         if connection is None:
             return
         anew = self._connections.get(prefix, connection) != connection
@@ -84,13 +93,19 @@ class Forgotten:
         for old, new in changed.get(row_class.TABLE, {}).values():
             mark = find_mark(new or old)
             if mark is not None and new is None:
-                gone[_find_name(mark)] = mark.foreign
+                if is_wanted(_find_name(mark)):
+                    gone[_find_name(mark)] = mark.foreign
             elif mark is not None:
                 come.add(_find_name(mark))
         # An operator may delete a row of theirs during an outage, but none of ours.
         if anew and not all(gone.values()):
             self._names[prefix] |= gone.keys()
         self._names[prefix] -= come
+
+    def release(self, names: AbstractSet[str]) -> None:
+        """Notes of whom nothing is left."""
+        for each in self._names.values():
+            each.difference_update(names)
 
     def accept(self) -> None:
         """Takes what is there for what is meant."""
