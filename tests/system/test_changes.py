@@ -101,14 +101,18 @@ def test_what_a_chassis_refuses_disturbs_nothing(scene: Scene) -> None:
 
 
 def test_databases_are_converted_online(scene: Scene) -> None:
-    """As upgrades do it: everybody follows, and what is deleted afterwards is put back."""
+    """As upgrades do it: everybody follows, and what is deleted afterwards is put back.
+
+    The guest is silent while its drops are away by somebody's own order: what OVN does until they
+    are back is what it was told.
+    """
     scene.begin("hv2", "vm1")
     operator = scene.operator
     drops = find_drops(operator)
     for database in ("OVN_Northbound", "OVN_Southbound", "SVC_Northbound", "SVC_Southbound"):
         operator.convert(database)
     scene.ping.wait_answers(WATCHED_PINGS)
-    operator.svcctl("--wait=hv", "sync")
+    scene.ping.stop()
     rows = operator.rows("OVN_Northbound", "Logical_Router", ["name", "==", tenant.ROUTER])
     delete = {
         "op": "mutate",
@@ -118,6 +122,8 @@ def test_databases_are_converted_online(scene: Scene) -> None:
     }
     operator.transact("OVN_Northbound", delete)
     operator.wait(lambda: find_drops(operator) == drops, "the drops")
+    operator.svcctl("--wait=hv", "sync")
+    scene.ping = operator.ping("vm1")
     # Whoever is not followed is dead by then.
     scene.ping.wait_answers(2 * WATCHED_PINGS)
     assert scene.list_places() == ["hv2"]
