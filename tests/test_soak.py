@@ -86,3 +86,11 @@ def test_foreign_rows_are_of_one_tenant() -> None:
         assert made[0] != made[1]
         for make, unmake in made:
             assert {"-add", "-del"} == {make[0][-4:], unmake[0][-4:]} or "--policy=src-ip" in make
+
+
+def test_a_pin_outlives_the_vpn() -> None:
+    state = START
+    for words in (("vpn-add", "1", ""), ("pin", "1", "hv2"), ("vpn-del", "1", "")):
+        state = lead(state, Operation(*words))
+    assert state.vpns == {}
+    assert lead(state, Operation("vpn-add", "1", "")).vpns[1].pin == "hv2"

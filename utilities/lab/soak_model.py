@@ -50,7 +50,8 @@ class State:
     'groups' has the number of standbys of each group, 'near' the tenants whose guests are the ports
     of its Port_Group, if it has one; 'ended' and 'stopped' are processes as (host, name); 'foreign'
     are rows of others on a tenant's router as (tenant, words), 'likes' which kind of gateway a
-    tenant's site has, where that is not the usual one.
+    tenant's site has, where that is not the usual one; 'pins' are chassis to which the container of
+    a VPN that is gone is pinned, which holds when it comes again.
     """
 
     chassis: tuple[str, ...]
@@ -68,6 +69,7 @@ class State:
     stopped: frozenset[tuple[str, str]] = frozenset()
     foreign: frozenset[tuple[str, str]] = frozenset()
     likes: Mapping[int, str] = field(default_factory=dict)
+    pins: Mapping[int, str] = field(default_factory=dict)
 
     def list_usable(self) -> list[str]:
         """Returns the chassis that take any container once everything is mended."""

@@ -36,6 +36,22 @@ def list_regroupings(state: State) -> Iterator[Words]:
         yield from ((str(number), group) for group in groups)
 
 
+def add_vpn(state: State, target: str, group: str) -> State:
+    """Returns the state with one VPN more, pinned to where it was pinned before."""
+    number = int(target)
+    pins = {each: pin for each, pin in state.pins.items() if each != number}
+    made = Vpn(group=group, pin=state.pins.get(number, ""))
+    return replace(state.set_vpn(number, made), pins=pins)
+
+
+def drop_vpn(state: State, target: str) -> State:
+    """Returns the state without a VPN; the pin of its container stays."""
+    number = int(target)
+    pin = state.vpns[number].pin
+    pins = {**state.pins, number: pin} if pin else state.pins
+    return replace(state.set_vpn(number, None), pins=pins)
+
+
 def change_vpn(state: State, target: str, **columns: str | bool) -> State:
     """Returns the state with other words in a VPN."""
     vpn = state.vpns[int(target)]
@@ -120,8 +136,8 @@ def list_limits(state: State) -> Iterator[Words]:
 
 WISHES: dict[str, Rule] = {
     "wait": Rule(20, lambda _: (("", each) for each in WAITS_S), stay, commands=False),
-    "vpn-add": Rule(20, list_new_vpns, lambda s, t, v: s.set_vpn(int(t), Vpn(group=v))),
-    "vpn-del": Rule(2, list_vpns, lambda s, t, _: s.set_vpn(int(t), None)),
+    "vpn-add": Rule(20, list_new_vpns, add_vpn),
+    "vpn-del": Rule(2, list_vpns, lambda s, t, _: drop_vpn(s, t)),
     "vpn-group": Rule(3, list_regroupings, lambda s, t, v: change_vpn(s, t, group=v)),
     "conn-add": Rule(
         2, lambda s: list_spares(s, False), lambda s, t, _: change_vpn(s, t, spare=True)
