@@ -21,7 +21,7 @@ from ..lib import nb as nb_rows
 from ..lib import options as option_rules
 from ..lib import sb as sb_rows
 from ..lib.failures import describe
-from ..services.api.compile import CompileHalf
+from ..services.api.compile import UNCOMPILED, CompileHalf
 from . import graph
 from .engine.engine import Engine
 from .leader.leadership import Leadership
@@ -79,7 +79,9 @@ class Northd:
         self.engine.put(ROOT, ONLY, True)
         self.progress = Progress()
         self.writers = Writers(self.engine, self.sessions, statuses, self.progress)
-        self.replicas = Replicas(self.engine, self.sessions, self.writers.ledgers, tables)
+        self.replicas = Replicas(
+            self.engine, self.sessions, self.writers.ledgers, tables, self.progress.rules
+        )
         self.liveness = Liveness()
         self.paused = False
         # Computes everything twice, and says what came out otherwise; for tests.
@@ -270,6 +272,8 @@ class Northd:
             self.progress.run(now_ms)
         for container, word in self.progress.take_words().items():
             self.engine.put(OVN_WORD, container, word)
+        for container, subjects in self.progress.rules.take_changed().items():
+            self.engine.put(UNCOMPILED, container, subjects)
         self.engine.put(OVN_PROBLEM, ONLY, self.progress.problem if active else None)
         if active and self.progress.asks:
             self.writers.ask_ovn()

@@ -19,6 +19,7 @@ from .engine.ledger import Ledger
 from .nodes.tables import KNOWN_PORTS, ONLY, QUEUE_START
 from .ovn import rows as ovn
 from .ovn.southbound import PortReplica
+from .ovn.uncompiled import Uncompiled
 from .scheduler.build_queue import BuildQueue
 from .sync import northbound, southbound
 from .sync import ovn as ovn_sync
@@ -50,8 +51,11 @@ class Replicas:
         sessions: Mapping[str, Session],
         ledgers: Mapping[str, Ledger],
         tables: Tables,
+        rules: Uncompiled,
     ) -> None:
         self._engine = engine
+        self._rules = rules
+        self._followed = False
         self._sessions = sessions
         self._ledgers = ledgers
         self._data = {
@@ -72,6 +76,7 @@ class Replicas:
                 if pairs:
                     changed.add(f"{prefix}.{table}")
                     self._take(prefix, table, pairs, now_ms)
+        self._followed = True
         self._hold()
         return changed
 
@@ -139,9 +144,20 @@ class Replicas:
                 for column in holder[1]:
                     ledger.note_children(holder[0], column, old, new)
             ledger.note_row(old, new)
+            if table == ovn.RouterPolicy.TABLE:
+                self._note_rule(uuid, old, new, now_ms)
             if new is None:
                 # A row that is an owner of its own; nobody else takes its status back.
                 ledger.forget((table, uuid))
         if table == sb.ContainerBinding.TABLE:
             for spot in self.queue.update(now_ms, pairs.values()):
                 self._engine.put(QUEUE_START, spot, self.queue.find_start(spot) or None)
+
+    def _note_rule(self, uuid: UUID, old: Row | None, new: Row | None, now_ms: int) -> None:
+        """Takes a rule on a router that OVN is yet to compile, or that is away."""
+        mark = ovn_sync.find_mark(new) if new is not None else None
+        if mark is None:
+            self._rules.forget(uuid)
+        elif self._followed and new != old:
+            assert isinstance(mark.owner, tuple)
+            self._rules.note(uuid, mark.owner[1], mark.subject, now_ms)

@@ -1,0 +1,140 @@
+"""Rules that OVN was given and has not compiled: whoever needs them is not up, and is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..northd.ovn.uncompiled import Uncompiled
+from ..services.api.compile import NOT_COMPILED
+from .cloud import Cloud
+
+LATE_MS = 4000
+
+
+@pytest.fixture
+def cloud(vpn_cloud: Cloud) -> Cloud:
+    """A cloud whose VPN has a tunnel that is up."""
+    vpn_cloud.warp(LATE_MS)  # OVN has compiled the first connection
+    _report(vpn_cloud)
+    return vpn_cloud
+
+
+def _report(cloud: Cloud) -> None:
+    """Has every chassis say that the tunnels of all connections are up."""
+    for row in cloud.nb.rows("IPsec_Connection"):
+        for chassis in cloud.chassis.values():
+            chassis.report_tunnel(row["_uuid"][1])
+    cloud.settle()
+
+
+def _add_connection(cloud: Cloud) -> None:
+    vpn = cloud.find(cloud.nb, "VPN_Service")["_uuid"][1]
+    address = {"peer_address": "1.0.0.4", "peer_subnets": "192.168.4.0/24"}
+    cloud.add_connection(vpn, "second", **address)
+    cloud.settle()
+    _report(cloud)
+
+
+def _find_statuses(cloud: Cloud) -> dict[str, str]:
+    return {row["name"]: row["status"] for row in cloud.nb.rows("IPsec_Connection")}
+
+
+def _find_first(cloud: Cloud) -> str:
+    return next(name for name in _find_statuses(cloud) if name != "second")
+
+
+def _wait_late(cloud: Cloud) -> None:
+    for _ in range(4):
+        cloud.warp(LATE_MS)
+
+
+def _is_waiting(rules: Uncompiled) -> bool:
+    return rules.first_ms is not None
+
+
+def test_a_connection_that_ovn_did_not_compile_is_not_up(cloud: Cloud) -> None:
+    first = _find_first(cloud)
+    cloud.ovn_follows = False
+    _add_connection(cloud)
+    _wait_late(cloud)
+    assert _find_statuses(cloud) == {first: "up", "second": "down"}
+    row = cloud.find(cloud.nb, "IPsec_Connection", name="second")
+    assert row["status_message"].startswith(NOT_COMPILED)
+    service = cloud.find(cloud.nb, "VPN_Service")
+    assert service["status"] == "partial"
+    assert f"second: {NOT_COMPILED}" in service["status_message"]
+    assert NOT_COMPILED in cloud.find(cloud.nb, "Service_Container")["status_message"]
+    cloud.ovn_follows = True
+    cloud.settle()
+    assert _find_statuses(cloud) == {first: "up", "second": "up"}
+    assert NOT_COMPILED not in cloud.find(cloud.nb, "Service_Container")["status_message"]
+
+
+def test_a_subnet_that_ovn_did_not_compile_is_not_up(cloud: Cloud) -> None:
+    cloud.ovn_follows = False
+    subnets = ["set", ["192.168.2.0/24", "192.168.9.0/24"]]
+    cloud.nb.update("IPsec_Connection", [], peer_subnets=subnets)
+    cloud.settle()
+    _wait_late(cloud)
+    assert set(_find_statuses(cloud).values()) == {"down"}
+    cloud.ovn_follows = True
+    cloud.settle()
+    assert set(_find_statuses(cloud).values()) == {"up"}
+
+
+def test_one_that_is_disabled_says_so_too(cloud: Cloud) -> None:
+    cloud.ovn_follows = False
+    _add_connection(cloud)
+    cloud.nb.update("IPsec_Connection", [["name", "==", "second"]], enabled=False)
+    cloud.settle()
+    _wait_late(cloud)
+    message = cloud.find(cloud.nb, "IPsec_Connection", name="second")["status_message"]
+    assert "is disabled" in message
+    assert NOT_COMPILED in message
+    cloud.ovn_follows = True
+    cloud.settle()
+
+
+def test_what_is_gone_is_waited_for_no_more(cloud: Cloud) -> None:
+    cloud.ovn_follows = False
+    _add_connection(cloud)
+    _wait_late(cloud)
+    row = cloud.find(cloud.nb, "IPsec_Connection", name="second")
+    mutation = ["connections", "delete", ["set", [row["_uuid"]]]]
+    cloud.nb.transact(
+        {"op": "mutate", "table": "VPN_Service", "where": [], "mutations": [mutation]}
+    )
+    cloud.settle()
+    assert set(_find_statuses(cloud).values()) == {"up"}
+    assert NOT_COMPILED not in cloud.find(cloud.nb, "Service_Container")["status_message"]
+    cloud.ovn_follows = True
+    cloud.settle()
+
+
+def test_a_standby_that_takes_over_knows_it_too(cloud: Cloud) -> None:
+    standby = cloud.start_northd()
+    cloud.settle(cloud.northd, standby)
+    cloud.ovn_follows = False
+    _add_connection(cloud)
+    cloud.settle(cloud.northd, standby)
+    cloud.northd.close()
+    cloud.northd = standby
+    cloud.settle()
+    _wait_late(cloud)
+    assert _find_statuses(cloud) == {_find_first(cloud): "up", "second": "down"}
+    cloud.ovn_follows = True
+    cloud.settle()
+    assert set(_find_statuses(cloud).values()) == {"up"}
+
+
+def test_a_standby_forgets_what_ovn_has_compiled(cloud: Cloud) -> None:
+    standby = cloud.start_northd()
+    cloud.settle(cloud.northd, standby)
+    _add_connection(cloud)
+    cloud.settle(cloud.northd, standby)
+    rules = standby.progress.rules
+    assert _is_waiting(rules)
+    _wait_late(cloud)
+    cloud.settle(cloud.northd, standby)
+    assert not _is_waiting(rules)
+    standby.close()
