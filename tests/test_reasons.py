@@ -401,6 +401,25 @@ def test_what_has_no_sa_is_about_the_last_packet() -> None:
     assert found["1.0.0.12"] == "connecting to 1.0.0.12"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "message parsing failed",
+        "could not decrypt payloads",
+        "no proposal found",
+        "integrity check failed",
+    ],
+)
+def test_a_broken_packet_of_somebody_blames_nobody(line: str) -> None:
+    """Charon has no IKE_SA for it, and the last packet went to a peer that is well."""
+    tunnels = make_two()
+    sent = f"sending packet: from 1.0.0.10[500] to {B.outer}[500] (336 bytes)"
+    log(tunnels, sent, **UNNAMED)
+    before = messages(tunnels)
+    assert not log(tunnels, line)
+    assert messages(tunnels) == before
+
+
 def test_an_address_in_the_line_itself() -> None:
     tunnels = make_two()
     assert log(tunnels, f"ignoring IKE_SA setup from {B.outer}, job load of 9 exceeds limit of 8")
