@@ -311,8 +311,9 @@ class Northd:
         """Says in the southbound's table Northd what is wrong with what is computed or written."""
         sentences = [fault.sentence for fault in self.engine.faults.values()]
         sentences += [f"{name}: {each}" for (name, _), each in self.writers.refused.items()]
-        if self.progress.problem is not None and self._was_active:
-            sentences.append(self.progress.problem)
+        if self._was_active:
+            words = (self.progress.problem, self.progress.exhausted)
+            sentences += [each for each in words if each is not None]
         if self._held_for is not None:
             sentences.append(f"nothing is written: {self._held_for}")
         sentences += self.replicas.forgotten.tell(self.replicas.find_held())

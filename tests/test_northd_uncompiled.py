@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ..northd.ovn.progress import EXHAUSTED, MOST
 from ..northd.ovn.uncompiled import Uncompiled
 from ..services.api.compile import NOT_COMPILED
 from .cloud import Cloud
@@ -138,3 +139,16 @@ def test_a_standby_forgets_what_ovn_has_compiled(cloud: Cloud) -> None:
     cloud.settle(cloud.northd, standby)
     assert not _is_waiting(rules)
     standby.close()
+
+
+def test_where_ovn_cannot_be_asked_nobody_is_down_for_it(cloud: Cloud) -> None:
+    first = _find_first(cloud)
+    cloud.ovn.update("NB_Global", [], nb_cfg=MOST, sb_cfg=MOST)
+    _add_connection(cloud)
+    _wait_late(cloud)
+    assert _find_statuses(cloud) == {first: "up", "second": "up"}
+    assert cloud.find(cloud.sb, "Northd")["problem"] == EXHAUSTED
+    cloud.ovn.update("NB_Global", [], nb_cfg=0, sb_cfg=0)
+    _wait_late(cloud)
+    assert cloud.find(cloud.sb, "Northd")["problem"] == ""
+    assert not _is_waiting(cloud.northd.progress.rules)

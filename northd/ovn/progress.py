@@ -35,6 +35,12 @@ PROBLEM = (
     "OVN does not follow: NB_Global:sb_cfg stays behind nb_cfg; "
     "ovn-northd is paused, dead or slow, or OVN's southbound is"
 )
+# The highest number that the column takes (ovsdb-server(7)).
+MOST = 2**63 - 1
+EXHAUSTED = (
+    "OVN cannot be asked whether it follows: NB_Global:nb_cfg is as high as it can be; "
+    "set nb_cfg and sb_cfg to 0"
+)
 
 
 @dataclass(slots=True)
@@ -108,7 +114,8 @@ class Progress:
         """Asks when somebody has waited for long, and notes that an answer is late."""
         self._now_ms = now_ms
         ask_ms = self._find_ask_ms()
-        if self._question is None and ask_ms is not None and now_ms >= ask_ms:
+        due = ask_ms is not None and now_ms >= ask_ms
+        if self._question is None and due and self._nb_cfg < MOST:
             self._question = _Question(self._nb_cfg, now_ms)
         question = self._question
         if question and not question.late and now_ms >= question.asked_ms + PUNCTUAL_MS:
@@ -126,6 +133,11 @@ class Progress:
         """A sentence while OVN does not follow."""
         behind = self._behind_ms is not None and self._now_ms >= self._behind_ms + LATE_MS
         return PROBLEM if behind else None
+
+    @property
+    def exhausted(self) -> str | None:
+        """A sentence while OVN cannot be asked."""
+        return EXHAUSTED if self._nb_cfg >= MOST else None
 
     @property
     def has_words(self) -> bool:
