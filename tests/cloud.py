@@ -192,7 +192,7 @@ class Cloud:
         return wait_until(stepped, what)
 
     def dump(self) -> dict[str, Any]:
-        """Returns the three databases, without heartbeats and beats."""
+        """Returns the three databases, without heartbeats, beats and questions to OVN."""
         content = {
             "nb": self.nb.dump(),
             "sb": self.sb.dump(),
@@ -201,6 +201,9 @@ class Cloud:
         del content["sb"]["Northd"]
         for row in content["sb"]["Chassis_Private"]:
             for column in ("heartbeat", "_version"):
+                row.pop(column)
+        for row in content["ovn"]["NB_Global"]:
+            for column in ("nb_cfg", "sb_cfg", "_version"):
                 row.pop(column)
         return content
 
