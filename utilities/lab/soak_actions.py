@@ -16,6 +16,8 @@ from .state import Lab
 from .tenant import Tenant
 
 ABSENT_PEER = "1.0.0.200"
+# Longer than any interval of an operation, and shorter than a law waits.
+DPD_TIMEOUT_S = 40
 
 
 class Actor(Others):
@@ -58,6 +60,8 @@ class Actor(Others):
             *("vpn-add", tenant.site, tenant.router, tenant.external, tenant.subnet, *group),
             *("--", "conn-add", tenant.site, f"to-{tenant.site}"),
             *(tenant.site_address, f"{tenant.site_subnet},{tenant.second_subnet}", self._psk),
+            # With IKEv1 a peer that lost its SAs is noticed by nothing else.
+            f"--dpd-timeout={DPD_TIMEOUT_S}",
             *self._list_policies(tenant.number),
         )
 
