@@ -268,6 +268,10 @@ class Northd:
         now_ms = loop.monotonic_ms()
         for row in self.ovn.rows(ovn.NBGlobal).values():
             self.progress.read(row.nb_cfg, row.sb_cfg, now_ms)
+        if not self.ovn.connected:
+            self.progress.rules.interrupt(now_ms)
+        if not self.ovn.committing:
+            self.progress.rules.note_own_raise(None)
         if active:
             self.progress.run(now_ms)
         for container, word in self.progress.take_words().items():
@@ -316,6 +320,6 @@ class Northd:
             sentences += [each for each in words if each is not None]
         if self._held_for is not None:
             sentences.append(f"nothing is written: {self._held_for}")
-        sentences += self.replicas.forgotten.tell(self.replicas.find_held())
+        sentences += self.replicas.forgotten.tell(self.replicas.review_held())
         more = f" (and {len(sentences) - 1} more)" if len(sentences) > 1 else ""
         self.leadership.set_problem(min(sentences) + more if sentences else "")

@@ -155,7 +155,11 @@ class Writers:
     # -- the root rows -------------------------------------------------------
 
     def _conclude_ovn(self) -> list[Change]:
-        return ovn.plan_nb_cfg(self._sessions["ovn"], self._find_nb_cfg(), self._progress.asks)
+        session = self._sessions["ovn"]
+        changes = ovn.plan_nb_cfg(session, self._find_nb_cfg(), self._progress.asks)
+        if changes:
+            self._progress.rules.note_own_raise(ovn.find_nb_cfg(session) + 1)
+        return changes
 
     def _conclude_sb(self) -> list[Change]:
         """The southbound's nb_cfg follows once OVN counts it too."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from ..lib import loop
 from ..northd.ovn.progress import EXHAUSTED, MOST
-from ..northd.ovn.uncompiled import Uncompiled
 from ..services.api.compile import NOT_COMPILED
 from .cloud import Cloud
+from .sessions import OUTAGE
 
 LATE_MS = 4000
+# Until OVN was asked, after it was asked before, and is late.
+_ROUNDS = 6
 
 
 @pytest.fixture
@@ -45,12 +48,8 @@ def _find_first(cloud: Cloud) -> str:
 
 
 def _wait_late(cloud: Cloud) -> None:
-    for _ in range(4):
+    for _ in range(_ROUNDS):
         cloud.warp(LATE_MS)
-
-
-def _is_waiting(rules: Uncompiled) -> bool:
-    return rules.first_ms is not None
 
 
 def test_a_connection_that_ovn_did_not_compile_is_not_up(cloud: Cloud) -> None:
@@ -117,11 +116,12 @@ def test_a_standby_that_takes_over_knows_it_too(cloud: Cloud) -> None:
     cloud.settle(cloud.northd, standby)
     cloud.ovn_follows = False
     _add_connection(cloud)
-    cloud.settle(cloud.northd, standby)
+    for _ in range(_ROUNDS):
+        loop.warp(LATE_MS)
+        cloud.settle(cloud.northd, standby)
     cloud.northd.close()
     cloud.northd = standby
     cloud.settle()
-    _wait_late(cloud)
     assert _find_statuses(cloud) == {_find_first(cloud): "up", "second": "down"}
     cloud.ovn_follows = True
     cloud.settle()
@@ -134,10 +134,10 @@ def test_a_standby_forgets_what_ovn_has_compiled(cloud: Cloud) -> None:
     _add_connection(cloud)
     cloud.settle(cloud.northd, standby)
     rules = standby.progress.rules
-    assert _is_waiting(rules)
+    assert rules.waits
     _wait_late(cloud)
     cloud.settle(cloud.northd, standby)
-    assert not _is_waiting(rules)
+    assert not rules.waits
     standby.close()
 
 
@@ -151,4 +151,34 @@ def test_where_ovn_cannot_be_asked_nobody_is_down_for_it(cloud: Cloud) -> None:
     cloud.ovn.update("NB_Global", [], nb_cfg=0, sb_cfg=0)
     _wait_late(cloud)
     assert cloud.find(cloud.sb, "Northd")["problem"] == ""
-    assert not _is_waiting(cloud.northd.progress.rules)
+    assert not cloud.northd.progress.rules.waits
+
+
+@pytest.mark.parametrize("name", ["nb", "sb", "ovn"])
+def test_what_is_not_compiled_is_so_after_an_outage(cloud: Cloud, name: str) -> None:
+    cloud.logs.allow(OUTAGE)
+    cloud.ovn_follows = False
+    _add_connection(cloud)
+    _wait_late(cloud)
+    server = getattr(cloud, name)
+    server.stop()
+    server.start()
+    cloud.wait_for(lambda: cloud.northd.active, "an active svc-northd")
+    cloud.settle()
+    assert _find_statuses(cloud)["second"] == "down"
+    cloud.ovn_follows = True
+    cloud.settle()
+    assert _find_statuses(cloud)["second"] == "up"
+
+
+def test_what_was_away_while_ovn_answered_is_not_late(cloud: Cloud) -> None:
+    """Nothing is said of OVN by a replica that is not being updated."""
+    cloud.logs.allow(OUTAGE)
+    _add_connection(cloud)
+    cloud.ovn.stop()
+    for _ in range(10):
+        loop.warp(LATE_MS)
+        cloud.northd.run()
+    cloud.ovn.start()
+    cloud.wait_for(lambda: cloud.northd.active, "an active svc-northd")
+    assert set(_find_statuses(cloud).values()) == {"up"}

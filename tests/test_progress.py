@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import UUID, uuid4
-
-from ..northd.ovn.progress import DOUBT_MS, LATE_MS, PROBLEM, PUNCTUAL_MS, REST_MS, Progress
+from ..northd.ovn.progress import DOUBT_MS, LATE_MS, PROBLEM, PUNCTUAL_MS, Progress
 from ..northd.scheduler.ovn_wait import Wait, Word
 
 HV1 = Wait("hv1", "1")
@@ -43,16 +41,6 @@ class Ovn:
     def note(self, container: str, wait: Wait | None) -> None:
         """Notes a wait at this moment."""
         self.progress.note(container, wait, self.now_ms)
-
-    def add_rule(self, subject: str) -> UUID:
-        """Notes a rule of vpn-1 at this moment; returns its UUID."""
-        uuid = uuid4()
-        self.progress.rules.note(uuid, "vpn-1", subject, self.now_ms)
-        return uuid
-
-    def take_rules(self) -> frozenset[str]:
-        """Returns the subjects of vpn-1 that OVN is late with."""
-        return self.progress.rules.take_changed().get("vpn-1") or frozenset()
 
 
 def test_nobody_is_asked_while_all_is_well() -> None:
@@ -141,54 +129,3 @@ def test_it_says_when_it_has_something_to_do() -> None:
     ovn.wait(LATE_MS)
     assert ovn.tell() == PROBLEM
     assert ovn.progress.find_next_ms() is None
-
-
-def test_rules_of_a_while_are_one_question() -> None:
-    ovn = Ovn()
-    for _ in range(REST_MS // 500):
-        ovn.add_rule("a")
-        ovn.wait(500)
-    assert (ovn.raised, ovn.take_rules()) == (1, frozenset())
-    ovn.wait(2 * REST_MS)
-    assert (ovn.raised, ovn.progress.rules.first_ms) == (2, None)
-
-
-def test_a_raise_by_somebody_else_answers_for_rules() -> None:
-    ovn = Ovn()
-    ovn.wait(500)
-    ovn.add_rule("a")
-    ovn.wait(500)
-    ovn.nb_cfg += 1
-    ovn.wait(1000)
-    assert (ovn.raised, ovn.progress.rules.first_ms) == (0, None)
-
-
-def test_what_was_raised_before_a_rule_says_nothing_of_it() -> None:
-    ovn = Ovn()
-    ovn.follows = False
-    ovn.wait(500)
-    ovn.nb_cfg += 1
-    ovn.wait(500)
-    ovn.add_rule("a")
-    ovn.sb_cfg = ovn.nb_cfg
-    ovn.wait(500)
-    assert ovn.progress.rules.first_ms is not None
-    ovn.wait(REST_MS + 2 * PUNCTUAL_MS)
-    assert (ovn.raised, ovn.take_rules()) == (1, frozenset({"a"}))
-
-
-def test_rules_are_late_until_they_are_compiled_or_gone() -> None:
-    ovn = Ovn()
-    ovn.follows = False
-    gone = ovn.add_rule("a")
-    ovn.add_rule("b")
-    ovn.wait(DOUBT_MS + PUNCTUAL_MS)
-    assert ovn.take_rules() == {"a", "b"}
-    ovn.progress.rules.forget(gone)
-    ovn.add_rule("c")
-    assert ovn.take_rules() == {"b", "c"}
-    ovn.follows = True
-    ovn.wait(1000)
-    assert ovn.take_rules() == frozenset()
-    ovn.wait(2 * REST_MS)
-    assert ovn.progress.rules.first_ms is None

@@ -6,9 +6,8 @@ ovn-northd or OVN's southbound, and its chassis is not to blame.
 
 Each raise is a transaction of every chassis of OVN.  So nobody is asked before a
 container has waited for longer than it should, and one question at a time is under
-way for all.  It covers those that waited when it was asked.  New rules on routers are
-asked for as well (uncompiled.py), at most every REST_MS.  A raise by somebody else is
-as good as one of ours.
+way for all.  It covers those that waited when it was asked.  Rules on routers are
+asked for as well (uncompiled.py).
 
 This is the memory of one process, by the monotonic clock.
 """
@@ -17,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
 
 from ..scheduler.ovn_wait import Wait, Word
 from .uncompiled import Uncompiled
@@ -28,8 +26,6 @@ DOUBT_MS = 2000
 PUNCTUAL_MS = 1000
 # From then on OVN is said not to follow; ovn-northd takes seconds for a big cloud.
 LATE_MS = 5000
-# From an answer to the next question that is for rules only.
-REST_MS = 10_000
 
 PROBLEM = (
     "OVN does not follow: NB_Global:sb_cfg stays behind nb_cfg; "
@@ -60,14 +56,12 @@ class Progress:
 
     def __init__(self) -> None:
         self._nb_cfg = self._sb_cfg = 0
-        self._known = False
         self._waits: dict[str, Wait] = {}
         # Those that OVN has not answered for, in the order in which they began to wait.
         self._open: dict[str, int] = {}
         self._words: dict[str, Word | None] = {}
         self._question: _Question | None = None
         self._behind_ms: int | None = None
-        self._rest_until_ms = 0
         self._now_ms = 0
         self.rules = Uncompiled()
 
@@ -77,26 +71,21 @@ class Progress:
         self._behind_ms = now_ms if self._behind_ms is not None else None
         self._open = dict.fromkeys(self._waits, now_ms)
         self._words.update(dict.fromkeys(self._waits))
-        self.rules.begin(now_ms)
-        self.rules.set_late(False)
 
     def read(self, nb_cfg: int, sb_cfg: int, now_ms: int) -> None:
         """Takes the two numbers of NB_Global."""
-        moved, raised = sb_cfg != self._sb_cfg, self._known and nb_cfg > self._nb_cfg
-        self._nb_cfg, self._sb_cfg, self._known = nb_cfg, sb_cfg, True
+        self.rules.read(nb_cfg, sb_cfg, now_ms)
+        moved, self._nb_cfg, self._sb_cfg = sb_cfg != self._sb_cfg, nb_cfg, sb_cfg
         if sb_cfg >= nb_cfg:
             self._behind_ms = None
         elif self._behind_ms is None or moved:
             self._behind_ms = now_ms
         question = self._question
-        if question is None and raised:
-            question = self._question = _Question(nb_cfg - 1, now_ms)
         if question is None:
             return
         # A database that was restored counts from less.
         question.number = min(question.number, nb_cfg)
         if sb_cfg > question.number:
-            self._rest_until_ms = now_ms + REST_MS
             self._take_answer(question.asked_ms)
 
     def note(self, container: str, wait: Wait | None, now_ms: int) -> None:
@@ -113,20 +102,22 @@ class Progress:
     def run(self, now_ms: int) -> None:
         """Asks when somebody has waited for long, and notes that an answer is late."""
         self._now_ms = now_ms
-        ask_ms = self._find_ask_ms()
-        due = ask_ms is not None and now_ms >= ask_ms
-        if self._question is None and due and self._nb_cfg < MOST:
+        if self._nb_cfg >= MOST:
+            return
+        self.rules.run(now_ms)
+        first_ms = next(iter(self._open.values()), None)
+        if self._question is None and first_ms is not None and now_ms >= first_ms + DOUBT_MS:
             self._question = _Question(self._nb_cfg, now_ms)
         question = self._question
         if question and not question.late and now_ms >= question.asked_ms + PUNCTUAL_MS:
             question.late = True
-            self.rules.set_late(True)
             self._words.update({name: Word(self._waits[name], late=True) for name in self._open})
 
     @property
     def asks(self) -> bool:
         """Whether nb_cfg is to be raised."""
-        return self._question is not None and self._nb_cfg <= self._question.number
+        waits = self._question is not None and self._nb_cfg <= self._question.number
+        return waits or self.rules.asks
 
     @property
     def problem(self) -> str | None:
@@ -151,26 +142,17 @@ class Progress:
 
     def find_next_ms(self) -> int | None:
         """Returns when run() has something to do though nothing was written."""
-        moments = []
+        moments = [each for each in (self.rules.find_next_ms(),) if each is not None]
         if self._behind_ms is not None:
             moments.append(self._behind_ms + LATE_MS)
         if self._question is not None:
             moments.append(self._question.asked_ms + PUNCTUAL_MS)
-        elif (ask_ms := self._find_ask_ms()) is not None:
-            moments.append(ask_ms)
+        elif self._open:
+            moments.append(next(iter(self._open.values())) + DOUBT_MS)
         return min((each for each in moments if each > self._now_ms), default=None)
-
-    def _find_ask_ms(self) -> int | None:
-        """Returns when somebody has waited for long."""
-        moments = [since_ms + DOUBT_MS for since_ms in islice(self._open.values(), 1)]
-        if self.rules.first_ms is not None:
-            moments.append(max(self.rules.first_ms + DOUBT_MS, self._rest_until_ms))
-        return min(moments, default=None)
 
     def _take_answer(self, asked_ms: int) -> None:
         self._question = None
-        self.rules.take_answer(asked_ms)
-        self.rules.set_late(False)
         for name, since_ms in list(self._open.items()):
             if since_ms > asked_ms:
                 return

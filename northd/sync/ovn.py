@@ -71,6 +71,11 @@ def _raise(row: ovn.NBGlobal) -> list[Change]:
     ]
 
 
+def find_nb_cfg(session: Session) -> int:
+    """Returns OVN's own nb_cfg."""
+    return max((row.nb_cfg for row in session.rows(ovn.NBGlobal).values()), default=0)
+
+
 def read_nb_cfg(session: Session) -> tuple[int, int]:
     """Returns the nb_cfg of ours that OVN counts, and OVN's own number for it."""
     for row in session.rows(ovn.NBGlobal).values():

@@ -193,7 +193,9 @@ REDIRECT_PROBLEM: Datum[str, Mapping[str, str]] = Datum("redirect_problem")
 # By container: subjects of redirects that OVN has been given and is late to compile, so that
 # their traffic goes where it went before.
 UNCOMPILED: Datum[str, AbstractSet[str]] = Datum("uncompiled")
-NOT_COMPILED = "OVN has not compiled its router policies; its traffic goes where it went before"
+NOT_COMPILED = (
+    "OVN has not compiled new router policies of it; their traffic goes where it went before"
+)
 
 CORE_DATA: tuple[Datum[Any, Any], ...] = (
     ROUTER,

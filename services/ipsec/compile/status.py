@@ -170,7 +170,9 @@ def _find_state(service: VPNService, row: IPsecConnection, situation: _Situation
         return _State(row, "error", _join(problem, redirect), redirect)
     if row.enabled is False or service.enabled is False:
         who = "the connection" if row.enabled is False else "its VPN service"
-        message = f"{who} is disabled; traffic to its peer subnets is dropped"
+        message = f"{who} is disabled"
+        if str(row.uuid) not in situation.uncompiled:
+            message += "; traffic to its peer subnets is dropped"
         return _State(row, "disabled", _join(message, redirect), redirect)
     status, message = _find_tunnel_status(row, situation.seen)
     if str(row.uuid) in situation.uncompiled:
