@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ..lib import loop
+from ..northd.northd import Northd
 from ..northd.ovn.progress import EXHAUSTED, MOST
 from ..services.api.compile import NOT_COMPILED
 from .cloud import Cloud
@@ -50,6 +51,10 @@ def _find_first(cloud: Cloud) -> str:
 def _wait_late(cloud: Cloud) -> None:
     for _ in range(_ROUNDS):
         cloud.warp(LATE_MS)
+
+
+def _is_waiting(northd: Northd) -> bool:
+    return northd.progress.rules.waits
 
 
 def test_a_connection_that_ovn_did_not_compile_is_not_up(cloud: Cloud) -> None:
@@ -133,11 +138,10 @@ def test_a_standby_forgets_what_ovn_has_compiled(cloud: Cloud) -> None:
     cloud.settle(cloud.northd, standby)
     _add_connection(cloud)
     cloud.settle(cloud.northd, standby)
-    rules = standby.progress.rules
-    assert rules.waits
+    assert _is_waiting(standby)
     _wait_late(cloud)
     cloud.settle(cloud.northd, standby)
-    assert not rules.waits
+    assert not _is_waiting(standby)
     standby.close()
 
 

@@ -173,7 +173,7 @@ def test_what_was_raised_before_a_rule_says_nothing_of_it() -> None:
     ovn.run(500)
     assert ovn.rules.waits
     ovn.run(DOUBT_MS + LATE_MS)
-    assert (ovn.raised, ovn.told) == (1, {"a"})
+    assert (ovn.raised, ovn.told) == (1, frozenset({"a"}))
 
 
 def test_a_database_that_counts_from_less_answers_too() -> None:
