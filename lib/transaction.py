@@ -21,6 +21,9 @@ from .delta import Change, Delete, Insert, Parent, Ref, SetKeys, Update, Verify
 Operation = Mapping[str, Any]
 
 
+_ATOMS = frozenset((str, int, float, bool))
+
+
 class Status(enum.Enum):
     """How a transaction stands."""
 
@@ -199,6 +202,8 @@ class _Maker:
 
     def _to_json(self, value: Any) -> Any:
         """Returns 'value' as OVSDB writes it (RFC 7047, 5.1)."""
+        if type(value) in _ATOMS:  # most are, and to ask whether one is a Mapping takes long
+            return _check(value)
         if isinstance(value, Mapping):
             return ["map", [[_check(key), self._to_json(each)] for key, each in value.items()]]
         if isinstance(value, (tuple, list, set, frozenset)):
@@ -219,7 +224,8 @@ def _check(atom: Any) -> Any:
         if "\0" in atom:
             raise Unwritable("a text with a null character")
         try:
-            atom.encode()
+            if not atom.isascii():
+                atom.encode()
         except UnicodeEncodeError as error:
             raise Unwritable(f"a text that is not Unicode: {error.reason}") from None
     elif isinstance(atom, float) and not math.isfinite(atom):
