@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import ovs.vlog
 
 from ...lib.failures import describe
-from .store import EVERYTHING, Store
+from .store import Cell, Store
 
 Note = Callable[[Any, Exception | None], None]
 """Takes a key of an index, and what was raised for it, None for nothing."""
 
 vlog = ovs.vlog.Vlog("index")
+
+_NOWHERE: frozenset[Any] = frozenset()
 
 
 class IndexStore(Store):
@@ -40,46 +43,56 @@ class IndexStore(Store):
         """Whether it is not known where some value leads."""
         return bool(self._faulty)
 
-    def follow(self, key: Any, before: Any, after: Any) -> list[Any]:
-        """Takes the change of one value, None for none; returns the keys that changed here."""
+    def follow(self, key: Any, before: Any, after: Any) -> list[Cell]:
+        """Takes the change of one value, None for none; returns the cells that changed here."""
         was_faulty = key in self._faulty
         old, _ = self._find(key, before)
         new, error = self._find(key, after)
-        self._set_error(key, error)
-        changed = list(old ^ new)
-        if was_faulty != (key in self._faulty):
-            changed.append(EVERYTHING)
-        for each in old - new:
-            members = self.values.get(each, set())
-            members.discard(key)
-            if not members:
-                self.values.pop(each, None)
-        for each in new - old:
-            self.values.setdefault(each, set()).add(key)
+        self._set_error(key, error, was_faulty)
+        changed = [self._leave(each, key) for each in old - new]
+        changed += [self._enter(each, key) for each in new - old]
+        if was_faulty != (error is not None):
+            changed.append(self.everything)
         return changed
 
     def rebuild(self) -> None:
         """Makes everything anew."""
-        self.values.clear()
+        self.clear()
         for key, value in self._of.values.items():
             found, error = self._find(key, value)
-            self._set_error(key, error)
+            self._set_error(key, error, key in self._faulty)
             for each in found:
-                self.values.setdefault(each, set()).add(key)
+                self._enter(each, key)
 
-    def _find(self, key: Any, value: Any) -> tuple[set[Any], Exception | None]:
+    def _enter(self, each: Any, key: Any) -> Cell:
+        cell = self.find_cell(each)
+        if cell.value is None:
+            cell.set({key})
+        else:
+            cell.value.add(key)
+        return cell
+
+    def _leave(self, each: Any, key: Any) -> Cell:
+        cell = self.find_cell(each)
+        members = cell.value or set()
+        members.discard(key)
+        if not members:
+            cell.set(None)
+        return cell
+
+    def _find(self, key: Any, value: Any) -> tuple[AbstractSet[Any], Exception | None]:
         if value is None:
-            return set(), None
+            return _NOWHERE, None
         try:
             return set(self._find_keys(key, value)), None
         except Exception as error:  # a mistake with one value is no key
             return set(), error
 
-    def _set_error(self, key: Any, error: Exception | None) -> None:
+    def _set_error(self, key: Any, error: Exception | None, was_faulty: bool) -> None:
         if error is not None:
             self._faulty.add(key)
             self._note(key, error)
-        elif key in self._faulty:
+        elif was_faulty:
             self._faulty.discard(key)
             self._note(key, None)
 
@@ -96,26 +109,26 @@ class TallyStore(Store):
         self._of = of
         self._find_counts = find_counts
 
-    def follow(self, key: Any, before: Any, after: Any) -> list[Any]:
-        """Takes the change of one value, None for none; returns the keys that changed here."""
+    def follow(self, key: Any, before: Any, after: Any) -> list[Cell]:
+        """Takes the change of one value, None for none; returns the cells that changed here."""
         delta = self._find(key, after)
         delta.subtract(self._find(key, before))
-        changed = [each for each, count in delta.items() if count]
-        for each in changed:
-            total = self.values.get(each, 0) + delta[each]
-            if total:
-                self.values[each] = total
-            else:
-                self.values.pop(each, None)
-        return changed
+        return [self._add(each, count) for each, count in delta.items() if count]
 
     def rebuild(self) -> None:
         """Makes everything anew."""
         total: Counter[Any] = Counter()
         for key, value in self._of.values.items():
             total.update(self._find(key, value))
-        self.values.clear()
-        self.values.update({each: count for each, count in total.items() if count})
+        self.clear()
+        for each, count in total.items():
+            if count:
+                self._add(each, count)
+
+    def _add(self, each: Any, count: int) -> Cell:
+        cell = self.find_cell(each)
+        cell.set((cell.value or 0) + count or None)
+        return cell
 
     def _find(self, key: Any, value: Any) -> Counter[Any]:
         counts: Counter[Any] = Counter()
