@@ -99,14 +99,14 @@ def find_inner_overlap(subnets: Iterable[Subnet]) -> tuple[Subnet, Subnet] | Non
 
 def overlap(one: Subnet, other: Subnet) -> bool:
     """Returns whether two subnets share addresses; those of two IP versions never do."""
-    return one.version == other.version and one.overlaps(other)
+    return one.network_address in other or other.network_address in one
 
 
 def quote(text: str) -> str:
     """Returns 'text' as it can stand in a one-line message, whatever is in it."""
     shown = text if len(text) <= 64 else text[:61] + "..."
-    plain = bool(shown) and all(character.isprintable() for character in shown)
-    return shown if plain and not shown.isspace() else ascii(shown).replace("'", '"')
+    plain = shown.isprintable() and not shown.isspace()
+    return shown if shown and plain else ascii(shown).replace("'", '"')
 
 
 def _find_special_kind(thing: Address | Subnet) -> str | None:

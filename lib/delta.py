@@ -180,11 +180,11 @@ def _resolve(value: Any, present: Mapping[tuple[str, Key], Actual]) -> Any:
     """Returns 'value' with the UUID of each row that is there in place of its 'Ref'."""
     if type(value) in _PLAIN:
         return value
+    if isinstance(value, tuple):
+        return tuple([v if type(v) in _PLAIN else _resolve(v, present) for v in value])
     if isinstance(value, Ref):
         found = present.get((value.table, value.key))
         return found.row.uuid if found else value
-    if isinstance(value, tuple):
-        return tuple([v if type(v) in _PLAIN else _resolve(v, present) for v in value])
     return value
 
 
@@ -194,7 +194,7 @@ def _insert(row: Desired, present: Mapping[tuple[str, Key], Actual]) -> Insert:
     if parent is not None:
         parent = Parent(parent.table, _resolve(parent.row, present), parent.column)
     for name, value in columns.items():
-        if type(value) not in _PLAIN:
+        if value and type(value) not in _PLAIN:
             whole = isinstance(value, Keys)
             columns[name] = dict(value.keys) if whole else _resolve(value, present)
     return Insert(row.table, row.key, columns, parent)

@@ -51,7 +51,7 @@ class Engine:
 
     def put(self, datum: Datum[K, V], key: K, value: V | None) -> None:
         """Gives a source the value of a key; None takes it away."""
-        cell = self._find_store(datum).find_cell(key)
+        cell = self._find_store(datum).cells[key]
         self._change(cell, value)
         if value is None:
             cell.drop_if_idle()
@@ -63,10 +63,10 @@ class Engine:
                 store.rebuild()
         # What comes of an index that came out otherwise has those keys now.
         for state in self._states:
-            state.store.dirty.update(state.store.cells.values())
+            cells, dirty = state.store.cells, state.store.dirty
+            dirty.update(cells.values())
             for store in state.follows:
-                for key in (*store.values, *store.problems):
-                    state.store.mark(key)
+                dirty.update([cells[key] for key in (*store.values, *store.problems)])
 
     def run(self, now_ms: int) -> Mapping[Datum[Any, Any], set[Any]]:
         """Brings each key up to date at 'now_ms' (monotonic); returns watched keys that changed.
@@ -183,7 +183,8 @@ class Engine:
         while self._heap and self._heap[0][0] <= now_ms:
             moment_ms, position, _, key = heapq.heappop(self._heap)
             if self._states[position].timers.get(key) == moment_ms:
-                self._states[position].store.mark(key)
+                store = self._states[position].store
+                store.dirty.add(store.cells[key])
 
     def _compute_dirty(self) -> None:
         for state in self._states:
@@ -245,10 +246,12 @@ class Engine:
     def _change(self, cell: Cell, value: Any, problem: str | None = None) -> bool:
         """Sets a value, or its absence, or a problem; returns whether that is another one."""
         before = cell.value
-        if cell.problem == problem and _are_same(before, value):
-            if before is not value:
+        if cell.problem == problem:
+            if before is value:
+                return False
+            if before is not None and value is not None and before == value:
                 cell.set(value, problem)  # equal, but what does not compare may differ
-            return False
+                return False
         cell.set(value, problem)
         self._tell(cell)
         for index in cell.store.dependents:
@@ -262,15 +265,11 @@ class Engine:
         if store.changed is not None:
             store.changed.add(cell.key)
         for follower in store.followers:
-            follower.mark(cell.key)
+            follower.dirty.add(follower.cells[cell.key])
         if cell.readers is not None:
             cell.mark_readers()
         if store.everything.readers is not None:
             store.everything.mark_readers()
-
-
-def _are_same(one: Any, other: Any) -> bool:
-    return one is other or (one is not None and other is not None and bool(one == other))
 
 
 def format_graph(nodes: Sequence[AnyNode]) -> str:

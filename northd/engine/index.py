@@ -45,12 +45,16 @@ class IndexStore(Store):
 
     def follow(self, key: Any, before: Any, after: Any) -> list[Cell]:
         """Takes the change of one value, None for none; returns the cells that changed here."""
-        was_faulty = key in self._faulty
+        was_faulty = bool(self._faulty) and key in self._faulty
         old, _ = self._find(key, before)
         new, error = self._find(key, after)
-        self._set_error(key, error, was_faulty)
-        changed = [self._leave(each, key) for each in old - new]
-        changed += [self._enter(each, key) for each in new - old]
+        changed = []
+        for each in old - new:
+            changed.append(self._leave(each, key))
+        for each in new - old:
+            changed.append(self._enter(each, key))
+        if error is not None or was_faulty:
+            self._set_error(key, error)
         if was_faulty != (error is not None):
             changed.append(self.everything)
         return changed
@@ -60,12 +64,12 @@ class IndexStore(Store):
         self.clear()
         for key, value in self._of.values.items():
             found, error = self._find(key, value)
-            self._set_error(key, error, key in self._faulty)
+            self._set_error(key, error)
             for each in found:
                 self._enter(each, key)
 
     def _enter(self, each: Any, key: Any) -> Cell:
-        cell = self.find_cell(each)
+        cell = self.cells[each]
         if cell.value is None:
             cell.set({key})
         else:
@@ -73,7 +77,7 @@ class IndexStore(Store):
         return cell
 
     def _leave(self, each: Any, key: Any) -> Cell:
-        cell = self.find_cell(each)
+        cell = self.cells[each]
         members = cell.value or set()
         members.discard(key)
         if not members:
@@ -88,11 +92,11 @@ class IndexStore(Store):
         except Exception as error:  # a mistake with one value is no key
             return set(), error
 
-    def _set_error(self, key: Any, error: Exception | None, was_faulty: bool) -> None:
+    def _set_error(self, key: Any, error: Exception | None) -> None:
         if error is not None:
             self._faulty.add(key)
             self._note(key, error)
-        elif was_faulty:
+        elif key in self._faulty:
             self._faulty.discard(key)
             self._note(key, None)
 
@@ -126,7 +130,7 @@ class TallyStore(Store):
                 self._add(each, count)
 
     def _add(self, each: Any, count: int) -> Cell:
-        cell = self.find_cell(each)
+        cell = self.cells[each]
         cell.set((cell.value or 0) + count or None)
         return cell
 

@@ -84,12 +84,11 @@ class Reading:
 
     def __call__(self, datum: Datum[K, V], key: K) -> V | None:
         # As find_problem(); a call more for each read would be a tenth of the engine's own time.
-        store = self._stores.get(datum)
-        if store is None:
-            raise self._refuse(datum)
-        cell = store.cells.get(key)
-        if cell is None:
-            cell = store.find_cell(key)
+        try:
+            store = self._stores[datum]
+        except KeyError:
+            raise self._refuse(datum) from None
+        cell = store.cells[key]
         self.reads.append(cell)
         if cell.problem is not None:
             raise _BrokenError(cell.problem)
@@ -100,10 +99,7 @@ class Reading:
         return self._note_all(datum).values
 
     def find_problem(self, datum: Datum[K, V], key: K) -> str | None:
-        store = self._stores.get(datum)
-        if store is None:
-            raise self._refuse(datum)
-        cell = store.find_cell(key)
+        cell = self._find_store(datum).cells[key]
         self.reads.append(cell)
         return cell.problem
 
@@ -118,11 +114,14 @@ class Reading:
         return False
 
     def _note_all(self, datum: Datum[Any, Any]) -> Store:
-        store = self._stores.get(datum)
-        if store is None:
-            raise self._refuse(datum)
+        store = self._find_store(datum)
         self.reads.append(store.everything)
         return store
+
+    def _find_store(self, datum: Datum[Any, Any]) -> Store:
+        if datum not in self._stores:
+            raise self._refuse(datum)
+        return self._stores[datum]
 
     def _refuse(self, datum: Datum[Any, Any]) -> AssertionError:
         name = self._state.store.name

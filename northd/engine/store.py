@@ -57,20 +57,20 @@ class Cell:
             return
         self.reads = reads
         for each in reads:
-            each.add_reader(self)
+            if each.readers is None:
+                each.readers = self
+            else:
+                each.add_reader(self)
         # Not sooner: one that nobody reads goes.
         for each in set(before).difference(reads) if before else ():
             each.drop_reader(self)
 
     def add_reader(self, reader: Cell) -> None:
-        """Notes that 'reader' depends on the value."""
+        """Notes that 'reader', too, depends on the value."""
         known = self.readers
-        if known is None:
-            self.readers = reader
-        elif type(known) is set:
+        if isinstance(known, set):
             known.add(reader)
-        elif known is not reader:
-            assert isinstance(known, Cell)
+        elif known is not None and known is not reader:
             self.readers = {known, reader}
 
     def drop_reader(self, reader: Cell) -> None:
@@ -96,6 +96,20 @@ class Cell:
             self.store.cells.pop(self.key, None)
 
 
+class Cells(dict[Any, Cell]):
+    """The cells of a store by key: one that is asked for is there."""
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self._store = store
+
+    def __missing__(self, key: Any) -> Cell:
+        cell = self[key] = Cell(self._store, key)
+        return cell
+
+
 class Store:
     """What the engine keeps of one datum.
 
@@ -116,7 +130,7 @@ class Store:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.cells: dict[Any, Cell] = {}
+        self.cells = Cells(self)
         self.values: dict[Any, Any] = {}
         self.problems: dict[Any, str] = {}
         # Of what a node computes: the cells to compute.
@@ -133,17 +147,6 @@ class Store:
     def has_problems(self) -> bool:
         """Whether the value of any key could not be computed."""
         return bool(self.problems)
-
-    def find_cell(self, key: Any) -> Cell:
-        """Returns the cell of a key, made if need be."""
-        cell = self.cells.get(key)
-        if cell is None:
-            cell = self.cells[key] = Cell(self, key)
-        return cell
-
-    def mark(self, key: Any) -> None:
-        """Makes the cell of a key dirty."""
-        self.dirty.add(self.find_cell(key))
 
     def clear(self) -> None:
         """Takes every value away, and tells nobody."""
