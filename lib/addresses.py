@@ -37,9 +37,14 @@ def parse_address(text: str) -> Address:
     return address
 
 
-@functools.lru_cache(_LATELY)
 def canonical_address(text: str) -> str:
     """Returns an address as it is compared, or the text if it is none."""
+    # One of IPv4 can be written in one way only.
+    return _canonical_v6(text) if ":" in text else text
+
+
+@functools.lru_cache(_LATELY)
+def _canonical_v6(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
@@ -55,12 +60,12 @@ def parse_subnet(text: str) -> Subnet:
     if not (length_text.isascii() and length_text.isdigit()) or "%" in address_text:
         raise ConfigError(f"{quote(text)} is not a subnet (as 192.168.1.0/24)")
     try:
-        interface = ipaddress.ip_interface(text)
+        network = ipaddress.ip_network(text)
     except ValueError:
-        raise ConfigError(f"{quote(text)} is not a subnet (as 192.168.1.0/24)") from None
-    network = interface.network
-    if interface.ip != network.network_address:
-        raise ConfigError(f"{text} has host bits set; did you mean {network}?")
+        around = parse_network(text)
+        if around is None:
+            raise ConfigError(f"{quote(text)} is not a subnet (as 192.168.1.0/24)") from None
+        raise ConfigError(f"{text} has host bits set; did you mean {around}?") from None
     kind = _find_special_kind(network)
     if kind is not None and network.prefixlen:
         raise ConfigError(f"{text} is {kind} and cannot be routed")
@@ -71,7 +76,7 @@ def parse_subnet(text: str) -> Subnet:
 def parse_network(text: str) -> Subnet | None:
     """Returns the network of "ADDRESS/LENGTH", None if that cannot be read."""
     try:
-        return ipaddress.ip_interface(text).network
+        return ipaddress.ip_network(text, strict=False)
     except ValueError:
         return None
 
