@@ -257,7 +257,8 @@ class Engine:
         for index in cell.store.dependents:
             for each in index.follow(cell.key, before, value):
                 self._tell(each)
-                each.drop_if_idle()
+                if each.value is None:
+                    each.drop_if_idle()
         return True
 
     def _tell(self, cell: Cell) -> None:

@@ -46,7 +46,7 @@ class IndexStore(Store):
     def follow(self, key: Any, before: Any, after: Any) -> list[Cell]:
         """Takes the change of one value, None for none; returns the cells that changed here."""
         was_faulty = bool(self._faulty) and key in self._faulty
-        old, _ = self._find(key, before)
+        old = self._find(key, before)[0] if before is not None else _NOWHERE
         new, error = self._find(key, after)
         changed = []
         for each in old - new:

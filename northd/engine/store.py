@@ -57,21 +57,16 @@ class Cell:
             return
         self.reads = reads
         for each in reads:
-            if each.readers is None:
+            known: Any = each.readers
+            if known is None:
                 each.readers = self
-            else:
-                each.add_reader(self)
+            elif type(known) is set:
+                known.add(self)
+            elif known is not self:
+                each.readers = {known, self}
         # Not sooner: one that nobody reads goes.
         for each in set(before).difference(reads) if before else ():
             each.drop_reader(self)
-
-    def add_reader(self, reader: Cell) -> None:
-        """Notes that 'reader', too, depends on the value."""
-        known = self.readers
-        if isinstance(known, set):
-            known.add(reader)
-        elif known is not None and known is not reader:
-            self.readers = {known, reader}
 
     def drop_reader(self, reader: Cell) -> None:
         """Notes that 'reader' depends on the value no more."""
