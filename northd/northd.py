@@ -46,6 +46,7 @@ from .replicas import Replicas
 from .scheduler.clock import Clock
 from .scheduler.health import Memory
 from .sessions import open_sessions
+from .sync import ovn as ovn_sync
 from .sync.lost_content import LostContent
 from .writers import Writers
 
@@ -88,6 +89,7 @@ class Northd:
         self.checking = False
         self._lost_content = LostContent(self.sessions, self.replicas.forgotten)
         self._probe: int | None = None
+        self._ovn_probe: int | None = None
         self._verdicts: dict[str, Verdict] = {}
         self._was_active = False
         self._watches = 0
@@ -266,12 +268,9 @@ class Northd:
     def _follow_ovn(self, active: bool) -> None:
         """Takes what OVN has compiled, and asks it as the active one, which alone may."""
         now_ms = loop.monotonic_ms()
+        self._read_rules(now_ms)
         for row in self.ovn.rows(ovn.NBGlobal).values():
             self.progress.read(row.nb_cfg, row.sb_cfg, now_ms)
-        if not self.ovn.connected:
-            self.progress.rules.interrupt(now_ms)
-        if not self.ovn.committing:
-            self.progress.rules.note_own_raise(None)
         if active:
             self.progress.run(now_ms)
         for container, word in self.progress.take_words().items():
@@ -281,6 +280,21 @@ class Northd:
         self.engine.put(OVN_PROBLEM, ONLY, self.progress.problem if active else None)
         if active and self.progress.asks:
             self.writers.ask_ovn()
+
+    def _read_rules(self, now_ms: int) -> None:
+        """Takes how far OVN is with rules; what it is late with, once nothing of it is unread."""
+        rules = self.progress.rules
+        if not self.ovn.connected:
+            rules.interrupt(now_ms)
+        for row in self.ovn.rows(ovn.NBGlobal).values():
+            rules.read(row.nb_cfg, row.sb_cfg, now_ms, ours=ovn_sync.is_raised_by_us(row))
+        if not rules.is_overdue:
+            self._ovn_probe = None
+        elif self._ovn_probe is None:
+            self._ovn_probe = self.ovn.probe()
+        elif self.ovn.has_answered(self._ovn_probe):
+            self._ovn_probe = None
+            rules.judge()
 
     def _compute(self) -> None:
         """Hands what changed to the engine, and what came out to the writers."""

@@ -155,11 +155,7 @@ class Writers:
     # -- the root rows -------------------------------------------------------
 
     def _conclude_ovn(self) -> list[Change]:
-        session = self._sessions["ovn"]
-        changes = ovn.plan_nb_cfg(session, self._find_nb_cfg(), self._progress.asks)
-        if changes:
-            self._progress.rules.note_own_raise(ovn.find_nb_cfg(session) + 1)
-        return changes
+        return ovn.plan_nb_cfg(self._sessions["ovn"], self._find_nb_cfg(), self._progress.asks)
 
     def _conclude_sb(self) -> list[Change]:
         """The southbound's nb_cfg follows once OVN counts it too."""

@@ -34,8 +34,7 @@ PROBLEM = (
 # The highest number that the column takes (ovsdb-server(7)).
 MOST = 2**63 - 1
 EXHAUSTED = (
-    "OVN cannot be asked whether it follows: NB_Global:nb_cfg is as high as it can be; "
-    "set nb_cfg and sb_cfg to 0"
+    "OVN cannot be asked whether it follows: NB_Global:nb_cfg is as high as it can be; set it to 1"
 )
 
 
@@ -74,7 +73,6 @@ class Progress:
 
     def read(self, nb_cfg: int, sb_cfg: int, now_ms: int) -> None:
         """Takes the two numbers of NB_Global."""
-        self.rules.read(nb_cfg, sb_cfg, now_ms)
         moved, self._nb_cfg, self._sb_cfg = sb_cfg != self._sb_cfg, nb_cfg, sb_cfg
         if sb_cfg >= nb_cfg:
             self._behind_ms = None
@@ -85,7 +83,7 @@ class Progress:
             return
         # A database that was restored counts from less.
         question.number = min(question.number, nb_cfg)
-        if sb_cfg > question.number:
+        if question.number < sb_cfg <= nb_cfg:
             self._take_answer(question.asked_ms)
 
     def note(self, container: str, wait: Wait | None, now_ms: int) -> None:

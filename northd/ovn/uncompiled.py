@@ -6,7 +6,8 @@ A rule has the nb_cfg that stood beside it when it was first seen.  OVN has comp
 once sb_cfg is more, whoever raised nb_cfg.  It is late once such a raise waits for
 longer than OVN takes: twice the time of its last answer, since an answer may take two
 passes of ovn-northd, within LATE_MS and LATEST_MS.  svc-northd raises only where nobody
-has done so.
+has done so.  What is late stays so until OVN has compiled all that came for its subject,
+also rules that took the place of others meanwhile.
 
 This is the memory of one process: what stood there when it began is taken for compiled.
 """
@@ -14,9 +15,9 @@ This is the memory of one process: what stood there when it began is taken for c
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
+from typing import TypeVar
 from uuid import UUID
 
 # From a rule to a raise for it, while nobody else raises.
@@ -27,10 +28,14 @@ LATE_MS = 5000
 LATEST_MS = 30_000
 
 
+# A container, and a subject of it.
+_Subject = tuple[str, str]
+K = TypeVar("K", bound=Hashable)
+
+
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    container: str
-    subject: str
+    subject: _Subject
     nb_cfg: int
 
 
@@ -43,19 +48,21 @@ class _Raise:
 class Uncompiled:
     """The rules by the UUID of their row, in the order in which they came.
 
-    Each pass: read() the root row, note() and forget() rules, take_changed(); the
-    active svc-northd calls run() as well, and raises nb_cfg while 'asks'.
+    Each pass: read() the root row, judge() if what is known is of this moment, note()
+    and forget() rules, take_changed(); the active svc-northd calls run() as well, and
+    raises nb_cfg while 'asks'.
     """
 
     def __init__(self) -> None:
         self._fresh: dict[UUID, _Rule] = {}
-        self._late: dict[UUID, _Rule] = {}
-        # By container, of those that are late.
-        self._subjects: dict[str, dict[UUID, str]] = {}
+        # By container and subject, those that are late: the last nb_cfg beside a rule of it.
+        self._late: dict[_Subject, int] = {}
+        self._subjects: dict[str, set[str]] = {}
         self._changed: set[str] = set()
         self._nb_cfg = 0
-        self._own: int | None = None
         self._beside = 0
+        # An sb_cfg that is of a higher count.
+        self._stale: int | None = None
         # Those that OVN has not answered, the oldest first.
         self._raises: deque[_Raise] = deque()
         self._answer_ms = 0
@@ -67,24 +74,26 @@ class Uncompiled:
 
     # -- the numbers -------------------------------------------------------
 
-    def note_own_raise(self, nb_cfg: int | None) -> None:
-        """Takes to what a transaction of ours that is under way raises nb_cfg, None for none."""
-        self._own = nb_cfg
+    def read(self, nb_cfg: int, sb_cfg: int, now_ms: int, *, ours: bool = False) -> None:
+        """Takes the two numbers of NB_Global, and whether a svc-northd made it this nb_cfg.
 
-    def read(self, nb_cfg: int, sb_cfg: int, now_ms: int) -> None:
-        """Takes the two numbers of NB_Global."""
+        It raises in one transaction with rules, if there are any.
+        """
         self._now_ms = now_ms
+        self._beside = nb_cfg
         if nb_cfg < self._nb_cfg:
             self._lower(nb_cfg, now_ms)
         elif nb_cfg > self._nb_cfg:
             self._raises.append(_Raise(nb_cfg, now_ms))
             self._unasked_ms, self.asks = None, False
-        self._nb_cfg = self._beside = nb_cfg
-        if self._own is not None and nb_cfg >= self._own:
-            # What came with this raise is compiled with it.
-            self._beside, self._own = self._own - 1, None
-        self._take_answer(sb_cfg, now_ms)
-        self._find_late(now_ms)
+            self._beside -= ours
+        self._nb_cfg = nb_cfg
+        if sb_cfg > nb_cfg:
+            # Of a count that was higher: ovn-northd puts its own number back (northd/northd.c).
+            self._stale = sb_cfg
+        elif sb_cfg != self._stale:
+            self._stale = None
+            self._take_answer(sb_cfg, now_ms)
 
     def interrupt(self, now_ms: int) -> None:
         """Takes that nothing is seen of OVN_Northbound: an answer may have come."""
@@ -110,21 +119,17 @@ class Uncompiled:
     def note(self, uuid: UUID, container: str, subject: str, now_ms: int) -> None:
         """Takes a rule that is new, or another one than it was."""
         self.forget(uuid)
-        self._fresh[uuid] = _Rule(container, subject, self._beside)
+        late = container, subject
+        if self._late.pop(late, None) is not None:
+            self._late[late] = self._beside
+        else:
+            self._fresh[uuid] = _Rule(late, self._beside)
         if self._unasked_ms is None and self._beside == self._nb_cfg:
             self._unasked_ms = now_ms
 
     def forget(self, uuid: UUID) -> None:
-        """Takes that a rule is away, or compiled."""
+        """Takes that a rule is away."""
         self._fresh.pop(uuid, None)
-        rule = self._late.pop(uuid, None)
-        if rule is None:
-            return
-        subjects = self._subjects[rule.container]
-        del subjects[uuid]
-        if not subjects:
-            del self._subjects[rule.container]
-        self._changed.add(rule.container)
 
     @property
     def waits(self) -> bool:
@@ -140,13 +145,38 @@ class Uncompiled:
         """Returns the subjects whose rules OVN is late with, by container, None for none."""
         changed, self._changed = self._changed, set()
         found = {name: self._subjects.get(name) for name in changed}
-        return {name: frozenset(each.values()) if each else None for name, each in found.items()}
+        return {name: frozenset(each) if each else None for name, each in found.items()}
+
+    # -- what is late ------------------------------------------------------
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether judge() would find some that are late."""
+        return bool(self._fresh) and bool(self._raises) and self._is_long_ago(self._raises[0])
+
+    def judge(self) -> None:
+        """Notes which rules are late: those of before a raise that waits for long."""
+        while len(self._raises) > 1 and self._is_long_ago(self._raises[1]):
+            self._raises.popleft()
+        while (first := _find_first(self._fresh)) is not None:
+            rule = self._fresh[first]
+            if rule.nb_cfg >= self._raises[0].nb_cfg:
+                return
+            del self._fresh[first]
+            self._late.pop(rule.subject, None)
+            self._late[rule.subject] = rule.nb_cfg
+            container, subject = rule.subject
+            self._subjects.setdefault(container, set()).add(subject)
+            self._changed.add(container)
 
     # -- helpers -----------------------------------------------------------
 
     @property
     def _limit_ms(self) -> int:
         return min(max(LATE_MS, 2 * self._answer_ms), LATEST_MS)
+
+    def _is_long_ago(self, each: _Raise) -> bool:
+        return self._now_ms >= each.seen_ms + self._limit_ms
 
     def _find_due_ms(self) -> int | None:
         if self._unasked_ms is None or not self.waits:
@@ -157,33 +187,24 @@ class Uncompiled:
         """Takes that OVN_Northbound counts from less, as one that was restored."""
         self._raises.clear()
         self._unasked_ms = now_ms if self.waits else None
-        for rules in (self._fresh, self._late):
-            for uuid, rule in rules.items():
-                if rule.nb_cfg > nb_cfg:
-                    rules[uuid] = replace(rule, nb_cfg=nb_cfg)
+        self._fresh = {uuid: replace(rule, nb_cfg=nb_cfg) for uuid, rule in self._fresh.items()}
+        self._late = dict.fromkeys(self._late, nb_cfg)
 
     def _take_answer(self, sb_cfg: int, now_ms: int) -> None:
         if self._raises and self._raises[0].nb_cfg <= sb_cfg:
             self._answer_ms = now_ms - self._raises[0].seen_ms
         while self._raises and self._raises[0].nb_cfg <= sb_cfg:
             self._raises.popleft()
-        for rules in (self._late, self._fresh):
-            while (first := _find_first(rules)) is not None and rules[first].nb_cfg < sb_cfg:
-                self.forget(first)
-
-    def _find_late(self, now_ms: int) -> None:
-        """Notes which rules are late: those of before a raise that waits for long."""
-        seen_ms = now_ms - self._limit_ms
-        if not self._raises or self._raises[0].seen_ms > seen_ms:
-            return
-        while len(self._raises) > 1 and self._raises[1].seen_ms <= seen_ms:
-            self._raises.popleft()
-        below = self._raises[0].nb_cfg
-        while (first := _find_first(self._fresh)) is not None and self._fresh[first].nb_cfg < below:
-            rule = self._late[first] = self._fresh.pop(first)
-            self._subjects.setdefault(rule.container, {})[first] = rule.subject
-            self._changed.add(rule.container)
+        while (rule := _find_first(self._fresh)) is not None and self._fresh[rule].nb_cfg < sb_cfg:
+            del self._fresh[rule]
+        while (late := _find_first(self._late)) is not None and self._late[late] < sb_cfg:
+            del self._late[late]
+            container, subject = late
+            self._subjects[container].discard(subject)
+            if not self._subjects[container]:
+                del self._subjects[container]
+            self._changed.add(container)
 
 
-def _find_first(rules: Mapping[UUID, _Rule]) -> UUID | None:
-    return next(islice(rules, 1), None)
+def _find_first(keys: Mapping[K, object]) -> K | None:
+    return next(iter(keys), None)

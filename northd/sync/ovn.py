@@ -7,6 +7,7 @@ can tell when OVN, too, has reached what the number stands for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ...lib.delta import Change, SetKeys, Update, Verify
@@ -24,6 +25,7 @@ ORDER = (DROP, CONTAINER, REROUTE)
 
 NB_CFG_KEY = "ovnsvc-nb-cfg"
 OVN_NB_CFG_KEY = "ovnsvc-ovn-nb-cfg"
+RAISE_KEY = "ovnsvc-raise"
 
 
 def find_mark(row: Row) -> Mark | None:
@@ -57,23 +59,30 @@ def plan_nb_cfg(session: Session, nb_cfg: int, asks: bool) -> list[Change]:
         if row.nb_cfg >= MOST:
             return []
         if read_nb_cfg(session)[0] == nb_cfg:
-            return _raise(row) if asks else []
-        marks = {NB_CFG_KEY: str(nb_cfg), OVN_NB_CFG_KEY: str(row.nb_cfg + 1)}
-        return [*_raise(row), SetKeys(row.TABLE, row.uuid, "external_ids", marks)]
+            return _raise(row, {}) if asks else []
+        return _raise(row, {NB_CFG_KEY: str(nb_cfg), OVN_NB_CFG_KEY: str(_find_next(row))})
     return []
 
 
-def _raise(row: ovn.NBGlobal) -> list[Change]:
+def _raise(row: ovn.NBGlobal, marks: Mapping[str, str]) -> list[Change]:
     """Returns what makes OVN say when it has compiled what stands now."""
+    number = _find_next(row)
+    told = {**marks, RAISE_KEY: str(number)}
     return [
         Verify(row.TABLE, row.uuid, "nb_cfg"),
-        Update(row.TABLE, row.uuid, {"nb_cfg": row.nb_cfg + 1}),
+        Update(row.TABLE, row.uuid, {"nb_cfg": number}),
+        SetKeys(row.TABLE, row.uuid, "external_ids", told),
     ]
 
 
-def find_nb_cfg(session: Session) -> int:
-    """Returns OVN's own nb_cfg."""
-    return max((row.nb_cfg for row in session.rows(ovn.NBGlobal).values()), default=0)
+def _find_next(row: ovn.NBGlobal) -> int:
+    # To 0 ovn-northd gives no answer (northd/northd.c).
+    return max(row.nb_cfg + 1, 1)
+
+
+def is_raised_by_us(row: ovn.NBGlobal) -> bool:
+    """Returns whether a svc-northd raised OVN's nb_cfg to what it is."""
+    return row.external_ids.get(RAISE_KEY) == str(row.nb_cfg)
 
 
 def read_nb_cfg(session: Session) -> tuple[int, int]:
