@@ -125,8 +125,9 @@ def _make_run(types: Sequence[TypeData]) -> Callable[[Read, str], Redirects | No
 def _resolve(read: Read, name: str, specs: Sequence[RedirectSpec]) -> Iterator[Redirect]:
     ports = [each for each in read(LINK, name) or () if isinstance(each, Port)]
     ready = read(READY, name) is not None
+    routers = {each: read(ROUTER, each) for each in dict.fromkeys([spec.router for spec in specs])}
     for spec in specs:
-        router = read(ROUTER, spec.router)
+        router = routers[spec.router]
         port = next((each for each in ports if each.router == spec.router), None)
         next_hop = port.next_hops.get(spec.ip_version) if port is not None else None
         if router is None or (spec.action != DROPS and not (ready and next_hop)):

@@ -242,7 +242,7 @@ def make_redirects(read: Read, name: str) -> Owned | None:
     redirects = read(REDIRECT, name)
     if redirects is None:
         return None
-    rows = tuple(_make_redirect(read, rule) for rule in redirects.rules)
+    rows = tuple([_make_redirect(read, rule) for rule in redirects.rules])
     return Owned(rows, keeps_all=redirects.keeps_others)
 
 

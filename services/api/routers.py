@@ -23,10 +23,9 @@ def find_routers(read: Read, name: str) -> list[UUID]:
 
 def find_foreign(read: Read, router: Router, address: str) -> str | None:
     """Returns a sentence if another router on a network outside of 'router' has the address."""
-    own = _list_networks(router)
     for uuid in sorted(read(ROUTERS_BY_ADDRESS, canonical_address(address)) or ()):
         other = read(ROUTER, uuid) if uuid != router.uuid else None
-        if other is not None and own & _list_networks(other):
+        if other is not None and _list_networks(router) & _list_networks(other):
             return f"external address {address} is used by router {quote(other.name)}"
     return None
 
