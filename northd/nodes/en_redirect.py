@@ -125,10 +125,12 @@ def _make_run(types: Sequence[TypeData]) -> Callable[[Read, str], Redirects | No
 def _resolve(read: Read, name: str, specs: Sequence[RedirectSpec]) -> Iterator[Redirect]:
     ports = [each for each in read(LINK, name) or () if isinstance(each, Port)]
     ready = read(READY, name) is not None
-    routers = {each: read(ROUTER, each) for each in dict.fromkeys([spec.router for spec in specs])}
+    where: UUID | None = None
     for spec in specs:
-        router = routers[spec.router]
-        port = next((each for each in ports if each.router == spec.router), None)
+        if spec.router is not where:  # mostly all are on one
+            where = spec.router
+            router = read(ROUTER, where)
+            port = next((each for each in ports if each.router == where), None)
         next_hop = port.next_hops.get(spec.ip_version) if port is not None else None
         if router is None or (spec.action != DROPS and not (ready and next_hop)):
             continue

@@ -41,20 +41,19 @@ def run(read: Read, name: str) -> Mapping[str, str] | None:
     """Returns sentences on the redirects of a container by subject, None if all is well."""
     redirects = read(REDIRECT, name) if read.find_problem(REDIRECT, name) is None else None
     found: dict[str, set[str]] = {}
-    rules = redirects.rules if redirects is not None else ()
-    for uuid in dict.fromkeys([rule.router for rule in rules]):
-        router, rivals = read(ROUTER, uuid), read(_RIVALS, uuid)
-        discards = router is not None and any(each.discards for each in router.routes)
-        if router is None or not (rivals or discards):
+    where: UUID | None = None
+    for rule in redirects.rules if redirects is not None else ():
+        if rule.router is not where:  # mostly all are on one
+            where = rule.router
+            router, rivals = read(ROUTER, where), read(_RIVALS, where) or ()
+            discards = router is not None and any(each.discards for each in router.routes)
+            routing = Routing(router) if router is not None and discards else None
+        if router is None or not (rivals or routing):
             continue
-        routing = Routing(router)
-        for rule in rules:
-            if rule.router != uuid:
-                continue
-            told = found.setdefault(rule.subject, set())
-            told.update(rivals or ())
-            if rule.action != DROPS and discards:
-                told.update(_find_discards(router, routing, rule))
+        told = found.setdefault(rule.subject, set())
+        told.update(rivals)
+        if rule.action != DROPS and routing is not None:
+            told.update(_find_discards(router, routing, rule))
     return {subject: _join(told) for subject, told in sorted(found.items()) if told} or None
 
 
