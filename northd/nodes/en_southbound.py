@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
+from uuid import UUID
 
 from ...lib import sb
 from ...lib.delta import Desired
@@ -245,17 +246,23 @@ def make_redirects(read: Read, name: str) -> Owned | None:
         return None
     policies = find_rows(read, ROUTER_POLICY, read(OWN_POLICIES, name))
     present = {(ovn.find_key(row.external_ids), row.match) for row in policies}
-    rows = [_make_redirect(rule, (rule.name, rule.match) in present) for rule in redirects.rules]
+    rows: list[Desired] = []
+    where: UUID | None = None
+    for rule in redirects.rules:
+        if rule.router is not where:  # mostly all are on one
+            where = rule.router
+            router = str(where)
+        rows.append(_make_redirect(rule, router, (rule.name, rule.match) in present))
     return Owned(tuple(rows), keeps_all=redirects.keeps_others)
 
 
-def _make_redirect(rule: Redirect, installed: bool) -> Desired:
+def _make_redirect(rule: Redirect, router: str, installed: bool) -> Desired:
     """Returns the row; it is installed once OVN holds the policy as it is."""
     columns = {
         "name": rule.name,
         "container": rule.container,
         "subject": rule.subject,
-        "router": str(rule.router),
+        "router": router,
         "network": None,
         "priority": rule.priority,
         "ip_version": rule.ip_version,
