@@ -61,8 +61,8 @@ class Gateway:
 _Traffic = list[tuple[int, tuple[str, ...], tuple[str, ...]]]
 """IP version, local subnets, peer subnets."""
 
-# json.dumps() would make one for each container.
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+# What is encoded is made here, or was read from JSON: nothing in it holds itself.
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False)
 
 GATEWAY: Datum[UUID, Gateway] = Datum("gateway")
 COMPILED: Datum[UUID, Compiled] = Datum("ipsec compiled")
