@@ -14,6 +14,7 @@ This is the memory of one process, by the monotonic clock.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -57,7 +58,7 @@ class Progress:
         self._nb_cfg = self._sb_cfg = 0
         self._waits: dict[str, Wait] = {}
         # Those that OVN has not answered for, in the order in which they began to wait.
-        self._open: dict[str, int] = {}
+        self._open: OrderedDict[str, int] = OrderedDict()
         self._words: dict[str, Word | None] = {}
         self._question: _Question | None = None
         self._behind_ms: int | None = None
@@ -68,7 +69,7 @@ class Progress:
         """Forgets what it knew: svc-northd begins to watch."""
         self._question = None
         self._behind_ms = now_ms if self._behind_ms is not None else None
-        self._open = dict.fromkeys(self._waits, now_ms)
+        self._open = OrderedDict.fromkeys(self._waits, now_ms)
         self._words.update(dict.fromkeys(self._waits))
 
     def read(self, nb_cfg: int, sb_cfg: int, now_ms: int) -> None:

@@ -14,7 +14,7 @@ This is the memory of one process: what stood there when it began is taken for c
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -54,9 +54,10 @@ class Uncompiled:
     """
 
     def __init__(self) -> None:
-        self._fresh: dict[UUID, _Rule] = {}
+        # Not a dict: to find the first of one from which many went takes as long as for all.
+        self._fresh: OrderedDict[UUID, _Rule] = OrderedDict()
         # By container and subject, those that are late: the last nb_cfg beside a rule of it.
-        self._late: dict[_Subject, int] = {}
+        self._late: OrderedDict[_Subject, int] = OrderedDict()
         self._subjects: dict[str, set[str]] = {}
         self._changed: set[str] = set()
         self._nb_cfg = 0
@@ -187,8 +188,9 @@ class Uncompiled:
         """Takes that OVN_Northbound counts from less, as one that was restored."""
         self._raises.clear()
         self._unasked_ms = now_ms if self.waits else None
-        self._fresh = {uuid: replace(rule, nb_cfg=nb_cfg) for uuid, rule in self._fresh.items()}
-        self._late = dict.fromkeys(self._late, nb_cfg)
+        for uuid, rule in self._fresh.items():
+            self._fresh[uuid] = replace(rule, nb_cfg=nb_cfg)
+        self._late = OrderedDict.fromkeys(self._late, nb_cfg)
 
     def _take_answer(self, sb_cfg: int, now_ms: int) -> None:
         if self._raises and self._raises[0].nb_cfg <= sb_cfg:
