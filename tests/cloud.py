@@ -20,6 +20,7 @@ from ..lib import loop
 from ..northd.liveness import PASS_INTERVAL_MS
 from ..northd.northd import Northd
 from ..northd.sync import history
+from ..northd.sync.ovn import RAISE_KEY
 from ..services.api.compile import CompileHalf
 from ..services.ipsec.compile import HALF
 from . import fakechassis
@@ -205,6 +206,8 @@ class Cloud:
         for row in content["ovn"]["NB_Global"]:
             for column in ("nb_cfg", "sb_cfg", "_version"):
                 row.pop(column)
+            marks = dict(row["external_ids"][1])
+            row["external_ids"] = {key: marks[key] for key in marks if key != RAISE_KEY}
         return content
 
     def laws(self) -> None:
