@@ -72,17 +72,16 @@ def attach(
     """Returns the container's end of the link that has 'network'."""
     if network is None:
         return Unattached(interface, "no free /30 of 169.254.0.0/16 is left on the router")
-    address = str(network[2])
     return Port(
         interface=interface,
         kind=KIND,
         logical_port=logical_port,
         mac=make_mac(f"{logical_port}/container"),
-        addresses=(f"{address}/{_LENGTH}",),
+        addresses=(f"{network[2]}/{_LENGTH}",),
         gateways=(str(network[1]),),
         router=router,
         in_port=make_router_port_name(logical_port),
-        next_hops={4: address},
+        next_hops={4: str(network[2])},
     )
 
 

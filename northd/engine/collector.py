@@ -6,7 +6,7 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
-MANY_KEYS = 5_000
+MANY_KEYS = 10_000
 
 
 @contextlib.contextmanager

@@ -46,10 +46,6 @@ class IndexStore(Store):
     def follow(self, key: Any, before: Any, after: Any) -> list[Cell]:
         """Takes the change of one value, None for none; returns the cells that changed here."""
         was_faulty = bool(self._faulty) and key in self._faulty
-        if before is None and not was_faulty:
-            new, error = self._find(key, after)
-            if error is None:  # as nearly all are when everything is new
-                return [self._enter(each, key) for each in new]
         old = self._find(key, before)[0] if before is not None else _NOWHERE
         new, error = self._find(key, after)
         changed = []

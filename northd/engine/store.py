@@ -16,8 +16,6 @@ class Everything:
 
 
 EVERYTHING = Everything()
-# So many readers of a cell are looked through one by one.
-_FEW = 8
 
 
 class Cell:
@@ -25,7 +23,7 @@ class Cell:
 
     'problem' says why there is no value though the key is there.  'reads' are the
     cells that its value was computed from; 'readers' those that were computed from
-    it: most have one, some a few, and a set for each would be most of the memory.
+    it: most have one, and a set for each would be most of the memory.
     """
 
     __slots__ = ("key", "problem", "readers", "reads", "store", "value")
@@ -35,7 +33,7 @@ class Cell:
         self.key = key
         self.value: Any = None
         self.problem: str | None = None
-        self.readers: Cell | tuple[Cell, ...] | set[Cell] | None = None
+        self.readers: Cell | set[Cell] | None = None
         self.reads: tuple[Cell, ...] = ()
 
     def set(self, value: Any, problem: str | None = None) -> None:
@@ -64,24 +62,17 @@ class Cell:
                 each.readers = self
             elif type(known) is set:
                 known.add(self)
-            elif type(known) is tuple:
-                if self not in known:
-                    few = len(known) < _FEW
-                    each.readers = (*known, self) if few else {*known, self}
             elif known is not self:
-                each.readers = (known, self)
+                each.readers = {known, self}
         # Not sooner: one that nobody reads goes.
         for each in set(before).difference(reads) if before else ():
             each.drop_reader(self)
 
     def drop_reader(self, reader: Cell) -> None:
         """Notes that 'reader' depends on the value no more."""
-        known = self.readers
-        if isinstance(known, set):
-            known.discard(reader)
-        elif isinstance(known, tuple):
-            self.readers = tuple([each for each in known if each is not reader])
-        if known is reader or not self.readers:
+        if isinstance(self.readers, set):
+            self.readers.discard(reader)
+        if self.readers is reader or not self.readers:
             self.readers = None
             self.drop_if_idle()
 

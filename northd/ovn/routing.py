@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ...lib.addresses import Prefix, Subnet, overlap
+from ...lib.addresses import Prefix, Subnet, find_prefixes, overlap
 from ...lib.router import Route, Router
 
 
@@ -99,8 +99,7 @@ class Routing:
 
 
 def _first(network: Subnet) -> Prefix:
-    bits = int(network.network_address) >> (network.max_prefixlen - network.prefixlen)
-    return network.version, network.prefixlen, bits
+    return next(find_prefixes(network))
 
 
 def _covers(network: Subnet, prefix: Subnet) -> bool:

@@ -30,6 +30,7 @@ from ...api.compile import (
     Transit,
 )
 from ...api.node import AnyNode, Datum, Node, Read
+from .. import rules
 from ..router_rules import make_container_name
 from ..rows import VPNService
 from .checked import CHECKED, Checked, Guard
@@ -60,9 +61,6 @@ class Gateway:
 
 _Traffic = list[tuple[int, tuple[str, ...], tuple[str, ...]]]
 """IP version, local subnets, peer subnets."""
-
-# What is encoded is made here, or was read from JSON: nothing in it holds itself.
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False)
 
 GATEWAY: Datum[UUID, Gateway] = Datum("gateway")
 COMPILED: Datum[UUID, Compiled] = Datum("ipsec compiled")
@@ -153,7 +151,7 @@ def _make_container(
     peers |= {str(peer) for entry in gateway.entries.values() for peer in entry["peer_subnets"]}
     return ContainerSpec(
         ports=(PortSpec(Transit(router)),),
-        configuration=_ENCODER.encode(configuration),
+        configuration=json.dumps(configuration, sort_keys=True, separators=(",", ":")),
         secrets=tuple(Secret(uuid, key) for uuid in gateway.entries if (key := keys.get(uuid))),
         kept_secrets=tuple(uuid for uuid in gateway.entries if not keys.get(uuid)),
         group=next((each.group for each in (*serving, *gateway.held) if each.group), None),
@@ -259,9 +257,8 @@ def _split(local: Iterable[str], peers: Iterable[str]) -> _Traffic:
 
 def _sort_out(texts: Iterable[str]) -> dict[int, tuple[str, ...]]:
     found: dict[int, tuple[str, ...]] = {}
-    for each in texts:  # of guards and entries, so that they are subnets in canonical form
-        version = 6 if ":" in each else 4
-        found[version] = (*found.get(version, ()), each)
+    for each in rules.parse_subnets(texts):
+        found[each.version] = (*found.get(each.version, ()), str(each))
     return found
 
 
