@@ -37,14 +37,9 @@ def parse_address(text: str) -> Address:
     return address
 
 
+@functools.lru_cache(_LATELY)
 def canonical_address(text: str) -> str:
     """Returns an address as it is compared, or the text if it is none."""
-    # One of IPv4 can be written in one way only.
-    return _canonical_v6(text) if ":" in text else text
-
-
-@functools.lru_cache(_LATELY)
-def _canonical_v6(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
@@ -60,12 +55,12 @@ def parse_subnet(text: str) -> Subnet:
     if not (length_text.isascii() and length_text.isdigit()) or "%" in address_text:
         raise ConfigError(f"{quote(text)} is not a subnet (as 192.168.1.0/24)")
     try:
-        network = ipaddress.ip_network(text)
+        interface = ipaddress.ip_interface(text)
     except ValueError:
-        around = parse_network(text)
-        if around is None:
-            raise ConfigError(f"{quote(text)} is not a subnet (as 192.168.1.0/24)") from None
-        raise ConfigError(f"{text} has host bits set; did you mean {around}?") from None
+        raise ConfigError(f"{quote(text)} is not a subnet (as 192.168.1.0/24)") from None
+    network = interface.network
+    if interface.ip != network.network_address:
+        raise ConfigError(f"{text} has host bits set; did you mean {network}?")
     kind = _find_special_kind(network)
     if kind is not None and network.prefixlen:
         raise ConfigError(f"{text} is {kind} and cannot be routed")
@@ -76,7 +71,7 @@ def parse_subnet(text: str) -> Subnet:
 def parse_network(text: str) -> Subnet | None:
     """Returns the network of "ADDRESS/LENGTH", None if that cannot be read."""
     try:
-        return ipaddress.ip_network(text, strict=False)
+        return ipaddress.ip_interface(text).network
     except ValueError:
         return None
 
@@ -104,14 +99,14 @@ def find_inner_overlap(subnets: Iterable[Subnet]) -> tuple[Subnet, Subnet] | Non
 
 def overlap(one: Subnet, other: Subnet) -> bool:
     """Returns whether two subnets share addresses; those of two IP versions never do."""
-    return one.network_address in other or other.network_address in one
+    return one.version == other.version and one.overlaps(other)
 
 
 def quote(text: str) -> str:
     """Returns 'text' as it can stand in a one-line message, whatever is in it."""
     shown = text if len(text) <= 64 else text[:61] + "..."
-    plain = shown.isprintable() and not shown.isspace()
-    return shown if shown and plain else ascii(shown).replace("'", '"')
+    plain = bool(shown) and all(character.isprintable() for character in shown)
+    return shown if plain and not shown.isspace() else ascii(shown).replace("'", '"')
 
 
 def _find_special_kind(thing: Address | Subnet) -> str | None:

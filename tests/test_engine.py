@@ -47,7 +47,7 @@ def test_a_run_of_many_keys_leaves_no_room_that_later_ones_walk_through() -> Non
     for number in range(10_000):
         engine.put(NUMBER, str(number), number)
     engine.run(0)
-    room = sum(sys.getsizeof(state.store.dirty) for state in engine._states)
+    room = sum(sys.getsizeof(state.dirty) for state in engine._states)
     assert room == len(engine.nodes) * sys.getsizeof(set())
 
 

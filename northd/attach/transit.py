@@ -18,7 +18,7 @@ from uuid import UUID
 
 import netaddr
 
-from ...lib.addresses import Subnet, overlap, parse_network
+from ...lib.addresses import Subnet, parse_network
 from ...lib.delta import Desired, Parent, Ref
 from ...lib.router import Router
 from ..ovn import rows as ovn
@@ -141,12 +141,12 @@ def _fits(network: ipaddress.IPv4Network, used: Iterable[Subnet]) -> bool:
         return False
     if METADATA in network:
         return False
-    return not any(overlap(net, network) for net in used)
+    return not any(net.version == 4 and net.overlaps(network) for net in used)
 
 
 def _find_free(used: Iterable[Subnet]) -> Iterator[ipaddress.IPv4Network]:
     """Yields the networks that are free, in order; nothing is computed for those not asked for."""
-    near = [str(net) for net in used if overlap(net, RANGE)]
+    near = [str(net) for net in used if net.version == 4 and net.overlaps(RANGE)]
     if not near:  # as on most routers; a set would cost more than all the rest
         links = map(_find_link, range(RANGE.num_addresses // _LINK_ADDRESSES))
         yield from (link for link in links if METADATA not in link)

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from collections.abc import Set as AbstractSet
 from typing import Any
 
 import ovs.vlog
 
 from ...lib.failures import describe
-from .store import Cell, Store
+from .store import EVERYTHING, Store
 
 Note = Callable[[Any, Exception | None], None]
 """Takes a key of an index, and what was raised for it, None for nothing."""
 
 vlog = ovs.vlog.Vlog("index")
-
-_NOWHERE: frozenset[Any] = frozenset()
 
 
 class IndexStore(Store):
@@ -43,50 +40,36 @@ class IndexStore(Store):
         """Whether it is not known where some value leads."""
         return bool(self._faulty)
 
-    def follow(self, key: Any, before: Any, after: Any) -> list[Cell]:
-        """Takes the change of one value, None for none; returns the cells that changed here."""
-        was_faulty = bool(self._faulty) and key in self._faulty
-        old = self._find(key, before)[0] if before is not None else _NOWHERE
+    def follow(self, key: Any, before: Any, after: Any) -> list[Any]:
+        """Takes the change of one value, None for none; returns the keys that changed here."""
+        was_faulty = key in self._faulty
+        old, _ = self._find(key, before)
         new, error = self._find(key, after)
-        changed = []
+        self._set_error(key, error)
+        changed = list(old ^ new)
+        if was_faulty != (key in self._faulty):
+            changed.append(EVERYTHING)
         for each in old - new:
-            changed.append(self._leave(each, key))
+            members = self.values.get(each, set())
+            members.discard(key)
+            if not members:
+                self.values.pop(each, None)
         for each in new - old:
-            changed.append(self._enter(each, key))
-        if error is not None or was_faulty:
-            self._set_error(key, error)
-        if was_faulty != (error is not None):
-            changed.append(self.everything)
+            self.values.setdefault(each, set()).add(key)
         return changed
 
     def rebuild(self) -> None:
         """Makes everything anew."""
-        self.clear()
+        self.values.clear()
         for key, value in self._of.values.items():
             found, error = self._find(key, value)
             self._set_error(key, error)
             for each in found:
-                self._enter(each, key)
+                self.values.setdefault(each, set()).add(key)
 
-    def _enter(self, each: Any, key: Any) -> Cell:
-        cell = self.cells[each]
-        if cell.value is None:
-            cell.set({key})
-        else:
-            cell.value.add(key)
-        return cell
-
-    def _leave(self, each: Any, key: Any) -> Cell:
-        cell = self.cells[each]
-        members = cell.value or set()
-        members.discard(key)
-        if not members:
-            cell.set(None)
-        return cell
-
-    def _find(self, key: Any, value: Any) -> tuple[AbstractSet[Any], Exception | None]:
+    def _find(self, key: Any, value: Any) -> tuple[set[Any], Exception | None]:
         if value is None:
-            return _NOWHERE, None
+            return set(), None
         try:
             return set(self._find_keys(key, value)), None
         except Exception as error:  # a mistake with one value is no key
@@ -113,26 +96,26 @@ class TallyStore(Store):
         self._of = of
         self._find_counts = find_counts
 
-    def follow(self, key: Any, before: Any, after: Any) -> list[Cell]:
-        """Takes the change of one value, None for none; returns the cells that changed here."""
+    def follow(self, key: Any, before: Any, after: Any) -> list[Any]:
+        """Takes the change of one value, None for none; returns the keys that changed here."""
         delta = self._find(key, after)
         delta.subtract(self._find(key, before))
-        return [self._add(each, count) for each, count in delta.items() if count]
+        changed = [each for each, count in delta.items() if count]
+        for each in changed:
+            total = self.values.get(each, 0) + delta[each]
+            if total:
+                self.values[each] = total
+            else:
+                self.values.pop(each, None)
+        return changed
 
     def rebuild(self) -> None:
         """Makes everything anew."""
         total: Counter[Any] = Counter()
         for key, value in self._of.values.items():
             total.update(self._find(key, value))
-        self.clear()
-        for each, count in total.items():
-            if count:
-                self._add(each, count)
-
-    def _add(self, each: Any, count: int) -> Cell:
-        cell = self.cells[each]
-        cell.set((cell.value or 0) + count or None)
-        return cell
+        self.values.clear()
+        self.values.update({each: count for each, count in total.items() if count})
 
     def _find(self, key: Any, value: Any) -> Counter[Any]:
         counts: Counter[Any] = Counter()

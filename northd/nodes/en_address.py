@@ -94,8 +94,7 @@ def make_compile(each: TypeData) -> Callable[[Read, Unit], Compiled]:
 
 
 def _make_canonical(spec: AddressSpec) -> AddressSpec:
-    parse_address(spec.address)  # raises, if it is none
-    address = canonical_address(spec.address)
+    address = str(parse_address(spec.address))
     return spec if address == spec.address else replace(spec, address=address)
 
 

@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 from ...lib import nb, sb
 from ...lib.container import KEPT, name_problem
 from ...services.api.compile import (
-    NOT_COMPILED,
     OPERATOR_CONTAINER,
     REDIRECT_PROBLEM,
     SEEN,
-    UNCOMPILED,
     Compiled,
     Seen,
 )
@@ -85,7 +83,6 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
                 SEALED,
                 REFUSED,
                 REDIRECT_PROBLEM,
-                UNCOMPILED,
                 BINDINGS_BY_CONTAINER,
                 CONTAINER_BINDING,
                 PLACEMENTS_BY_CONTAINER,
@@ -185,13 +182,11 @@ def _find_status(read: Read, container: Container) -> Status:
 
 def _add_redirect_problem(read: Read, name: str, status: Status) -> Status:
     """Returns 'status' with what takes away traffic of a container that runs."""
-    problems = list((read(REDIRECT_PROBLEM, name) or {}).values())
-    if read(UNCOMPILED, name):
-        problems.insert(0, NOT_COMPILED)
+    problems = read(REDIRECT_PROBLEM, name)
     if not problems or status.status_code != RUNNING:
         return status
     # Those of its subjects stand on their rows, if they have any.
-    message = f"{problems[0]}; {status.status_message}"
+    message = f"{next(iter(problems.values()))}; {status.status_message}"
     return replace(status, status_message=message)
 
 

@@ -156,7 +156,5 @@ INDEXES: tuple[AnyNode, ...] = (
 
 def find_rows(read: Any, table: Datum[UUID, Any], uuids: AbstractSet[UUID] | None) -> list[Any]:
     """Returns the rows of 'table' with these UUIDs, in their order."""
-    if not uuids:  # mostly, and to sort and read none takes as long as a look-up
-        return []
-    rows = (read(table, uuid) for uuid in sorted(uuids))
+    rows = (read(table, uuid) for uuid in sorted(uuids or ()))
     return [row for row in rows if row is not None]

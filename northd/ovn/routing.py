@@ -38,16 +38,12 @@ class Routing:
         self._static: dict[tuple[str, Prefix], list[Route]] = {}
         self._discards: dict[str, list[Route]] = {}
         self._by_source: dict[str, list[Route]] = {}
-        # A look-up tries no length that no route has: most routers have routes of one or two.
-        lengths = {each[1] for each in self._connected}
         for each in router.routes:
             if not each.by_source:
                 self._static.setdefault((each.table, _first(each.prefix)), []).append(each)
-                lengths.add(each.prefix.prefixlen)
             if each.discards:
                 known = self._by_source if each.by_source else self._discards
                 known.setdefault(each.table, []).append(each)
-        self._lengths = sorted(lengths, reverse=True)
 
     def look_up(self, prefix: Subnet, table: str) -> Lookup:
         """Returns how 'prefix' is found with the routes of others."""
@@ -82,14 +78,10 @@ class Routing:
 
     def _find_match(self, prefix: Subnet, table: str) -> tuple[bool, int, list[Route]]:
         """Returns whether the longest match is a connected network, its length, and the routes."""
-        version, longest, bits = _first(prefix)
-        for length in self._lengths:
-            if length > longest:
-                continue
-            around = version, length, bits >> (longest - length)
-            connected, found = around in self._connected, self._static.get((table, around), [])
+        for each in find_prefixes(prefix):
+            connected, found = each in self._connected, self._static.get((table, each), [])
             if connected or found:
-                return connected, length, found
+                return connected, each[1], found
         return False, -1, []
 
     def _list_by_source(self, table: str) -> list[Route]:

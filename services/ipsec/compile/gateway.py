@@ -174,11 +174,11 @@ def _find_keys(gateway: Gateway) -> dict[str, str | None]:
     standing = {
         each.contender.identities: each.row.psk
         for each in gateway.members
-        if each.contender.uuid in gateway.entries and each.contender.uuid not in gateway.kept
+        if str(each.row.uuid) in gateway.entries and str(each.row.uuid) not in gateway.kept
     }
     found = {}
     for each in gateway.members:
-        name, mine = each.contender.uuid, each.contender.identities
+        name, mine = str(each.row.uuid), each.contender.identities
         kept = name in gateway.kept and mine in standing
         found[name] = standing[mine] if kept else each.row.psk
     return found
@@ -187,7 +187,7 @@ def _find_keys(gateway: Gateway) -> dict[str, str | None]:
 def _find_guards(each: Checked, router: UUID) -> Iterator[tuple[str, Guard]]:
     for guard in each.guards:
         if guard.router == router:
-            yield each.contender.uuid, guard
+            yield str(each.row.uuid), guard
 
 
 def _merge(guards: Iterable[tuple[str, Guard]]) -> dict[str, Guard]:
@@ -213,11 +213,7 @@ def _make_redirects(
     for uuid, traffic in guarded.items():
         yield from _make_drops(uuid, router, traffic)
     for uuid, entry in gateway.entries.items():
-        sides = tuple(entry["local_subnets"]), tuple(entry["peer_subnets"])
-        guard = guards.get(uuid)
-        served = guarded.get(uuid, [])
-        if guard is None or (guard.local_subnets, guard.peer_subnets) != sides:
-            served = _split(*sides)
+        served = _split(entry["local_subnets"], entry["peer_subnets"])
         if served != guarded.get(uuid):
             yield from _make_drops(uuid, router, served)
         for version, inner, outer in served:
