@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import socket
 from collections.abc import Iterable, Iterator
 
 from .errors import ConfigError
@@ -18,15 +19,39 @@ Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 Prefix = tuple[int, int, int]
 """IP version, length, and the bits of the prefix."""
 
+_NETWORKS = (ipaddress.IPv4Network, ipaddress.IPv6Network)
+# What begins with another octet than these is of no special kind.
+_SPECIAL_OCTETS = frozenset((0, 127, 169, *range(224, 240), 255))
+
 # One row's few texts are read a dozen times in a row, by rule after rule; parsing is most of that.
 _LATELY = 1024
+
+
+def read_address(text: str) -> Address:
+    """As ipaddress.ip_address(), in less than half the time for one of IPv4."""
+    try:
+        return ipaddress.IPv4Address(socket.inet_pton(socket.AF_INET, text))
+    except (OSError, ValueError):
+        return ipaddress.ip_address(text)
+
+
+def read_network(text: str, *, strict: bool = True) -> Subnet:
+    """As ipaddress.ip_network(), in less than half the time for one of IPv4."""
+    address, _, length = text.partition("/")
+    if length.isascii() and length.isdigit() and len(length) <= 2:
+        try:
+            packed = socket.inet_pton(socket.AF_INET, address)
+            return ipaddress.IPv4Network((packed, int(length)), strict)
+        except (OSError, ValueError):
+            pass  # it is none of IPv4, or none at all, which ipaddress says
+    return ipaddress.ip_network(text, strict=strict)
 
 
 @functools.lru_cache(_LATELY)
 def parse_address(text: str) -> Address:
     """Returns the host address in 'text'; one that no host can have is refused."""
     try:
-        address = ipaddress.ip_address(text)
+        address = read_address(text)
     except ValueError:
         raise ConfigError(f"{quote(text)} is not an IP address") from None
     if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
@@ -37,9 +62,14 @@ def parse_address(text: str) -> Address:
     return address
 
 
-@functools.lru_cache(_LATELY)
 def canonical_address(text: str) -> str:
     """Returns an address as it is compared, or the text if it is none."""
+    # One of IPv4 can be written in one way only.
+    return _canonical_v6(text) if ":" in text else text
+
+
+@functools.lru_cache(_LATELY)
+def _canonical_v6(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
@@ -55,12 +85,12 @@ def parse_subnet(text: str) -> Subnet:
     if not (length_text.isascii() and length_text.isdigit()) or "%" in address_text:
         raise ConfigError(f"{quote(text)} is not a subnet (as 192.168.1.0/24)")
     try:
-        interface = ipaddress.ip_interface(text)
+        network = read_network(text)
     except ValueError:
-        raise ConfigError(f"{quote(text)} is not a subnet (as 192.168.1.0/24)") from None
-    network = interface.network
-    if interface.ip != network.network_address:
-        raise ConfigError(f"{text} has host bits set; did you mean {network}?")
+        around = parse_network(text)
+        if around is None:
+            raise ConfigError(f"{quote(text)} is not a subnet (as 192.168.1.0/24)") from None
+        raise ConfigError(f"{text} has host bits set; did you mean {around}?") from None
     kind = _find_special_kind(network)
     if kind is not None and network.prefixlen:
         raise ConfigError(f"{text} is {kind} and cannot be routed")
@@ -71,7 +101,7 @@ def parse_subnet(text: str) -> Subnet:
 def parse_network(text: str) -> Subnet | None:
     """Returns the network of "ADDRESS/LENGTH", None if that cannot be read."""
     try:
-        return ipaddress.ip_interface(text).network
+        return read_network(text, strict=False)
     except ValueError:
         return None
 
@@ -99,18 +129,25 @@ def find_inner_overlap(subnets: Iterable[Subnet]) -> tuple[Subnet, Subnet] | Non
 
 def overlap(one: Subnet, other: Subnet) -> bool:
     """Returns whether two subnets share addresses; those of two IP versions never do."""
-    return one.version == other.version and one.overlaps(other)
+    return one.network_address in other or other.network_address in one
 
 
 def quote(text: str) -> str:
     """Returns 'text' as it can stand in a one-line message, whatever is in it."""
     shown = text if len(text) <= 64 else text[:61] + "..."
-    plain = bool(shown) and all(character.isprintable() for character in shown)
-    return shown if plain and not shown.isspace() else ascii(shown).replace("'", '"')
+    plain = shown.isprintable() and not shown.isspace()
+    return shown if shown and plain else ascii(shown).replace("'", '"')
 
 
 def _find_special_kind(thing: Address | Subnet) -> str | None:
     """Returns in words why 'thing' cannot be on a routed network, if it cannot."""
+    first = thing.network_address if isinstance(thing, _NETWORKS) else thing
+    if first.version == 4 and first.packed[0] not in _SPECIAL_OCTETS:
+        return None  # nearly always, and each further question is costly
+    return _find_kind(thing)
+
+
+def _find_kind(thing: Address | Subnet) -> str | None:
     if thing.is_unspecified:
         return "the unspecified address"
     if thing.is_loopback:

@@ -123,6 +123,9 @@ class SetKeys:
 
 Change = Insert | Update | Delete | Verify | SetKeys
 
+# Of what neither is a reference nor holds one: most of what the first computation writes.
+_PLAIN = frozenset((str, int, float, bool, type(None), dict, UUID))
+
 
 def plan(desired: Iterable[Desired], actual: Iterable[Actual]) -> list[Change]:
     """Returns the changes that turn the 'actual' rows into the 'desired' ones.
@@ -175,11 +178,13 @@ def _moved(row: Desired, item: Actual, present: Mapping[tuple[str, Key], Actual]
 
 def _resolve(value: Any, present: Mapping[tuple[str, Key], Actual]) -> Any:
     """Returns 'value' with the UUID of each row that is there in place of its 'Ref'."""
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, tuple):
+        return tuple([v if type(v) in _PLAIN else _resolve(v, present) for v in value])
     if isinstance(value, Ref):
         found = present.get((value.table, value.key))
         return found.row.uuid if found else value
-    if isinstance(value, tuple):
-        return tuple(_resolve(each, present) for each in value)
     return value
 
 
@@ -188,11 +193,11 @@ def _insert(row: Desired, present: Mapping[tuple[str, Key], Actual]) -> Insert:
     parent = row.parent
     if parent is not None:
         parent = Parent(parent.table, _resolve(parent.row, present), parent.column)
-    whole = {
-        name: dict(value.keys) if isinstance(value, Keys) else _resolve(value, present)
-        for name, value in columns.items()
-    }
-    return Insert(row.table, row.key, whole, parent)
+    for name, value in columns.items():
+        if value and type(value) not in _PLAIN:
+            whole = isinstance(value, Keys)
+            columns[name] = dict(value.keys) if whole else _resolve(value, present)
+    return Insert(row.table, row.key, columns, parent)
 
 
 def _update(row: Desired, item: Actual, present: Mapping[tuple[str, Key], Actual]) -> list[Change]:

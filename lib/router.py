@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from .addresses import Subnet, canonical_address, parse_network, quote
+from .addresses import Subnet, canonical_address, parse_network, quote, read_address
 
 OWNER_KEY = "ovnsvc"
 OWNER = "svc-northd"
@@ -102,7 +102,7 @@ def address_problem(router: Router, address: str) -> str | None:
         return f"external address {address} is used by a NAT rule of router {name}"
     if address in router.next_hops:
         return f"external address {address} is the next hop of a route of router {name}"
-    if any(_is_of_all(address, net) for port in router.gateway_ports for net in port.networks):
+    if _is_of_all(router, address):
         return f"external address {address} is that of a whole network of router {name}"
     if find_gateway_port(router, address) is None:
         return (
@@ -112,20 +112,32 @@ def address_problem(router: Router, address: str) -> str | None:
     return None
 
 
-def _is_of_all(address: str, network: Subnet) -> bool:
-    """Returns whether an address is a network's own, or its broadcast address."""
-    if network.version != 4 or network.prefixlen > _LONGEST_WITH_BROADCAST:
+def _is_of_all(router: Router, address: str) -> bool:
+    """Returns whether an address is a gateway port's network's own, or its broadcast address."""
+    try:
+        parsed = read_address(address)
+    except ValueError:
         return False
-    return address in (str(network.network_address), str(network.broadcast_address))
+    if parsed.version != 4:
+        return False
+    for port in router.gateway_ports:
+        for network in port.networks:
+            if network.version != 4 or network.prefixlen > _LONGEST_WITH_BROADCAST:
+                continue
+            last = 2 ** (32 - network.prefixlen) - 1
+            if int(parsed) - int(network.network_address) in (0, last):
+                return True
+    return False
 
 
 def parse_networks(texts: Iterable[str]) -> tuple[Subnet, ...]:
     """Returns the networks of the addresses in 'texts' in order, without what is none."""
-    networks = (parse_network(text) for text in texts)
-    found = [network for network in networks if network is not None]
-    return tuple(sorted(found, key=lambda network: (network.version, network)))
+    found = [network for text in texts if (network := parse_network(text)) is not None]
+    if len(found) > 1:
+        found.sort(key=lambda network: (network.version, network))
+    return tuple(found)
 
 
 def parse_hosts(texts: Iterable[str]) -> frozenset[str]:
     """Returns the addresses in 'texts', of which each may have a length after a slash."""
-    return frozenset(canonical_address(text.split("/")[0]) for text in texts)
+    return frozenset([canonical_address(text.partition("/")[0]) for text in texts])

@@ -21,6 +21,9 @@ from .delta import Change, Delete, Insert, Parent, Ref, SetKeys, Update, Verify
 Operation = Mapping[str, Any]
 
 
+_ATOMS = frozenset((str, int, float, bool))
+
+
 class Status(enum.Enum):
     """How a transaction stands."""
 
@@ -199,18 +202,24 @@ class _Maker:
 
     def _to_json(self, value: Any) -> Any:
         """Returns 'value' as OVSDB writes it (RFC 7047, 5.1)."""
-        if isinstance(value, Mapping):
-            return ["map", [[_check(key), self._to_json(each)] for key, each in value.items()]]
+        if type(value) in _ATOMS:
+            return _check(value)
+        if value is None:
+            return ["set", []]
+        # In the order of how many there are; to ask whether one is a Mapping takes long.
         if isinstance(value, (tuple, list, set, frozenset)):
             return ["set", [self._to_json(each) for each in value]]
         if isinstance(value, UUID):
             return ["uuid", str(value)]
-        if isinstance(value, Ref):
-            name = self.names.get((value.table, value.key))
-            if name is None:
-                raise Unwritable(f"{value.table} {value.key!r} is not there to be referred to")
-            return ["named-uuid", name]
-        return ["set", []] if value is None else _check(value)
+        if isinstance(value, Mapping):
+            return ["map", [[_check(key), self._to_json(each)] for key, each in value.items()]]
+        return ["named-uuid", self._find_name(value)] if isinstance(value, Ref) else _check(value)
+
+    def _find_name(self, ref: Ref) -> str:
+        name = self.names.get((ref.table, ref.key))
+        if name is None:
+            raise Unwritable(f"{ref.table} {ref.key!r} is not there to be referred to")
+        return name
 
 
 def _check(atom: Any) -> Any:
@@ -219,7 +228,8 @@ def _check(atom: Any) -> Any:
         if "\0" in atom:
             raise Unwritable("a text with a null character")
         try:
-            atom.encode()
+            if not atom.isascii():
+                atom.encode()
         except UnicodeEncodeError as error:
             raise Unwritable(f"a text that is not Unicode: {error.reason}") from None
     elif isinstance(atom, float) and not math.isfinite(atom):

@@ -92,7 +92,7 @@ def make_nodes(halves: Mapping[str, CompileHalf], memory: Memory) -> tuple[AnyNo
         *en_hv_cfg.NODES,
         *en_sealed.NODES,
         *en_link.NODES,
-        *en_address_wait.NODES,
+        *en_address_wait.make_nodes(types),
         *en_ready.NODES,
         *en_redirect.make_nodes(types),
         *en_redirect_problem.NODES,

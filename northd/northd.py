@@ -21,7 +21,7 @@ from ..lib import nb as nb_rows
 from ..lib import options as option_rules
 from ..lib import sb as sb_rows
 from ..lib.failures import describe
-from ..services.api.compile import CompileHalf
+from ..services.api.compile import UNCOMPILED, CompileHalf
 from . import graph
 from .engine.engine import Engine
 from .leader.leadership import Leadership
@@ -46,6 +46,7 @@ from .replicas import Replicas
 from .scheduler.clock import Clock
 from .scheduler.health import Memory
 from .sessions import open_sessions
+from .sync import ovn as ovn_sync
 from .sync.lost_content import LostContent
 from .writers import Writers
 
@@ -79,13 +80,16 @@ class Northd:
         self.engine.put(ROOT, ONLY, True)
         self.progress = Progress()
         self.writers = Writers(self.engine, self.sessions, statuses, self.progress)
-        self.replicas = Replicas(self.engine, self.sessions, self.writers.ledgers, tables)
+        self.replicas = Replicas(
+            self.engine, self.sessions, self.writers.ledgers, tables, self.progress.rules
+        )
         self.liveness = Liveness()
         self.paused = False
         # Computes everything twice, and says what came out otherwise; for tests.
         self.checking = False
         self._lost_content = LostContent(self.sessions, self.replicas.forgotten)
         self._probe: int | None = None
+        self._ovn_probe: int | None = None
         self._verdicts: dict[str, Verdict] = {}
         self._was_active = False
         self._watches = 0
@@ -264,15 +268,33 @@ class Northd:
     def _follow_ovn(self, active: bool) -> None:
         """Takes what OVN has compiled, and asks it as the active one, which alone may."""
         now_ms = loop.monotonic_ms()
+        self._read_rules(now_ms)
         for row in self.ovn.rows(ovn.NBGlobal).values():
             self.progress.read(row.nb_cfg, row.sb_cfg, now_ms)
         if active:
             self.progress.run(now_ms)
         for container, word in self.progress.take_words().items():
             self.engine.put(OVN_WORD, container, word)
+        for container, subjects in self.progress.rules.take_changed().items():
+            self.engine.put(UNCOMPILED, container, subjects)
         self.engine.put(OVN_PROBLEM, ONLY, self.progress.problem if active else None)
         if active and self.progress.asks:
             self.writers.ask_ovn()
+
+    def _read_rules(self, now_ms: int) -> None:
+        """Takes how far OVN is with rules; what it is late with, once nothing of it is unread."""
+        rules = self.progress.rules
+        if not self.ovn.connected:
+            rules.interrupt(now_ms)
+        for row in self.ovn.rows(ovn.NBGlobal).values():
+            rules.read(row.nb_cfg, row.sb_cfg, now_ms, ours=ovn_sync.is_raised_by_us(row))
+        if not rules.is_overdue:
+            self._ovn_probe = None
+        elif self._ovn_probe is None:
+            self._ovn_probe = self.ovn.probe()
+        elif self.ovn.has_answered(self._ovn_probe):
+            self._ovn_probe = None
+            rules.judge()
 
     def _compute(self) -> None:
         """Hands what changed to the engine, and what came out to the writers."""
@@ -307,10 +329,11 @@ class Northd:
         """Says in the southbound's table Northd what is wrong with what is computed or written."""
         sentences = [fault.sentence for fault in self.engine.faults.values()]
         sentences += [f"{name}: {each}" for (name, _), each in self.writers.refused.items()]
-        if self.progress.problem is not None and self._was_active:
-            sentences.append(self.progress.problem)
+        if self._was_active:
+            words = (self.progress.problem, self.progress.exhausted)
+            sentences += [each for each in words if each is not None]
         if self._held_for is not None:
             sentences.append(f"nothing is written: {self._held_for}")
-        sentences += self.replicas.forgotten.tell(self.replicas.find_held())
+        sentences += self.replicas.forgotten.tell(self.replicas.review_held())
         more = f" (and {len(sentences) - 1} more)" if len(sentences) > 1 else ""
         self.leadership.set_problem(min(sentences) + more if sentences else "")

@@ -15,10 +15,11 @@ from ..lib.idl import Session
 from ..lib.rows import Row
 from ..services.api.node import Datum
 from .engine.engine import Engine
-from .engine.ledger import Ledger
+from .engine.ledger import Ledger, Mark
 from .nodes.tables import KNOWN_PORTS, ONLY, QUEUE_START
 from .ovn import rows as ovn
 from .ovn.southbound import PortReplica
+from .ovn.uncompiled import Uncompiled
 from .scheduler.build_queue import BuildQueue
 from .sync import northbound, southbound
 from .sync import ovn as ovn_sync
@@ -50,8 +51,11 @@ class Replicas:
         sessions: Mapping[str, Session],
         ledgers: Mapping[str, Ledger],
         tables: Tables,
+        rules: Uncompiled,
     ) -> None:
         self._engine = engine
+        self._rules = rules
+        self._followed = False
         self._sessions = sessions
         self._ledgers = ledgers
         self._data = {
@@ -72,23 +76,33 @@ class Replicas:
                 if pairs:
                     changed.add(f"{prefix}.{table}")
                     self._take(prefix, table, pairs, now_ms)
+        self._followed = True
         self._hold()
         return changed
 
-    def find_held(self) -> frozenset[str]:
-        """Returns the containers that go on only because a database forgot them."""
+    def review_held(self) -> frozenset[str]:
+        """Returns the containers that go on only because a database forgot them.
+
+        Those of which nothing is left are forgotten here too.
+        """
         names = self.forgotten.names
         held = frozenset(name for name in names if self._has_rows(name, held=True))
-        # Of whom nothing is left, nothing goes on; who is wanted is filled in again.
+        # Who is wanted is filled in again.
         self.forgotten.release(
             {name for name in names - held if not self._has_rows(name, held=False)}
         )
         return held
 
-    def _is_wanted(self, prefix: str, name: str) -> bool:
+    def _is_wanted(self, prefix: str, table: str, mark: Mark) -> bool:
+        """Returns whether a row is to be there, or is not to go as far as is known."""
         ledger = self._ledgers[prefix]
-        owners = [(kind, name) for kind in _KINDS.get(prefix, ())]
-        return any(ledger.is_wanted(each) or ledger.is_frozen(each) for each in owners)
+        if ledger.is_frozen(mark.owner):
+            return True
+        owned = ledger.find_owned(mark.owner)
+        wanted = (*owned.rows, *owned.updates)
+        return owned.keeps_all or any(
+            (each.table, each.key) == (table, mark.key) for each in wanted
+        )
 
     def _has_rows(self, name: str, *, held: bool) -> bool:
         """Returns whether any database has rows of a container, or wants some; or holds them."""
@@ -139,9 +153,20 @@ class Replicas:
                 for column in holder[1]:
                     ledger.note_children(holder[0], column, old, new)
             ledger.note_row(old, new)
+            if table == ovn.RouterPolicy.TABLE:
+                self._note_rule(uuid, new, now_ms)
             if new is None:
                 # A row that is an owner of its own; nobody else takes its status back.
                 ledger.forget((table, uuid))
         if table == sb.ContainerBinding.TABLE:
             for spot in self.queue.update(now_ms, pairs.values()):
                 self._engine.put(QUEUE_START, spot, self.queue.find_start(spot) or None)
+
+    def _note_rule(self, uuid: UUID, new: Row | None, now_ms: int) -> None:
+        """Takes a rule on a router that OVN is yet to compile, or that is away."""
+        mark = ovn_sync.find_mark(new) if new is not None else None
+        if mark is None:
+            self._rules.forget(uuid)
+        elif self._followed:
+            assert isinstance(mark.owner, tuple)
+            self._rules.note(uuid, mark.owner[1], mark.subject, now_ms)

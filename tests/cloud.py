@@ -20,6 +20,7 @@ from ..lib import loop
 from ..northd.liveness import PASS_INTERVAL_MS
 from ..northd.northd import Northd
 from ..northd.sync import history
+from ..northd.sync.ovn import RAISE_KEY
 from ..services.api.compile import CompileHalf
 from ..services.ipsec.compile import HALF
 from . import fakechassis
@@ -192,7 +193,7 @@ class Cloud:
         return wait_until(stepped, what)
 
     def dump(self) -> dict[str, Any]:
-        """Returns the three databases, without heartbeats and beats."""
+        """Returns the three databases, without heartbeats, beats and questions to OVN."""
         content = {
             "nb": self.nb.dump(),
             "sb": self.sb.dump(),
@@ -202,6 +203,11 @@ class Cloud:
         for row in content["sb"]["Chassis_Private"]:
             for column in ("heartbeat", "_version"):
                 row.pop(column)
+        for row in content["ovn"]["NB_Global"]:
+            for column in ("nb_cfg", "sb_cfg", "_version"):
+                row.pop(column)
+            marks = dict(row["external_ids"][1])
+            row["external_ids"] = {key: marks[key] for key in marks if key != RAISE_KEY}
         return content
 
     def laws(self) -> None:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ..lib.addresses import find_inner_overlap, find_overlap, parse_address, parse_subnet, quote
+from ..lib import addresses
+from ..lib.addresses import (
+    find_inner_overlap,
+    find_overlap,
+    parse_address,
+    parse_subnet,
+    quote,
+    read_address,
+    read_network,
+)
 from ..lib.errors import ConfigError
 
 
@@ -99,6 +109,62 @@ def test_overlap_is_symmetric_and_means_a_shared_address(
 def test_a_subnet_overlaps_itself_only_when_given_twice(subnet: ipaddress.IPv4Network) -> None:
     assert find_inner_overlap([subnet]) is None
     assert find_inner_overlap([subnet, subnet]) == (subnet, subnet)
+
+
+_octets = st.sampled_from(["0", "1", "9", "10", "169", "254", "255", "256", "01", "1.2", "", " 1"])
+_texts = st.one_of(
+    st.text(),
+    st.from_regex(r"[0-9./:a-f%]{0,40}"),
+    st.builds(
+        "{}.{}.{}.{}{}".format,
+        _octets,
+        _octets,
+        _octets,
+        _octets,
+        st.sampled_from(
+            [
+                "",
+                "/",
+                "/0",
+                "/8",
+                "/08",
+                "/24",
+                "/32",
+                "/33",
+                "/008",
+                "/\u0663",
+                "/255.0.0.0",
+                "\0",
+                "\n",
+            ]
+        ),
+    ),
+)
+
+
+def _say(read: Callable[[], object]) -> object:
+    try:
+        return read()
+    except ValueError as error:
+        return str(error)
+
+
+@given(_texts, st.booleans())
+def test_any_text_is_read_as_ipaddress_reads_it(text: str, strict: bool) -> None:
+    assert _say(lambda: read_address(text)) == _say(lambda: ipaddress.ip_address(text))
+    expected = _say(lambda: ipaddress.ip_network(text, strict=strict))
+    assert _say(lambda: read_network(text, strict=strict)) == expected
+
+
+@given(st.ip_addresses(v=4), st.integers(0, 32))
+def test_what_is_special_begins_with_a_special_octet(
+    address: ipaddress.IPv4Address, length: int
+) -> None:
+    network = ipaddress.ip_network((int(address), length), strict=False)
+    for thing in (address, network):
+        if thing.is_unspecified or thing.is_loopback or thing.is_multicast or thing.is_link_local:
+            first = address if thing is address else network.network_address
+            assert first.packed[0] in addresses._SPECIAL_OCTETS
 
 
 @given(st.text())

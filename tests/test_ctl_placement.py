@@ -392,7 +392,7 @@ def test_what_svc_northd_cannot_do(cloud: Svcctl, databases: Databases) -> None:
     said = f"error: {who}: 2 rows cannot be served (no whole pass yet)\n"
     assert said in cloud.good("status")
     databases.sb.update("Northd", [], worked_at=WHEN_MS)
-    said = f"2 rows cannot be served (no whole pass since the one that ended at {WHEN})\n"
+    said = f"2 rows cannot be served (its last whole pass ended at {WHEN})\n"
     assert said in cloud.good("status")
     databases.sb.update("Northd", [], problem="")
     assert "whole pass" not in cloud.good("status")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ..lib.errors import ConfigError
 from ..northd.engine.engine import Engine
+from ..northd.engine.store import Store
 from ..services.api.node import AnyNode, Datum, Index, Node, Read, Tally
 
 NUMBER: Datum[str, int] = Datum("number")
@@ -47,7 +48,7 @@ def test_a_run_of_many_keys_leaves_no_room_that_later_ones_walk_through() -> Non
     for number in range(10_000):
         engine.put(NUMBER, str(number), number)
     engine.run(0)
-    room = sum(sys.getsizeof(state.dirty) for state in engine._states)
+    room = sum(sys.getsizeof(state.store.dirty) for state in engine._states)
     assert room == len(engine.nodes) * sys.getsizeof(set())
 
 
@@ -385,3 +386,27 @@ def test_a_value_that_is_not_what_its_rows_say_is_found() -> None:
     engine.put(NUMBER, "a", 2)
     engine.run(0)
     assert engine.find_differences() == ["parity: ['b']"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 11), st.sets(st.integers(0, 3))), max_size=60))
+def test_who_reads_a_cell_is_known_however_many_they_are(
+    readings: list[tuple[int, set[int]]],
+) -> None:
+    """Readers are kept in one of several ways by their number; each is told of a change."""
+    values, computed = Store("values"), Store("computed")
+    known: dict[int, set[int]] = {}
+    for number in range(4):
+        values.cells[number].set(number)
+    for reader, read in readings:
+        # As a node that reads some twice.
+        cells = [values.cells[number] for number in (*sorted(read), *sorted(read))]
+        computed.cells[reader].read_from(tuple(cells))
+        known[reader] = read
+        for number in range(4):
+            values.cells[number].mark_readers()
+            told = {cell.key for cell in computed.dirty}
+            assert told == {each for each, numbers in known.items() if number in numbers}
+            computed.dirty.clear()
+    for reader in known:
+        computed.cells[reader].read_from(())
+    assert all(cell.readers is None for cell in values.cells.values())

@@ -33,7 +33,7 @@ _LONGEST_WAIT_MS = 900
 
 
 class PromptCharon(threading.Thread):
-    """A vici server that confirms every event and says yes to every command."""
+    """A vici server that confirms every event and says yes to every command, or no to some."""
 
     def __init__(self, path: str) -> None:
         super().__init__(daemon=True)
@@ -43,6 +43,8 @@ class PromptCharon(threading.Thread):
         self._answered = threading.Condition()
         self._count = 0
         self.commands: list[str] = []
+        # Commands that it refuses.
+        self.refused: set[str] = set()
 
     def run(self) -> None:
         peer, _ = self._listener.accept()
@@ -51,8 +53,9 @@ class PromptCharon(threading.Thread):
         with suppress(ConnectionResetError), peer, peer.makefile("rb") as file:
             while header := file.read(_HEADER.size):
                 packet = file.read(*_HEADER.unpack(header))
-                self.commands.append(packet[2 : 2 + packet[1]].decode())
-                peer.sendall(_answer(packet))
+                command = packet[2 : 2 + packet[1]].decode()
+                self.commands.append(command)
+                peer.sendall(_answer(packet, command in self.refused))
                 with self._answered:
                     self._count += 1
                     self._answered.notify()
@@ -68,10 +71,11 @@ class PromptCharon(threading.Thread):
             assert self._answered.wait_for(lambda: self._count >= count, timeout=5)
 
 
-def _answer(packet: bytes) -> bytes:
+def _answer(packet: bytes, refused: bool) -> bytes:
     answer = bytes([Packet.EVENT_CONFIRM])
     if packet[0] == Packet.CMD_REQUEST:
-        answer = bytes([Packet.CMD_RESPONSE]) + cast(bytes, Message.serialize({"success": "yes"}))
+        words = {"success": "no", "errmsg": "it is refused"} if refused else {"success": "yes"}
+        answer = bytes([Packet.CMD_RESPONSE]) + cast(bytes, Message.serialize(words))
     return _HEADER.pack(len(answer)) + answer
 
 
@@ -278,3 +282,23 @@ def test_a_newcomer_that_is_too_much_harms_itself_only(
     told = {each.name: each.message for each in service.items()}
     assert "more than charon" not in told[first["id"]]
     assert sum("more than charon" in each for each in told.values()) in range(1, 4)
+
+
+def test_a_newcomer_that_charon_refuses_is_not_initiated(
+    service: gateway.Gateway, prompt: PromptCharon
+) -> None:
+    """Both are children of one IKE connection, of which charon goes on having the older version."""
+    first = connect(A, B)
+    newcomer = {"id": "00000000-0000-4000-8000-000000000002", "name": "newcomer"}
+    second = {**connect(A, B), **newcomer, "peer_subnets": ["10.99.0.0/24"]}
+    service.apply(want(first, generation=1))
+    run_until_reached(service, 1)
+    service.set_installed(True)
+    prompt.refused = {"load-conn"}
+    service.apply(want(first, second, generation=2))
+    run_until_reached(service, 2)
+    for _ in range(20):
+        service.run(0)
+    assert prompt.commands.count("initiate") == 1
+    told = [each.message for each in service.items()]
+    assert any("it is refused" in each for each in told)

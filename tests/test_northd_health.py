@@ -59,10 +59,10 @@ def test_container_that_does_not_start_in_time_is_placed_elsewhere(
     begin(cloud.chassis["hv1"])
     (container,) = cloud.add_services(1)
     cloud.settle()
-    cloud.warp(14_000)
+    cloud.warp(8_000)
     assert cloud.look(container).active == "hv1"
     assert cloud.list_avoided(container) == {}
-    cloud.warp(1500)
+    cloud.warp(7_500)
     assert cloud.look(container) == _serving_from("hv2")
     assert cloud.list_avoided(container)["hv1"]["reason"] == reason
     assert cloud.list_history(container)[1] == (2, "hv2", f"it failed on hv1: {reason}")

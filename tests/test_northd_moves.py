@@ -147,9 +147,9 @@ def test_target_that_fails_after_the_turn_is_left_again(
     else:
         cloud.set_wish(container, requested_chassis="hv2")
     assert cloud.follow(container)[-1].active == "hv2"
-    cloud.warp(14_000)
+    cloud.warp(8_000)
     assert cloud.look(container) == View("hv2", ("hv1",), ("hv1", "hv2"), (), "hv2")
-    cloud.warp(1500)
+    cloud.warp(7_500)
     failure = "OVN has not installed its port after 15 s"
     assert cloud.list_avoided(container)["hv2"]["reason"] == failure
     history = cloud.list_history(container)

@@ -123,11 +123,11 @@ def find_victim(scene: Scene, part: str) -> tuple[Failing, str]:
 def test_a_part_that_fails_harms_nobody(scene: Scene, part: str) -> None:
     scene.cloud.logs.allow(f"{part} fails")
     half, victim = find_victim(scene, part)
-    before, ovn = scene.look(), scene.cloud.ovn.dump()
+    before, ovn = scene.look(), scene.cloud.dump()["ovn"]
     told = {name: scene.message(name) for name in before}
     scene.fail(half, part)
     assert scene.look() == before
-    assert scene.cloud.ovn.dump() == ovn
+    assert scene.cloud.dump()["ovn"] == ovn
     assert scene.message(victim).startswith(KEPT)
     assert {name: scene.message(name) for name in before if name != victim} == {
         name: text for name, text in told.items() if name != victim
@@ -248,11 +248,11 @@ def test_keys_that_are_others_each_time_stop_nobody(databases: Databases, logs: 
 
 
 def test_one_that_is_uninstalled_leaves_its_containers_running(scene: Scene) -> None:
-    before, ovn = scene.look(), scene.cloud.ovn.dump()
+    before, ovn = scene.look(), scene.cloud.dump()["ovn"]
     del scene.cloud.halves["own"], scene.cloud.halves["routed"]
     scene.restart()
     assert scene.look() == before
-    assert scene.cloud.ovn.dump() == ovn
+    assert scene.cloud.dump()["ovn"] == ovn
     for name in ("mine", find_victim(scene, "node")[1]):
         service_type = before[name]["service_type"]
         sentence = f"service type {service_type} is not installed on central"

@@ -112,6 +112,47 @@ def test_any_text_can_be_asked_about(text: str | None) -> None:
     assert isinstance(sealing.is_seed(text), bool)
 
 
+# The points of small order that lib/sealing.py knows, and what is as they are in 255 bits.
+_SMALL = sorted(
+    point + field
+    for point in sealing._SMALL_ORDER
+    for field in (0, sealing._FIELD)
+    if point + field < 2**255
+)
+
+
+def _is_sealed_to(point: int) -> bool:
+    try:
+        return bool(
+            sealing.seal("", base64.b64encode(point.to_bytes(32, "little")).decode(), SEED, "")
+        )
+    except ConfigError:
+        return False
+
+
+@pytest.mark.parametrize("point", _SMALL)
+@pytest.mark.parametrize("high", [0, 2**255])
+def test_libsodium_seals_to_no_point_of_small_order(point: int, high: int) -> None:
+    text = base64.b64encode((point + high).to_bytes(32, "little")).decode()
+    assert not _is_sealed_to(point + high)
+    assert not sealing.is_public_key(text)
+
+
+@given(
+    st.one_of(
+        st.binary(min_size=32, max_size=32).map(lambda raw: int.from_bytes(raw, "little")),
+        st.tuples(st.sampled_from(_SMALL), st.integers(-3, 3), st.sampled_from([0, 2**255])).map(
+            lambda each: sum(each) % 2**256
+        ),
+        st.integers(2**255 - 32, 2**255 + 32),
+        st.integers(2**256 - 32, 2**256 - 1),
+    )
+)
+def test_a_key_is_usable_just_if_libsodium_seals_to_it(point: int) -> None:
+    text = base64.b64encode(point.to_bytes(32, "little")).decode()
+    assert sealing.is_public_key(text) == _is_sealed_to(point)
+
+
 def test_what_is_made_is_usable_and_differs() -> None:
     assert sealing.is_seed(sealing.make_seed())
     assert sealing.make_seed() != sealing.make_seed()

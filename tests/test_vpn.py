@@ -329,10 +329,10 @@ def _make_router(number: int, name: str) -> Router:
     )
 
 
-def _find_service_problems(
+def _make_engine(
     services: Iterable[VPNService], routers: Iterable[str] = (SERVICE_ROW.router, "other-router")
-) -> dict[uuid.UUID, str]:
-    """Returns what is wrong with services on routers of these names."""
+) -> Engine:
+    """Returns an engine that has services on routers of these names."""
     engine = Engine(
         (
             Index(ROUTERS_BY_NAME, ROUTER, lambda _uuid, router: (router.name,)),
@@ -347,7 +347,14 @@ def _find_service_problems(
         engine.put(SERVICE, row.uuid, row)
     engine.run(0)
     assert not engine.faults
-    return dict(engine.get_all(home.SERVICE_PROBLEM))
+    return engine
+
+
+def _find_service_problems(
+    services: Iterable[VPNService], routers: Iterable[str] = (SERVICE_ROW.router, "other-router")
+) -> dict[uuid.UUID, str]:
+    """Returns what is wrong with services on routers of these names."""
+    return dict(_make_engine(services, routers).get_all(home.SERVICE_PROBLEM))
 
 
 def test_an_external_address_belongs_to_one_router() -> None:
@@ -359,6 +366,26 @@ def test_an_external_address_belongs_to_one_router() -> None:
     free = replace(other, external_ips=("1.0.0.2",))
     assert not _find_service_problems([SERVICE_ROW, free])
     assert not _find_service_problems([SERVICE_ROW, replace(other, router=SERVICE_ROW.router)])
+
+
+def test_claims_are_computed_of_an_address_while_several_have_it() -> None:
+    engine = _make_engine([SERVICE_ROW])
+
+    def count() -> list[int]:
+        stats, names = engine.stats(), ("address_claim", "service_contested", "service_problem")
+        return [stats[name].compute for name in names]
+
+    assert count() == [0, 0, 0]
+    other = replace(SERVICE_ROW, uuid=uuid.UUID(int=9), name="neptune", router="other-router")
+    for _ in range(2):
+        engine.put(SERVICE, other.uuid, other)
+        engine.run(0)
+        assert set(engine.get_all(home.SERVICE_PROBLEM)) == {other.uuid}
+        assert engine.find_differences() == []
+        engine.put(SERVICE, other.uuid, None)
+        engine.run(0)
+        assert not engine.get_all(home.SERVICE_PROBLEM)
+        assert engine.find_differences() == []
 
 
 def test_services_that_share_an_address_do_not_each_look_at_all_others() -> None:

@@ -195,8 +195,8 @@ def _find_northd_problems(who: str, row: Json) -> list[str]:
     if not row["problem"]:
         return []
     last = format_time(row["worked_at"])
-    since = f"since the one that ended at {last}" if last else "yet"
-    return [f"error: {who}: {row['problem']} (no whole pass {since})"]
+    when = f"its last whole pass ended at {last}" if last else "no whole pass yet"
+    return [f"error: {who}: {row['problem']} ({when})"]
 
 
 def _find_delays(root: Row, of_types: Sequence[str]) -> list[str]:

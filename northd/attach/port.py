@@ -44,7 +44,7 @@ def make_mac(seed: str) -> str:
     """Returns a locally administered unicast MAC address that depends on 'seed' only."""
     octets = bytearray(hashlib.sha256(seed.encode()).digest()[:6])
     octets[0] = (octets[0] & 0xFC) | 0x02
-    return ":".join(f"{octet:02x}" for octet in octets)
+    return octets.hex(":")
 
 
 def make_row(

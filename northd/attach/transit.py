@@ -18,7 +18,7 @@ from uuid import UUID
 
 import netaddr
 
-from ...lib.addresses import Subnet, parse_network
+from ...lib.addresses import Subnet, overlap, parse_network
 from ...lib.delta import Desired, Parent, Ref
 from ...lib.router import Router
 from ..ovn import rows as ovn
@@ -72,16 +72,17 @@ def attach(
     """Returns the container's end of the link that has 'network'."""
     if network is None:
         return Unattached(interface, "no free /30 of 169.254.0.0/16 is left on the router")
+    address = str(network[2])
     return Port(
         interface=interface,
         kind=KIND,
         logical_port=logical_port,
         mac=make_mac(f"{logical_port}/container"),
-        addresses=(f"{network[2]}/{_LENGTH}",),
+        addresses=(f"{address}/{_LENGTH}",),
         gateways=(str(network[1]),),
         router=router,
         in_port=make_router_port_name(logical_port),
-        next_hops={4: str(network[2])},
+        next_hops={4: address},
     )
 
 
@@ -141,12 +142,12 @@ def _fits(network: ipaddress.IPv4Network, used: Iterable[Subnet]) -> bool:
         return False
     if METADATA in network:
         return False
-    return not any(net.version == 4 and net.overlaps(network) for net in used)
+    return not any(overlap(net, network) for net in used)
 
 
 def _find_free(used: Iterable[Subnet]) -> Iterator[ipaddress.IPv4Network]:
     """Yields the networks that are free, in order; nothing is computed for those not asked for."""
-    near = [str(net) for net in used if net.version == 4 and net.overlaps(RANGE)]
+    near = [str(net) for net in used if overlap(net, RANGE)]
     if not near:  # as on most routers; a set would cost more than all the rest
         links = map(_find_link, range(RANGE.num_addresses // _LINK_ADDRESSES))
         yield from (link for link in links if METADATA not in link)

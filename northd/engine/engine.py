@@ -22,8 +22,8 @@ from typing import Any, TypeVar
 from ...services.api.node import AnyNode, Datum, Index, Node, Tally
 from .collector import MANY_KEYS, resting
 from .index import IndexStore, TallyStore
-from .node_state import ABSENT, Fault, NodeState, Reading, Stats, compute, make_fault
-from .store import Reader, Store
+from .node_state import Fault, NodeState, Reading, Stats, compute, make_fault
+from .store import Cell, Store
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -51,7 +51,10 @@ class Engine:
 
     def put(self, datum: Datum[K, V], key: K, value: V | None) -> None:
         """Gives a source the value of a key; None takes it away."""
-        self._change(self._find_store(datum), key, ABSENT if value is None else value)
+        cell = self._find_store(datum).cells[key]
+        self._change(cell, value)
+        if value is None:
+            cell.drop_if_idle()
 
     def recompute(self) -> None:
         """Makes the next run compute every key of every node, and each index anew."""
@@ -60,9 +63,10 @@ class Engine:
                 store.rebuild()
         # What comes of an index that came out otherwise has those keys now.
         for state in self._states:
-            state.dirty.update(state.store.values, state.reads)
+            cells, dirty = state.store.cells, state.store.dirty
+            dirty.update(cells.values())
             for store in state.follows:
-                state.dirty.update(store.values, store.problems)
+                dirty.update([cells[key] for key in (*store.values, *store.problems)])
 
     def run(self, now_ms: int) -> Mapping[Datum[Any, Any], set[Any]]:
         """Brings each key up to date at 'now_ms' (monotonic); returns watched keys that changed.
@@ -72,7 +76,7 @@ class Engine:
         """
         self._now_ms = now_ms
         self._take_timers(now_ms)
-        many = max((len(state.dirty) for state in self._states), default=0) >= MANY_KEYS
+        many = max((len(state.store.dirty) for state in self._states), default=0) >= MANY_KEYS
         with resting() if many else nullcontext():
             self._compute_dirty()
         changed: dict[Datum[Any, Any], set[Any]] = {}
@@ -150,11 +154,10 @@ class Engine:
         if isinstance(node, Node):
             for datum in (*node.follows, *node.inputs):
                 self._find_store(datum)
-            position = len(self._states)
+            mine = self._stores[node.datum] = Store(node.datum.name)
             for datum in node.follows:
-                self._find_store(datum).followers.append(position)
-            self._stores[node.datum] = Store(node.datum.name)
-            self._states.append(NodeState(position, node, self._stores))
+                self._find_store(datum).followers.append(mine)
+            self._states.append(NodeState(len(self._states), node, self._stores))
             return
         of = self._find_store(node.of)
         store: IndexStore | TallyStore
@@ -180,58 +183,49 @@ class Engine:
         while self._heap and self._heap[0][0] <= now_ms:
             moment_ms, position, _, key = heapq.heappop(self._heap)
             if self._states[position].timers.get(key) == moment_ms:
-                self._states[position].dirty.add(key)
+                store = self._states[position].store
+                store.dirty.add(store.cells[key])
 
     def _compute_dirty(self) -> None:
         for state in self._states:
-            keys = state.dirty
-            if not keys:
+            cells = state.store.dirty
+            if not cells:
                 continue
             # A node never makes keys of its own dirty.
-            while keys:
-                self._compute(state, keys.pop())
+            while cells:
+                self._compute(state, cells.pop())
             # A set keeps the room of the most that it ever had, and pop() walks through it.
-            keys.clear()
+            cells.clear()
 
-    def _compute(self, state: NodeState, key: Any) -> None:
-        store = state.store
+    def _compute(self, state: NodeState, cell: Cell) -> None:
+        key = cell.key
         if not state.has(key):
-            self._forget(state, key)
-            self._change(store, key, ABSENT)
+            self._forget(state, cell)
             return
         read = Reading(state, self._now_ms)
         started = time.perf_counter()
         value, problem, fault = compute(state.node, read, key)
         state.stats.note(time.perf_counter() - started, problem is not None)
-        self._note_reads(state, key, tuple(read.reads))
-        self._set_timer(state, key, read.moment_ms)
+        cell.read_from(tuple(read.reads))
+        if read.moment_ms is not None or state.timers:
+            self._set_timer(state, key, read.moment_ms)
         if fault is not None or self.faults:
-            self._note_fault((store.name, key), fault)
-        if self._change(store, key, value, problem):
+            self._note_fault((cell.store.name, key), fault)
+        if self._change(cell, value, problem):
             state.stats.changed += 1
+        if value is None:
+            cell.drop_if_idle()
 
-    def _forget(self, state: NodeState, key: Any) -> None:
-        self._note_reads(state, key, ())
-        state.reads.pop(key, None)
-        self._set_timer(state, key, None)
-        self._note_fault((state.store.name, key), None)
-
-    def _note_reads(self, state: NodeState, key: Any, reads: tuple[Any, ...]) -> None:
-        """Takes the flat sequence of stores and keys that were read."""
-        before = state.reads.get(key, ())
-        if before == reads:
-            return
-        state.reads[key] = reads
-        me: Reader = (state.position, key)
-        for each in range(0, len(before), 2):
-            before[each].drop_reader(before[each + 1], me)
-        for each in range(0, len(reads), 2):
-            reads[each].add_reader(reads[each + 1], me)
+    def _forget(self, state: NodeState, cell: Cell) -> None:
+        cell.read_from(())
+        self._set_timer(state, cell.key, None)
+        self._note_fault((cell.store.name, cell.key), None)
+        self._change(cell, None)
+        cell.drop_if_idle()
 
     def _set_timer(self, state: NodeState, key: Any, moment_ms: int | None) -> None:
         if moment_ms is None:
-            if state.timers:
-                state.timers.pop(key, None)
+            state.timers.pop(key, None)
         elif state.timers.get(key) != moment_ms:
             state.timers[key] = moment_ms
             self._pushed += 1
@@ -249,43 +243,34 @@ class Engine:
         """Notes what was raised for a key of an index, None for nothing any more."""
         self._note_fault((name, key), None if error is None else make_fault(name, error))
 
-    def _change(self, store: Store, key: Any, value: Any, problem: str | None = None) -> bool:
+    def _change(self, cell: Cell, value: Any, problem: str | None = None) -> bool:
         """Sets a value, or its absence, or a problem; returns whether that is another one."""
-        before = store.values.get(key, ABSENT)
-        same = before is value or _are_equal(before, value)
-        if same and store.problems.get(key) == problem:
-            if value is not ABSENT:
-                store.values[key] = value  # equal, but what does not compare may differ
-            return False
-        if value is ABSENT:
-            store.values.pop(key, None)
-        else:
-            store.values[key] = value
-        if problem is not None:
-            store.problems[key] = problem
-        elif store.problems:
-            store.problems.pop(key, None)
-        self._tell(store, key)
-        for index in store.dependents:
-            for each in index.follow(key, _to_none(before), _to_none(value)):
-                self._tell(index, each)
+        before = cell.value
+        if cell.problem == problem:
+            if before is value:
+                return False
+            if before is not None and value is not None and before == value:
+                cell.set(value, problem)  # equal, but what does not compare may differ
+                return False
+        cell.set(value, problem)
+        self._tell(cell)
+        for index in cell.store.dependents:
+            for each in index.follow(cell.key, before, value):
+                self._tell(each)
+                if each.value is None:
+                    each.drop_if_idle()
         return True
 
-    def _tell(self, store: Store, key: Any) -> None:
+    def _tell(self, cell: Cell) -> None:
+        store = cell.store
         if store.changed is not None:
-            store.changed.add(key)
-        for position in store.followers:
-            self._states[position].dirty.add(key)
-        for position, reader in store.find_readers(key):
-            self._states[position].dirty.add(reader)
-
-
-def _are_equal(one: Any, other: Any) -> bool:
-    return one is not ABSENT and other is not ABSENT and bool(one == other)
-
-
-def _to_none(value: Any) -> Any:
-    return None if value is ABSENT else value
+            store.changed.add(cell.key)
+        for follower in store.followers:
+            follower.dirty.add(follower.cells[cell.key])
+        if cell.readers is not None:
+            cell.mark_readers()
+        if store.everything.readers is not None:
+            store.everything.mark_readers()
 
 
 def format_graph(nodes: Sequence[AnyNode]) -> str:

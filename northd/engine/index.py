@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import ovs.vlog
 
 from ...lib.failures import describe
-from .store import EVERYTHING, Store
+from .store import Cell, Store
 
 Note = Callable[[Any, Exception | None], None]
 """Takes a key of an index, and what was raised for it, None for nothing."""
 
 vlog = ovs.vlog.Vlog("index")
+
+_NOWHERE: frozenset[Any] = frozenset()
 
 
 class IndexStore(Store):
@@ -40,36 +43,54 @@ class IndexStore(Store):
         """Whether it is not known where some value leads."""
         return bool(self._faulty)
 
-    def follow(self, key: Any, before: Any, after: Any) -> list[Any]:
-        """Takes the change of one value, None for none; returns the keys that changed here."""
-        was_faulty = key in self._faulty
-        old, _ = self._find(key, before)
+    def follow(self, key: Any, before: Any, after: Any) -> list[Cell]:
+        """Takes the change of one value, None for none; returns the cells that changed here."""
+        was_faulty = bool(self._faulty) and key in self._faulty
+        if before is None and not was_faulty:
+            new, error = self._find(key, after)
+            if error is None:  # as nearly all are when everything is new
+                return [self._enter(each, key) for each in new]
+        old = self._find(key, before)[0] if before is not None else _NOWHERE
         new, error = self._find(key, after)
-        self._set_error(key, error)
-        changed = list(old ^ new)
-        if was_faulty != (key in self._faulty):
-            changed.append(EVERYTHING)
+        changed = []
         for each in old - new:
-            members = self.values.get(each, set())
-            members.discard(key)
-            if not members:
-                self.values.pop(each, None)
+            changed.append(self._leave(each, key))
         for each in new - old:
-            self.values.setdefault(each, set()).add(key)
+            changed.append(self._enter(each, key))
+        if error is not None or was_faulty:
+            self._set_error(key, error)
+        if was_faulty != (error is not None):
+            changed.append(self.everything)
         return changed
 
     def rebuild(self) -> None:
         """Makes everything anew."""
-        self.values.clear()
+        self.clear()
         for key, value in self._of.values.items():
             found, error = self._find(key, value)
             self._set_error(key, error)
             for each in found:
-                self.values.setdefault(each, set()).add(key)
+                self._enter(each, key)
 
-    def _find(self, key: Any, value: Any) -> tuple[set[Any], Exception | None]:
+    def _enter(self, each: Any, key: Any) -> Cell:
+        cell = self.cells[each]
+        if cell.value is None:
+            cell.set({key})
+        else:
+            cell.value.add(key)
+        return cell
+
+    def _leave(self, each: Any, key: Any) -> Cell:
+        cell = self.cells[each]
+        members = cell.value or set()
+        members.discard(key)
+        if not members:
+            cell.set(None)
+        return cell
+
+    def _find(self, key: Any, value: Any) -> tuple[AbstractSet[Any], Exception | None]:
         if value is None:
-            return set(), None
+            return _NOWHERE, None
         try:
             return set(self._find_keys(key, value)), None
         except Exception as error:  # a mistake with one value is no key
@@ -96,26 +117,26 @@ class TallyStore(Store):
         self._of = of
         self._find_counts = find_counts
 
-    def follow(self, key: Any, before: Any, after: Any) -> list[Any]:
-        """Takes the change of one value, None for none; returns the keys that changed here."""
+    def follow(self, key: Any, before: Any, after: Any) -> list[Cell]:
+        """Takes the change of one value, None for none; returns the cells that changed here."""
         delta = self._find(key, after)
         delta.subtract(self._find(key, before))
-        changed = [each for each, count in delta.items() if count]
-        for each in changed:
-            total = self.values.get(each, 0) + delta[each]
-            if total:
-                self.values[each] = total
-            else:
-                self.values.pop(each, None)
-        return changed
+        return [self._add(each, count) for each, count in delta.items() if count]
 
     def rebuild(self) -> None:
         """Makes everything anew."""
         total: Counter[Any] = Counter()
         for key, value in self._of.values.items():
             total.update(self._find(key, value))
-        self.values.clear()
-        self.values.update({each: count for each, count in total.items() if count})
+        self.clear()
+        for each, count in total.items():
+            if count:
+                self._add(each, count)
+
+    def _add(self, each: Any, count: int) -> Cell:
+        cell = self.cells[each]
+        cell.set((cell.value or 0) + count or None)
+        return cell
 
     def _find(self, key: Any, value: Any) -> Counter[Any]:
         counts: Counter[Any] = Counter()

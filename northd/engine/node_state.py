@@ -9,13 +9,10 @@ from typing import Any, TypeVar
 from ...lib.errors import ConfigError
 from ...lib.failures import describe, format_trace
 from ...services.api.node import Datum, Node
-from .store import EVERYTHING, Store
+from .store import Cell, Store
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
-
-ABSENT = object()
-"""Stands for no value."""
 
 
 @dataclass(slots=True)
@@ -48,21 +45,11 @@ class Fault:
 class NodeState:
     """What is kept of the node at a position of the graph.
 
-    'stores' are those that it may read.  'reads' has, by key, the flat sequence
-    of the stores and keys that it read; 'timers' the next moment that it waits for.
+    'stores' are those that it may read, 'timers' has by key the next moment that it
+    waits for.
     """
 
-    __slots__ = (
-        "dirty",
-        "follows",
-        "node",
-        "position",
-        "reads",
-        "stats",
-        "store",
-        "stores",
-        "timers",
-    )
+    __slots__ = ("follows", "node", "position", "stats", "store", "stores", "timers")
 
     def __init__(
         self, position: int, node: Node[Any, Any], stores: Mapping[Datum[Any, Any], Store]
@@ -73,48 +60,51 @@ class NodeState:
         self.follows = tuple(stores[datum] for datum in node.follows)
         self.stores = {datum: stores[datum] for datum in (*node.follows, *node.inputs)}
         self.stats = Stats()
-        self.dirty: set[Any] = set()
-        self.reads: dict[Any, tuple[Any, ...]] = {}
         self.timers: dict[Any, int] = {}
 
     def has(self, key: Any) -> bool:
         """Returns whether there is a key of what the node follows."""
-        for store in self.follows:  # noqa: SIM110 - a generator would cost more than the look
-            if key in store.values or key in store.problems:
+        for store in self.follows:
+            if key in store.values or (store.problems and key in store.problems):
                 return True
         return False
 
 
 class Reading:
-    """A Read: what one key asked, and the next moment that it waits for."""
+    """A Read: the cells that one key asked for, and the next moment that it waits for."""
 
-    __slots__ = ("_now_ms", "_state", "moment_ms", "reads")
+    __slots__ = ("_now_ms", "_state", "_stores", "moment_ms", "reads")
 
     def __init__(self, state: NodeState, now_ms: int) -> None:
         self._state = state
+        self._stores = state.stores
         self._now_ms = now_ms
-        self.reads: list[Any] = []
+        self.reads: list[Cell] = []
         self.moment_ms: int | None = None
 
     def __call__(self, datum: Datum[K, V], key: K) -> V | None:
-        # As _note(); a call more for each read would be a tenth of the engine's own time.
-        store = self._state.stores.get(datum)
-        if store is None:
-            raise self._refuse(datum)
-        self.reads += (store, key)
-        if store.problems and key in store.problems:
-            raise _BrokenError(store.problems[key])
-        value: V | None = store.values.get(key)
+        # As find_problem(); a call more for each read would be a tenth of the engine's own time.
+        try:
+            store = self._stores[datum]
+        except KeyError:
+            raise self._refuse(datum) from None
+        cell = store.cells[key]
+        self.reads.append(cell)
+        if cell.problem is not None:
+            raise _BrokenError(cell.problem)
+        value: V | None = cell.value
         return value
 
     def all(self, datum: Datum[K, V]) -> Mapping[K, V]:
-        return self._note(datum, EVERYTHING).values
+        return self._note_all(datum).values
 
     def find_problem(self, datum: Datum[K, V], key: K) -> str | None:
-        return self._note(datum, key).problems.get(key)
+        cell = self._find_store(datum).cells[key]
+        self.reads.append(cell)
+        return cell.problem
 
     def has_problems(self, datum: Datum[K, V]) -> bool:
-        return self._note(datum, EVERYTHING).has_problems
+        return self._note_all(datum).has_problems
 
     def is_past(self, moment_ms: int) -> bool:
         if self._now_ms >= moment_ms:
@@ -123,12 +113,15 @@ class Reading:
             self.moment_ms = moment_ms
         return False
 
-    def _note(self, datum: Datum[Any, Any], key: Any) -> Store:
-        store = self._state.stores.get(datum)
-        if store is None:
-            raise self._refuse(datum)
-        self.reads += (store, key)
+    def _note_all(self, datum: Datum[Any, Any]) -> Store:
+        store = self._find_store(datum)
+        self.reads.append(store.everything)
         return store
+
+    def _find_store(self, datum: Datum[Any, Any]) -> Store:
+        if datum not in self._stores:
+            raise self._refuse(datum)
+        return self._stores[datum]
 
     def _refuse(self, datum: Datum[Any, Any]) -> AssertionError:
         name = self._state.store.name
@@ -140,15 +133,14 @@ class _BrokenError(Exception):
 
 
 def compute(node: Node[Any, Any], read: Reading, key: Any) -> tuple[Any, str | None, Fault | None]:
-    """Returns the value, or ABSENT, why there is none, and whose mistake that is."""
+    """Returns the value, or None, why there is none, and whose mistake that is."""
     try:
-        value = node.run(read, key)
+        return node.run(read, key), None, None
     except (_BrokenError, ConfigError) as error:
-        return ABSENT, str(error), None
+        return None, str(error), None
     except Exception as error:  # ours, or a type's: it stays with this key
         fault = make_fault(node.datum.name, error)
-        return ABSENT, fault.sentence, fault
-    return (ABSENT if value is None else value), None, None
+        return None, fault.sentence, fault
 
 
 def make_fault(name: str, error: Exception) -> Fault:

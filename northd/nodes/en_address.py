@@ -41,7 +41,7 @@ from .tables import NAT, find_rows
 from .type_data import TypeData
 
 _NATS_BY_ADDRESS: Datum[str, AbstractSet[UUID]] = Datum("ovn.NAT of ours by address")
-# By address: the container that is to have it, of those that want it.
+# By address: the container that is to have it, of several that want it.
 _OWNER: Datum[str, str] = Datum("address_owner")
 # Each of them reads the others, so that a long row of them would be read over and over.
 _WAITING_MAX = 32
@@ -94,7 +94,8 @@ def make_compile(each: TypeData) -> Callable[[Read, Unit], Compiled]:
 
 
 def _make_canonical(spec: AddressSpec) -> AddressSpec:
-    address = str(parse_address(spec.address))
+    parse_address(spec.address)  # raises, if it is none
+    address = canonical_address(spec.address)
     return spec if address == spec.address else replace(spec, address=address)
 
 
@@ -135,7 +136,7 @@ def _list_addresses(_unit: Unit, compiled: Compiled) -> Iterable[str]:
 
 def _make_find_owner(types: Sequence[TypeData]) -> Callable[[Read, str], str | None]:
     def run(read: Read, address: str) -> str | None:
-        """Returns the container that is to have an address."""
+        """Returns the container that is to have an address, None if only one wants it."""
         holders = read(ADDRESS_HOLDERS, address) or frozenset()
         names = {
             make_container_name(each.half.prefix, unit)
@@ -148,11 +149,12 @@ def _make_find_owner(types: Sequence[TypeData]) -> Callable[[Read, str], str | N
             for each, unit in _find_units(read, types, name)
             if read.find_problem(each.half.compiled, unit) is not None
         }
+        if len(names) < 2:
+            return None
         # The row that says who has it may be gone by somebody else's hand.
         return min(
             names,
             key=lambda name: (name not in holders, read(LAST, name) is None, name),
-            default=None,
         )
 
     return run

@@ -8,15 +8,44 @@ then get what they want.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 
-from ...services.api.compile import ADDRESS_HOLDERS
-from ...services.api.node import AnyNode, Datum, Node, Read
+from ...services.api.compile import ADDRESS_HOLDERS, make_container_name
+from ...services.api.node import AnyNode, Datum, Index, Node, Read
 from .en_container import CONTAINER
+from .type_data import TypeData
 
 ADDRESS_WAIT: Datum[str, str] = Datum("address_wait")
+# Of an address that somebody has: the containers of the units that want it and have it not, by
+# name; and what each of those wants.
+_SOUGHT: Datum[str, tuple[str, ...]] = Datum("address_sought")
+_SOUGHT_BY_CONTAINER: Datum[str, AbstractSet[str]] = Datum("sought addresses by container")
 # A longer ring than this waits; see en_address.py.
 _RING_MAX = 32
+
+
+def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
+    """Returns the nodes; most containers seek nothing that another one has."""
+    claims = tuple(each.claims for each in types)
+    return (
+        Node(_SOUGHT, _make_find_sought(types), (ADDRESS_HOLDERS,), claims),
+        Index(_SOUGHT_BY_CONTAINER, _SOUGHT, lambda _address, names: names),
+        Node(ADDRESS_WAIT, find_wait, (_SOUGHT_BY_CONTAINER,), (CONTAINER, ADDRESS_HOLDERS)),
+    )
+
+
+def _make_find_sought(types: Sequence[TypeData]) -> Callable[[Read, str], tuple[str, ...] | None]:
+    def run(read: Read, address: str) -> tuple[str, ...] | None:
+        holders = read(ADDRESS_HOLDERS, address) or frozenset[str]()
+        names = {
+            make_container_name(each.half.prefix, unit)
+            for each in types
+            for unit in read(each.claims, address) or ()
+        }
+        return tuple(sorted(names - holders)) or None
+
+    return run
 
 
 def find_wait(read: Read, name: str) -> str | None:
@@ -53,6 +82,3 @@ def _waits_for(read: Read, first: str, name: str) -> bool:
             pending += sorted(others - seen)
             seen |= others
     return False
-
-
-NODES: tuple[AnyNode, ...] = (Node(ADDRESS_WAIT, find_wait, (CONTAINER,), (ADDRESS_HOLDERS,)),)

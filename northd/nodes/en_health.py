@@ -36,7 +36,8 @@ OVN_WAIT: Datum[str, Wait] = Datum("ovn_wait")
 def make_nodes(memory: Memory) -> tuple[AnyNode, ...]:
     """Returns the nodes; 'memory' is what this process keeps for the time of containers."""
     return (
-        Node(OVN_WAIT, _find_wait, (CONTAINER,), _OF_PORTS),
+        # What is not bound does not run.
+        Node(OVN_WAIT, _find_wait, (BINDINGS_BY_CONTAINER,), (CONTAINER, *_OF_PORTS)),
         Node(HEALTH, _make_run(memory), (CONTAINER,), _INPUTS),
     )
 
@@ -109,13 +110,13 @@ def _find_life(read: Read, chassis: str) -> ChassisLife:
 _OF_PORTS = (
     CANDIDATE,
     VERDICT,
-    BINDINGS_BY_CONTAINER,
     CONTAINER_BINDING,
     PORTS_BY_CONTAINER,
     PORT_BINDING,
 )
 _INPUTS = (
     *_OF_PORTS,
+    BINDINGS_BY_CONTAINER,
     OVN_WAIT,
     OVN_WORD,
     AVOIDED_BY_CONTAINER,

@@ -23,6 +23,7 @@ LINK_NETWORKS: Datum[UUID, Mapping[str, IPv4Network]] = Datum("link_networks")
 _WANTED: Datum[str, tuple[tuple[UUID, str], ...]] = Datum("links_wanted")
 _WANTED_BY_ROUTER: Datum[UUID, AbstractSet[str]] = Datum("links_wanted by router")
 _ROUTER_PORTS: Datum[UUID, tuple[UUID, ...]] = Datum("router_ports")
+_OWN_PORTS: Datum[UUID, AbstractSet[UUID]] = Datum("own_router_ports")
 _PRESENT: Datum[UUID, tuple[str, str]] = Datum("link_present")
 
 
@@ -108,11 +109,16 @@ def _find_routers(_name: str, wanted: Iterable[tuple[UUID, str]]) -> Iterable[UU
     return {router for router, _ in wanted}
 
 
+def _find_own(uuid: UUID, row: ovn.LogicalRouterPort) -> Iterable[UUID]:
+    return () if ovn.find_key(row.external_ids) is None else (uuid,)
+
+
 NODES: tuple[AnyNode, ...] = (
     Node(_WANTED, find_wanted, (CONTAINER,)),
     Index(_WANTED_BY_ROUTER, _WANTED, _find_routers),
     Node(_ROUTER_PORTS, find_router_ports, (LOGICAL_ROUTER,)),
-    Node(_PRESENT, find_present, (LOGICAL_ROUTER_PORT,)),
+    Index(_OWN_PORTS, LOGICAL_ROUTER_PORT, _find_own),
+    Node(_PRESENT, find_present, (_OWN_PORTS,), (LOGICAL_ROUTER_PORT,)),
     Node(LINK_NETWORKS, allocate, (ROUTER,), (_ROUTER_PORTS, _PRESENT, _WANTED_BY_ROUTER, _WANTED)),
     Node(LINK, run, (CONTAINER,), (LINK_NETWORKS, _WANTED)),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from ...lib import nb
@@ -15,11 +15,13 @@ from ..ovn.rows import make_mark
 from .en_container import CONTAINER, Container
 from .en_link import LINK
 from .en_placement import PLACEMENT
-from .en_status import STATUS
+from .en_status import STATUS, Status
 from .tables import CONTAINER_WISH, WISH_BY_NAME, find_rows
 
 NB_CONTAINER: Datum[str, Owned] = Datum("nb_container")
 NB_WISH: Datum[str, Owned] = Datum("nb_wish")
+
+_STATUS = tuple(field.name for field in fields(Status))
 
 
 def make_container(read: Read, name: str) -> Owned | None:
@@ -28,7 +30,7 @@ def make_container(read: Read, name: str) -> Owned | None:
     if status is None:
         return None
     container = read(CONTAINER, name)
-    columns: dict[str, Any] = asdict(status)
+    columns: dict[str, Any] = {column: getattr(status, column) for column in _STATUS}
     if container is None or container.spec is None:
         # Of one that goes on as it was the rest of its row does too.
         return Owned(updates=(Desired(nb.ServiceContainer.TABLE, name, columns),))

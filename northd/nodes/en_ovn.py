@@ -13,12 +13,12 @@ aborts on it in its userspace connection tracker.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from uuid import UUID
 
+from ...lib.addresses import read_network
 from ...lib.delta import Desired, Parent
 from ...lib.router import Router, find_gateway_port
 from ...services.api.compile import (
@@ -117,12 +117,13 @@ def _make_addresses(
     for each in spec.addresses:
         if each.router != router.uuid or find_others(read, container.name, each.address):
             continue
-        address = ipaddress.ip_address(each.address)
-        next_hop = port.next_hops.get(address.version)
+        # It is in canonical form (en_address.py).
+        version, length = (6, 128) if ":" in each.address else (4, 32)
+        next_hop = port.next_hops.get(version)
         if next_hop is None:
             continue
         for table in router.tables:
-            prefix = f"{each.address}/{address.max_prefixlen}"
+            prefix = f"{each.address}/{length}"
             yield _make_route(container.name, port, prefix, next_hop, table)
         yield _make_nat(container.name, router, each)
 
@@ -147,7 +148,7 @@ def _make_routes(name: str, spec: ContainerSpec, router: Router, port: Port) -> 
     for each in spec.routes:
         if each.router != router.uuid:
             continue
-        network = ipaddress.ip_network(each.prefix)
+        network = read_network(each.prefix)
         next_hop = port.next_hops.get(network.version)
         if next_hop is None:
             continue

@@ -111,11 +111,12 @@ def make_request(read: Read, name: str) -> Request | None:
 
 
 def find_places(read: Read, name: str) -> tuple[str, ...] | None:
-    """Returns the chassis on which a container takes room."""
+    """Returns the chassis on which a container takes room, None if it does on none."""
     health = read(HEALTH, name)
-    if health is None:
+    if health is None or not health.places:
         return None
-    return tuple(chassis for chassis, _ in count_places(health.places, partial(read, CANDIDATE)))
+    counted = count_places(health.places, partial(read, CANDIDATE))
+    return tuple(chassis for chassis, _ in counted) or None
 
 
 def find_over_limit(read: Read, chassis: str) -> bool | None:
@@ -203,6 +204,7 @@ def place(read: Read, name: str) -> Placement | None:
     if read(CONTAINER, name) is None:
         return None
     settled = read(SETTLED, name)
+    read(REQUEST, name)  # for one that could not be computed there is no plan
     if settled is not None:
         return Placement(settled.active, settled.standby)
     plan = read(SCHEDULE, ONLY)
@@ -240,11 +242,12 @@ NODES: tuple[AnyNode, ...] = (
     ),
     Node(_PLACES, find_places, (HEALTH,), (CANDIDATE,)),
     Tally(ROOM_TAKEN, _PLACES, _count_ones),
-    Node(OVER_LIMIT, find_over_limit, (CANDIDATE,), (MOVE_RULES, ROOM_TAKEN)),
-    Node(SETTLED, find_stay, (REQUEST,), (HEALTH, CANDIDATE, OVER_LIMIT)),
+    Node(OVER_LIMIT, find_over_limit, (ROOM_TAKEN,), (MOVE_RULES, CANDIDATE)),
+    # Only what takes room somewhere is settled.
+    Node(SETTLED, find_stay, (_PLACES,), (REQUEST, HEALTH, CANDIDATE, OVER_LIMIT)),
     Tally(LOAD, SETTLED, lambda _name, settled: make_load(settled)),
     Node(UNSETTLED, find_unsettled, (REQUEST,), (HEALTH, SETTLED)),
     Node(SCHEDULE, make_schedule, (ROOT,), (UNSETTLED, MOVE_RULES, LOAD, CANDIDATE)),
-    Node(PLACEMENT, place, (CONTAINER,), (SETTLED, SCHEDULE)),
+    Node(PLACEMENT, place, (CONTAINER,), (REQUEST, SETTLED, SCHEDULE)),
     Tally(SCHEDULED, PLACEMENT, _count_scheduled),
 )

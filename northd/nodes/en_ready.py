@@ -41,10 +41,10 @@ NODES: tuple[AnyNode, ...] = (
     Node(
         READY,
         run,
-        (PLACEMENT,),
+        # What was never bound or rerouted to is not ready: most are not when all are new.
+        (REROUTE_BY_CONTAINER, BINDINGS_BY_CONTAINER),
         (
-            REROUTE_BY_CONTAINER,
-            BINDINGS_BY_CONTAINER,
+            PLACEMENT,
             CONTAINER_BINDING,
             PORTS_BY_CONTAINER,
             PORT_BINDING,

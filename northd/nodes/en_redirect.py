@@ -125,14 +125,19 @@ def _make_run(types: Sequence[TypeData]) -> Callable[[Read, str], Redirects | No
 def _resolve(read: Read, name: str, specs: Sequence[RedirectSpec]) -> Iterator[Redirect]:
     ports = [each for each in read(LINK, name) or () if isinstance(each, Port)]
     ready = read(READY, name) is not None
+    where: UUID | None = None
     for spec in specs:
-        router = read(ROUTER, spec.router)
-        port = next((each for each in ports if each.router == spec.router), None)
+        if spec.router is not where:  # mostly all are on one
+            where = spec.router
+            router = read(ROUTER, where)
+            port = next((each for each in ports if each.router == where), None)
         next_hop = port.next_hops.get(spec.ip_version) if port is not None else None
         if router is None or (spec.action != DROPS and not (ready and next_hop)):
             continue
         inside = port.in_port if port is not None else None
-        yield from _make(name, spec, router, inside, next_hop)
+        rule = _make(name, spec, router, inside, next_hop)
+        if rule is not None:
+            yield rule
 
 
 def _resolve_drops(read: Read, name: str, compiled: Compiled) -> Iterator[Redirect]:
@@ -149,7 +154,9 @@ def _resolve_drops(read: Read, name: str, compiled: Compiled) -> Iterator[Redire
         router = read(ROUTER, spec.router)
         if spec.action != DROPS or router is None:
             continue
-        yield from _make(name, spec, router, ports.get(spec.router), None)
+        rule = _make(name, spec, router, ports.get(spec.router), None)
+        if rule is not None:
+            yield rule
 
 
 def _find_ports(where: Sequence[str], router: Router, inside: str | None) -> tuple[str, ...]:
@@ -163,12 +170,12 @@ def _find_ports(where: Sequence[str], router: Router, inside: str | None) -> tup
 
 def _make(
     name: str, spec: RedirectSpec, router: Router, inside: str | None, next_hop: str | None
-) -> Iterator[Redirect]:
-    """Yields the rule, if the router has the ports that it is about."""
+) -> Redirect | None:
+    """Returns the rule, None if the router has not the ports that it is about."""
     in_ports = _find_ports(spec.origins, router, inside)
     out_ports = _find_ports(spec.exits, router, inside)
     if (spec.origins and not in_ports) or (spec.exits and not out_ports):
-        return
+        return None
     match = format_match(
         spec.ip_version,
         spec.sources,
@@ -179,7 +186,7 @@ def _make(
     )
     # What tells rules of a subject apart, so that an old one can stay beside a new one.
     digest = hashlib.sha256(match.encode()).hexdigest()[:8]
-    yield Redirect(
+    return Redirect(
         name=f"{name}/{spec.kind}/{spec.subject}/{digest}",
         container=name,
         subject=spec.subject,

@@ -22,13 +22,15 @@ from .en_redirect import PRIORITIES, REDIRECT, Redirect, Redirects
 from .tables import LOGICAL_ROUTER, ROUTER_POLICY, find_rows
 
 _REDIRECTED: Datum[UUID, AbstractSet[str]] = Datum("redirects by router")
+# Routers that have policies, by themselves.
+_WITH_POLICIES: Datum[UUID, AbstractSet[UUID]] = Datum("ovn routers with policies")
 # By router with redirects: what is said of the policies of others that are as high as ours.
 _RIVALS: Datum[UUID, tuple[str, ...]] = Datum("rival_policies")
 
 
 def find_rivals(read: Read, router: UUID) -> tuple[str, ...] | None:
     """Returns sentences on the policies of somebody else on a router that may come before ours."""
-    row = read(LOGICAL_ROUTER, router)
+    row = read(LOGICAL_ROUTER, router) if read(_REDIRECTED, router) else None
     policies = find_rows(read, ROUTER_POLICY, frozenset(row.policies)) if row is not None else []
     foreign = (each for each in policies if ovn.find_key(each.external_ids) is None)
     told = {_tell_rival(row.name, each) for each in foreign if _is_rival(each)} if row else None
@@ -39,17 +41,18 @@ def run(read: Read, name: str) -> Mapping[str, str] | None:
     """Returns sentences on the redirects of a container by subject, None if all is well."""
     redirects = read(REDIRECT, name) if read.find_problem(REDIRECT, name) is None else None
     found: dict[str, set[str]] = {}
-    routings: dict[UUID, Routing] = {}
+    where: UUID | None = None
     for rule in redirects.rules if redirects is not None else ():
-        router = read(ROUTER, rule.router)
-        if router is None:
+        if rule.router is not where:  # mostly all are on one
+            where = rule.router
+            router, rivals = read(ROUTER, where), read(_RIVALS, where) or ()
+            discards = router is not None and any(each.discards for each in router.routes)
+            routing = Routing(router) if router is not None and discards else None
+        if router is None or not (rivals or routing):
             continue
         told = found.setdefault(rule.subject, set())
-        rivals = read(_RIVALS, rule.router)
-        told.update(rivals or ())
-        if rule.action != DROPS and any(each.discards for each in router.routes):
-            routing = routings.get(router.uuid) or Routing(router)
-            routings[router.uuid] = routing
+        told.update(rivals)
+        if rule.action != DROPS and routing is not None:
             told.update(_find_discards(router, routing, rule))
     return {subject: _join(told) for subject, told in sorted(found.items()) if told} or None
 
@@ -93,6 +96,7 @@ def _find_routers(_name: str, redirects: Redirects) -> Iterable[UUID]:
 
 NODES: tuple[AnyNode, ...] = (
     Index(_REDIRECTED, REDIRECT, _find_routers),
-    Node(_RIVALS, find_rivals, (_REDIRECTED,), (LOGICAL_ROUTER, ROUTER_POLICY)),
+    Index(_WITH_POLICIES, LOGICAL_ROUTER, lambda uuid, row: (uuid,) if row.policies else ()),
+    Node(_RIVALS, find_rivals, (_WITH_POLICIES,), (_REDIRECTED, LOGICAL_ROUTER, ROUTER_POLICY)),
     Node(REDIRECT_PROBLEM, run, (REDIRECT,), (ROUTER, _RIVALS)),
 )

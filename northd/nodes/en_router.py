@@ -28,12 +28,13 @@ def run(read: Read, uuid: UUID) -> Router | None:
     foreign = [port for port in ports if ovn.find_key(port.external_ids) is None]
     routes = [route for each in row.static_routes if (route := read(STATIC_ROUTE, each))]
     nats = [nat for each in row.nat if (nat := read(NAT, each))]
-    networks = parse_networks(text for port in foreign for text in port.networks)
+    texts = [text for port in foreign for text in port.networks]
+    networks = parse_networks(texts)
     return Router(
         uuid=uuid,
         name=row.name,
         networks=networks,
-        addresses=parse_hosts(text for port in foreign for text in port.networks),
+        addresses=parse_hosts(texts),
         routes=_read_routes(routes, networks, {port.name for port in foreign}),
         nat_addresses=parse_hosts(
             nat.external_ip for nat in nats if ovn.find_key(nat.external_ids) is None

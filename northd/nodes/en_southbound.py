@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
+from uuid import UUID
 
 from ...lib import sb
 from ...lib.delta import Desired
@@ -13,6 +14,7 @@ from ...services.api.compile import CORE_DATA, LAST
 from ...services.api.node import AnyNode, Datum, Node, Read
 from ..attach.port import Port
 from ..engine.ledger import Owned
+from ..ovn import rows as ovn
 from ..scheduler.filters import find_exclusion, find_loss
 from ..scheduler.health import Health
 from ..scheduler.model import Candidate
@@ -29,7 +31,7 @@ from .tables import (
     BINDINGS_BY_CONTAINER,
     CONTAINER_BINDING,
     ONLY,
-    OWN_POLICY_BY_KEY,
+    OWN_POLICIES,
     PORT_BINDING,
     PORTS_BY_CONTAINER,
     ROUTER_POLICY,
@@ -85,7 +87,7 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
                 *CORE_DATA,
             ),
         ),
-        Node(SB_REDIRECT, make_redirects, (REDIRECT,), (OWN_POLICY_BY_KEY, ROUTER_POLICY)),
+        Node(SB_REDIRECT, make_redirects, (REDIRECT,), (OWN_POLICIES, ROUTER_POLICY)),
         Node(SB_CHASSIS, make_weight, (CANDIDATE,), (SCHEDULED,)),
     )
 
@@ -242,19 +244,25 @@ def make_redirects(read: Read, name: str) -> Owned | None:
     redirects = read(REDIRECT, name)
     if redirects is None:
         return None
-    rows = tuple(_make_redirect(read, rule) for rule in redirects.rules)
-    return Owned(rows, keeps_all=redirects.keeps_others)
+    policies = find_rows(read, ROUTER_POLICY, read(OWN_POLICIES, name))
+    present = {(ovn.find_key(row.external_ids), row.match) for row in policies}
+    rows: list[Desired] = []
+    where: UUID | None = None
+    for rule in redirects.rules:
+        if rule.router is not where:  # mostly all are on one
+            where = rule.router
+            router = str(where)
+        rows.append(_make_redirect(rule, router, (rule.name, rule.match) in present))
+    return Owned(tuple(rows), keeps_all=redirects.keeps_others)
 
 
-def _make_redirect(read: Read, rule: Redirect) -> Desired:
+def _make_redirect(rule: Redirect, router: str, installed: bool) -> Desired:
     """Returns the row; it is installed once OVN holds the policy as it is."""
-    policies = find_rows(read, ROUTER_POLICY, read(OWN_POLICY_BY_KEY, rule.name))
-    installed = any(row.match == rule.match for row in policies)
     columns = {
         "name": rule.name,
         "container": rule.container,
         "subject": rule.subject,
-        "router": str(rule.router),
+        "router": router,
         "network": None,
         "priority": rule.priority,
         "ip_version": rule.ip_version,

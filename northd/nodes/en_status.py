@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from ...lib import nb, sb
 from ...lib.container import KEPT, name_problem
 from ...services.api.compile import (
+    NOT_COMPILED,
     OPERATOR_CONTAINER,
     REDIRECT_PROBLEM,
     SEEN,
+    UNCOMPILED,
     Compiled,
     Seen,
 )
@@ -83,6 +85,7 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
                 SEALED,
                 REFUSED,
                 REDIRECT_PROBLEM,
+                UNCOMPILED,
                 BINDINGS_BY_CONTAINER,
                 CONTAINER_BINDING,
                 PLACEMENTS_BY_CONTAINER,
@@ -182,11 +185,13 @@ def _find_status(read: Read, container: Container) -> Status:
 
 def _add_redirect_problem(read: Read, name: str, status: Status) -> Status:
     """Returns 'status' with what takes away traffic of a container that runs."""
-    problems = read(REDIRECT_PROBLEM, name)
+    problems = list((read(REDIRECT_PROBLEM, name) or {}).values())
+    if read(UNCOMPILED, name):
+        problems.insert(0, NOT_COMPILED)
     if not problems or status.status_code != RUNNING:
         return status
     # Those of its subjects stand on their rows, if they have any.
-    message = f"{next(iter(problems.values()))}; {status.status_message}"
+    message = f"{problems[0]}; {status.status_message}"
     return replace(status, status_message=message)
 
 

@@ -115,7 +115,7 @@ BINDINGS_BY_CONTAINER: Datum[str, AbstractSet[UUID]] = Datum("sb.Container_Bindi
 AVOIDED_BY_CONTAINER: Datum[str, AbstractSet[UUID]] = Datum("sb.Avoided_Chassis by container")
 PLACEMENTS_BY_CONTAINER: Datum[str, AbstractSet[UUID]] = Datum("sb.Placement by container")
 ITEMS_BY_CONTAINER: Datum[str, AbstractSet[UUID]] = Datum("sb.Container_Item by container")
-OWN_POLICY_BY_KEY: Datum[str, AbstractSet[UUID]] = Datum("ovn.Logical_Router_Policy by key")
+OWN_POLICIES: Datum[str, AbstractSet[UUID]] = Datum("ovn.Logical_Router_Policy by container")
 REROUTE_BY_CONTAINER: Datum[str, AbstractSet[UUID]] = Datum("ovn reroutes by container")
 OVN_PORT_BY_NAME: Datum[str, AbstractSet[UUID]] = Datum("ovn_sb.Port_Binding by logical port")
 
@@ -128,9 +128,9 @@ def _find_container(_uuid: UUID, row: Any) -> Iterable[str]:
     return (row.container,)
 
 
-def _find_own_key(_uuid: UUID, row: ovn.RouterPolicy) -> Iterable[str]:
+def _find_policy_container(_uuid: UUID, row: ovn.RouterPolicy) -> Iterable[str]:
     key = ovn.find_key(row.external_ids)
-    return () if key is None else (key,)
+    return () if key is None else (key.partition("/")[0],)
 
 
 def _find_rerouted(_uuid: UUID, row: ovn.RouterPolicy) -> Iterable[str]:
@@ -148,7 +148,7 @@ INDEXES: tuple[AnyNode, ...] = (
     Index(AVOIDED_BY_CONTAINER, AVOIDED_CHASSIS, _find_container),
     Index(PLACEMENTS_BY_CONTAINER, PLACEMENT, _find_container),
     Index(ITEMS_BY_CONTAINER, CONTAINER_ITEM, _find_container),
-    Index(OWN_POLICY_BY_KEY, ROUTER_POLICY, _find_own_key),
+    Index(OWN_POLICIES, ROUTER_POLICY, _find_policy_container),
     Index(REROUTE_BY_CONTAINER, ROUTER_POLICY, _find_rerouted),
     Index(OVN_PORT_BY_NAME, OVN_PORT_BINDING, lambda _uuid, row: (row.logical_port,)),
 )
@@ -156,5 +156,7 @@ INDEXES: tuple[AnyNode, ...] = (
 
 def find_rows(read: Any, table: Datum[UUID, Any], uuids: AbstractSet[UUID] | None) -> list[Any]:
     """Returns the rows of 'table' with these UUIDs, in their order."""
-    rows = (read(table, uuid) for uuid in sorted(uuids or ()))
+    if not uuids:  # mostly, and to sort and read none takes as long as a look-up
+        return []
+    rows = (read(table, uuid) for uuid in sorted(uuids))
     return [row for row in rows if row is not None]

@@ -34,8 +34,10 @@ class TypeData:
 
     def find_unit(self, read: Read, container: str) -> Unit | None:
         """Returns the unit whose container has this name."""
-        units = sorted(read(self.units, container) or (), key=str)
-        return units[0] if units else None
+        units = read(self.units, container)
+        if not units:
+            return None
+        return min(units, key=str) if len(units) > 1 else next(iter(units))
 
 
 def make_type_data(halves: Mapping[str, CompileHalf]) -> tuple[TypeData, ...]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ...lib.addresses import Prefix, Subnet, find_prefixes, overlap
+from ...lib.addresses import Prefix, Subnet, overlap
 from ...lib.router import Route, Router
 
 
@@ -38,12 +38,16 @@ class Routing:
         self._static: dict[tuple[str, Prefix], list[Route]] = {}
         self._discards: dict[str, list[Route]] = {}
         self._by_source: dict[str, list[Route]] = {}
+        # A look-up tries no length that no route has: most routers have routes of one or two.
+        lengths = {each[1] for each in self._connected}
         for each in router.routes:
             if not each.by_source:
                 self._static.setdefault((each.table, _first(each.prefix)), []).append(each)
+                lengths.add(each.prefix.prefixlen)
             if each.discards:
                 known = self._by_source if each.by_source else self._discards
                 known.setdefault(each.table, []).append(each)
+        self._lengths = sorted(lengths, reverse=True)
 
     def look_up(self, prefix: Subnet, table: str) -> Lookup:
         """Returns how 'prefix' is found with the routes of others."""
@@ -78,10 +82,14 @@ class Routing:
 
     def _find_match(self, prefix: Subnet, table: str) -> tuple[bool, int, list[Route]]:
         """Returns whether the longest match is a connected network, its length, and the routes."""
-        for each in find_prefixes(prefix):
-            connected, found = each in self._connected, self._static.get((table, each), [])
+        version, longest, bits = _first(prefix)
+        for length in self._lengths:
+            if length > longest:
+                continue
+            around = version, length, bits >> (longest - length)
+            connected, found = around in self._connected, self._static.get((table, around), [])
             if connected or found:
-                return connected, each[1], found
+                return connected, length, found
         return False, -1, []
 
     def _list_by_source(self, table: str) -> list[Route]:
@@ -91,7 +99,8 @@ class Routing:
 
 
 def _first(network: Subnet) -> Prefix:
-    return next(find_prefixes(network))
+    bits = int(network.network_address) >> (network.max_prefixlen - network.prefixlen)
+    return network.version, network.prefixlen, bits
 
 
 def _covers(network: Subnet, prefix: Subnet) -> bool:

@@ -76,7 +76,7 @@ class Forgotten:
         prefix: str,
         connection: int | None,
         changed: Mapping[str, Mapping[UUID, Any]],
-        is_wanted: Callable[[str], bool],
+        is_wanted: Callable[[str, Mark], bool],
     ) -> None:
         """Takes what changed, by table, of a database that is in sync over 'connection'.
 
@@ -93,7 +93,7 @@ class Forgotten:
         for old, new in changed.get(row_class.TABLE, {}).values():
             mark = find_mark(new or old)
             if mark is not None and new is None:
-                if is_wanted(_find_name(mark)):
+                if is_wanted(row_class.TABLE, mark):
                     gone[_find_name(mark)] = mark.foreign
             elif mark is not None:
                 come.add(_find_name(mark))

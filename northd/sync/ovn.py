@@ -7,6 +7,7 @@ can tell when OVN, too, has reached what the number stands for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ...lib.delta import Change, SetKeys, Update, Verify
@@ -15,6 +16,7 @@ from ...lib.numbers import parse_number
 from ...lib.rows import Row
 from ..engine.ledger import Mark
 from ..ovn import rows as ovn
+from ..ovn.progress import MOST
 
 DROP = "drop"
 CONTAINER = "container"
@@ -23,7 +25,7 @@ ORDER = (DROP, CONTAINER, REROUTE)
 
 NB_CFG_KEY = "ovnsvc-nb-cfg"
 OVN_NB_CFG_KEY = "ovnsvc-ovn-nb-cfg"
-_MOST = 2**63 - 1
+RAISE_KEY = "ovnsvc-raise"
 
 
 def find_mark(row: Row) -> Mark | None:
@@ -49,30 +51,47 @@ def rank(owner: Any) -> tuple[int, str]:
 
 
 def plan_nb_cfg(session: Session, nb_cfg: int, asks: bool) -> list[Change]:
-    """Returns what makes OVN count 'nb_cfg'; nothing if it does already, and 'asks' nothing."""
+    """Returns what makes OVN count 'nb_cfg'; nothing if it does already, and 'asks' nothing.
+
+    A count that is as high as it can be stays as it is (ovn/progress.py tells of it).
+    """
     for row in session.rows(ovn.NBGlobal).values():
+        if row.nb_cfg >= MOST:
+            return []
         if read_nb_cfg(session)[0] == nb_cfg:
-            return _raise(row) if asks else []
-        marks = {NB_CFG_KEY: str(nb_cfg), OVN_NB_CFG_KEY: str(row.nb_cfg + 1)}
-        return [*_raise(row), SetKeys(row.TABLE, row.uuid, "external_ids", marks)]
+            return _raise(row, {}) if asks else []
+        return _raise(row, {NB_CFG_KEY: str(nb_cfg), OVN_NB_CFG_KEY: str(_find_next(row))})
     return []
 
 
-def _raise(row: ovn.NBGlobal) -> list[Change]:
+def _raise(row: ovn.NBGlobal, marks: Mapping[str, str]) -> list[Change]:
     """Returns what makes OVN say when it has compiled what stands now."""
+    number = _find_next(row)
+    told = {**marks, RAISE_KEY: str(number)}
     return [
         Verify(row.TABLE, row.uuid, "nb_cfg"),
-        Update(row.TABLE, row.uuid, {"nb_cfg": row.nb_cfg + 1}),
+        Update(row.TABLE, row.uuid, {"nb_cfg": number}),
+        SetKeys(row.TABLE, row.uuid, "external_ids", told),
     ]
+
+
+def _find_next(row: ovn.NBGlobal) -> int:
+    # To 0 ovn-northd gives no answer (northd/northd.c).
+    return max(row.nb_cfg + 1, 1)
+
+
+def is_raised_by_us(row: ovn.NBGlobal) -> bool:
+    """Returns whether a svc-northd raised OVN's nb_cfg to what it is."""
+    return row.external_ids.get(RAISE_KEY) == str(row.nb_cfg)
 
 
 def read_nb_cfg(session: Session) -> tuple[int, int]:
     """Returns the nb_cfg of ours that OVN counts, and OVN's own number for it."""
     for row in session.rows(ovn.NBGlobal).values():
-        ours = parse_number(row.external_ids.get(NB_CFG_KEY, ""), 0, _MOST)
+        ours = parse_number(row.external_ids.get(NB_CFG_KEY, ""), 0, MOST)
         noted = row.external_ids.get(OVN_NB_CFG_KEY, "")
         # OVN's own number may be below 0, whoever set it so.
-        theirs = parse_number(noted.removeprefix("-"), 0, _MOST)
+        theirs = parse_number(noted.removeprefix("-"), 0, MOST)
         theirs = -theirs if theirs is not None and noted.startswith("-") else theirs
         if ours is not None and theirs is not None:
             return ours, theirs

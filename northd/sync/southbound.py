@@ -98,15 +98,15 @@ def _finish(change: Change, bindings: Any, now_ms: int) -> Change:
     """Returns 'change' with the columns that follow from the change itself."""
     if not isinstance(change, Insert | Update):
         return change
-    columns = dict(change.columns)
-    if change.table == sb.ContainerBinding.TABLE and _GENERATION_COLUMNS & columns.keys():
+    columns: dict[str, Any] = {}
+    if change.table == sb.ContainerBinding.TABLE and _GENERATION_COLUMNS & change.columns.keys():
         before = bindings[change.uuid].generation if isinstance(change, Update) else 0
         columns["generation"] = before % _MOST_GENERATION + 1
         if isinstance(change, Insert):
             columns["unwell_since"] = now_ms
-    if change.table == sb.ChassisWeight.TABLE and "alive" in columns:
+    if change.table == sb.ChassisWeight.TABLE and "alive" in change.columns:
         columns["since"] = now_ms
-    return replace(change, columns=columns)
+    return replace(change, columns={**change.columns, **columns}) if columns else change
 
 
 def _drop_items(rows: Iterable[Row], bound: set[Any]) -> list[Change]:

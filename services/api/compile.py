@@ -190,6 +190,13 @@ ADDRESS_PROBLEM: Datum[str, str] = Datum("address_problem")
 # take it, in a sentence by subject of the redirect.
 REDIRECT_PROBLEM: Datum[str, Mapping[str, str]] = Datum("redirect_problem")
 
+# By container: subjects of redirects that OVN has been given and is late to compile, so that
+# their traffic goes where it went before.
+UNCOMPILED: Datum[str, AbstractSet[str]] = Datum("uncompiled")
+NOT_COMPILED = (
+    "OVN has not compiled new router policies of it; their traffic goes where it went before"
+)
+
 CORE_DATA: tuple[Datum[Any, Any], ...] = (
     ROUTER,
     ROUTERS_BY_NAME,
@@ -261,7 +268,7 @@ class CompileHalf(Protocol):
     What a type computes is nodes of its own and compile().  'nodes' come first
     and may read its tables, CORE_DATA and BALANCER_DATA (balancers.py);
     'status_nodes' come last and may read 'compiled', ADDRESS_PROBLEM,
-    REDIRECT_PROBLEM and SEEN besides.
+    REDIRECT_PROBLEM, UNCOMPILED and SEEN besides.
     """
 
     tables: Mapping[type[Row], Datum[UUID, Any]]

@@ -9,24 +9,33 @@ from ...lib.router import Router
 from .compile import ROUTER, ROUTERS_BY_ADDRESS, ROUTERS_BY_NAME
 from .node import Read
 
+_UUID_LENGTH = 36
+
 
 def find_routers(read: Read, name: str) -> list[UUID]:
     """Returns the routers that 'name' stands for: the one with that UUID, or those named so."""
-    try:
-        uuid = UUID(name)
-    except ValueError:
-        return sorted(read(ROUTERS_BY_NAME, name) or ())
-    if str(uuid) == name and read(ROUTER, uuid) is not None:
+    uuid = _parse_uuid(name)
+    if uuid is not None and read(ROUTER, uuid) is not None:
         return [uuid]
     return sorted(read(ROUTERS_BY_NAME, name) or ())
 
 
+def _parse_uuid(name: str) -> UUID | None:
+    """Returns the UUID that 'name' is as it is always written, None if it is none."""
+    if len(name) != _UUID_LENGTH:  # an exception for each name would be most of the work
+        return None
+    try:
+        uuid = UUID(name)
+    except ValueError:
+        return None
+    return uuid if str(uuid) == name else None
+
+
 def find_foreign(read: Read, router: Router, address: str) -> str | None:
     """Returns a sentence if another router on a network outside of 'router' has the address."""
-    own = _list_networks(router)
     for uuid in sorted(read(ROUTERS_BY_ADDRESS, canonical_address(address)) or ()):
         other = read(ROUTER, uuid) if uuid != router.uuid else None
-        if other is not None and own & _list_networks(other):
+        if other is not None and _list_networks(router) & _list_networks(other):
             return f"external address {address} is used by router {quote(other.name)}"
     return None
 

@@ -42,7 +42,8 @@ class Contender:
 
     What tells charon which pre-shared key is meant are the 'identities'; but one
     that waits for a peer with IKE v1 has to find it before it is told an identity,
-    by the addresses: 'addresses', None with IKE v2.
+    by the addresses: 'addresses', None with IKE v2.  'entry' has what its entry of
+    the configuration says of IKE (ike_settings.py).
     """
 
     uuid: str
@@ -53,9 +54,23 @@ class Contender:
     peer_subnets: tuple[Subnet, ...]
     identities: _Identities
     addresses: _Addresses | None
-    ike: IkeSettings
-    peer: Subnet | None
+    entry: Mapping[str, Any]
     psk: str | None = field(repr=False)
+
+    # Of one that is alone on its router nobody asks these.
+
+    @property
+    def ike(self) -> IkeSettings:
+        """What it must have in common with those of the same identities."""
+        return find_ike_settings(self.entry)
+
+    @property
+    def peer(self) -> Subnet | None:
+        """The address of the peer as a subnet."""
+        try:
+            return ip_network(str(self.entry.get("peer_address")))
+        except ValueError:
+            return None
 
 
 def make_contender(
@@ -72,8 +87,7 @@ def make_contender(
         peer_subnets=tuple(rules.parse_subnets(row.peer_subnets)),
         identities=_find_identities(entry),
         addresses=_find_addresses(entry),
-        ike=find_ike_settings(entry),
-        peer=_find_peer(entry),
+        entry=entry,
         psk=row.psk,
     )
 
@@ -91,8 +105,7 @@ def make_last_contender(
         peer_subnets=tuple(rules.parse_subnets(entry["peer_subnets"])),
         identities=_find_identities(entry),
         addresses=_find_addresses(entry),
-        ike=find_ike_settings(entry),
-        peer=_find_peer(entry),
+        entry=entry,
         psk=row.psk,
     )
 
@@ -107,13 +120,6 @@ def _find_addresses(entry: Mapping[str, Any]) -> _Addresses | None:
         return None
     ends = entry.get("local_address"), entry.get("peer_address")
     return canonical_address(str(ends[0])), canonical_address(str(ends[1]))
-
-
-def _find_peer(entry: Mapping[str, Any]) -> Subnet | None:
-    try:
-        return ip_network(str(entry.get("peer_address")))
-    except ValueError:
-        return None
 
 
 _SAME_IDENTITIES = "has the same local and peer id"
@@ -167,7 +173,8 @@ class Contention:
                 self._inside.setdefault(each, []).append((subnet, contender))
         for subnet in (*contender.local_subnets, *contender.peer_subnets):
             self._subnets.setdefault(next(find_prefixes(subnet)), []).append(contender)
-        for each in find_prefixes(contender.peer) if contender.peer is not None else ():
+        peer = contender.peer
+        for each in find_prefixes(peer) if peer is not None else ():
             self._peers.setdefault(each, []).append(contender)
         self._pairs += _count_pairs(contender)
 
@@ -202,8 +209,9 @@ class Contention:
                     yield other, subnet, other_subnet
         yield from self._find_in_the_way(contender)
         same = self._identities.get(contender.identities, {}) if not alone else {}
+        mine = (contender.psk, contender.ike) if same else None
         for alike, others in same.items():
-            if alike != (contender.psk, contender.ike):
+            if alike != mine:
                 said = _tell_difference(alike, contender)
                 yield from ((other, said, said) for other in others)
         for psk, others in self._find_by_addresses(contender).items():
@@ -212,10 +220,11 @@ class Contention:
 
     def _find_in_the_way(self, contender: Contender) -> Iterator[_Clash]:
         """Yields those of which the container would send what is for a peer into a tunnel."""
-        for prefix in find_prefixes(contender.peer) if contender.peer is not None else ():
+        peer = contender.peer
+        for prefix in find_prefixes(peer) if peer is not None else ():
             for other in self._subnets.get(prefix, ()):
                 if other.service != contender.service or prefix in _find_exact(other.peer_subnets):
-                    yield other, *_tell_in_the_way(prefix, contender.peer)
+                    yield other, *_tell_in_the_way(prefix, peer)
         for subnet in (*contender.local_subnets, *contender.peer_subnets):
             prefix = next(find_prefixes(subnet))
             for other in self._peers.get(prefix, ()):

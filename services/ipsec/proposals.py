@@ -83,6 +83,10 @@ def make_ike_proposals(policy: IKEPolicy | None) -> list[str]:
     authentication algorithm is that of the pseudo-random function (RFC 5282,
     section 8).
     """
+    return [*_DEFAULT_IKE] if policy is None else _make_ike_proposals(policy)
+
+
+def _make_ike_proposals(policy: IKEPolicy | None) -> list[str]:
     aead, classic = _find_ciphers(policy)
     integrity = _find_integrity(policy)
     groups = _pick(_GROUPS, policy.pfs if policy else ()) or [_GROUPS[DEFAULT_GROUP]]
@@ -93,6 +97,12 @@ def make_ike_proposals(policy: IKEPolicy | None) -> list[str]:
 
 def make_esp_proposals(policy: IPsecPolicy | None, ike_version: int) -> list[str]:
     """Returns the ESP proposals of 'policy', or the default ones, the preferred one first."""
+    if policy is None:
+        return [*(_DEFAULT_ESP if ike_version == 2 else _DEFAULT_ESP_V1)]
+    return _make_esp_proposals(policy, ike_version)
+
+
+def _make_esp_proposals(policy: IPsecPolicy | None, ike_version: int) -> list[str]:
     aead, classic = _find_ciphers(policy)
     integrity = _find_integrity(policy)
     chosen = (policy.pfs if policy else ()) or _find_default_pfs(ike_version)
@@ -138,6 +148,12 @@ def _format(kinds: Iterable[list[_Kind]], ike_version: int) -> list[str]:
     if ike_version == 2:
         return ["-".join(word for kind in each for word in kind) for each in with_ciphers]
     return ["-".join(words) for each in with_ciphers for words in product(*each)]
+
+
+# What connections without a policy come to is always the same.
+_DEFAULT_IKE = _make_ike_proposals(None)
+_DEFAULT_ESP = _make_esp_proposals(None, 2)
+_DEFAULT_ESP_V1 = _make_esp_proposals(None, 1)
 
 
 # -- problems --------------------------------------------------------------

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+from ...services.api.compile import NOT_COMPILED
 from ...utilities.lab import cloud
 from ...utilities.lab.host import Host
 from .site import Operator
@@ -83,3 +85,24 @@ def read_heartbeat(operator: Operator, chassis: str) -> int:
     """Returns the number of a chassis' last heartbeat."""
     rows = operator.rows("SVC_Southbound", "Chassis_Private", ["name", "==", chassis])
     return int(rows[0]["heartbeat"])
+
+
+def test_what_ovn_did_not_compile_is_not_up(operator: Operator, central: Host) -> None:
+    """A subnet that is new while ovn-northd is paused goes where it went before."""
+    operator.add_vpn()
+    operator.wait_tunnel()
+    pause(central)
+    operator.svcctl("add", "IPsec_Connection", "to-venus", "peer_subnets", "192.168.77.0/24")
+    row = operator.wait(lambda: find_uncompiled(operator), "the row to say it", 40)
+    assert row["status"] == "down"
+    operator.wait(lambda: SENTENCE in operator.svcctl("status"), "the status to say it")
+    resume(central)
+    operator.wait(lambda: not find_uncompiled(operator), "the row to take it back")
+    operator.svcctl("remove", "IPsec_Connection", "to-venus", "peer_subnets", "192.168.77.0/24")
+    operator.wait_tunnel()
+
+
+def find_uncompiled(operator: Operator) -> dict[str, Any]:
+    """Returns the only connection, if OVN is late with it."""
+    row = operator.row("IPsec_Connection")
+    return row if NOT_COMPILED in row["status_message"] else {}

@@ -196,6 +196,13 @@ class Crowd:
                 }
             )
             self._beats += 1
+            self._follow()
+
+    def _follow(self) -> None:
+        """Counts in OVN_Northbound what was written, as ovn-northd does."""
+        rows = self.ovn.rows("NB_Global", [], ["nb_cfg", "sb_cfg"])
+        if any(row["nb_cfg"] != row["sb_cfg"] for row in rows):
+            self.ovn.update("NB_Global", [], sb_cfg=max(row["nb_cfg"] for row in rows))
 
 
 def _make_chassis() -> Iterator[Operation]:

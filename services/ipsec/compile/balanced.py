@@ -13,12 +13,11 @@ from uuid import UUID
 
 from ....lib.addresses import Subnet
 from ....lib.balancer import VirtualAddress
-from ...api.balancers import BALANCER_DATA, find_virtual_addresses
+from ...api.balancers import ATTACHED_BALANCERS, BALANCER_DATA, find_virtual_addresses
 from ...api.node import AnyNode, Datum, Node, Read
 from .. import rules
 from ..balancing import MOST_PAIRS, is_inside, narrow
 from .gateway import GATEWAY
-from .home import SERVICES_BY_ROUTER
 
 Group = tuple[Subnet, ...]
 
@@ -46,7 +45,7 @@ BALANCED: Datum[UUID, Balanced] = Datum("balanced")
 
 def run(read: Read, router: UUID) -> Balanced | None:
     """Returns what is translated, None if nothing is."""
-    gateway = read(GATEWAY, router)
+    gateway = read(GATEWAY, router) if read(ATTACHED_BALANCERS, router) is not None else None
     if gateway is None or not gateway.entries:
         return None
     texts = {tuple(each["local_subnets"]) for each in gateway.entries.values()}
@@ -92,5 +91,6 @@ def _make_entry(virtual: VirtualAddress) -> Mapping[str, Any]:
 
 
 NODES: tuple[AnyNode, ...] = (
-    Node(BALANCED, run, (SERVICES_BY_ROUTER,), (GATEWAY, *BALANCER_DATA)),
+    # Most routers have no load balancer.
+    Node(BALANCED, run, (ATTACHED_BALANCERS,), (GATEWAY, *BALANCER_DATA)),
 )

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from ....lib.addresses import find_overlap
+from ....lib.addresses import Subnet, find_overlap
 from ....lib.router import Router
 from ...api.compile import CONTAINERS_BY_SERVED, ROUTER
 from ...api.node import AnyNode, Datum, Node, Read
 from .. import proposals, router_rules, rules
 from ..contention import Contender, make_contender
-from ..ike_settings import make_ike_entry
 from ..rows import IKEPolicy, IPsecConnection, IPsecPolicy, VPNService
 from .home import HOME, find_owner
 from .tables import CONNECTION, IKE_POLICY, IPSEC_POLICY, SERVICE, SERVICES_BY_CONNECTION
@@ -45,6 +44,9 @@ class Checked:
     problem: str | None = None
 
 
+_Sides = tuple[tuple[str, ...], tuple[str, ...]]
+"""Local and peer subnets as text."""
+
 CHECKED: Datum[UUID, Checked] = Datum("checked")
 
 
@@ -58,12 +60,17 @@ def run(read: Read, uuid: UUID) -> Checked | None:
     home = read(HOME, owner.uuid)
     router = read(ROUTER, home.router) if home is not None and home.router else None
     problem = _find_problem(row, owner, router, (ike, ipsec))
+    contender = make_contender(owner, row, ike)
+    # As text once, for the guards and the entry.
+    local, peers = _format(contender.local_subnets), _format(contender.peer_subnets)
     return Checked(
         row=row,
         owner=owner,
-        contender=make_contender(owner, row, ike),
-        guards=_find_guards(read, row),
-        entry=_make_entry(owner, row, ike, ipsec) if problem is None else None,
+        contender=contender,
+        guards=_find_guards(read, contender, row, (local, peers)),
+        entry=_make_entry(owner, contender, row, ipsec, (local, peers))
+        if problem is None
+        else None,
         problem=problem,
     )
 
@@ -84,42 +91,51 @@ def _find_problem(
     return problem
 
 
-def _find_guards(read: Read, row: IPsecConnection) -> tuple[Guard, ...]:
-    """Returns a guard for each service that has the connection, on each of its routers."""
+def _format(subnets: Iterable[Subnet]) -> tuple[str, ...]:
+    return tuple([str(each) for each in subnets])
+
+
+def _find_guards(
+    read: Read, contender: Contender, row: IPsecConnection, texts: _Sides
+) -> tuple[Guard, ...]:
+    """Returns a guard for each service that has the connection, on each of its routers.
+
+    'texts' are the subnets of the two sides of 'contender'.
+    """
     guards = []
     for uuid in sorted(read(SERVICES_BY_CONNECTION, row.uuid) or ()):
         service, home = read(SERVICE, uuid), read(HOME, uuid)
-        for each in home.routers if home is not None else ():
+        if service is None or home is None:
+            continue
+        local, local_texts = contender.local_subnets, texts[0]
+        if uuid != contender.service:
+            local = tuple(rules.parse_subnets(service.local_subnets))
+            local_texts = _format(local)
+        if not local or not texts[1] or find_overlap(local, contender.peer_subnets) is not None:
+            continue
+        for each in home.routers:
             router = read(ROUTER, each)
-            guard = _make_guard(service, row, router) if service and router else None
-            if guard is not None:
-                guards.append(guard)
+            # Where the subnets make no sense nothing can be guarded.
+            if router is not None and router_rules.network_problem(row, router) is None:
+                guards.append(Guard(uuid, router.uuid, local_texts, texts[1]))
     return tuple(guards)
 
 
-def _make_guard(service: VPNService, row: IPsecConnection, router: Router) -> Guard | None:
-    """Returns the guard, None if the subnets make no sense on 'router'."""
-    local = rules.parse_subnets(service.local_subnets)
-    peers = rules.parse_subnets(row.peer_subnets)
-    if not local or not peers or find_overlap(local, peers) is not None:
-        return None
-    if router_rules.network_problem(row, router) is not None:
-        return None
-    return Guard(service.uuid, router.uuid, tuple(map(str, local)), tuple(map(str, peers)))
-
-
 def _make_entry(
-    service: VPNService, row: IPsecConnection, ike: IKEPolicy | None, ipsec: IPsecPolicy | None
+    service: VPNService,
+    contender: Contender,
+    row: IPsecConnection,
+    ipsec: IPsecPolicy | None,
+    texts: _Sides,
 ) -> Mapping[str, Any]:
     """Returns one connection of the configuration; schemas/svc-sb.rst documents the keys."""
-    version = proposals.find_ike_version(ike)
     return {
-        "id": str(row.uuid),
+        "id": contender.uuid,
         "name": f"{service.name}/{row.name}",
-        **make_ike_entry(service, row, ike),
-        "local_subnets": [str(each) for each in rules.parse_subnets(service.local_subnets)],
-        "peer_subnets": [str(each) for each in rules.parse_subnets(row.peer_subnets)],
-        "esp_proposals": proposals.make_esp_proposals(ipsec, version),
+        **contender.entry,
+        "local_subnets": list(texts[0]),
+        "peer_subnets": list(texts[1]),
+        "esp_proposals": proposals.make_esp_proposals(ipsec, contender.entry["ike_version"]),
         "esp_lifetime_s": (ipsec and ipsec.lifetime) or rules.DEFAULT_IPSEC_LIFETIME_S,
         "esp_lifetime_bytes": ipsec.lifetime_bytes if ipsec is not None else None,
         "initiate": row.initiator != "response-only",

@@ -118,12 +118,12 @@ class Choice:
 
     def _enter(self, each: Checked, entry: Entry | None) -> None:
         if entry is not None and each.contender.enabled:
-            self.entries[str(each.row.uuid)] = entry
+            self.entries[each.contender.uuid] = entry
 
     def _find_last(self, each: Checked) -> Entry | None:
         if not each.contender.enabled:
             return None
-        return self._read_last().entries.get(str(each.row.uuid))
+        return self._read_last().entries.get(each.contender.uuid)
 
     def _read_last(self) -> LastGiven:
         if self._last is None:

@@ -30,7 +30,6 @@ from ...api.compile import (
     Transit,
 )
 from ...api.node import AnyNode, Datum, Node, Read
-from .. import rules
 from ..router_rules import make_container_name
 from ..rows import VPNService
 from .checked import CHECKED, Checked, Guard
@@ -61,6 +60,9 @@ class Gateway:
 
 _Traffic = list[tuple[int, tuple[str, ...], tuple[str, ...]]]
 """IP version, local subnets, peer subnets."""
+
+# What is encoded is made here, or was read from JSON: nothing in it holds itself.
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False)
 
 GATEWAY: Datum[UUID, Gateway] = Datum("gateway")
 COMPILED: Datum[UUID, Compiled] = Datum("ipsec compiled")
@@ -151,7 +153,7 @@ def _make_container(
     peers |= {str(peer) for entry in gateway.entries.values() for peer in entry["peer_subnets"]}
     return ContainerSpec(
         ports=(PortSpec(Transit(router)),),
-        configuration=json.dumps(configuration, sort_keys=True, separators=(",", ":")),
+        configuration=_ENCODER.encode(configuration),
         secrets=tuple(Secret(uuid, key) for uuid in gateway.entries if (key := keys.get(uuid))),
         kept_secrets=tuple(uuid for uuid in gateway.entries if not keys.get(uuid)),
         group=next((each.group for each in (*serving, *gateway.held) if each.group), None),
@@ -174,11 +176,11 @@ def _find_keys(gateway: Gateway) -> dict[str, str | None]:
     standing = {
         each.contender.identities: each.row.psk
         for each in gateway.members
-        if str(each.row.uuid) in gateway.entries and str(each.row.uuid) not in gateway.kept
+        if each.contender.uuid in gateway.entries and each.contender.uuid not in gateway.kept
     }
     found = {}
     for each in gateway.members:
-        name, mine = str(each.row.uuid), each.contender.identities
+        name, mine = each.contender.uuid, each.contender.identities
         kept = name in gateway.kept and mine in standing
         found[name] = standing[mine] if kept else each.row.psk
     return found
@@ -187,7 +189,7 @@ def _find_keys(gateway: Gateway) -> dict[str, str | None]:
 def _find_guards(each: Checked, router: UUID) -> Iterator[tuple[str, Guard]]:
     for guard in each.guards:
         if guard.router == router:
-            yield str(each.row.uuid), guard
+            yield each.contender.uuid, guard
 
 
 def _merge(guards: Iterable[tuple[str, Guard]]) -> dict[str, Guard]:
@@ -213,7 +215,11 @@ def _make_redirects(
     for uuid, traffic in guarded.items():
         yield from _make_drops(uuid, router, traffic)
     for uuid, entry in gateway.entries.items():
-        served = _split(entry["local_subnets"], entry["peer_subnets"])
+        sides = tuple(entry["local_subnets"]), tuple(entry["peer_subnets"])
+        guard = guards.get(uuid)
+        served = guarded.get(uuid, [])
+        if guard is None or (guard.local_subnets, guard.peer_subnets) != sides:
+            served = _split(*sides)
         if served != guarded.get(uuid):
             yield from _make_drops(uuid, router, served)
         for version, inner, outer in served:
@@ -253,8 +259,9 @@ def _split(local: Iterable[str], peers: Iterable[str]) -> _Traffic:
 
 def _sort_out(texts: Iterable[str]) -> dict[int, tuple[str, ...]]:
     found: dict[int, tuple[str, ...]] = {}
-    for each in rules.parse_subnets(texts):
-        found[each.version] = (*found.get(each.version, ()), str(each))
+    for each in texts:  # of guards and entries, so that they are subnets in canonical form
+        version = 6 if ":" in each else 4
+        found[version] = (*found.get(version, ()), each)
     return found
 
 

@@ -64,9 +64,16 @@ SERVICES_BY_ROUTER: Datum[UUID, AbstractSet[UUID]] = Datum("services by router")
 # besides; and all that is wrong with it.
 OWN_PROBLEM: Datum[UUID, str] = Datum("service_own_problem")
 CONTESTED: Datum[UUID, str] = Datum("service_contested")
-# By external address.
+# By external address: the services that have it, where those are several; and the addresses
+# that a service shares.
+SHARED: Datum[str, tuple[UUID, ...]] = Datum("address_shared")
+SHARED_BY_SERVICE: Datum[UUID, AbstractSet[str]] = Datum("shared addresses by service")
+# By external address, of several that have it.
 CLAIM: Datum[str, Claim] = Datum("address_claim")
 KEPT_CLAIMS: Datum[str, tuple[Claim, ...]] = Datum("address_kept_claims")
+# Of addresses that somebody keeps, or of which that is not known: the services that have them.
+AFFECTED: Datum[str, tuple[UUID, ...]] = Datum("address_affected")
+AFFECTED_BY_SERVICE: Datum[UUID, AbstractSet[str]] = Datum("affected addresses by service")
 SERVICE_PROBLEM: Datum[UUID, str] = Datum("service_problem")
 
 
@@ -145,6 +152,15 @@ def _find_problem_on(read: Read, row: VPNService, uuid: UUID | None) -> str | No
     )
 
 
+def find_shared(read: Read, address: str) -> tuple[UUID, ...] | None:
+    """Returns the services that have an address, None if it is of one alone, as most are.
+
+    Nobody takes it from that one, so that there is nothing to compute of claims.
+    """
+    services = read(SERVICES_BY_ADDRESS, address) or ()
+    return tuple(sorted(services)) if len(services) > 1 else None
+
+
 def find_claim(read: Read, address: str) -> Claim | None:
     """Returns who is to have an address, of those whose rows say so."""
     holders = read(ADDRESS_HOLDERS, address) or ()
@@ -176,6 +192,13 @@ def find_kept_claims(read: Read, address: str) -> tuple[Claim, ...] | None:
         if router not in claims and read(CONTESTED, other.uuid) is not None:
             claims[router] = Claim(other.name, router)
     return tuple(claims.values()) or None
+
+
+def find_affected(read: Read, address: str) -> tuple[UUID, ...] | None:
+    """Returns the services for which it counts who keeps an address."""
+    if read.find_problem(KEPT_CLAIMS, address) is None and read(KEPT_CLAIMS, address) is None:
+        return None
+    return tuple(sorted(read(SERVICES_BY_ADDRESS, address) or ())) or None
 
 
 def find_problem(read: Read, uuid: UUID) -> str | None:
@@ -313,18 +336,34 @@ NODES: tuple[AnyNode, ...] = (
             CONTAINERS_BY_SERVED,
         ),
     ),
+    Node(SHARED, find_shared, (SERVICES_BY_ADDRESS,)),
+    Index(SHARED_BY_SERVICE, SHARED, lambda _address, uuids: uuids),
     Node(
         CLAIM,
         find_claim,
-        (SERVICES_BY_ADDRESS,),
-        (SERVICE, HOME, OWN_PROBLEM, CONTAINERS_BY_SERVED, ADDRESS_HOLDERS),
+        (SHARED,),
+        (
+            SERVICES_BY_ADDRESS,
+            SERVICE,
+            HOME,
+            OWN_PROBLEM,
+            CONTAINERS_BY_SERVED,
+            ADDRESS_HOLDERS,
+        ),
     ),
-    Node(CONTESTED, find_contested, (SERVICE,), (HOME, OWN_PROBLEM, CLAIM)),
+    Node(CONTESTED, find_contested, (OWN_PROBLEM, SHARED_BY_SERVICE), (SERVICE, HOME, CLAIM)),
     Node(
         KEPT_CLAIMS,
         find_kept_claims,
         (ADDRESS_HOLDERS,),
         (ROUTERS_BY_CONTAINER, SERVED, SERVICE, CONTESTED),
     ),
-    Node(SERVICE_PROBLEM, find_problem, (SERVICE,), (HOME, CONTESTED, KEPT_CLAIMS)),
+    Node(AFFECTED, find_affected, (KEPT_CLAIMS,), (SERVICES_BY_ADDRESS,)),
+    Index(AFFECTED_BY_SERVICE, AFFECTED, lambda _address, uuids: uuids),
+    Node(
+        SERVICE_PROBLEM,
+        find_problem,
+        (CONTESTED, AFFECTED_BY_SERVICE),
+        (SERVICE, HOME, KEPT_CLAIMS),
+    ),
 )

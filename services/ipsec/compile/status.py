@@ -7,6 +7,7 @@ status that is seen, and the sentence that it is so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -14,8 +15,10 @@ from ....lib.container import KEPT
 from ...api.compile import (
     ADDRESS_PROBLEM,
     CONTAINERS_BY_SERVED,
+    NOT_COMPILED,
     REDIRECT_PROBLEM,
     SEEN,
+    UNCOMPILED,
     RowStatus,
     Seen,
 )
@@ -48,7 +51,8 @@ class _Situation:
     """What is known of a service beside its row.
 
     'redirects' are sentences on what takes traffic from the tunnels, by connection;
-    'left' is one on addresses of load balancers that are left out.
+    'uncompiled' are connections whose router policies OVN is late with; 'left' is a
+    sentence on addresses of load balancers that are left out.
     """
 
     gateway: Gateway | None
@@ -57,6 +61,7 @@ class _Situation:
     seen: Seen | None
     redirects: Mapping[str, str] = field(default_factory=dict)
     left: str | None = None
+    uncompiled: AbstractSet[str] = frozenset()
 
     def find_problem(self, connection: UUID) -> str | None:
         """Returns what is wrong with a connection, or else with its service."""
@@ -66,6 +71,11 @@ class _Situation:
         if problem is None and self.problem is not None:
             return f"its VPN service has a problem: {self.problem}"
         return problem
+
+    def find_redirect(self, connection: UUID) -> str | None:
+        """Returns what takes traffic from a tunnel, or may take it."""
+        late = NOT_COMPILED if str(connection) in self.uncompiled else None
+        return _join(late, self.redirects.get(str(connection))) or None
 
     def runs(self, connection: UUID) -> bool:
         """Whether a connection goes on as it was, or as when it could last be computed."""
@@ -138,12 +148,14 @@ def _look(read: Read, uuid: UUID) -> _Situation:
         return _Situation(None, problem, None, None)
     name = make_container_name(router)
     seen, redirects = read(SEEN, name), read(REDIRECT_PROBLEM, name) or {}
+    uncompiled = read(UNCOMPILED, name) or frozenset()
     fault = read.find_problem(COMPILED, router) or read(ADDRESS_PROBLEM, name)
     if fault is not None:
-        return _Situation(None, problem, fault, seen, redirects)
+        return _Situation(None, problem, fault, seen, redirects, uncompiled=uncompiled)
     balanced = read(BALANCED, router)
     left = balanced.problem if balanced is not None else None
-    return _Situation(read(GATEWAY, router), problem, None, seen, redirects, left)
+    gateway = read(GATEWAY, router)
+    return _Situation(gateway, problem, None, seen, redirects, left, uncompiled)
 
 
 def _find_fault(read: Read, service: UUID) -> str | None:
@@ -153,14 +165,18 @@ def _find_fault(read: Read, service: UUID) -> str | None:
 
 def _find_state(service: VPNService, row: IPsecConnection, situation: _Situation) -> _State:
     problem = situation.find_problem(row.uuid)
-    redirect = situation.redirects.get(str(row.uuid))
+    redirect = situation.find_redirect(row.uuid)
     if problem is not None and not situation.runs(row.uuid):
         return _State(row, "error", _join(problem, redirect), redirect)
     if row.enabled is False or service.enabled is False:
         who = "the connection" if row.enabled is False else "its VPN service"
-        message = f"{who} is disabled; traffic to its peer subnets is dropped"
+        message = f"{who} is disabled"
+        if str(row.uuid) not in situation.uncompiled:
+            message += "; traffic to its peer subnets is dropped"
         return _State(row, "disabled", _join(message, redirect), redirect)
     status, message = _find_tunnel_status(row, situation.seen)
+    if str(row.uuid) in situation.uncompiled:
+        status = "down"
     kept = f"{KEPT}: {problem}" if problem is not None else None
     return _State(row, status, _join(kept, redirect, message), redirect)
 
@@ -238,6 +254,7 @@ NODES: tuple[AnyNode, ...] = (
             COMPILED,
             ADDRESS_PROBLEM,
             REDIRECT_PROBLEM,
+            UNCOMPILED,
             SEEN,
             BALANCED,
             CONTAINERS_BY_SERVED,

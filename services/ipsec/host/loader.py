@@ -128,8 +128,9 @@ class Loader:
     @property
     def loaded(self) -> set[str]:
         """The connections that charon has: as they are wanted, or as they were, if it cannot."""
-        known = self._loaded.keys() & (self._present or ())
-        return {each.id for name in known & self._ikes.keys() for each in self._ikes[name].members}
+        known = self._loaded.keys() & (self._present or ()) & self._ikes.keys()
+        has = {find_connection_id(each) for name in known for each in self._loaded[name].children}
+        return has & {each.id for name in known for each in self._ikes[name].members}
 
     def run(self, channel: Channel, now_ms: int) -> None:
         """Asks for what is missing or too much; notes the generation once all is answered."""

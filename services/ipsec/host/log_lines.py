@@ -112,8 +112,11 @@ class LogLines:
         remote = reasons.find_remote(message)
         if remote is not None and ike_sa:
             remote = self._remotes.setdefault(ike_sa, remote)
-        address = remote or (self._remotes.get(ike_sa) if ike_sa else self._sent[0])
-        return self._by_peer.get(address or "", [])
+        address = remote or self._remotes.get(ike_sa, "")
+        if not address and not ike_sa and reasons.is_of_sending(message):
+            # Any other line without an IKE_SA may be about a packet of somebody unknown.
+            address = self._sent[0]
+        return self._by_peer.get(address, [])
 
 
 def _explain(message: str, concerned: Iterable[Connection], attempt: str) -> Iterator[Told]:

@@ -26,6 +26,7 @@ _IDENTITIES = re.compile(r"^(?:IDir '|received IDr )")
 _HEAD, _TAIL = 192, 64
 _SENT = re.compile(r"sending packet: from \S+ to ([0-9A-Fa-f:.]+)\[")
 _CALL = re.compile(r"no IKE config found for ([0-9A-Fa-f:.]+)\.\.\.([0-9A-Fa-f:.]+), sending")
+_UNSENT = re.compile(r"error writing to socket: ")
 _NEW_ATTEMPT = re.compile(r"peer not responding, trying again")
 _CHILD = re.compile(r"^establishing CHILD_SA ([0-9a-f-]+)\{")
 _REFUSED_CHILD = re.compile(
@@ -89,6 +90,11 @@ def find_addressee(message: str) -> str | None:
     """Returns where charon is sending a packet to."""
     found = _SENT.match(message)
     return found[1] if found is not None else None
+
+
+def is_of_sending(message: str) -> bool:
+    """Returns whether a line is about a packet that did not leave."""
+    return _UNSENT.match(message) is not None
 
 
 def find_call(message: str) -> Call | None:
