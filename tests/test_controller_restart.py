@@ -296,9 +296,16 @@ def test_nb_cfg_waits_for_the_local_switch(chassis: Bench) -> None:
     chassis.check_laws()
 
 
+def _read_ovn_nb_cfg(chassis: Bench) -> str:
+    """Returns what svc-controller has read: the two databases answer in any order."""
+    bridge = chassis.controller.ports.rows.find_bridge("br-int")
+    return bridge.external_ids.get("ovn-nb-cfg", "") if bridge else ""
+
+
 def test_nb_cfg_waits_for_ovn(chassis: Bench) -> None:
     chassis.settle()
     chassis.ovs.update("Bridge", [], external_ids=to_map({"ovn-nb-cfg": "6"}))
+    chassis.until(lambda: _read_ovn_nb_cfg(chassis) == "6", "the bridge as it is")
     chassis.sb.update("SB_Global", [], nb_cfg=100, ovn_nb_cfg=7)
     beats = chassis.sb.rows("Chassis_Private")[0]["heartbeat"]
     chassis.until(
