@@ -22,6 +22,7 @@ class SVCGlobal(Row):
     sb_cfg_timestamp: int
     hv_cfg: int
     hv_cfg_timestamp: int
+    content_cfg: int
     seal_seed: str | None = field(repr=False)
     options: dict[str, str]
     external_ids: dict[str, str]

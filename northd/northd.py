@@ -81,7 +81,12 @@ class Northd:
         self.progress = Progress()
         self.writers = Writers(self.engine, self.sessions, statuses, self.progress)
         self.replicas = Replicas(
-            self.engine, self.sessions, self.writers.ledgers, tables, self.progress.rules
+            self.engine,
+            self.sessions,
+            self.writers.ledgers,
+            tables,
+            self.progress.rules,
+            self.writers.content,
         )
         self.liveness = Liveness()
         self.paused = False
@@ -159,8 +164,8 @@ class Northd:
         self.paused = paused
 
     def accept_content(self) -> None:
-        """Ends what goes on only because a database forgot it."""
-        self.replicas.forgotten.accept()
+        """Ends what goes on only because a database lost it."""
+        self.replicas.accept_content()
 
     @property
     def settled(self) -> bool:
@@ -335,5 +340,6 @@ class Northd:
         if self._held_for is not None:
             sentences.append(f"nothing is written: {self._held_for}")
         sentences += self.replicas.forgotten.tell(self.replicas.review_held())
+        sentences += self.writers.content.tell()
         more = f" (and {len(sentences) - 1} more)" if len(sentences) > 1 else ""
         self.leadership.set_problem(min(sentences) + more if sentences else "")

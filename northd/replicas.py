@@ -10,19 +10,20 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from ..lib import sb
+from ..lib import nb, sb
 from ..lib.idl import Session
 from ..lib.rows import Row
 from ..services.api.node import Datum
 from .engine.engine import Engine
 from .engine.ledger import Ledger, Mark
-from .nodes.tables import KNOWN_PORTS, ONLY, QUEUE_START
+from .nodes.tables import KNOWN_PORTS, ONLY, QUEUE_START, VANISHED
 from .ovn import rows as ovn
 from .ovn.southbound import PortReplica
 from .ovn.uncompiled import Uncompiled
 from .scheduler.build_queue import BuildQueue
 from .sync import northbound, southbound
 from .sync import ovn as ovn_sync
+from .sync.content import Content
 from .sync.forgotten import Forgotten
 
 Pair = tuple[Any, Any]
@@ -52,9 +53,11 @@ class Replicas:
         ledgers: Mapping[str, Ledger],
         tables: Tables,
         rules: Uncompiled,
+        content: Content,
     ) -> None:
         self._engine = engine
         self._rules = rules
+        self._content = content
         self._followed = False
         self._sessions = sessions
         self._ledgers = ledgers
@@ -71,7 +74,12 @@ class Replicas:
         changed: set[str] = set()
         for prefix, session in self._sessions.items():
             rows = session.take_changed_rows()
-            self.forgotten.note(prefix, session.connection, rows, partial(self._is_wanted, prefix))
+            if prefix == "nb":
+                roots = session.rows(nb.SVCGlobal).values()
+                self._content.begin(session.connection, next(iter(roots), None))
+            else:
+                is_wanted = partial(self._is_wanted, prefix)
+                self.forgotten.note(prefix, session.connection, rows, is_wanted)
             for table, pairs in rows.items():
                 if pairs:
                     changed.add(f"{prefix}.{table}")
@@ -147,20 +155,43 @@ class Replicas:
         ledger = self._ledgers[prefix]
         holder = CHILDREN.get(table) if prefix == "ovn" else None
         for uuid, (old, new) in pairs.items():
+            counted = new
             if datum is not None:
-                self._engine.put(datum, uuid, new)
+                counted = self._count(prefix, table, uuid, old, new)
+                self._engine.put(datum, uuid, counted)
             if holder is not None:
                 for column in holder[1]:
                     ledger.note_children(holder[0], column, old, new)
             ledger.note_row(old, new)
             if table == ovn.RouterPolicy.TABLE:
                 self._note_rule(uuid, new, now_ms)
-            if new is None:
+            if counted is None:
                 # A row that is an owner of its own; nobody else takes its status back.
                 ledger.forget((table, uuid))
         if table == sb.ContainerBinding.TABLE:
             for spot in self.queue.update(now_ms, pairs.values()):
                 self._engine.put(QUEUE_START, spot, self.queue.find_start(spot) or None)
+
+    def _count(self, prefix: str, table: str, uuid: UUID, old: Any, new: Any) -> Any:
+        """Returns the row that the engine is to see."""
+        if prefix != "nb":
+            return new
+        counted = self._content.take(table, old, new)
+        if new is None and counted is not None:
+            self._engine.put(VANISHED, uuid, True)
+        elif self._engine.get(VANISHED, uuid):
+            self._engine.put(VANISHED, uuid, None)
+        return counted
+
+    def accept_content(self) -> None:
+        """Takes what is in the databases for what is meant."""
+        self.forgotten.accept()
+        for table, uuid in self._content.accept():
+            row = self._sessions["nb"].tables[table].get(uuid)
+            self._engine.put(self._data["nb"][table], uuid, row)
+            self._engine.put(VANISHED, uuid, None)
+            if row is None:
+                self._ledgers["nb"].forget((table, uuid))
 
     def _note_rule(self, uuid: UUID, new: Row | None, now_ms: int) -> None:
         """Takes a rule on a router that OVN is yet to compile, or that is away."""

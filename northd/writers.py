@@ -9,6 +9,7 @@ northbound nothing else is written, since without one it looks lost
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import ovs.vlog
@@ -29,6 +30,7 @@ from .options import Options
 from .ovn.progress import Progress
 from .ovn.rows import EMPTY
 from .sync import northbound, ovn, southbound
+from .sync.content import Content
 
 vlog = ovs.vlog.Vlog("writers")
 
@@ -55,6 +57,7 @@ class Writers:
             "ovn": Ledger(ovn.find_mark, EMPTY),
             "nb": Ledger(northbound.find_mark),
         }
+        self.content = Content(partial(northbound.find_own_columns, self.ledgers["nb"]))
         conclude = {"sb": self._conclude_sb, "ovn": self._conclude_ovn, "nb": self._conclude_nb}
         ranks = {"sb": southbound.rank, "ovn": ovn.rank, "nb": northbound.rank}
         self.writers = {
@@ -123,9 +126,12 @@ class Writers:
             self._take_refusals(name, writer)
 
     def _follow_others(self) -> None:
-        """Looks at 'hv_cfg' again when the two other databases came to hold everything, or not."""
+        """Looks at the root row again when the two other databases came to hold everything, or not.
+
+        So it does when changes of operators are to be counted there.
+        """
         settled = self._are_others_settled()
-        if settled != self._others_settled:
+        if settled != self._others_settled or self.content.is_due:
             self._others_settled = settled
             self.writers["nb"].reconsider()
 
@@ -177,7 +183,7 @@ class Writers:
             rows = self._sessions["nb"].rows(nb.SVCGlobal).values()
             hv_cfg = max((row.hv_cfg for row in rows), default=0)
         return northbound.plan_global(
-            self._sessions["nb"], self._sessions["sb"], hv_cfg, loop.now_ms()
+            self._sessions["nb"], self._sessions["sb"], hv_cfg, self.content, loop.now_ms()
         )
 
     def _are_others_settled(self) -> bool:

@@ -370,6 +370,15 @@ def test_status(vpn: Svcctl, databases: Databases) -> None:
     )
 
 
+def test_status_lists_connections_that_do_not_serve_all(vpn: Svcctl, databases: Databases) -> None:
+    vpn.good("init")
+    databases.nb.update("VPN_Service", [], status="partial", status_message="see below")
+    databases.nb.update("IPsec_Connection", [], status="partial", status_message="a route of X")
+    assert "error: mercury/to-venus: a route of X\n" in vpn.good("status")
+    databases.nb.update("IPsec_Connection", [], status="down", status_message="no answer")
+    assert "error" not in vpn.good("status")
+
+
 def test_status_without_the_southbound_tells_the_rest(vpn: Svcctl, databases: Databases) -> None:
     vpn.good("init")
     databases.sb.stop()

@@ -97,7 +97,10 @@ def test_a_peer_that_narrows_is_no_tunnel_that_is_up(rig: Rig) -> None:
     venus.load("us", A, [{**WITH_PFS, "local_ts": ["192.168.20.0/25"]}])
     begin(rig, connect(A, VENUS))
     rig.wait_tunnel(
-        A, "partial", f"not taken as a whole by the peer, such as {A.subnet} with {VENUS.subnet}"
+        A,
+        "partial",
+        f"not taken as a whole by the peer, such as {A.subnet} with {VENUS.subnet}"
+        f" (of it {A.subnet} with 192.168.20.0/25 is)",
     )
     assert venus.ping(INSIDE, A.inner)
 

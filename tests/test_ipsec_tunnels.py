@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ..services.api.item import Item
-from ..services.ipsec.host import ike
+from ..services.ipsec.host import children, ike
 from ..services.ipsec.host.tunnel import CONNECTING, DOWN, PARTIAL, UP
 from ..services.ipsec.host.tunnels import Tunnels
 from .rig import Side, connect
@@ -308,10 +308,44 @@ def test_what_is_narrowed_is_told_and_not_begun_again() -> None:
     watched = Watched()
     watched.show("ESTABLISHED", watched.connection.id, peer=["192.168.11.0/25"])
     assert watched.item.state == PARTIAL
-    assert "10.0/24 with 192.168.11.0/24" in watched.item.message
+    assert watched.item.message.endswith(
+        "10.0/24 with 192.168.11.0/24 (of it 192.168.10.0/24 with 192.168.11.0/25 is)"
+    )
     assert watched.begin(60_000) == []
     watched.show("ESTABLISHED", watched.connection.id, peer=["192.168.11.0/24[tcp]"])
     assert watched.item.state == PARTIAL
+
+
+@pytest.mark.parametrize("uniqueid", ["0", "1"])
+def test_why_an_earlier_attempt_failed_is_no_reason_for_a_part(uniqueid: str) -> None:
+    watched = Watched()
+    watched.begin(0)
+    watched.log(PROPOSAL, **{"ikesa-uniqueid": uniqueid})
+    watched.show("ESTABLISHED", watched.connection.id, peer=["192.168.11.0/25"])
+    assert ("no proposal" in watched.item.message) == (uniqueid == "1")
+    # What the peer says of the rest from then on is.
+    watched.log(SELECTORS)
+    watched.show("ESTABLISHED", watched.connection.id, peer=["192.168.11.0/25"])
+    assert "traffic selectors refused" in watched.item.message
+
+
+@pytest.mark.parametrize(
+    ("selector", "is_part"),
+    [
+        ("10.1.0.0/25", True),
+        ("10.1.0.0/24[tcp]", True),
+        ("10.1.0.5..10.1.0.9[udp/53]", True),
+        ("10.1.0.5..10.2.0.9", False),
+        ("10.1.0.0/16", False),
+        ("::/0", False),
+        ("dynamic", False),
+        ("", False),
+    ],
+)
+def test_which_part_of_a_pair_is_taken(selector: str, is_part: bool) -> None:
+    child = {"local-ts": [selector.encode()], "remote-ts": [b"10.9.0.0/24"]}
+    found = children.find_part(("10.1.0.0/24", "10.9.0.0/24"), [child])
+    assert found == ((selector, "10.9.0.0/24") if is_part else None)
 
 
 # -- what only a rekeying shows ---------------------------------------------------

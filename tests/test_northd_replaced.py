@@ -171,28 +171,37 @@ def find_containers(cloud: Cloud) -> set[str]:
     return {row["container"] for row in cloud.sb.rows("Container_Binding")}
 
 
+def read_problem(cloud: Cloud) -> str:
+    problem: str = cloud.sb.rows("Northd")[0]["problem"]
+    return problem
+
+
+def has_policy(cloud: Cloud, subnet: str) -> bool:
+    rows = cloud.ovn.rows("Logical_Router_Policy", columns=("match",))
+    return any(subnet in row["match"] for row in rows)
+
+
 def test_what_is_lost_is_told_and_ends_when_that_is_meant(cloud_of_two: Cloud) -> None:
     cloud = cloud_of_two
     yesterday, old = cloud.nb.read_file(), find_containers(cloud)
     add_todays(cloud)
     (new,) = find_containers(cloud) - old
     replace(cloud, "nb", yesterday)
-    sentence = f"SVC_Northbound lost content: {new} goes on though nothing asks for it"
-    cloud.wait_for(lambda: sentence in cloud.sb.rows("Northd")[0]["problem"], "the sentence")
+    sentence = (
+        "SVC_Northbound lost content: IPsec_Connection to-mars (and 1 more) goes on as it was"
+    )
+    cloud.wait_for(lambda: sentence in read_problem(cloud), "the sentence")
     # Everything else goes on.
     cloud.nb.update("IPsec_Connection", [], peer_subnets="192.168.66.0/24")
-    matches = "192.168.66.0/24"
-    cloud.wait_for(
-        lambda: any(matches in row["match"] for row in cloud.ovn.rows("Logical_Router_Policy")),
-        "the change",
-    )
+    cloud.wait_for(lambda: has_policy(cloud, "192.168.66.0/24"), "the change")
     assert find_containers(cloud) == old | {new}
     cloud.northd.accept_content()
     cloud.wait_for(lambda: find_containers(cloud) == old, "the end of what was lost")
-    cloud.wait_for(lambda: cloud.sb.rows("Northd")[0]["problem"] == "", "no sentence")
+    cloud.wait_for(lambda: read_problem(cloud) == "", "no sentence")
+    cloud.laws()
 
 
-def test_what_is_asked_for_again_is_lost_no_more(cloud_of_two: Cloud) -> None:
+def test_what_is_added_again_is_served_once_what_is_there_is_meant(cloud_of_two: Cloud) -> None:
     cloud = cloud_of_two
     yesterday = cloud.nb.read_file()
     add_todays(cloud)
@@ -203,9 +212,57 @@ def test_what_is_asked_for_again_is_lost_no_more(cloud_of_two: Cloud) -> None:
     cloud.add_connection(vpn, "to-mars")
     cloud.settle()
     assert find_running(cloud, "nb") == before
+    cloud.northd.accept_content()
+    cloud.settle()
+    assert find_running(cloud, "nb") == before
     cloud.nb.delete("VPN_Service", [["name", "==", "second"]])
     cloud.settle()
     assert len(find_containers(cloud)) == 1
+    cloud.laws()
+
+
+def test_a_connection_that_is_lost_is_guarded_as_before(cloud_of_two: Cloud) -> None:
+    """Its service is there, without it; what is said since then of the service counts."""
+    cloud = cloud_of_two
+    yesterday = cloud.nb.read_file()
+    (vpn,) = (row["_uuid"][1] for row in cloud.nb.rows("VPN_Service"))
+    cloud.add_connection(vpn, "to-mars", peer_address="1.0.0.9", peer_subnets="192.168.9.0/24")
+    cloud.settle()
+    today, before = cloud.nb.read_file(), find_running(cloud)
+    replace(cloud, "nb", yesterday)
+    run_long(cloud, cloud.step_chassis)
+    assert find_running(cloud) == before
+    assert "lost content: IPsec_Connection to-mars (and 1 more)" in read_problem(cloud)
+    cloud.add_connection(vpn, "to-luna", peer_address="1.0.0.8", peer_subnets="192.168.8.0/24")
+    cloud.nb.update("VPN_Service", [], local_subnets="192.168.1.0/25")
+    cloud.wait_for(lambda: has_policy(cloud, "192.168.8.0/24"), "what came since")
+    cloud.wait_for(lambda: has_policy(cloud, "192.168.1.0/25"), "what was changed since")
+    assert has_policy(cloud, "192.168.9.0/24")
+    replace(cloud, "nb", today)
+    cloud.wait_for(lambda: "IPsec_Connection to-luna (and 1 more)" in read_problem(cloud), "words")
+    assert has_policy(cloud, "192.168.8.0/24")
+    cloud.northd.accept_content()
+    cloud.settle()
+    assert find_running(cloud) == before
+    cloud.wait_for(lambda: read_problem(cloud) == "", "no sentence")
+    cloud.laws()
+
+
+def test_what_was_changed_since_the_file_was_saved_stays_changed(cloud_of_two: Cloud) -> None:
+    cloud = cloud_of_two
+    yesterday = cloud.nb.read_file()
+    cloud.nb.update("IPsec_Connection", [], peer_subnets=["set", ["192.168.9.0/24", "10.9.0.0/16"]])
+    cloud.settle()
+    before = find_running(cloud)
+    replace(cloud, "nb", yesterday)
+    run_long(cloud, cloud.step_chassis)
+    assert find_running(cloud) == before
+    cloud.nb.update("IPsec_Connection", [], psk="another-secret-of-today")
+    cloud.settle()
+    assert find_running(cloud) == before
+    cloud.northd.accept_content()
+    cloud.wait_for(lambda: not has_policy(cloud, "10.9.0.0/16"), "what is there")
+    cloud.laws()
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,17 @@ def test_a_policy_as_high_as_ours_is_named_on_every_row(
     assert _find_told(cloud, "policy") == []
 
 
+def test_a_tunnel_is_not_up_while_what_is_for_it_may_go_elsewhere(cloud: Cloud) -> None:
+    connection = cloud.find(cloud.nb, "IPsec_Connection")["_uuid"][1]
+    chassis = cloud.find(cloud.sb, "Container_Binding")["chassis"]
+    cloud.chassis[chassis].report_tunnel(connection)
+    cloud.settle()
+    assert [cloud.find(cloud.nb, table)["status"] for table in ROWS[:2]] == ["up", "up"]
+    _add_policy(cloud, 32767, "allow")
+    assert [cloud.find(cloud.nb, table)["status"] for table in ROWS[:2]] == ["partial", "partial"]
+    cloud.laws()
+
+
 def test_one_that_drops_is_named_where_it_may_keep_traffic_from_the_tunnel(cloud: Cloud) -> None:
     _add_policy(cloud, 32765, "drop")
     assert _find_told(cloud, "policy") == []

@@ -419,7 +419,8 @@ def _without_versions(content: dict[str, Any]) -> dict[str, Any]:
                 {
                     column: value
                     for column, value in row.items()
-                    if column != "_version" and not column.endswith(("_timestamp", "heartbeat"))
+                    if column not in ("_version", "content_cfg")
+                    and not column.endswith(("_timestamp", "heartbeat"))
                 }
                 for row in rows
             ]

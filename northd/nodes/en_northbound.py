@@ -16,7 +16,7 @@ from .en_container import CONTAINER, Container
 from .en_link import LINK
 from .en_placement import PLACEMENT
 from .en_status import STATUS, Status
-from .tables import CONTAINER_WISH, WISH_BY_NAME, find_rows
+from .tables import CONTAINER_WISH, VANISHED, WISH_BY_NAME, find_rows
 
 NB_CONTAINER: Datum[str, Owned] = Datum("nb_container")
 NB_WISH: Datum[str, Owned] = Datum("nb_wish")
@@ -41,6 +41,8 @@ def make_container(read: Read, name: str) -> Owned | None:
     if read(OPERATOR_CONTAINER, name) is not None:
         return Owned(updates=(Desired(nb.ServiceContainer.TABLE, name, columns),))
     columns |= _identify(container)
+    if container.spec.group is not None and read(VANISHED, container.spec.group):
+        columns["group"] = None
     return Owned((Desired(nb.ServiceContainer.TABLE, name, columns),))
 
 
@@ -71,6 +73,6 @@ def make_wish(read: Read, name: str) -> Owned | None:
 
 
 NODES: tuple[AnyNode, ...] = (
-    Node(NB_CONTAINER, make_container, (STATUS,), (CONTAINER, LINK, OPERATOR_CONTAINER)),
+    Node(NB_CONTAINER, make_container, (STATUS,), (CONTAINER, LINK, OPERATOR_CONTAINER, VANISHED)),
     Node(NB_WISH, make_wish, (WISH_BY_NAME,), (PLACEMENT, CONTAINER_WISH)),
 )

@@ -26,6 +26,8 @@ CHASSIS_GROUP: Datum[UUID, nb.ChassisGroup] = Datum("nb.Chassis_Group")
 PORT_GROUP: Datum[UUID, nb.PortGroup] = Datum("nb.Port_Group")
 SERVICE_CONTAINER: Datum[UUID, nb.ServiceContainer] = Datum("nb.Service_Container")
 CONTAINER_WISH: Datum[UUID, nb.ContainerWish] = Datum("nb.Container_Wish")
+# Of those rows the ones that count though the database has them no more (sync/content.py).
+VANISHED: Datum[UUID, bool] = Datum("vanished")
 
 CHASSIS: Datum[UUID, sb.Chassis] = Datum("sb.Chassis")
 PORT_BINDING: Datum[UUID, sb.PortBinding] = Datum("sb.Port_Binding")

@@ -15,11 +15,11 @@ from uuid import UUID
 
 import ovs.vlog
 
-from ...lib import nb, sb
+from ...lib import sb
 from ...lib.rows import Row
 from ..engine.ledger import Mark
 from ..ovn import rows as ovn_rows
-from . import northbound, ovn, southbound
+from . import ovn, southbound
 
 vlog = ovs.vlog.Vlog("forgotten")
 
@@ -29,11 +29,10 @@ ACCEPT = "content/accept"
 # The rows that a container has in each database as long as it is there, and whose they are.
 # OVN removes what hangs on a router with it; a switch of ours goes by itself only.
 _ANCHORS: Mapping[str, tuple[type[Row], Callable[[Row], Mark | None]]] = {
-    "nb": (nb.ServiceContainer, northbound.find_mark),
     "sb": (sb.ContainerBinding, southbound.find_mark),
     "ovn": (ovn_rows.LogicalSwitch, ovn.find_mark),
 }
-_DATABASES = {"nb": "SVC_Northbound", "sb": "SVC_Southbound", "ovn": "OVN_Northbound"}
+_DATABASES = {"sb": "SVC_Southbound", "ovn": "OVN_Northbound"}
 
 
 class Forgotten:

@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from ...utilities.lab import cloud, tenant, traffic
-from ...utilities.lab.central import list_northds
+from ...utilities.lab.central import ask_northd, list_northds
 from ...utilities.lab.state import Lab
 from .scene import Scene
 from .site import SITE_SUBNET, Operator
 
 WATCHED_PINGS = 40
 PING_INTERVAL_S = 0.05
+NORTHBOUND = "/var/lib/ovnsvc/svcnb_db.db"
+YESTERDAY = f"{NORTHBOUND}.yesterday"
 
 
 def rename_router(operator: Operator) -> None:
@@ -126,6 +128,33 @@ def test_databases_are_converted_online(scene: Scene) -> None:
     scene.ping = operator.ping("vm1")
     # Whoever is not followed is dead by then.
     scene.ping.wait_answers(2 * WATCHED_PINGS)
+    assert scene.list_places() == ["hv2"]
+    scene.end()
+
+
+def test_a_northbound_restored_from_an_older_file_ends_nothing(scene: Scene) -> None:
+    scene.begin("hv2", "vm1")
+    operator, central = scene.operator, scene.operator.host("central")
+    central.run("cp", NORTHBOUND, YESTERDAY)
+    before = find_drops(operator)
+    psk = f"--psk-file={operator.psk_file}"
+    operator.svcctl(
+        "--wait=hv", "conn-add", "mercury", "to-luna", "1.0.0.9", "192.168.99.0/24", psk
+    )
+    today = find_drops(operator)
+    assert before < today
+    cloud.kill_process(central, "svcnb_db")
+    central.run("mv", YESTERDAY, NORTHBOUND)
+    cloud.start_process(central, "svcnb_db")
+    sentence = "SVC_Northbound lost content: IPsec_Connection to-luna (and 1 more) goes on"
+    operator.wait(lambda: sentence in operator.svcctl("status"), "the sentence")
+    assert "to-luna" not in operator.svcctl("conn-list", "mercury")
+    operator.svcctl("--wait=hv", "sync")
+    scene.ping.wait_answers(WATCHED_PINGS)
+    assert find_drops(operator) == today
+    for name in list_northds(central):
+        ask_northd(central, name, "content/accept")
+    operator.wait(lambda: find_drops(operator) == before, "the end of what was lost")
     assert scene.list_places() == ["hv2"]
     scene.end()
 

@@ -177,6 +177,8 @@ def _find_state(service: VPNService, row: IPsecConnection, situation: _Situation
     status, message = _find_tunnel_status(row, situation.seen)
     if str(row.uuid) in situation.uncompiled:
         status = "down"
+    elif redirect is not None and status == "up":
+        status = "partial"  # the tunnel is up, and what is for it may go elsewhere
     kept = f"{KEPT}: {problem}" if problem is not None else None
     return _State(row, status, _join(kept, redirect, message), redirect)
 

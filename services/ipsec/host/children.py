@@ -8,6 +8,7 @@ pair for each.  So each pair has a child SA of its own beside the one of all.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -60,6 +61,16 @@ def find_left_out(connection: Connection, children: Iterable[Mapping[str, Any]])
     return [pair for pair in find_pairs(connection) if pair not in taken]
 
 
+def find_part(pair: Pair, children: Iterable[Mapping[str, Any]]) -> Pair | None:
+    """Returns which part of a pair one of the installed child SAs takes, as list-sas has it."""
+    for child in children:
+        local = _find_within(pair[0], child.get("local-ts"))
+        peer = _find_within(pair[1], child.get("remote-ts"))
+        if local is not None and peer is not None:
+            return local, peer
+    return None
+
+
 def find_missing(
     connection: Connection, installed: Collection[str], left_out: Sequence[Pair], apart: bool
 ) -> list[str]:
@@ -77,6 +88,29 @@ def find_missing(
         return [] if connection.id in installed else [connection.id]
     missing = [names[pair] for pair in left_out]
     return [name for name in missing if name not in installed]
+
+
+def _find_within(subnet: str, selectors: Iterable[Any] | None) -> str | None:
+    return next((each for each in map(text, selectors or ()) if _is_within(each, subnet)), None)
+
+
+def _is_within(selector: str, subnet: str) -> bool:
+    """Returns whether a selector, such as 10.0.0.0/25[tcp] or 10.0.0.1..10.0.0.9, is of a subnet.
+
+    So charon formats them (strongSwan, selectors/traffic_selector.c).
+    """
+    whole = ipaddress.ip_network(subnet)
+    ends = selector.partition("[")[0].split("..")
+    try:
+        parts = [ipaddress.ip_network(each) for each in ends]
+    except ValueError:
+        return False
+    return all(
+        part.version == whole.version
+        and int(whole.network_address) <= int(part.network_address)
+        and int(part.broadcast_address) <= int(whole.broadcast_address)
+        for part in parts
+    )
 
 
 def _name_pairs(connection: Connection) -> dict[Pair, str]:

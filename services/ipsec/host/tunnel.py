@@ -48,13 +48,14 @@ class Tunnel:
     """What is known of one connection.
 
     'missing' are the child SAs to begin, 'left_out' the pairs of subnets that
-    no child SA takes.  'reason' is why it is not up, 'published' the one that
-    is told, 'parting' why it will be up no more, 'refusal' the last thing that
-    the peer refused, 'warning' what is wrong though it is up.  'begins' says that
-    we may open the IKE_SA, which it may share with others.  A 'cleared' one waits
-    for its peer; one that is 'owed' was up until we changed it or charon ended,
-    and is begun by us until it is up again, whoever may begin.  'problem' is what
-    keeps charon from being given it as it is wanted.
+    no child SA takes, 'part' what one takes of the first of them.  'reason' is
+    why it is not up, 'published' the one that is told, 'parting' why it will be up
+    no more, 'refusal' the last thing that the peer refused, 'warning' what is
+    wrong though it is up.  'begins' says that we may open the IKE_SA, which it may
+    share with others.  A 'cleared' one waits for its peer; one that is 'owed' was
+    up until we changed it or charon ended, and is begun by us until it is up again,
+    whoever may begin.  'problem' is what keeps charon from being given it as it is
+    wanted.
     """
 
     connection: Connection
@@ -75,6 +76,7 @@ class Tunnel:
     counters_ms: int | None = None
     missing: list[str] = field(default_factory=list)
     left_out: list[children.Pair] = field(default_factory=list)
+    part: children.Pair | None = None
     taken: str = ""
     apart: bool = False
     silent: bool = False
@@ -173,6 +175,11 @@ class Tunnel:
         if self.published is None or self.published.kind != reason.kind:
             self.published = reason
 
+    def forget_reason(self, but_of: Collection[str]) -> None:
+        """Forgets why it was not up, if that was of no IKE_SA of these."""
+        if self.reason_attempt.partition(".")[0] not in but_of:
+            self.reason = self.published = None
+
     def note_dead_peer(self) -> None:
         """Notes that the peer of a tunnel that was up does not answer any more."""
         self.silent = self.silent or self.state in (UP, PARTIAL)
@@ -192,6 +199,7 @@ class Tunnel:
         self.parting = None  # it was of another SA, or it has been told
         flat = [child for each in found.values() for child in each]
         self.left_out = children.find_left_out(self.connection, flat)
+        self.part = children.find_part(self.left_out[0], flat) if self.left_out else None
         self.missing = self._find_missing(found, apart=self.apart)
         taken = ",".join(sorted(text(each.get("spi-in")) for each in flat))
         if taken != self.taken:
@@ -280,5 +288,6 @@ def _tell_left_out(tunnel: Tunnel) -> str:
     pairs = len(children.find_pairs(tunnel.connection))
     local, peer = tunnel.left_out[0]
     told = f"{len(tunnel.left_out)} of {pairs} pairs of subnets not taken as a whole by the peer"
+    part = f" (of it {tunnel.part[0]} with {tunnel.part[1]} is)" if tunnel.part else ""
     why = f": {tunnel.published.sentence}" if tunnel.published is not None else ""
-    return f"{told}, such as {local} with {peer}{why}"
+    return f"{told}, such as {local} with {peer}{part}{why}"

@@ -210,18 +210,22 @@ def _find_installed(sas: Iterable[_Sa]) -> Iterator[tuple[_Sa, _Sa]]:
 def _update(tunnels: Iterable[Tunnel], sas: list[_Sa], now_ms: int) -> None:
     """Takes the IKE_SAs of one IKE connection over into the tunnels that it is of."""
     found: dict[str, dict[str, list[_Sa]]] = {}
-    algorithms = ""
+    algorithms, ids = "", set()
     for ike_sa, child in _find_installed(sas):
         name = text(child.get("name"))
         mine = found.setdefault(children.find_connection_id(name), {})
         mine.setdefault(name, []).append(child)
         algorithms = f"IKEv{text(ike_sa.get('version'))} {format_algorithms(ike_sa)}"
+        ids.add(text(ike_sa.get("uniqueid")))
     under_way = any(text(each.get("state")) in _IKE_UNDER_WAY for each in sas)
     for tunnel in tunnels:
         tunnel.present = bool(sas)
         tunnel.ike_algorithms = algorithms or tunnel.ike_algorithms
         mine = found.get(tunnel.connection.id, {})
+        before = tunnel.state
         tunnel.set_state(_find_state(tunnel, mine, under_way, now_ms), now_ms)
+        if tunnel.state == PARTIAL and before in (DOWN, CONNECTING):
+            tunnel.forget_reason(ids)
         tunnel.take(mine, now_ms)
 
 
