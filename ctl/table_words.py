@@ -11,7 +11,7 @@ CORE_TABLES = {
             "SVC_Global",
             "root row",
             secrets="seal_seed",
-            statuses="nb_cfg_timestamp sb_cfg sb_cfg_timestamp hv_cfg hv_cfg_timestamp",
+            statuses="nb_cfg_timestamp sb_cfg sb_cfg_timestamp hv_cfg hv_cfg_timestamp content_cfg",
         ),
         TableWords("Container_Group", "group"),
         TableWords("Chassis_Group", "chassis group"),

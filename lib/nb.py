@@ -23,6 +23,7 @@ class SVCGlobal(Row):
     hv_cfg: int
     hv_cfg_timestamp: int
     content_cfg: int
+    lost_content_cfg: int | None
     seal_seed: str | None = field(repr=False)
     options: dict[str, str]
     external_ids: dict[str, str]

@@ -30,10 +30,12 @@ from .nodes.en_health import OVN_WAIT
 from .nodes.en_port_group import find_ports
 from .nodes.tables import (
     CHASSIS_CFG,
+    CONTAINER_GROUP,
     ONLY,
     OPTIONS,
     OVN_PROBLEM,
     OVN_WORD,
+    PORT_GROUP,
     ROOT,
     VERDICT,
     WATCH,
@@ -178,8 +180,8 @@ class Northd:
     def _follow_ports(self) -> None:
         """Follows the ports of the Port_Groups in use in OVN_Southbound."""
         if self.nb.synced:
-            groups = self.nb.rows(nb_rows.ContainerGroup)
-            self.ports.run(find_ports(groups, self.nb.rows(nb_rows.PortGroup)))
+            groups = self.engine.get_all(CONTAINER_GROUP)
+            self.ports.run(find_ports(groups, self.engine.get_all(PORT_GROUP)))
 
     def _pass(self) -> None:
         active = self.active
@@ -305,7 +307,10 @@ class Northd:
         """Hands what changed to the engine, and what came out to the writers."""
         now_ms = loop.monotonic_ms()
         self._memory.clock.tick(loop.now_ms(), now_ms)
-        self.writers.note_tables(self.replicas.follow(now_ms))
+        tables = self.replicas.follow(now_ms)
+        self.writers.note_tables(tables)
+        if not tables.isdisjoint({CONTAINER_GROUP.name, PORT_GROUP.name}):
+            self._follow_ports()
         self.replicas.follow_ports(self.ports)
         changed = self.engine.run(now_ms)
         self.writers.note_changes(changed)
@@ -340,6 +345,6 @@ class Northd:
         if self._held_for is not None:
             sentences.append(f"nothing is written: {self._held_for}")
         sentences += self.replicas.forgotten.tell(self.replicas.review_held())
-        sentences += self.writers.content.tell()
+        sentences += self.writers.content.sentences
         more = f" (and {len(sentences) - 1} more)" if len(sentences) > 1 else ""
         self.leadership.set_problem(min(sentences) + more if sentences else "")

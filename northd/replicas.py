@@ -25,6 +25,7 @@ from .sync import northbound, southbound
 from .sync import ovn as ovn_sync
 from .sync.content import Content
 from .sync.forgotten import Forgotten
+from .sync.kept_rows import Key
 
 Pair = tuple[Any, Any]
 Tables = Mapping[str, Mapping[type[Row], Datum[Any, Any]]]
@@ -74,16 +75,17 @@ class Replicas:
         changed: set[str] = set()
         for prefix, session in self._sessions.items():
             rows = session.take_changed_rows()
+            counted: dict[Key, Any] = {}
             if prefix == "nb":
-                roots = session.rows(nb.SVCGlobal).values()
-                self._content.begin(session.connection, next(iter(roots), None))
+                counted = self._count(session, rows)
             else:
                 is_wanted = partial(self._is_wanted, prefix)
                 self.forgotten.note(prefix, session.connection, rows, is_wanted)
             for table, pairs in rows.items():
                 if pairs:
                     changed.add(f"{prefix}.{table}")
-                    self._take(prefix, table, pairs, now_ms)
+                    self._take(prefix, table, pairs, counted, now_ms)
+            self._put_counted(counted)
         self._followed = True
         self._hold()
         return changed
@@ -150,48 +152,52 @@ class Replicas:
             for ledger in self._ledgers.values():
                 ledger.hold(names)
 
-    def _take(self, prefix: str, table: str, pairs: Mapping[UUID, Pair], now_ms: int) -> None:
+    def _take(
+        self,
+        prefix: str,
+        table: str,
+        pairs: Mapping[UUID, Pair],
+        counted: Mapping[Key, Any],
+        now_ms: int,
+    ) -> None:
         datum = self._data[prefix].get(table)
         ledger = self._ledgers[prefix]
         holder = CHILDREN.get(table) if prefix == "ovn" else None
         for uuid, (old, new) in pairs.items():
-            counted = new
+            counts = counted.get((table, uuid), new)
             if datum is not None:
-                counted = self._count(prefix, table, uuid, old, new)
-                self._engine.put(datum, uuid, counted)
+                self._engine.put(datum, uuid, counts)
             if holder is not None:
                 for column in holder[1]:
                     ledger.note_children(holder[0], column, old, new)
             ledger.note_row(old, new)
             if table == ovn.RouterPolicy.TABLE:
                 self._note_rule(uuid, new, now_ms)
-            if counted is None:
+            if counts is None:
                 # A row that is an owner of its own; nobody else takes its status back.
                 ledger.forget((table, uuid))
         if table == sb.ContainerBinding.TABLE:
             for spot in self.queue.update(now_ms, pairs.values()):
                 self._engine.put(QUEUE_START, spot, self.queue.find_start(spot) or None)
 
-    def _count(self, prefix: str, table: str, uuid: UUID, old: Any, new: Any) -> Any:
-        """Returns the row that the engine is to see."""
-        if prefix != "nb":
-            return new
-        counted = self._content.take(table, old, new)
-        if new is None and counted is not None:
-            self._engine.put(VANISHED, uuid, True)
-        elif self._engine.get(VANISHED, uuid):
-            self._engine.put(VANISHED, uuid, None)
-        return counted
+    def _count(self, session: Session, rows: Mapping[str, Mapping[UUID, Pair]]) -> dict[Key, Any]:
+        """Returns the rows of operators that count in place of what is there."""
+        root = next(iter(session.rows(nb.SVCGlobal).values()), None)
+        followed = {table: rows[table] for table in rows.keys() & self._data["nb"].keys()}
+        return self._content.take(session.connection, root, followed)
+
+    def _put_counted(self, counted: Mapping[Key, Any]) -> None:
+        for (table, uuid), row in counted.items():
+            self._engine.put(self._data["nb"][table], uuid, row)
+            vanished = row is not None and uuid not in self._sessions["nb"].tables[table]
+            self._engine.put(VANISHED, uuid, vanished or None)
+            if row is None:
+                self._ledgers["nb"].forget((table, uuid))
 
     def accept_content(self) -> None:
         """Takes what is in the databases for what is meant."""
         self.forgotten.accept()
-        for table, uuid in self._content.accept():
-            row = self._sessions["nb"].tables[table].get(uuid)
-            self._engine.put(self._data["nb"][table], uuid, row)
-            self._engine.put(VANISHED, uuid, None)
-            if row is None:
-                self._ledgers["nb"].forget((table, uuid))
+        self._put_counted(self._content.accept())
 
     def _note_rule(self, uuid: UUID, new: Row | None, now_ms: int) -> None:
         """Takes a rule on a router that OVN is yet to compile, or that is away."""

@@ -57,7 +57,8 @@ class Writers:
             "ovn": Ledger(ovn.find_mark, EMPTY),
             "nb": Ledger(northbound.find_mark),
         }
-        self.content = Content(partial(northbound.find_own_columns, self.ledgers["nb"]))
+        find_own = partial(northbound.find_own_columns, self.ledgers["nb"])
+        self.content = Content(find_own, lambda table, uuid: sessions["nb"].tables[table].get(uuid))
         conclude = {"sb": self._conclude_sb, "ovn": self._conclude_ovn, "nb": self._conclude_nb}
         ranks = {"sb": southbound.rank, "ovn": ovn.rank, "nb": northbound.rank}
         self.writers = {
@@ -121,19 +122,24 @@ class Writers:
         for name, writer in self.writers.items():
             if name == "nb":
                 self._follow_others()
+                self._follow_content()
             if begun or name == "nb":
                 writer.run(now_ms)
             self._take_refusals(name, writer)
 
     def _follow_others(self) -> None:
-        """Looks at the root row again when the two other databases came to hold everything, or not.
-
-        So it does when changes of operators are to be counted there.
-        """
+        """Looks at 'hv_cfg' again when the two other databases came to hold everything, or not."""
         settled = self._are_others_settled()
-        if settled != self._others_settled or self.content.is_due:
+        if settled != self._others_settled:
             self._others_settled = settled
             self.writers["nb"].reconsider()
+
+    def _follow_content(self) -> None:
+        """Has the changes of operators counted on the root row."""
+        for row in self._sessions["nb"].rows(nb.SVCGlobal).values():
+            owner, owned = (row.TABLE, row.uuid), self.content.make_owned(row)
+            if owned != self.ledgers["nb"].find_owned(owner):
+                self.ledgers["nb"].set_owned(owner, owned)
 
     def compare(self) -> None:
         """Finds out what is as it should be, as one that stands by."""
@@ -183,7 +189,7 @@ class Writers:
             rows = self._sessions["nb"].rows(nb.SVCGlobal).values()
             hv_cfg = max((row.hv_cfg for row in rows), default=0)
         return northbound.plan_global(
-            self._sessions["nb"], self._sessions["sb"], hv_cfg, self.content, loop.now_ms()
+            self._sessions["nb"], self._sessions["sb"], hv_cfg, loop.now_ms()
         )
 
     def _are_others_settled(self) -> bool:

@@ -98,6 +98,12 @@ class Database:
         """Returns the file of an empty database of the same schema, for replace()."""
         return make_empty(self._schema_path)
 
+    def run_client(self, command: str, given: Path | None = None) -> bytes:
+        """Returns what "ovsdb-client COMMAND" prints of the database; it reads the file 'given'."""
+        call = ("ovsdb-client", "--timeout=10", command, self.remote, self.name)
+        with (given or Path(os.devnull)).open("rb") as source:
+            return subprocess.run(call, stdin=source, check=True, capture_output=True).stdout
+
     def replace(self, content: bytes) -> None:
         """Lets another server take this one's place, with another file."""
         self.stop()

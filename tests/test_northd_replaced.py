@@ -201,7 +201,9 @@ def test_what_is_lost_is_told_and_ends_when_that_is_meant(cloud_of_two: Cloud) -
     cloud.laws()
 
 
-def test_what_is_added_again_is_served_once_what_is_there_is_meant(cloud_of_two: Cloud) -> None:
+def test_what_is_added_again_by_its_name_takes_the_place_of_what_is_lost(
+    cloud_of_two: Cloud,
+) -> None:
     cloud = cloud_of_two
     yesterday = cloud.nb.read_file()
     add_todays(cloud)
@@ -209,15 +211,81 @@ def test_what_is_added_again_is_served_once_what_is_there_is_meant(cloud_of_two:
     replace(cloud, "nb", yesterday)
     run_long(cloud, cloud.step_chassis)
     vpn = cloud.add_vpn("second", "another", external_ips="2.0.0.100")
+    cloud.settle()
+    assert find_running(cloud, "nb") == before
+    assert "IPsec_Connection to-mars (and 1 more)" in read_problem(cloud)
     cloud.add_connection(vpn, "to-mars")
     cloud.settle()
     assert find_running(cloud, "nb") == before
-    cloud.northd.accept_content()
-    cloud.settle()
-    assert find_running(cloud, "nb") == before
+    cloud.wait_for(lambda: read_problem(cloud) == "", "no sentence")
     cloud.nb.delete("VPN_Service", [["name", "==", "second"]])
     cloud.settle()
     assert len(find_containers(cloud)) == 1
+    cloud.laws()
+
+
+def test_what_is_restored_with_other_uuids_is_known_by_its_names(cloud_of_two: Cloud) -> None:
+    """As 'ovsdb-client restore' does it: all is another row, and one connection is lost."""
+    cloud = cloud_of_two
+    snapshot = cloud.nb.directory / "snapshot"
+    snapshot.write_bytes(cloud.nb.run_client("backup"))
+    (vpn,) = (row["_uuid"][1] for row in cloud.nb.rows("VPN_Service"))
+    cloud.add_connection(vpn, "to-mars", peer_address="1.0.0.9", peer_subnets="192.168.9.0/24")
+    cloud.settle()
+    before = find_running(cloud, "sb")
+    cloud.nb.run_client("restore", snapshot)
+    words = "lost content: IPsec_Connection to-mars (and 1 more)"
+    cloud.wait_for(lambda: words in read_problem(cloud), "the sentence")
+    assert [row["name"] for row in cloud.nb.rows("IPsec_Connection")] == ["to-venus"]
+    assert cloud.nb.rows("VPN_Service")[0]["_uuid"][1] != vpn
+    cloud.settle()
+    assert find_running(cloud, "sb") == before
+    cloud.nb.update("VPN_Service", [], enabled=False)
+    cloud.settle()
+    assert cloud.find(cloud.nb, "IPsec_Connection")["status"] == "disabled"
+    cloud.nb.delete("VPN_Service")
+    cloud.settle()
+    assert find_containers(cloud) == set()
+    cloud.wait_for(lambda: read_problem(cloud) == "", "no sentence")
+    cloud.laws()
+
+
+def test_what_is_meant_is_heard_by_those_that_stand_by(cloud_of_two: Cloud) -> None:
+    cloud = cloud_of_two
+    yesterday, old = cloud.nb.read_file(), find_containers(cloud)
+    add_todays(cloud)
+    second = cloud.start_northd()
+    cloud.settle(cloud.northd, second)
+    replace(cloud, "nb", yesterday)
+    cloud.settle(cloud.northd, second)
+    assert "lost content" in second.writers.content.sentences[0]
+    cloud.northd.accept_content()
+    cloud.settle(cloud.northd, second)
+    assert find_containers(cloud) == old
+    cloud.northd.close()
+    cloud.northd = second
+    cloud.settle()
+    assert find_containers(cloud) == old
+    cloud.laws()
+
+
+def test_one_that_reconnects_later_keeps_what_the_others_keep(cloud_of_two: Cloud) -> None:
+    cloud = cloud_of_two
+    yesterday, old = cloud.nb.read_file(), find_containers(cloud)
+    add_todays(cloud)
+    second = cloud.start_northd()
+    cloud.settle(cloud.northd, second)
+    both = find_containers(cloud)
+    # The second does not run while the first keeps, counts and serves.
+    replace(cloud, "nb", yesterday)
+    for subnet in ("192.168.66.0/24", "192.168.67.0/24"):
+        cloud.nb.update("IPsec_Connection", [], peer_subnets=subnet)
+        cloud.settle()
+    cloud.settle(cloud.northd, second)
+    cloud.northd.close()
+    cloud.northd = second
+    cloud.settle()
+    assert find_containers(cloud) == both != old
     cloud.laws()
 
 
@@ -361,6 +429,28 @@ def test_lost_places_of_ports_move_nothing(databases: Databases, logs: Logs, kin
     )
     cloud.settle()
     assert find_running(cloud) == before
+    cloud.laws()
+    cloud.northd.close()
+    server.stop()
+
+
+def test_a_group_that_is_lost_counts_with_its_ports(databases: Databases, logs: Logs) -> None:
+    for words in (*EXPECTED, "is dead"):
+        logs.allow(words)
+    server = Database(databases.directory, "OVN_Southbound", "/usr/share/ovn/ovn-sb.ovsschema")
+    bind_port(server, "vm1", "hv2")
+    empty = make_other(databases.nb)
+    cloud = make_near_cloud(databases, logs, server)
+    replace(cloud, "nb", empty)
+    run_long(cloud, cloud.step_chassis)
+    assert "'chassis': 'hv2'" in find_running(cloud)["bindings"][0]
+    # The guest comes up again on another chassis than the one that dies.
+    cloud.chassis["hv2"].alive = False
+    server.update("Chassis", [["name", "==", "hv2"]], name="hv3")
+    cloud.wait_for(
+        lambda: [row["chassis"] for row in cloud.sb.rows("Container_Binding")] == ["hv3"],
+        "the container to follow",
+    )
     cloud.laws()
     cloud.northd.close()
     server.stop()

@@ -1,150 +1,152 @@
-"""What operators ask for in the northbound, also where its file was restored from an older one.
+"""What operators ask for in the northbound, also where that went back to older content.
 
-Each change that svc-northd reads is counted in SVC_Global:content_cfg.  What comes
-with a lower number, with another 'seal_seed', or after an outage with no root row,
-is content that went back: nobody deleted or changed what is missing or otherwise
-in it.  Such rows count as they were, and each change that is made afterwards
-counts upon them, until the database has them again or an operator takes what is
-there for what is meant.
+Each change that the active svc-northd has read is counted in SVC_Global:content_cfg.
+What comes with a lower number, with another 'seal_seed', or after an outage with no
+root row, is content that went back, as of a file that was restored: nobody ordered
+what is missing or otherwise in it.  Such rows count as they were (kept_rows.py).
+
+While they do, SVC_Global:lost_content_cfg has the number that there was.  It tells a
+svc-northd that stands by and reconnects later; to empty it is an operator's word that
+what is there is meant, which reaches all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from collections.abc import Set as AbstractSet
-from dataclasses import fields, replace
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
 import ovs.vlog
 
 from ...lib import nb
+from ...lib.addresses import quote
+from ...lib.delta import Desired
 from ...lib.rows import Row
+from ..engine.ledger import Owned
+from .kept_rows import FindOwn, FindRow, KeptRows, Key, find_differing
 
 vlog = ovs.vlog.Vlog("content")
 
-# What the column holds.
+# What the columns hold.
 _MOST = 2**53 - 1
+
+_Changed = Mapping[str, Mapping[UUID, tuple[Any, Any]]]
 
 
 class Content:
-    """The operators' rows as they count.
+    """The operators' rows as they count, of the tables for which take() is called."""
 
-    'find_own' says which columns of a row we write; None for a row that is ours as a whole.
-    """
-
-    def __init__(self, find_own: Callable[[Row], AbstractSet[str] | None]) -> None:
+    def __init__(self, find_own: FindOwn, find_row: FindRow) -> None:
         self._find_own = find_own
+        self._kept = KeptRows(find_own, find_row)
         self._connection: int | None = None
         self._root: nb.SVCGlobal | None = None
-        self._went_back = False
-        # What counts in place of what is there, by table and UUID.
-        self._kept: dict[tuple[str, UUID], Row] = {}
+        self._lost_cfg: int | None = None
         self._changes = 0
         self._planned_changes = 0
         self._planned_cfg = 0
-        self._told = ""
+        self._sentence = ""
 
-    def begin(self, connection: int | None, root: nb.SVCGlobal | None) -> None:
-        """Takes the root row, before take() is called for what changed over 'connection'."""
-        if connection is None:
-            return
-        anew = self._connection not in (None, connection)
-        self._went_back = self._root is not None and _is_older(root, self._root, anew)
-        self._connection = connection
-        self._root = root or self._root
-
-    def take(self, table: str, old: Row | None, new: Row | None) -> Row | None:
-        """Returns the row that counts, of one that changed."""
-        there = new or old
-        assert there is not None
-        own = self._find_own(there)
-        if own is None:
-            return new
-        differs = _find_differing(old, new, own)
-        self._changes += bool(differs)
-        key = (table, there.uuid)
-        counted = self._kept.pop(key, None)
-        if self._went_back:
-            counted = counted or old
-        elif counted is None or old is None or new is None:
-            return new
-        else:
-            counted = _apply(counted, old, new, differs)
-        if counted is None or (new is not None and not _find_differing(counted, new, own)):
-            return new
-        self._kept[key] = counted
+    def take(
+        self, connection: int | None, root: nb.SVCGlobal | None, changed: _Changed
+    ) -> dict[Key, Row | None]:
+        """Takes what changed by table and UUID; returns what counts in place of what is there."""
+        before = self._root
+        went_back = self._follow_root(connection, root)
+        pairs = dict(self._list_pairs(changed))
+        accepted = not went_back and _is_accepted(root, before)
+        counted = self._kept.accept() if accepted else {}
+        if pairs and (went_back or self._kept.rows):
+            counted |= self._kept.take(pairs, went_back)
+        if counted:
+            self._tell()
         return counted
 
-    @property
-    def is_due(self) -> bool:
-        """Whether changes are to be counted."""
-        return self._changes != self._planned_changes
+    def accept(self) -> dict[Key, Row | None]:
+        """Takes what is there for what is meant; returns what counts from now on."""
+        counted = self._kept.accept()
+        self._tell()
+        return counted
 
-    def plan_cfg(self, present: int) -> int:
-        """Returns the 'content_cfg' to write where 'present' is there: more after a change."""
-        if not self.is_due and present >= self._planned_cfg:
+    def make_owned(self, root: nb.SVCGlobal) -> Owned:
+        """Returns the columns of the root row as they are to be."""
+        columns = {
+            "content_cfg": self._plan_cfg(root.content_cfg),
+            "lost_content_cfg": self._lost_cfg if self._kept.rows else None,
+        }
+        return Owned(updates=(Desired(root.TABLE, root.uuid, columns),))
+
+    @property
+    def sentences(self) -> list[str]:
+        """A sentence if anything counts that is not there so."""
+        return [self._sentence] if self._sentence else []
+
+    # -- helpers, in the order they are called ------------------------------
+
+    def _follow_root(self, connection: int | None, root: nb.SVCGlobal | None) -> bool:
+        """Returns whether the content is older than what was there before."""
+        before, anew = self._root, connection != self._connection
+        self._connection, self._root = connection, root or before
+        if before is None:
+            return False
+        if root is None:
+            went_back = anew
+        else:
+            told = root.lost_content_cfg not in (None, before.lost_content_cfg)
+            went_back = (anew and told) or self._is_older(root, before)
+        if went_back:
+            self._lost_cfg = max(before.content_cfg, before.lost_content_cfg or 0)
+        return went_back
+
+    def _is_older(self, root: nb.SVCGlobal, before: nb.SVCGlobal) -> bool:
+        # An operator may empty it, to have all sealed anew.
+        seeds = {root.seal_seed, before.seal_seed} - {None}
+        # Our own number is lower once, when it has come to the highest that there is.
+        lower = root.content_cfg < before.content_cfg and root.content_cfg != self._planned_cfg
+        return len(seeds) > 1 or lower
+
+    def _list_pairs(self, changed: _Changed) -> Iterator[tuple[Key, tuple[Any, Any]]]:
+        """Yields the rows of operators that changed, and counts it where an operator did it."""
+        orders = False
+        for table, pairs in changed.items():
+            for uuid, (old, new) in pairs.items():
+                own = self._find_own(new or old)
+                if own is not None:
+                    orders = orders or bool(find_differing(old, new, own))
+                    yield (table, uuid), (old, new)
+        self._changes += orders
+
+    def _plan_cfg(self, present: int) -> int:
+        """Returns the number to write where 'present' is there: another one after a change."""
+        if self._changes == self._planned_changes and present >= self._planned_cfg:
             return present
         self._planned_changes = self._changes
         self._planned_cfg = present + 1 if present < _MOST else 0
         return self._planned_cfg
 
-    def accept(self) -> Iterable[tuple[str, UUID]]:
-        """Takes what is there for what is meant; returns the rows that did not count."""
-        kept, self._kept = self._kept, {}
-        return tuple(kept)
-
-    def tell(self) -> list[str]:
-        """Returns a sentence if anything counts that is not there; logs a change of it."""
-        sentence = self._describe() if self._kept else ""
-        if sentence != self._told:
-            self._told = sentence
+    def _tell(self) -> None:
+        """Logs what counts though it is not there, where that is something else."""
+        sentence = _describe(self._kept.rows) if self._kept.rows else ""
+        if sentence != self._sentence:
+            self._sentence = sentence
             if sentence:
                 vlog.warn(sentence)
             else:
                 vlog.info("all of the northbound counts as it is there")
-        return [sentence] if sentence else []
-
-    def _describe(self) -> str:
-        (table, _), row = min(self._kept.items(), key=lambda each: (each[0][0], str(each[0][1])))
-        name = getattr(row, "name", "") or row.uuid
-        more = f" (and {len(self._kept) - 1} more)" if len(self._kept) > 1 else ""
-        return (
-            f"SVC_Northbound lost content: {table} {name}{more} goes on as it was; restore it, or"
-            " run 'content/accept' on svc-northd if what is there is meant"
-        )
 
 
-def _is_older(root: nb.SVCGlobal | None, before: nb.SVCGlobal, anew: bool) -> bool:
-    if root is None:
-        return anew
-    # An operator may empty it, to have all sealed anew.
-    other = None not in (root.seal_seed, before.seal_seed) and root.seal_seed != before.seal_seed
-    return other or root.content_cfg < before.content_cfg
+def _is_accepted(root: nb.SVCGlobal | None, before: nb.SVCGlobal | None) -> bool:
+    """Returns whether 'lost_content_cfg' was emptied."""
+    if root is None or before is None:
+        return False
+    return root.lost_content_cfg is None and before.lost_content_cfg is not None
 
 
-def _find_differing(old: Row | None, new: Row | None, own: AbstractSet[str]) -> AbstractSet[str]:
-    """Returns the columns of an operator in which a row changed."""
-    row = new or old
-    assert row is not None
-    names = {each.name for each in fields(row)} - own
-    if old is None or new is None:
-        return names
-    return {name for name in names if getattr(old, name) != getattr(new, name)}
-
-
-def _apply(counted: Row, old: Row, new: Row, columns: AbstractSet[str]) -> Row:
-    """Returns 'counted' with what changed of 'columns' from 'old' to 'new'."""
-    changed: dict[str, Any] = {}
-    for name in columns:
-        was, now, is_counted = (getattr(each, name) for each in (old, new, counted))
-        if isinstance(now, tuple):
-            added, taken = set(now) - set(was), set(was) - set(now)
-            changed[name] = tuple(sorted((set(is_counted) | added) - taken))
-        elif isinstance(now, Mapping):
-            kept = {key: value for key, value in is_counted.items() if key in now or key not in was}
-            news = {key: value for key, value in now.items() if was.get(key) != value}
-            changed[name] = kept | news
-        else:
-            changed[name] = now
-    return replace(counted, **changed)
+def _describe(rows: Mapping[Key, Row]) -> str:
+    table, uuid = min(rows, key=lambda key: (key[0], key[1].int))
+    name = quote(str(getattr(rows[table, uuid], "name", "") or uuid))
+    more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
+    return (
+        f"SVC_Northbound lost content: {table} {name}{more} goes on as it was; restore it, or"
+        " 'svcctl clear SVC_Global . lost_content_cfg' if what is there is meant"
+    )

@@ -11,20 +11,17 @@ from ...lib.idl import Session
 from ...lib.router import is_ours
 from ...lib.rows import Row
 from ..engine.ledger import Ledger, Mark
-from .content import Content
 
 CONTAINER = "container"
 WISH = "wish"
 
 
-def find_mark(row: Row) -> Mark | None:
+def find_mark(row: Row) -> Mark:
     """Returns whose a row is; of rows that are the operator's only columns are kept true.
 
     Rows of the tables of service types are each an owner of its own.
     """
     match row:
-        case nb.SVCGlobal():
-            return None
         case nb.ServiceContainer():
             foreign = not is_ours(row.external_ids)
             return Mark((CONTAINER, row.name), row.name, foreign=foreign)
@@ -42,20 +39,18 @@ def rank(owner: Any) -> tuple[str, str]:
 def find_own_columns(ledger: Ledger, row: Row) -> AbstractSet[str] | None:
     """Returns the columns of an operator's row that are kept true; None for a row of ours."""
     mark = find_mark(row)
-    if mark is None or not mark.foreign:
+    if not mark.foreign:
         return None
     updates = ledger.find_owned(mark.owner).updates
     return frozenset().union(*(each.columns for each in updates if each.key == mark.key))
 
 
-def plan_global(
-    session: Session, southbound: Session, hv_cfg: int, content: Content, now_ms: int
-) -> list[Change]:
+def plan_global(session: Session, southbound: Session, hv_cfg: int, now_ms: int) -> list[Change]:
     """Returns what to change on the root row, which is made if there is none."""
     rows = list(session.rows(nb.SVCGlobal).values())
     before = rows[0] if rows else None
     compiled = next(iter(southbound.rows(sb.SBGlobal).values()), None)
-    columns: dict[str, Any] = {"content_cfg": content.plan_cfg(before.content_cfg if before else 0)}
+    columns: dict[str, Any] = {}
     if before is None or not sealing.is_seed(before.seal_seed):
         columns["seal_seed"] = sealing.make_seed()
     if compiled is not None:
