@@ -70,6 +70,7 @@ def test_lost_northbound_is_no_order_to_end_everything(cloud: Cloud) -> None:
     assert cloud.sb.dump()["Container_Binding"] == before
     assert len(cloud.ovn.rows("Logical_Router_Policy")) == 6
     cloud.nb.insert("SVC_Global")
+    cloud.wait_for(lambda: cloud.nb.rows("SVC_Global")[0]["external_ids"][1], "who leads it")
     cloud.settle()
     assert cloud.sb.rows("Container_Binding") == []
 

@@ -68,6 +68,10 @@ class Content:
         self._tell()
         return counted
 
+    def note_counted(self) -> None:
+        """Notes that another svc-northd has counted what was read."""
+        self._planned_changes = self._changes
+
     def make_owned(self, root: nb.SVCGlobal) -> Owned:
         """Returns the columns of the root row as they are to be."""
         columns = {
