@@ -214,8 +214,9 @@ class Laws:
             translated = (tenant.router_address, *list_translated(tenant).values())
             for subnet in (tenant.site_subnet, tenant.second_subnet):
                 words = traffic.format_clear(tenant.subnet, subnet, translated)
-                if number := capture.count(words):
-                    return f"{number} packets between {tenant.subnet} and {subnet}"
+                if packets := capture.list_packets(words):
+                    where = f"between {tenant.subnet} and {subnet}"
+                    return f"{len(packets)} packets {where}, the first {packets[0]}"
         return ""
 
     def find_unexpected(self) -> str:

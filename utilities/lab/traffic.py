@@ -226,10 +226,14 @@ class Capture(Listener):
     def __init__(self, lab: Lab, path: Path) -> None:
         super().__init__(lab, path, "fabric", "-i", "provider", "-U", "-w", "-")
 
+    def list_packets(self, expression: str) -> list[str]:
+        """Returns what tcpdump prints of the packets so far that match a pcap-filter(7) expression."""
+        argv = ["tcpdump", "-r", str(self._path), "-n", "-e", "-tt", expression]
+        return process.run(argv, timeout_s=60).splitlines()
+
     def count(self, expression: str) -> int:
-        """Returns how many packets so far match a pcap-filter(7) expression."""
-        argv = ["tcpdump", "-r", str(self._path), "-n", "-t", expression]
-        return len(process.run(argv, timeout_s=60).splitlines())
+        """Returns how many packets so far match."""
+        return len(self.list_packets(expression))
 
 
 class LinkCapture(Listener):
