@@ -227,7 +227,7 @@ class Capture(Listener):
         super().__init__(lab, path, "fabric", "-i", "provider", "-U", "-w", "-")
 
     def list_packets(self, expression: str) -> list[str]:
-        """Returns what tcpdump prints of the packets so far that match a pcap-filter(7) expression."""
+        """Returns the packets so far that match a pcap-filter(7) expression, by tcpdump."""
         argv = ["tcpdump", "-r", str(self._path), "-n", "-e", "-tt", expression]
         return process.run(argv, timeout_s=60).splitlines()
 
