@@ -311,8 +311,6 @@ class Northd:
         self.writers.note_tables(tables)
         if not tables.isdisjoint({CONTAINER_GROUP.name, PORT_GROUP.name}):
             self._follow_ports()
-        if any(session.contended for session in self.sessions.values()):
-            self.writers.content.note_counted()
         self.replicas.follow_ports(self.ports)
         changed = self.engine.run(now_ms)
         self.writers.note_changes(changed)

@@ -41,8 +41,10 @@ class Child(Row):
     status: str = ""
 
 
-def make_root(content_cfg: int = 5, seed: str | None = "seed", lost: int | None = None) -> Any:
-    return nb.SVCGlobal(UUID(int=99), 0, 0, 0, 0, 0, 0, content_cfg, lost, seed, {}, {})
+def make_root(
+    content_cfg: int = 5, seed: str | None = "seed", lost: int | None = None, number: int = 99
+) -> Any:
+    return nb.SVCGlobal(UUID(int=number), 0, 0, 0, 0, 0, 0, content_cfg, lost, seed, {}, {})
 
 
 def make_group(number: int = 1, **columns: Any) -> nb.ContainerGroup:
@@ -106,7 +108,7 @@ def test_an_older_number_keeps_what_is_gone_and_what_is_otherwise() -> None:
     world.restore(replace(other, options={}))
     assert world.rows == [gone, other]
     assert "Container_Group g1 (and 1 more)" in world.content.sentences[0]
-    assert (world.root.content_cfg, world.root.lost_content_cfg) == (2, number)
+    assert (world.root.content_cfg, world.root.lost_content_cfg) == (number + 1, number)
     # To empty the column is the operator's word.
     world.show(*world.there.values(), root=replace(world.root, lost_content_cfg=None))
     assert world.rows == [replace(other, options={})]
@@ -161,11 +163,65 @@ def test_a_seed_that_an_operator_emptied_is_no_other_database() -> None:
 
 def test_a_file_that_is_restored_while_it_is_served_is_older_too() -> None:
     world = World(make_group(), make_group(2))
-    world.show(make_group(2), root=make_root(1))
+    world.show(make_group(2), root=make_root(1, number=98))
     assert world.rows == [make_group(), make_group(2)]
     # What comes afterwards is an order.
     world.show()
     assert world.rows == [make_group()]
+
+
+@pytest.mark.parametrize("root", [make_root(0), make_root(5, "other")])
+def test_what_a_hand_writes_on_the_root_row_is_no_other_content(root: Any) -> None:
+    world = World(make_group())
+    world.show(root=root)
+    assert world.rows == []
+
+
+def test_newer_content_that_is_not_the_newest_is_no_word_of_an_operator() -> None:
+    world = World()
+    world.show(make_group())
+    middle = world.root
+    world.show(make_group(), make_group(2))
+    newest = world.root
+    world.restore()
+    world.show(make_group(), root=middle, anew=True)
+    assert world.rows == [make_group(), make_group(2)]
+    world.show(make_group(), make_group(2), root=newest, anew=True)
+    assert world.content.sentences == []
+    # And it counts on.
+    world.show(make_group(2))
+    assert world.rows == [make_group(2)]
+    assert world.root.content_cfg > newest.content_cfg
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_one_that_is_started_later_says_so_until_that_is_meant(same: bool) -> None:
+    world = World()
+    world.root = make_root(7, lost=6)
+    world.content = Content(world._find_own, lambda table, uuid: world.there.get((table, uuid)))
+    world.show(make_group())
+    assert "lost content before this svc-northd was started" in world.content.sentences[0]
+    assert world.root.lost_content_cfg == 6
+    if same:
+        world.content.accept()
+        world.write()
+        assert world.root.lost_content_cfg is None
+    else:
+        world.show(make_group(), root=replace(world.root, lost_content_cfg=None))
+    assert world.content.sentences == []
+
+
+def test_what_another_one_has_counted_is_not_counted_again() -> None:
+    content = World().content
+    content.take(1, make_root(6), {})
+    (owned,) = content.make_owned(make_root(6)).updates
+    assert owned.columns["content_cfg"] == 6
+    # What nobody has counted is.
+    changed = {"Container_Group": {UUID(int=1): (None, make_group())}}
+    content.take(1, make_root(6), changed)
+    content.take(1, make_root(6), {})
+    (owned,) = content.make_owned(make_root(6)).updates
+    assert owned.columns["content_cfg"] == 7
 
 
 def test_an_operator_may_delete_the_root_row() -> None:
@@ -222,6 +278,14 @@ def test_a_file_that_is_there_again_ends_it() -> None:
     world.show(*rows, root=root, anew=True)
     assert world.rows == rows
     assert world.content.sentences == []
+
+
+def test_the_highest_number_is_followed_by_the_lowest() -> None:
+    world = World()
+    world.show(root=make_root(MOST), anew=True)
+    world.show(make_group(), root=make_root(0), anew=True)
+    world.show(root=world.root, anew=True)
+    assert world.rows == []
 
 
 def test_the_number_counts_changes_and_no_value_of_it_stops_that() -> None:
@@ -315,7 +379,9 @@ def test_rows_that_were_restored_with_other_uuids_are_known_by_their_names() -> 
     child, group = replace(CHILD, uuid=UUID(int=111)), replace(GROUP, uuid=UUID(int=121))
     older = replace(named, uuid=UUID(int=122), options={})
     restored = Holder(UUID(int=101), "h", (child.uuid,), group.uuid, "up")
-    world.show(child, group, older, restored, root=make_root(1))
+    # Its number is no lower: nothing was counted since then.
+    root = make_root(world.root.content_cfg, number=98)
+    world.show(child, group, older, restored, root=root)
     assert world.rows == [
         lost,
         child,

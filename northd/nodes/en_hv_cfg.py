@@ -1,4 +1,8 @@
-"""Node 'hv_cfg': the nb_cfg that every chassis that is alive and fit has reached."""
+"""Node 'hv_cfg': the nb_cfg that every chassis that is alive has reached.
+
+Also one that is unfit, as by an ovn-controller that hangs: its guests send, and
+what is new does not guard them yet.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ HV_CFG: Datum[str, int] = Datum("hv_cfg")
 def find_reached(read: Read, chassis: str) -> int | None:
     """Returns what a chassis has reached, None for one that nobody waits for."""
     verdict = read(VERDICT, chassis)
-    if verdict is None or not verdict.alive or verdict.ovn_problem:
+    if verdict is None or not verdict.alive:
         return None
     return read(CHASSIS_CFG, chassis)
 

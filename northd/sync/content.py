@@ -30,6 +30,12 @@ vlog = ovs.vlog.Vlog("content")
 # What the columns hold.
 _MOST = 2**53 - 1
 
+_ACCEPT = "'svcctl clear SVC_Global . lost_content_cfg' if what is there is meant"
+_INHERITED = (
+    "SVC_Northbound lost content before this svc-northd was started, and it counts no more;"
+    f" restore it, or {_ACCEPT}"
+)
+
 _Changed = Mapping[str, Mapping[UUID, tuple[Any, Any]]]
 
 
@@ -41,7 +47,9 @@ class Content:
         self._kept = KeptRows(find_own, find_row)
         self._connection: int | None = None
         self._root: nb.SVCGlobal | None = None
-        self._lost_cfg: int | None = None
+        self._lost_cfg = 0
+        # What was lost before this process was started.
+        self._inherited: int | None = None
         self._changes = 0
         self._planned_changes = 0
         self._planned_cfg = 0
@@ -53,8 +61,11 @@ class Content:
         """Takes what changed by table and UUID; returns what counts in place of what is there."""
         before = self._root
         went_back = self._follow_root(connection, root)
+        self._follow_count(before)
         pairs = dict(self._list_pairs(changed))
         accepted = not went_back and _is_accepted(root, before)
+        if accepted:
+            self._inherited = None
         counted = self._kept.accept() if accepted else {}
         if pairs and (went_back or self._kept.rows):
             counted |= self._kept.take(pairs, went_back)
@@ -65,49 +76,54 @@ class Content:
     def accept(self) -> dict[Key, Row | None]:
         """Takes what is there for what is meant; returns what counts from now on."""
         counted = self._kept.accept()
+        self._inherited = None
         self._tell()
         return counted
-
-    def note_counted(self) -> None:
-        """Notes that another svc-northd has counted what was read."""
-        self._planned_changes = self._changes
 
     def make_owned(self, root: nb.SVCGlobal) -> Owned:
         """Returns the columns of the root row as they are to be."""
         columns = {
             "content_cfg": self._plan_cfg(root.content_cfg),
-            "lost_content_cfg": self._lost_cfg if self._kept.rows else None,
+            "lost_content_cfg": self._lost_cfg if self._kept.rows else self._inherited,
         }
         return Owned(updates=(Desired(root.TABLE, root.uuid, columns),))
 
     @property
     def sentences(self) -> list[str]:
-        """A sentence if anything counts that is not there so."""
-        return [self._sentence] if self._sentence else []
+        """A sentence if anything counts that is not there so, or may have been lost."""
+        inherited = [_INHERITED] if self._inherited is not None and not self._sentence else []
+        return [self._sentence] if self._sentence else inherited
 
     # -- helpers, in the order they are called ------------------------------
 
     def _follow_root(self, connection: int | None, root: nb.SVCGlobal | None) -> bool:
         """Returns whether the content is older than what was there before."""
         before, anew = self._root, connection != self._connection
-        self._connection, self._root = connection, root or before
+        self._connection, self._root = connection or self._connection, root or before
         if before is None:
+            self._inherited = root.lost_content_cfg if root is not None else None
             return False
         if root is None:
             went_back = anew
         else:
-            told = root.lost_content_cfg not in (None, before.lost_content_cfg)
-            went_back = (anew and told) or self._is_older(root, before)
+            anew = anew or root.uuid != before.uuid
+            went_back = anew and (_is_older(root, before) or self._is_told(root, before))
         if went_back:
             self._lost_cfg = max(before.content_cfg, before.lost_content_cfg or 0)
         return went_back
 
-    def _is_older(self, root: nb.SVCGlobal, before: nb.SVCGlobal) -> bool:
-        # An operator may empty it, to have all sealed anew.
-        seeds = {root.seal_seed, before.seal_seed} - {None}
-        # Our own number is lower once, when it has come to the highest that there is.
-        lower = root.content_cfg < before.content_cfg and root.content_cfg != self._planned_cfg
-        return len(seeds) > 1 or lower
+    def _is_told(self, root: nb.SVCGlobal, before: nb.SVCGlobal) -> bool:
+        """Returns whether another svc-northd has found that the content went back."""
+        known = (None, before.lost_content_cfg, *([self._lost_cfg] if self._kept.rows else []))
+        return root.lost_content_cfg not in known
+
+    def _follow_count(self, before: nb.SVCGlobal | None) -> None:
+        """Notes that another svc-northd has counted what was read until now."""
+        root = self._root
+        if root is None or before is None or root.content_cfg == before.content_cfg:
+            return
+        if root.content_cfg != self._planned_cfg:
+            self._planned_changes = self._changes
 
     def _list_pairs(self, changed: _Changed) -> Iterator[tuple[Key, tuple[Any, Any]]]:
         """Yields the rows of operators that changed, and counts it where an operator did it."""
@@ -115,17 +131,25 @@ class Content:
         for table, pairs in changed.items():
             for uuid, (old, new) in pairs.items():
                 own = self._find_own(new or old)
-                if own is not None:
-                    orders = orders or bool(find_differing(old, new, own))
+                if own is None:
+                    continue
+                differs = bool(find_differing(old, new, own))
+                orders = orders or differs
+                if differs or (table, uuid) in self._kept.rows:
                     yield (table, uuid), (old, new)
         self._changes += orders
 
     def _plan_cfg(self, present: int) -> int:
-        """Returns the number to write where 'present' is there: another one after a change."""
-        if self._changes == self._planned_changes and present >= self._planned_cfg:
+        """Returns the number to write where 'present' is there: another one after a change.
+
+        While anything is kept it is above the one that was lost, so that any older
+        content, also a newer one than there is, has a lower one.
+        """
+        least = min(self._lost_cfg + 1, _MOST) if self._kept.rows else 0
+        if self._changes == self._planned_changes and present >= max(self._planned_cfg, least):
             return present
         self._planned_changes = self._changes
-        self._planned_cfg = present + 1 if present < _MOST else 0
+        self._planned_cfg = max(present + 1, least) if present < _MOST else 0
         return self._planned_cfg
 
     def _tell(self) -> None:
@@ -137,6 +161,19 @@ class Content:
                 vlog.warn(sentence)
             else:
                 vlog.info("all of the northbound counts as it is there")
+
+
+def _is_older(root: nb.SVCGlobal, before: nb.SVCGlobal) -> bool:
+    if root.uuid != before.uuid and root.seal_seed == before.seal_seed is not None:
+        return True  # all is written anew, as by 'ovsdb-client restore'
+    # An operator may empty it, to have all sealed anew.
+    seeds = {root.seal_seed, before.seal_seed} - {None}
+    # The highest number is followed by 0.
+    lower = root.content_cfg < before.content_cfg and (before.content_cfg, root.content_cfg) != (
+        _MOST,
+        0,
+    )
+    return len(seeds) > 1 or lower
 
 
 def _is_accepted(root: nb.SVCGlobal | None, before: nb.SVCGlobal | None) -> bool:
@@ -152,5 +189,5 @@ def _describe(rows: Mapping[Key, Row]) -> str:
     more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
     return (
         f"SVC_Northbound lost content: {table} {name}{more} goes on as it was; restore it, or"
-        " 'svcctl clear SVC_Global . lost_content_cfg' if what is there is meant"
+        f" {_ACCEPT}"
     )

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, replace
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -60,6 +61,9 @@ class KeptRows:
         'went_back' says that nobody ordered these changes.  None is for a row that
         neither counts nor is there any more.
         """
+        come = any(old is None for old, _ in pairs.values())
+        if not (went_back or come or any(key in self._rows for key in pairs)):
+            return {}
         before = dict(self._rows)
         for key, (old, new) in pairs.items():
             if went_back:
@@ -170,22 +174,35 @@ def _adopt(old: Row, new: Row) -> Row:
     return replace(new, **changed)
 
 
+@cache
+def _find_sets(row_class: Any) -> tuple[str, ...]:
+    """Returns the columns of a row class that are sets of references."""
+    return tuple(
+        each.name
+        for each in fields(row_class)
+        if str(each.type).startswith("tuple[") and "UUID" in str(each.type)
+    )
+
+
 def _list_held(row: Row) -> Iterator[tuple[str, tuple[UUID, ...]]]:
     """Yields the sets of references of a row."""
-    for each in fields(row):
-        value = getattr(row, each.name)
-        if isinstance(value, tuple) and value and isinstance(value[0], UUID):
-            yield each.name, value
+    row_class: Any = type(row)
+    for name in _find_sets(row_class):
+        yield name, getattr(row, name)
 
 
 def _find_holders(rows: Iterable[Row]) -> dict[UUID, tuple[str, str]]:
-    """Returns by UUID of a row that hangs on another one the table and the name of that."""
-    return {
-        uuid: (row.TABLE, _find_name(row))
-        for row in rows
-        for _, held in _list_held(row)
-        for uuid in held
-    }
+    """Returns by UUID of a row that hangs on another one the table and the name of that.
+
+    Of several the first by name.
+    """
+    holders: dict[UUID, tuple[str, str]] = {}
+    for row in rows:
+        holder = row.TABLE, _find_name(row)
+        for _, held in _list_held(row):
+            for uuid in held:
+                holders[uuid] = min(holders.get(uuid, holder), holder)
+    return holders
 
 
 def _find_places(

@@ -32,8 +32,8 @@ class LostContent:
         if not self._nb.rows(nb.SVCGlobal) and self._has_work():
             return (
                 "SVC_Northbound has no SVC_Global row though containers run;"
-                " restore it, or run 'svcctl init' and then 'svcctl clear SVC_Global ."
-                " lost_content_cfg' if nothing is wanted any more"
+                " restore it, or run 'svcctl init' if nothing is wanted any more, and, once"
+                " 'svcctl status' says so, what it says"
             )
         if self._sb.rows(sb.SBGlobal) and self._forgotten.is_known("sb"):
             self._new_since_ms = None

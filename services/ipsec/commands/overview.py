@@ -39,7 +39,8 @@ def tell_status(run: Run) -> StatusLines:
                 for service in services
                 for row in members_of(run, service)
                 if _is_kept(row)
-                or (row.text("status") in ("error", "partial") and not _is_wrong(service))
+                or row.text("status") == "partial"
+                or (row.text("status") == "error" and not _is_wrong(service))
             ),
         ],
     )
