@@ -37,6 +37,8 @@ class FakeChassis:
         self.obeys = True
         self.alive = True
         self.installs = True
+        # Whether it acknowledges, as where its ovn-controller follows.
+        self.follows = True
         self.failing: dict[str, str] = {}
         self.slow: set[str] = set()
         self.refusing: set[str] = set()
@@ -146,7 +148,8 @@ def step(databases: Databases, chassis: Iterable[FakeChassis], *, installs: bool
         *(_install_ports(obeying, ports, databases.ovn_nb) if installs else ()),
     ]
     nb_cfg = root[0]["nb_cfg"] if root else 0
-    databases.sb.transact(*operations, *(each.beat(nb_cfg=nb_cfg) for each in alive.values()))
+    beats = (each.beat(**({"nb_cfg": nb_cfg} if each.follows else {})) for each in alive.values())
+    databases.sb.transact(*operations, *beats)
     return bool(operations)
 
 

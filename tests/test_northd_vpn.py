@@ -397,6 +397,24 @@ def test_numbers_follow_nb_cfg(cloud: Cloud) -> None:
     assert ovn["nb_cfg"] == cloud.sb.rows("SB_Global")[0]["ovn_nb_cfg"]
 
 
+def test_a_chassis_is_waited_for_unless_it_is_dead(cloud: Cloud) -> None:
+    """Where its ovn-controller does not follow its guests send as before."""
+    for words in ("is unfit", "is dead"):
+        cloud.logs.allow(words)
+    cloud.settle()
+    behind = cloud.chassis["hv2"]
+    behind.follows = False
+    behind.tell(ovn_problem="no ovn-controller")
+    cloud.nb.update("SVC_Global", [], nb_cfg=9)
+    cloud.wait_for(lambda: cloud.nb.rows("SVC_Global")[0]["sb_cfg"] == 9, "sb_cfg")
+    cloud.settle()
+    assert cloud.nb.rows("SVC_Global")[0]["hv_cfg"] < 9
+    behind.alive = False
+    cloud.wait_for(lambda: cloud.nb.rows("SVC_Global")[0]["hv_cfg"] == 9, "its death")
+    behind.alive, behind.follows = True, True
+    behind.tell(ovn_problem="")
+
+
 def test_new_northd_moves_nothing(cloud: Cloud) -> None:
     vpn = cloud.add_vpn("mercury", "tenant-router")
     cloud.add_connection(vpn, "to-venus")
