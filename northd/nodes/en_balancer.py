@@ -9,7 +9,17 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from uuid import UUID
 
-from ...services.api.balancers import ATTACHED_BALANCERS, Attached
+from ...lib.balancer import parse_endpoint
+from ...services.api.balancers import (
+    ATTACHED_BALANCERS,
+    BALANCERS_BY_ADDRESS,
+    GROUPS_BY_BALANCER,
+    LOAD_BALANCER,
+    LOAD_BALANCER_GROUP,
+    ROUTERS_BY_BALANCER,
+    ROUTERS_BY_BALANCER_GROUP,
+    Attached,
+)
 from ...services.api.node import AnyNode, Datum, Index, Node, Read
 from ..ovn import rows as ovn
 from .tables import (
@@ -57,6 +67,11 @@ def _find_ports(_uuid: UUID, row: ovn.LogicalSwitch) -> Iterable[UUID]:
     return row.ports if row.load_balancer or row.load_balancer_group else ()
 
 
+def _find_addresses(_uuid: UUID, row: ovn.LoadBalancer) -> Iterable[str]:
+    ends = (parse_endpoint(text) for text in row.vips)
+    return {str(each.address) for each in ends if each is not None}
+
+
 NODES: tuple[AnyNode, ...] = (
     Index(_SWITCH_PORTS, LOGICAL_SWITCH_PORT, _find_router_port),
     Index(_SWITCHES, LOGICAL_SWITCH, _find_ports),
@@ -66,4 +81,8 @@ NODES: tuple[AnyNode, ...] = (
         (LOGICAL_ROUTER,),
         (LOGICAL_ROUTER_PORT, _SWITCH_PORTS, _SWITCHES, LOGICAL_SWITCH),
     ),
+    Index(BALANCERS_BY_ADDRESS, LOAD_BALANCER, _find_addresses),
+    Index(GROUPS_BY_BALANCER, LOAD_BALANCER_GROUP, lambda _uuid, row: row.load_balancer),
+    Index(ROUTERS_BY_BALANCER, ATTACHED_BALANCERS, lambda _uuid, each: each.balancers),
+    Index(ROUTERS_BY_BALANCER_GROUP, ATTACHED_BALANCERS, lambda _uuid, each: each.groups),
 )

@@ -18,6 +18,7 @@ from uuid import UUID
 from ...lib import nb
 from ...lib.container import is_name
 from ...lib.router import is_ours
+from ...services.api.balancers import BALANCED_ADDRESS_DATA
 from ...services.api.compile import (
     CONTAINERS_BY_SERVED,
     CORE_DATA,
@@ -144,7 +145,12 @@ def _make_type_nodes(each: TypeData) -> list[AnyNode]:
         *nodes,
         Node(each.named, _make_find_name(half.prefix), (units,)),
         Index(each.units, each.named, lambda _unit, name: (name,)),
-        Node(half.compiled, en_address.make_compile(each), (units,), (*half.inputs, *CORE_DATA)),
+        Node(
+            half.compiled,
+            en_address.make_compile(each),
+            (units,),
+            (*half.inputs, *CORE_DATA, *BALANCED_ADDRESS_DATA),
+        ),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
@@ -45,6 +46,19 @@ ATTACHED_BALANCERS: Datum[UUID, Attached] = Datum("attached_balancers")
 LOAD_BALANCER: Datum[UUID, LoadBalancer] = Datum("ovn.Load_Balancer")
 LOAD_BALANCER_GROUP: Datum[UUID, LoadBalancerGroup] = Datum("ovn.Load_Balancer_Group")
 
+# By address: load balancers that answer for it; and who has them, by way of a group or not.
+BALANCERS_BY_ADDRESS: Datum[str, AbstractSet[UUID]] = Datum("ovn load balancers by address")
+GROUPS_BY_BALANCER: Datum[UUID, AbstractSet[UUID]] = Datum("ovn balancer groups by balancer")
+ROUTERS_BY_BALANCER: Datum[UUID, AbstractSet[UUID]] = Datum("ovn routers by balancer")
+ROUTERS_BY_BALANCER_GROUP: Datum[UUID, AbstractSet[UUID]] = Datum("ovn routers by balancer group")
+
+BALANCED_ADDRESS_DATA: tuple[Datum[Any, Any], ...] = (
+    BALANCERS_BY_ADDRESS,
+    GROUPS_BY_BALANCER,
+    ROUTERS_BY_BALANCER,
+    ROUTERS_BY_BALANCER_GROUP,
+)
+
 BALANCER_DATA: tuple[Datum[Any, Any], ...] = (
     ATTACHED_BALANCERS,
     LOAD_BALANCER,
@@ -66,6 +80,20 @@ def find_virtual_addresses(
         for each in parse_vips(row.vips, row.protocol, is_wanted) if row is not None else ():
             found.setdefault(each.rank, each)
     return sorted(found.values(), key=lambda each: each.rank)
+
+
+def find_balanced(read: Read, address: str) -> set[UUID]:
+    """Returns the routers of which a load balancer answers for an address in canonical form.
+
+    Its load balancers are those on the router and on switches that it has a port on.
+    A node that asks has BALANCED_ADDRESS_DATA among its inputs.
+    """
+    found: set[UUID] = set()
+    for balancer in read(BALANCERS_BY_ADDRESS, address) or ():
+        found |= read(ROUTERS_BY_BALANCER, balancer) or set()
+        for group in read(GROUPS_BY_BALANCER, balancer) or ():
+            found |= read(ROUTERS_BY_BALANCER_GROUP, group) or set()
+    return found
 
 
 def _list_balancers(read: Read, router: UUID) -> Iterator[UUID]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from ...lib.addresses import Subnet, canonical_address, quote
 from ...lib.router import Router
+from .balancers import BALANCED_ADDRESS_DATA, find_balanced
 from .compile import ROUTER, ROUTERS_BY_ADDRESS, ROUTERS_BY_NAME
-from .node import Read
+from .node import Datum, Read
 
 _UUID_LENGTH = 36
 
@@ -31,12 +33,27 @@ def _parse_uuid(name: str) -> UUID | None:
     return uuid if str(uuid) == name else None
 
 
+# What a node that calls find_foreign() has among its inputs.
+FOREIGN_DATA: tuple[Datum[Any, Any], ...] = (ROUTER, ROUTERS_BY_ADDRESS, *BALANCED_ADDRESS_DATA)
+
+
 def find_foreign(read: Read, router: Router, address: str) -> str | None:
-    """Returns a sentence if another router on a network outside of 'router' has the address."""
-    for uuid in sorted(read(ROUTERS_BY_ADDRESS, canonical_address(address)) or ()):
+    """Returns a sentence if another router on a network outside of 'router' has the address.
+
+    So it does if a load balancer has it, on 'router' itself or on such a router.
+    """
+    canonical = canonical_address(address)
+    for uuid in sorted(read(ROUTERS_BY_ADDRESS, canonical) or ()):
         other = read(ROUTER, uuid) if uuid != router.uuid else None
         if other is not None and _list_networks(router) & _list_networks(other):
             return f"external address {address} is used by router {quote(other.name)}"
+    for uuid in sorted(find_balanced(read, canonical)):
+        other = read(ROUTER, uuid)
+        if other is None:
+            continue
+        if uuid == router.uuid or _list_networks(router) & _list_networks(other):
+            name = quote(other.name)
+            return f"external address {address} is that of a load balancer of router {name}"
     return None
 
 

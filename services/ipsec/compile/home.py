@@ -13,12 +13,11 @@ from ...api.compile import (
     ADDRESS_HOLDERS,
     CONTAINERS_BY_SERVED,
     ROUTER,
-    ROUTERS_BY_ADDRESS,
     ROUTERS_BY_NAME,
     SERVED,
 )
 from ...api.node import AnyNode, Datum, Index, Node, Read
-from ...api.routers import find_foreign, find_routers
+from ...api.routers import FOREIGN_DATA, find_foreign, find_routers
 from .. import router_rules, rules
 from ..router_rules import make_container_name
 from ..rows import VPNService
@@ -305,7 +304,6 @@ def _find_home_router(read: Read, row: VPNService) -> UUID | None:
 UNITS: Index[UUID, UUID, Home] = Index(SERVICES_BY_ROUTER, HOME, lambda _uuid, home: home.routers)
 
 _HOLDERS = (ADDRESS_HOLDERS, ROUTERS_BY_CONTAINER)
-_ROUTERS = (ROUTER, ROUTERS_BY_ADDRESS)
 
 NODES: tuple[AnyNode, ...] = (
     Node(
@@ -313,7 +311,7 @@ NODES: tuple[AnyNode, ...] = (
         find_home,
         (SERVICE,),
         (
-            *_ROUTERS,
+            *FOREIGN_DATA,
             *_HOLDERS,
             ROUTERS_BY_NAME,
             SERVED,
@@ -328,7 +326,7 @@ NODES: tuple[AnyNode, ...] = (
         (SERVICE,),
         (
             HOME,
-            *_ROUTERS,
+            *FOREIGN_DATA,
             *_HOLDERS,
             CONNECTION,
             CONNECTIONS_BY_PEER,
