@@ -9,6 +9,7 @@ from typing import Any
 from ..lib.errors import ConfigError, UsageError
 from ..lib.router import Router
 from ..services.api.commands import Atom, Datum
+from .ask.address import find_address_user
 from .ask.router import find_routers
 from .ask.secret_file import read_secret
 from .command_table import CommandTable
@@ -110,6 +111,9 @@ class TypeRun:
 
     def find_routers(self, text: str) -> Sequence[Router]:
         return find_routers(self._context, text)
+
+    def find_address_user(self, router: Router, address: str) -> str | None:
+        return find_address_user(self._context, router, address)
 
     def refuse_format(self) -> None:
         self._context.refuse_format()

@@ -42,14 +42,14 @@ def _find(context: Context, text: str) -> Sequence[Router]:
         for condition in conditions:
             rows = ask(client, [select("Logical_Router", [condition])], subject)
             if rows:
-                return [_read(client, row, subject) for row in rows]
+                return [read_router(client, row, subject) for row in rows]
         return []
     finally:
         client.close()
 
 
-def _read(client: Client, row: dict[str, Any], subject: str) -> Router:
-    """Returns the router in 'row', without what svc-northd itself has put on it."""
+def read_router(client: Client, row: dict[str, Any], subject: str) -> Router:
+    """Returns the router in a row, without what svc-northd itself has put on it."""
     ports = _read_parts(client, "Logical_Router_Port", row["ports"], subject)
     nats = _read_parts(client, "NAT", row["nat"], subject)
     routes = _read_parts(client, "Logical_Router_Static_Route", row["static_routes"], subject)

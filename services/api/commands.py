@@ -273,5 +273,11 @@ class Run(Protocol):
     def find_routers(self, text: str) -> Sequence[Router]:
         """Returns OVN's routers whose UUID is 'text', or else those of that name."""
 
+    def find_address_user(self, router: Router, address: str) -> str | None:
+        """Returns a sentence if somebody else in OVN has an address that 'router' is to answer for.
+
+        A type asks before it writes a row with an address outside.
+        """
+
     def refuse_format(self) -> None:
         """Raises UsageError if a table is asked of a command that prints none."""

@@ -40,10 +40,17 @@ def find_service_problem(run: Run, columns: Mapping[str, Datum]) -> str | None:
         problem = name_problem(service.router, len(found))
         if problem is None:
             router = found[0]
-            problem = router_rules.service_problem(service, router)
+            problem = router_rules.service_problem(service, router) or _find_user(
+                run, service, router
+            )
         if problem is not None:
             return problem
     return _find_rival_problem(run, service, make_resolver(run, router))
+
+
+def _find_user(run: Run, service: VPNService, router: Router) -> str | None:
+    found = (run.find_address_user(router, each) for each in service.external_ips)
+    return next((each for each in found if each is not None), None)
 
 
 def find_connection_problem(
