@@ -92,24 +92,53 @@ def find_gateway_port(router: Router, address: str) -> GatewayPort | None:
 
 def address_problem(router: Router, address: str) -> str | None:
     """Returns why 'address' cannot be one outside of a container, in mode routed."""
-    name = quote(router.name)
+    return _find_use(router, address) or _find_misplacement(router, address)
+
+
+def _find_use(router: Router, address: str) -> str | None:
+    """Returns what the router has an address for already."""
+    name, subject = quote(router.name), f"external address {address}"
     if address in router.addresses:
-        return (
-            f"external address {address} is an address of router {name};"
-            " mode routed needs one of its own"
-        )
+        return f"{subject} is an address of router {name}; mode routed needs one of its own"
     if address in router.nat_addresses:
-        return f"external address {address} is used by a NAT rule of router {name}"
+        return f"{subject} is used by a NAT rule of router {name}"
     if address in router.next_hops:
-        return f"external address {address} is the next hop of a route of router {name}"
+        return f"{subject} is the next hop of a route of router {name}"
+    return None
+
+
+def _find_misplacement(router: Router, address: str) -> str | None:
+    """Returns why an address cannot be on the networks of the gateway ports."""
+    name, ports = quote(router.name), router.gateway_ports
+    if ports and not _has_version(router, address):
+        version = 6 if ":" in address else 4
+        return f"router {name} has no IPv{version} address on a gateway port"
     if _is_of_all(router, address):
         return f"external address {address} is that of a whole network of router {name}"
     if find_gateway_port(router, address) is None:
         return (
-            f"external address {address} is in no network of the"
-            f" {len(router.gateway_ports)} gateway ports of router {name}"
+            f"external address {address} is in no network of the {len(ports)} gateway ports"
+            f" of router {name}"
         )
     return None
+
+
+def _has_version(router: Router, address: str) -> bool:
+    """Returns whether a gateway port has an address of the same version of IP."""
+    version = 6 if ":" in address else 4
+    return any(each.version == version for port in router.gateway_ports for each in port.networks)
+
+
+def address_warning(router: Router, address: str) -> str | None:
+    """Returns what is to be seen to with an address that is in no network outside."""
+    parsed = read_address(address)
+    if any(parsed in each for port in router.gateway_ports for each in port.networks):
+        return None
+    name = quote(router.name)
+    return (
+        f"external address {address} is in no network of a gateway port of router {name}:"
+        " others must have a route to it by that router"
+    )
 
 
 def _is_of_all(router: Router, address: str) -> bool:

@@ -110,5 +110,22 @@ def test_a_port_of_the_switch_outside(cloud: Databases, svcctl: Svcctl, addresse
     assert cloud.nb.rows("VPN_Service") == []
 
 
+def test_one_outside_of_the_networks_is_warned_of(cloud: Databases, svcctl: Svcctl) -> None:
+    done = svcctl("vpn-add", "mercury", "tenant-router", "9.9.9.9", "192.168.1.0/24")
+    assert (done.status, done.stderr) == (
+        0,
+        "svcctl: warning: mercury: external address 9.9.9.9 is in no network of a gateway port of"
+        " router tenant-router: others must have a route to it by that router\n",
+    )
+
+
+def test_a_router_with_an_address_of_the_other_version_only(
+    cloud: Databases, svcctl: Svcctl
+) -> None:
+    add_router(cloud, "sixth", "fd00::2/64")
+    said = svcctl.bad("vpn-add", "mercury", "sixth", ADDRESS, "192.168.1.0/24")
+    assert said == "mercury: router sixth has no IPv4 address on a gateway port"
+
+
 def test_with_no_check_everything_is_believed(cloud: Databases, svcctl: Svcctl) -> None:
     svcctl.good("--no-check", "vpn-add", "mercury", "tenant-router", "1.0.0.12", "192.168.1.0/24")

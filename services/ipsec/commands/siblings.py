@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from ....lib.addresses import canonical_address, quote
-from ....lib.router import Router, name_problem
+from ....lib.router import Router, address_warning, name_problem
 from ...api.commands import Datum, Run, TableRow
 from ...api.make_row import make_row
 from .. import router_rules, rules
@@ -45,7 +45,11 @@ def find_service_problem(run: Run, columns: Mapping[str, Datum]) -> str | None:
             )
         if problem is not None:
             return problem
-    return _find_rival_problem(run, service, make_resolver(run, router))
+    problem = _find_rival_problem(run, service, make_resolver(run, router))
+    if problem is None and router is not None:
+        warnings = (address_warning(router, each) for each in service.external_ips)
+        run.warnings += [f"{quote(service.name)}: {each}" for each in warnings if each is not None]
+    return problem
 
 
 def _find_user(run: Run, service: VPNService, router: Router) -> str | None:
