@@ -152,6 +152,23 @@ def test_deleting_the_vpn_leaves_nothing(cloud: Cloud) -> None:
     assert _without_versions(cloud.dump()) == _without_versions(before)
 
 
+def test_what_is_not_finished_is_down_and_no_error(cloud: Cloud) -> None:
+    vpn = cloud.add_vpn("mercury", "tenant-router", local_subnets=["set", []])
+    cloud.settle()
+    service = cloud.find(cloud.nb, "VPN_Service")
+    assert (service["status"], service["status_message"]) == ("down", "no local subnet is given")
+    cloud.add_connection(vpn, "to-venus")
+    cloud.settle()
+    assert cloud.find(cloud.nb, "IPsec_Connection")["status"] == "down"
+    cloud.nb.update("VPN_Service", [], address_mode="shared")
+    cloud.settle()
+    assert cloud.find(cloud.nb, "VPN_Service")["status"] == "error"
+    cloud.nb.update("VPN_Service", [], address_mode="routed", local_subnets="192.168.1.0/24")
+    cloud.settle()
+    assert cloud.find(cloud.nb, "VPN_Service")["status"] == "down"
+    cloud.nb.delete("VPN_Service")
+
+
 def test_status_and_reasons_come_north(cloud: Cloud) -> None:
     vpn = cloud.add_vpn("mercury", "tenant-router")
     connection = cloud.add_connection(vpn, "to-venus")

@@ -77,6 +77,11 @@ def service_problem(service: VPNService) -> str | None:
     return name_problem(service.name)
 
 
+def is_unfinished(service: VPNService) -> bool:
+    """Returns whether nothing is wrong with a service but that it has no local subnet yet."""
+    return not service.local_subnets and service_problem(service) == "no local subnet is given"
+
+
 def policy_problem(policy: IKEPolicy | IPsecPolicy) -> str | None:
     """Returns what is wrong with a policy by itself."""
     return proposals.policy_problem(policy) or name_problem(policy.name)

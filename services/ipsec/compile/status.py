@@ -24,6 +24,7 @@ from ...api.compile import (
 )
 from ...api.item import Item
 from ...api.node import AnyNode, Datum, Node, Read
+from .. import rules
 from ..router_rules import make_container_name
 from ..rows import IPsecConnection, VPNService
 from .balanced import BALANCED
@@ -167,7 +168,8 @@ def _find_state(service: VPNService, row: IPsecConnection, situation: _Situation
     problem = situation.find_problem(row.uuid)
     redirect = situation.find_redirect(row.uuid)
     if problem is not None and not situation.runs(row.uuid):
-        return _State(row, "error", _join(problem, redirect), redirect)
+        status = "down" if rules.is_unfinished(service) else "error"
+        return _State(row, status, _join(problem, redirect), redirect)
     if row.enabled is False or service.enabled is False:
         who = "the connection" if row.enabled is False else "its VPN service"
         message = f"{who} is disabled"
@@ -213,7 +215,7 @@ def _find_service_status(
     problem = situation.fault or situation.problem
     kept = any(situation.runs(each.row.uuid) for each in states)
     if problem is not None and not kept:
-        return "error", problem
+        return "down" if rules.is_unfinished(row) else "error", problem
     if row.enabled is False:
         return "disabled", "the VPN service is disabled"
     status, message = _count(each for each in states if each.status != "disabled")
