@@ -31,7 +31,10 @@ class Result:
 
 
 def add_router(databases: Databases, name: str, *networks: str, **columns: Any) -> str:
-    """Adds a router to OVN_Northbound, with a gateway port in 'networks'; returns its UUID."""
+    """Adds a router to OVN_Northbound, with a gateway port in 'networks'; returns its UUID.
+
+    What tests take for local subnets is behind it by routes.
+    """
     chassis = {"name": f"{name}-gw-hv1", "chassis_name": "hv1"}
     port = {
         "name": f"{name}-gw",
@@ -39,8 +42,20 @@ def add_router(databases: Databases, name: str, *networks: str, **columns: Any) 
         "networks": ["set", [*(networks or ("1.0.0.2/24",))]],
         "gateway_chassis": ["named-uuid", "chassis"],
     }
-    router = {"name": name, "ports": ["named-uuid", "port"], **columns}
+    inside = ("192.168.0.0/16", "10.0.0.0/8", "172.16.0.0/12")
+    routes = [
+        {
+            "op": "insert",
+            "table": "Logical_Router_Static_Route",
+            "uuid-name": f"route{number}",
+            "row": {"ip_prefix": prefix, "nexthop": "1.0.0.254"},
+        }
+        for number, prefix in enumerate(inside)
+    ]
+    named = ["set", [["named-uuid", route["uuid-name"]] for route in routes]]
+    router = {"name": name, "ports": ["named-uuid", "port"], "static_routes": named, **columns}
     results = databases.ovn_nb.transact(
+        *routes,
         {"op": "insert", "table": "Gateway_Chassis", "uuid-name": "chassis", "row": chassis},
         {"op": "insert", "table": "Logical_Router_Port", "uuid-name": "port", "row": port},
         {"op": "insert", "table": "Logical_Router", "row": router},

@@ -127,5 +127,16 @@ def test_a_router_with_an_address_of_the_other_version_only(
     assert said == "mercury: router sixth has no IPv4 address on a gateway port"
 
 
+def test_a_local_subnet_that_is_not_behind_the_router_is_warned_of(
+    cloud: Databases, svcctl: Svcctl
+) -> None:
+    done = svcctl("vpn-add", "mercury", "tenant-router", ADDRESS, "9.9.0.0/16")
+    assert (done.status, done.stderr) == (
+        0,
+        "svcctl: warning: mercury: local subnet 9.9.0.0/16 is not behind router tenant-router:"
+        " no network or route of it is\n",
+    )
+
+
 def test_with_no_check_everything_is_believed(cloud: Databases, svcctl: Svcctl) -> None:
     svcctl.good("--no-check", "vpn-add", "mercury", "tenant-router", "1.0.0.12", "192.168.1.0/24")

@@ -10,8 +10,8 @@ from typing import Any
 from uuid import UUID
 
 from ...lib import router as routers
-from ...lib.addresses import quote
-from ...lib.router import GatewayPort, Router
+from ...lib.addresses import parse_network, quote
+from ...lib.router import GatewayPort, Route, Router
 from ..context import Context
 from ..db.rpc import Client
 from ..db.values import is_uuid
@@ -59,7 +59,12 @@ def read_router(client: Client, row: dict[str, Any], subject: str) -> Router:
         name=row["name"],
         networks=routers.parse_networks(networks),
         addresses=routers.parse_hosts(networks),
-        routes=(),
+        routes=tuple(
+            Route(prefix)
+            for route in routes
+            if route["nexthop"] != "discard"
+            and (prefix := parse_network(route["ip_prefix"])) is not None
+        ),
         nat_addresses=routers.parse_hosts(nat["external_ip"] for nat in nats),
         gateway_ports=tuple(
             GatewayPort(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from ...lib.addresses import find_overlap, quote
+from ...lib.addresses import find_overlap, overlap, parse_network, quote
 from ...lib.router import Router, address_problem
 from . import rules
 from .rows import IPsecConnection, VPNService
@@ -29,6 +29,24 @@ def service_problem(service: VPNService, router: Router) -> str | None:
         return f"router {name} has no distributed gateway port"
     problems = (address_problem(router, address) for address in service.external_ips)
     return next((problem for problem in problems if problem is not None), None)
+
+
+def find_detached(service: VPNService, router: Router) -> str | None:
+    """Returns a sentence if a local subnet of a service is nowhere behind its router.
+
+    A default route leads outside and tells nothing.
+    """
+    for text in service.local_subnets:
+        subnet = parse_network(text)
+        if subnet is None or any(overlap(subnet, each) for each in router.networks):
+            continue
+        routes = (each for each in router.routes if each.leads and each.prefix.prefixlen)
+        if not any(overlap(subnet, each.prefix) for each in routes):
+            name = quote(router.name)
+            return (
+                f"local subnet {subnet} is not behind router {name}: no network or route of it is"
+            )
+    return None
 
 
 def connection_problem(connection: IPsecConnection, router: Router) -> str | None:

@@ -47,7 +47,8 @@ def find_service_problem(run: Run, columns: Mapping[str, Datum]) -> str | None:
             return problem
     problem = _find_rival_problem(run, service, make_resolver(run, router))
     if problem is None and router is not None:
-        warnings = (address_warning(router, each) for each in service.external_ips)
+        warnings = [address_warning(router, each) for each in service.external_ips]
+        warnings.append(router_rules.find_detached(service, router))
         run.warnings += [f"{quote(service.name)}: {each}" for each in warnings if each is not None]
     return problem
 

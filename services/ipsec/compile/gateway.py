@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -30,7 +30,7 @@ from ...api.compile import (
     Transit,
 )
 from ...api.node import AnyNode, Datum, Node, Read
-from ..router_rules import make_container_name
+from ..router_rules import find_detached, make_container_name
 from ..rows import VPNService
 from .checked import CHECKED, Checked, Guard
 from .choice import Choice
@@ -46,7 +46,8 @@ class Gateway:
     'entries' are the connections of its configuration by UUID, 'kept' those of
     them that go on as they were.  'problems' are sentences on rows.  'held' are
     services with a problem that were served of late, 'last_addresses' the outer
-    addresses of then.
+    addresses of then.  'detached' are sentences on services with a local subnet
+    that the router does not lead to.
     """
 
     services: tuple[VPNService, ...]
@@ -56,6 +57,7 @@ class Gateway:
     problems: Mapping[UUID, str]
     held: tuple[VPNService, ...] = ()
     last_addresses: tuple[str, ...] = ()
+    detached: Mapping[UUID, str] = field(default_factory=dict)
 
 
 _Traffic = list[tuple[int, tuple[str, ...], tuple[str, ...]]]
@@ -71,7 +73,8 @@ COMPILED: Datum[UUID, Compiled] = Datum("ipsec compiled")
 def run(read: Read, router: UUID) -> Gateway | None:
     """Returns what the container of a router is to serve."""
     services = _sort(read(SERVICE, uuid) for uuid in read(SERVICES_BY_ROUTER, router) or ())
-    if not services or read(ROUTER, router) is None:
+    row = read(ROUTER, router)
+    if not services or row is None:
         return None
     owned = {service.uuid: service for service in services}
     problems = {
@@ -103,6 +106,7 @@ def run(read: Read, router: UUID) -> Gateway | None:
         {**problems, **choice.problems},
         held,
         choice.find_last_addresses() if held else (),
+        {each.uuid: words for each in services if (words := find_detached(each, row)) is not None},
     )
 
 

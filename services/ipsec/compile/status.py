@@ -78,6 +78,10 @@ class _Situation:
         late = NOT_COMPILED if str(connection) in self.uncompiled else None
         return _join(late, self.redirects.get(str(connection))) or None
 
+    def find_detached(self, service: UUID) -> str | None:
+        """Returns which local subnet of a service is not behind its router."""
+        return self.gateway.detached.get(service) if self.gateway is not None else None
+
     def runs(self, connection: UUID) -> bool:
         """Whether a connection goes on as it was, or as when it could last be computed."""
         if self.fault is not None:
@@ -182,7 +186,9 @@ def _find_state(service: VPNService, row: IPsecConnection, situation: _Situation
     elif redirect is not None and status == "up":
         status = "partial"  # the tunnel is up, and what is for it may go elsewhere
     kept = f"{KEPT}: {problem}" if problem is not None else None
-    return _State(row, status, _join(kept, redirect, message), redirect)
+    # What the peer says of it then is no fault of the peer's.
+    detached = situation.find_detached(service.uuid) if status != "up" else None
+    return _State(row, status, _join(kept, redirect, detached, message), redirect)
 
 
 def _join(*parts: str | None) -> str:
@@ -220,7 +226,10 @@ def _find_service_status(
         return "disabled", "the VPN service is disabled"
     status, message = _count(each for each in states if each.status != "disabled")
     kept_problem = f"{KEPT}: {problem}" if problem is not None else None
-    return status, _join(kept_problem, message, situation.left)
+    detached = situation.find_detached(row.uuid)
+    if detached is not None and detached in message:
+        detached = None
+    return status, _join(kept_problem, message, detached, situation.left)
 
 
 def _count(states: Iterable[_State]) -> tuple[str, str]:
