@@ -379,6 +379,15 @@ def test_status_lists_connections_that_do_not_serve_all(vpn: Svcctl, databases: 
     assert "error" not in vpn.good("status")
 
 
+def test_status_tells_which_option_of_a_group_does_not_count(
+    vpn: Svcctl, databases: Databases
+) -> None:
+    vpn.good("init")
+    databases.nb.update("Container_Group", [], options=["map", [["standby", "tow"]]])
+    words = "options:standby of group vpns is 'tow', not 0 to 8; it counts as not set"
+    assert f"warning: {words}\n" in vpn.good("status")
+
+
 def test_status_without_the_southbound_tells_the_rest(vpn: Svcctl, databases: Databases) -> None:
     vpn.good("init")
     databases.sb.stop()

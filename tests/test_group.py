@@ -78,10 +78,9 @@ def test_standbys(text: str, standby: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["9", "-1", "", "one", "1.5", "٣", "9" * 500])
-def test_standbys_that_cannot_be_are_a_problem(text: str) -> None:
-    group = _make(options={"standby": text})
-    assert group.standby == 0
-    assert group.problem == f"options:standby of group gold is {text[:40]!r}, not 0 to 8"
+def test_standbys_that_cannot_be_count_as_not_set(text: str) -> None:
+    words = f"options:standby of group gold is {text[:40]!r}, not 0 to 8; it counts as not set"
+    assert _make(options={"standby": text}) == Group("gold", remark=words)
 
 
 def test_the_chassis_of_a_port_group() -> None:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from ...lib.addresses import quote
 from ...lib.container import KEPT
 from ...lib.errors import UsageError
+from ...lib.group import find_standby
 from ...lib.options import find_problems
 from ...lib.placement import NORTHD_LOCK, UNFIT
 from ...services.api.commands import Commands, StatusLines
@@ -65,6 +66,9 @@ def status(context: Context) -> None:
     _tell_numbers(context, told)
     context.lines += _find_obstacles(context, southbound)
     context.lines += [f"error: {line}" for each in told for line in each.problems]
+    for row in _sorted(context, "Container_Group"):
+        _, remark = find_standby(row.text("name"), _read_options(row))
+        context.lines += [f"warning: {remark}"] if remark is not None else []
     for row in _sorted(context, "Service_Container"):
         message = row.text("status_message")
         if row.text("status_code") == "error":
@@ -171,9 +175,7 @@ def _tell_numbers(context: Context, told: Sequence[StatusLines]) -> None:
     numbers = (f"{name} {root.find(name)}" for name in ("nb_cfg", "sb_cfg", "hv_cfg"))
     context.lines.append(", ".join(numbers))
     context.lines += _find_delays(root, [line for each in told for line in each.delays])
-    options = root.datum("options")
-    assert isinstance(options, dict)
-    problems = find_problems({str(key): str(value) for key, value in options.items()})
+    problems = find_problems(_read_options(root))
     context.lines += [f"error: SVC_Global: {each}" for each in problems]
 
 
@@ -239,3 +241,9 @@ def _count_running(context: Context) -> str:
 
 def _sorted(context: Context, table: str) -> list[Row]:
     return sorted(context.replica.rows(table).values(), key=lambda row: row.text("name"))
+
+
+def _read_options(row: Row) -> dict[str, str]:
+    options = row.datum("options")
+    assert isinstance(options, dict)
+    return {str(key): str(value) for key, value in options.items()}

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ...lib import nb
-from ...lib.group import DEFAULT_POLICY, MOST_STANDBYS, POLICIES
-from ...lib.numbers import parse_number
+from ...lib.group import DEFAULT_POLICY, POLICIES, find_standby
 from ...services.api.node import AnyNode, Datum, Node, Read
 from .en_port_group import HOLDERS
 from .tables import CHASSIS_GROUP, CONTAINER_GROUP, PORT_GROUP
-
-_LONGEST_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +18,8 @@ class Group:
 
     'chassis_group' are the chassis that it allows, 'port_chassis' those that
     hold a port of its port group that is up, 'bound_chassis' also those whose
-    port is not; None for any.  With a 'problem' its containers get no new place.
+    port is not; None for any.  With a 'problem' its containers get no new place;
+    a 'remark' is on what of it counts as not set.
     """
 
     name: str = ""
@@ -32,6 +30,7 @@ class Group:
     spread: str | None = None
     standby: int = 0
     problem: str | None = None
+    remark: str | None = None
 
 
 GROUP: Datum[UUID, Group] = Datum("group")
@@ -45,7 +44,7 @@ def run(read: Read, uuid: UUID) -> Group | None:
     allowed = read(CHASSIS_GROUP, row.chassis_group) if row.chassis_group else None
     ports = read(PORT_GROUP, row.port_group) if row.port_group else None
     holders = read(HOLDERS, ports.uuid) if ports else None
-    standby = parse_number(row.options.get("standby", "0"), 0, MOST_STANDBYS)
+    standby, remark = find_standby(row.name, row.options)
     return Group(
         name=row.name,
         policy=row.policy if row.policy in POLICIES and row.policy else DEFAULT_POLICY,
@@ -53,19 +52,15 @@ def run(read: Read, uuid: UUID) -> Group | None:
         port_chassis=holders.up if holders else None,
         bound_chassis=holders.bound if holders else None,
         spread=row.spread or None,
-        standby=standby or 0,
-        problem=_find_problem(row, standby, ports if holders is None else None),
+        standby=standby,
+        problem=_find_problem(row, ports if holders is None else None),
+        remark=remark,
     )
 
 
-def _find_problem(
-    row: nb.ContainerGroup, standby: int | None, unknown_ports: nb.PortGroup | None
-) -> str | None:
+def _find_problem(row: nb.ContainerGroup, unknown_ports: nb.PortGroup | None) -> str | None:
     if row.policy is not None and row.policy not in POLICIES:
         return f"policy {row.policy} of group {row.name} is not known"
-    if standby is None:
-        shown = row.options["standby"][:_LONGEST_SHOWN]
-        return f"options:standby of group {row.name} is {shown!r}, not 0 to {MOST_STANDBYS}"
     if unknown_ports is not None:
         return (
             "OVN_Southbound has not told yet on which chassis the ports of port group"

@@ -24,6 +24,7 @@ from .doubt import find_type_problem
 from .en_address_wait import ADDRESS_WAIT
 from .en_chassis import CANDIDATE, PUBLIC_KEY
 from .en_container import CONTAINER, Container, find_group
+from .en_group import GROUP
 from .en_health import OVN_WAIT
 from .en_link import LINK, find_problem
 from .en_placement import PLACEMENT, Placement
@@ -90,6 +91,7 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
                 CONTAINER_BINDING,
                 PLACEMENTS_BY_CONTAINER,
                 PLACEMENT_ROW,
+                GROUP,
                 *units,
             ),
         ),
@@ -180,7 +182,18 @@ def _find_status(read: Read, container: Container) -> Status:
     if waits is not None and status.status_code != RUNNING:
         return replace(status, status_message=waits)
     problem = container.problem or waits or _find_unsealed(read, name, placement)
-    return _add_redirect_problem(read, name, _keep_words(status, problem))
+    status = _add_remark(read, container, _keep_words(status, problem))
+    return _add_redirect_problem(read, name, status)
+
+
+def _add_remark(read: Read, container: Container, status: Status) -> Status:
+    """Returns 'status' with what of its group does not count, for one that runs."""
+    uuid = find_group(read, container)
+    group = read(GROUP, uuid) if uuid is not None else None
+    if group is None or group.remark is None or status.status_code != RUNNING:
+        return status
+    said = status.status_message
+    return replace(status, status_message=f"{said}; {group.remark}" if said else group.remark)
 
 
 def _add_redirect_problem(read: Read, name: str, status: Status) -> Status:
