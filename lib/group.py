@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from .addresses import quote
 from .numbers import parse_number
 
-DEFAULT_POLICY = "weighted"
-POLICIES = ("least", "load", "random", "weighted")
+DEFAULT_POLICY = "least"
+BY_WEIGHT = "weighted"
+POLICIES = ("least", "load", "random", BY_WEIGHT)
 MOST_STANDBYS = 8
 _LONGEST_SHOWN = 40
 

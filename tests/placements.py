@@ -186,7 +186,7 @@ def idle(*weights: int, **columns: Any) -> list[Candidate]:
     ]
 
 
-def burst(count: int, policy: str = "weighted", **columns: Any) -> list[Request]:
+def burst(count: int, policy: str = "least", **columns: Any) -> list[Request]:
     """Returns requests of one group."""
     return [
         Request(f"vpn-{number:05}", "ipsec", policy=policy, **columns) for number in range(count)

@@ -41,7 +41,7 @@ def test_a_group_with_everything(cloud: Svcctl, databases: Databases) -> None:
     cloud.good("group-add", "h", "load", "--spread=rack", "--standby=2")
     cloud.good("group-set-port-group", "h", "pg", "--", "group-set-chassis-group", "h", "cg")
     assert cloud.good("-f", "csv", "--no-headings", "group-list") == (
-        "g,weighted,,,,0,,1\nh,load,cg,pg,rack,2,,0\n"
+        "g,least,,,,0,,1\nh,load,cg,pg,rack,2,,0\n"
     )
     assert cloud.good("-f", "csv", "port-group-list") == 'name,ports\npg,"p1, p2"\n'
     assert cloud.bad("port-group-del", "pg") == "pg: used by group h"
@@ -73,7 +73,7 @@ def test_a_group_that_may_exist(cloud: Svcctl, databases: Databases) -> None:
     before = databases.nb.dump()
     cloud.good("--may-exist", "group-add", "h", "--standby=1", "--spread=rack")
     cloud.good("--may-exist", "group-add", "h", "random")
-    cloud.good("--may-exist", "group-add", "g", "weighted", "--standby=0")
+    cloud.good("--may-exist", "group-add", "g", "least", "--standby=0")
     assert databases.nb.dump() == before
     for words, reason in (
         (["--standby=2"], "another number of standbys"),

@@ -91,7 +91,7 @@ def test_a_cluster_is_reached_through_its_leader(databases: Databases, svcctl: S
         svcctl.good(both, "group-add", "h")
         svcctl.good("--no-leader-only", f"--db={follower.remote}", "group-add", "i")
         assert svcctl.good(both, "--bare", "group-list").split() == [
-            *(word for name in "ghi" for word in (name, "weighted", "0", "0"))
+            *(word for name in "ghi" for word in (name, "least", "0", "0"))
         ]
         process = svcctl.start("--timeout=1", f"--db={follower.remote}", "group-list")
         assert (
@@ -127,7 +127,7 @@ def test_tls(databases: Databases, svcctl: Svcctl) -> None:
         connect = (f"--db={remote}", *own, "-C", files["ca.crt"])
         wait_until(lambda: svcctl(*connect, "show").status == 0, "the server")
         svcctl.good(*connect, "group-add", "g")
-        assert svcctl.good(*connect, "--bare", "group-list").split() == ["g", "weighted", "0", "0"]
+        assert svcctl.good(*connect, "--bare", "group-list").split() == ["g", "least", "0", "0"]
         required = f"{remote}: --private-key, --certificate and --ca-cert are required"
         assert svcctl.bad(f"--db={remote}", "show") == required
         assert "No such file" in svcctl.bad(f"--db={remote}", *own, "-C", "/nono", "show")

@@ -51,7 +51,7 @@ def _make(
 
 
 def test_a_group_that_asks_nothing() -> None:
-    assert _make() == Group("gold", policy="weighted")
+    assert _make() == Group("gold", policy="least")
 
 
 @pytest.mark.parametrize("policy", sorted(POLICIES))
@@ -62,7 +62,7 @@ def test_every_policy_is_known(policy: str) -> None:
 def test_a_policy_that_is_not_known_is_a_problem() -> None:
     group = _make(policy="nearest")
     assert group.problem == "policy nearest of group gold is not known"
-    assert group.policy == "weighted"
+    assert group.policy == "least"
 
 
 def test_chassis_and_spread() -> None:

@@ -66,13 +66,25 @@ def test_no_chassis_is_worse_off_than_a_container_less_would_make_another(
             assert got[fuller.name] * emptier.weight <= (got[emptier.name] + 1) * fuller.weight
 
 
-def test_least_looks_at_every_group_and_weighted_at_its_own() -> None:
-    present = [Request(name, "ipsec", group="silver") for name in ("vpn-a", "vpn-b")]
+@pytest.mark.parametrize(("other", "expected"), [("weighted", "hv2"), ("least", "hv1")])
+def test_weighted_looks_at_all_that_are_placed_so_and_least_at_every_one(
+    other: str, expected: str
+) -> None:
+    present = [Request(name, "ipsec", group="silver", policy=other) for name in ("vpn-a", "vpn-b")]
     places = {request.name: on("hv1") for request in present}
-    for policy, expected in (("least", "hv2"), ("weighted", "hv1")):
+    for policy, place in (("least", "hv2"), ("weighted", expected)):
         newcomer = Request("vpn-new", "ipsec", group="gold", policy=policy)
         plan = schedule([*present, newcomer], idle(1, 1), places)
-        assert plan.chassis["vpn-new"] == expected
+        assert plan.chassis["vpn-new"] == place
+
+
+@pytest.mark.parametrize("policy", EVEN)
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_shares_are_due_for_any_division_into_groups(policy: str, size: int) -> None:
+    wanted = [replace(each, group=f"g{n // size}") for n, each in enumerate(burst(1000, policy))]
+    got = _count(schedule(wanted, idle(1, 3, 4), {}))
+    for name, due in (("hv1", 125), ("hv2", 375), ("hv3", 500)):
+        assert abs(got[name] - due) <= due * 0.02
 
 
 def test_least_counts_standbys_and_weighted_does_not() -> None:

@@ -13,10 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
+from ...lib.group import BY_WEIGHT
 from ...services.api.node import AnyNode, Datum, Node, Read, Tally
 from ..scheduler.health import Health
-from ..scheduler.load import DOMAIN, TOTAL, LoadKey, find_domain
-from ..scheduler.load import GROUP as GROUP_LOAD
+from ..scheduler.load import DOMAIN, SHARE, TOTAL, LoadKey, find_domain
 from ..scheduler.mistakes import Mistake, find_mistakes
 from ..scheduler.model import ACTIVE, STANDBY, Candidate, Request, Schedule
 from ..scheduler.schedule import schedule
@@ -191,11 +191,12 @@ def _find_load(left_out: Unsettled, candidates: Mapping[str, Candidate]) -> list
     found: list[LoadKey] = [(TOTAL, "", each.chassis) for each in places]
     active = next((each.chassis for each in places if each.role == ACTIVE), None)
     if active is not None:
-        group = left_out.request.group
-        found.append((GROUP_LOAD, group, active))
+        request = left_out.request
+        if request.policy == BY_WEIGHT:
+            found.append((SHARE, "", active))
         with suppress(Exception):  # it may be this that no plan can be made for
-            domain = find_domain(left_out.request.spread, candidates[active])
-            found.append((DOMAIN, group, domain))
+            domain = find_domain(request.spread, candidates[active])
+            found.append((DOMAIN, request.group, domain))
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from ...lib.group import BY_WEIGHT
 from .model import Candidate, Request
 
 LoadKey = tuple[str, str, str]
@@ -17,15 +18,16 @@ Base = Callable[[LoadKey], int]
 """Returns a count, 0 for what was never counted."""
 
 TOTAL = "total"
-GROUP = "group"
+SHARE = "share"
 DOMAIN = "domain"
 
 
 class Load:
     """Containers of each chassis, decisions of this plan included.
 
-    The total counts every role, as a limit does; those of a group and of a
-    domain count the places from which the containers of a group serve, or will.
+    The total counts every role, as a limit does.  The share counts the places from
+    which containers serve, or will, that are placed by weight, of whatever group; a
+    domain counts those of a group.
     """
 
     def __init__(self, base: Base | None = None) -> None:
@@ -45,8 +47,9 @@ class Load:
         self.shrinkage += count < 0
 
     def add_share(self, request: Request, candidate: Candidate, count: int = 1) -> None:
-        """Counts 'request' as one of its group's on 'candidate', or takes it off with -1."""
-        self._counts[GROUP, request.group, candidate.name] += count
+        """Counts 'request' as one that serves from 'candidate', or takes it off with -1."""
+        if request.policy == BY_WEIGHT:
+            self._counts[SHARE, "", candidate.name] += count
         self._counts[DOMAIN, request.group, find_domain(request.spread, candidate)] += count
         self.shrinkage += count < 0
 
@@ -54,9 +57,9 @@ class Load:
         """Returns how many containers 'chassis' has in any role."""
         return self._count((TOTAL, "", chassis))
 
-    def count_group(self, group: str, chassis: str) -> int:
-        """Returns how many containers of 'group' serve from 'chassis'."""
-        return self._count((GROUP, group, chassis))
+    def count_share(self, chassis: str) -> int:
+        """Returns how many containers that are placed by weight serve from 'chassis'."""
+        return self._count((SHARE, "", chassis))
 
     def count_domain(self, group: str, domain: str) -> int:
         """Returns how many containers of 'group' serve from failure domain 'domain'."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ...lib.group import DEFAULT_POLICY
 from .mistakes import Mistake
 
 UNLIMITED = -1
@@ -54,7 +55,7 @@ class Request:
     name: str
     service_type: str
     group: str = ""
-    policy: str = "weighted"
+    policy: str = DEFAULT_POLICY
     problem: str | None = None
     chassis_group: frozenset[str] | None = None
     port_chassis: frozenset[str] | None = None

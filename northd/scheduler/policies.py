@@ -11,6 +11,7 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping
 
+from ...lib.group import BY_WEIGHT
 from .load import Load, find_domain
 from .model import Candidate, Request
 
@@ -28,9 +29,12 @@ def _least(_request: Request, candidate: Candidate, load: Load) -> float:
     return (load.count_total(candidate.name) + 1) / candidate.weight
 
 
-def _weighted(request: Request, candidate: Candidate, load: Load) -> float:
-    """The chassis that is furthest below its share of the group's containers (D'Hondt)."""
-    return (load.count_group(request.group, candidate.name) + 1) / candidate.weight
+def _weighted(_request: Request, candidate: Candidate, load: Load) -> float:
+    """The chassis that is furthest below its share of all that are placed so (D'Hondt).
+
+    Not of the group's: many groups of one container each would all begin with the heaviest.
+    """
+    return (load.count_share(candidate.name) + 1) / candidate.weight
 
 
 def _random(request: Request, candidate: Candidate, _load: Load) -> float:
@@ -49,7 +53,7 @@ POLICIES: Mapping[str, Callable[[Request, Candidate, Load], float]] = {
     "least": _least,
     "load": _least,
     "random": _random,
-    "weighted": _weighted,
+    BY_WEIGHT: _weighted,
 }
 # Those to which the name of the container matters, so that each has an order of its own.
 BY_NAME = frozenset({"random"})

@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from ...lib.group import BY_WEIGHT
 from .departures import find_active
 from .filters import find_departure, find_loss
-from .load import DOMAIN, GROUP, TOTAL, LoadKey, find_domain
+from .load import DOMAIN, SHARE, TOTAL, LoadKey, find_domain
 from .model import ACTIVE, Candidate, Place, Request
 
 FindCandidate = Callable[[str], Candidate | None]
@@ -29,6 +30,7 @@ class Settled:
     standby: tuple[str, ...]
     group: str
     domain: str
+    by_weight: bool
 
 
 def find_settled(
@@ -64,6 +66,7 @@ def find_settled(
         standby=tuple(sorted(place.chassis for place in places if place is not active)),
         group=request.group,
         domain=find_domain(request.spread, here),
+        by_weight=request.policy == BY_WEIGHT,
     )
 
 
@@ -71,7 +74,8 @@ def make_load(settled: Settled) -> Iterator[tuple[LoadKey, int]]:
     """Yields what a container that is settled adds to the load."""
     for chassis in (settled.active, *settled.standby):
         yield (TOTAL, "", chassis), 1
-    yield (GROUP, settled.group, settled.active), 1
+    if settled.by_weight:
+        yield (SHARE, "", settled.active), 1
     yield (DOMAIN, settled.group, settled.domain), 1
 
 
