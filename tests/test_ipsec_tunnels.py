@@ -28,10 +28,11 @@ class Watched:
 
     def __init__(self, *others: dict[str, Any], **settings: Any) -> None:
         self.installed = True
+        self.wall_ms = 0
         parsed = make_settings(connect(A, B, **settings), *others).connections
         by_name = {each.name: each for each in parsed}
         self.connection = by_name[connect(A, B)["name"]]
-        self.tunnels = Tunnels()
+        self.tunnels = Tunnels(lambda: self.wall_ms)
         self.tunnels.set_connections(parsed)
         self.tunnels.set_loaded([each.id for each in parsed])
         self.ike = ike.find_name(self.connection)
@@ -196,16 +197,24 @@ def test_a_peer_that_closes_what_is_up_is_told() -> None:
     assert watched.item.message == f"waiting for {B.outer} to initiate"
 
 
-def test_figures_of_a_reason_are_not_told_at_once() -> None:
+def test_a_peer_that_does_not_answer_is_told_once_and_since_when() -> None:
     watched = Watched()
     watched.show("CONNECTING", now_ms=0)
-    watched.log("retransmit 1 of request with message ID 0")
-    assert watched.item.message == f"no answer from {B.outer} (1 retransmit)"
-    watched.log("retransmit 2 of request with message ID 0")
-    watched.show("CONNECTING", now_ms=5_000)
-    assert watched.item.message == f"no answer from {B.outer} (1 retransmit)"
-    watched.show("CONNECTING", now_ms=10_000)
-    assert watched.item.message == f"no answer from {B.outer} (2 retransmits)"
+    words = f"no answer from {B.outer} since 1970-01-01T00:00:00Z"
+    for number in (1, 2, 3):
+        watched.log(f"retransmit {number} of request with message ID 0")
+        assert watched.item.message == words
+        watched.wall_ms += 60_000
+        watched.show("CONNECTING", now_ms=number * 10_000)
+    # It did answer meanwhile.
+    watched.log("received AUTHENTICATION_FAILED notify error")
+    watched.log("retransmit 1 of request with message ID 0", **{"ikesa-uniqueid": "2"})
+    assert watched.item.message == f"no answer from {B.outer} since 1970-01-01T00:03:00Z"
+    watched.show("ESTABLISHED", watched.connection.id, now_ms=40_000)
+    watched.show("", now_ms=50_000)
+    watched.wall_ms = 0
+    watched.log("retransmit 1 of request with message ID 0", **{"ikesa-uniqueid": "3"})
+    assert watched.item.message == words
 
 
 def test_unnamed_sa_is_known_by_its_peer() -> None:

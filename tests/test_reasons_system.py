@@ -290,7 +290,7 @@ def test_packets_that_cannot_be_sent(rig: Rig, version: int) -> None:
     rig.bind(A, first, second)
     told = {
         first["id"]: f"packets to {B.outer} cannot be sent: No route to host",
-        second["id"]: f"no answer from {NOWHERE.outer} (",
+        second["id"]: f"no answer from {NOWHERE.outer} since ",
     }
 
     def is_all_told() -> bool:

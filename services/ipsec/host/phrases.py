@@ -32,8 +32,8 @@ Phrase = tuple[str, str, str, bool]
 """Kind, charon's phrase, sentence, and whether it is weak."""
 
 _SILENCE: tuple[Phrase, ...] = (
-    (NO_ANSWER, r"retransmit (\d+) of request", "no answer from {peer} ({0} {times})", WEAK),
-    (NO_ANSWER, r"giving up after (\d+) retransmits", "no answer from {peer} ({0} {times})", WEAK),
+    (NO_ANSWER, r"retransmit \d+ of request", "no answer from {peer}", WEAK),
+    (NO_ANSWER, r"giving up after \d+ retransmits", "no answer from {peer}", WEAK),
     (NO_ANSWER, r"DPD check timed out", "no answer from {peer} to dead peer detection", WEAK),
     (
         NO_ANSWER,

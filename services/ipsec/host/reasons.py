@@ -72,8 +72,7 @@ def find_reason(message: str, peer: str) -> Reason | None:
         found = phrase.search(message)
         if found is not None:
             words = [each for each in found.groups() if each is not None]
-            times = "retransmit" if words == ["1"] else "retransmits"
-            return Reason(kind, text.format(*words, peer=peer, times=times), weak)
+            return Reason(kind, text.format(*words, peer=peer), weak)
     return None
 
 

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ....lib.moment import format_time
 from ...api.item import Item
 from . import children, ike, reasons
 from .connections import Connection
@@ -55,7 +56,7 @@ class Tunnel:
     share with others.  A 'cleared' one waits for its peer; one that is 'owed' was
     up until we changed it or charon ended, and is begun by us until it is up again,
     whoever may begin.  'problem' is what keeps charon from being given it as it is
-    wanted.
+    wanted.  'unanswered_ms' is since when its peer does not answer (since the epoch).
     """
 
     connection: Connection
@@ -72,6 +73,7 @@ class Tunnel:
     problem: str = ""
     ike_algorithms: str = ""
     esp_algorithms: str = ""
+    unanswered_ms: int | None = None
     counters: dict[str, int] = field(default_factory=dict)
     counters_ms: int | None = None
     missing: list[str] = field(default_factory=list)
@@ -117,7 +119,7 @@ class Tunnel:
         """Makes it be begun at once, since charon was given something else."""
         self.owed = self.owed or self.state in (UP, PARTIAL)
         self.attempts = self.retry_ms = 0
-        self.reason = self.published = self.refusal = None
+        self.reason = self.published = self.refusal = self.unanswered_ms = None
         self.warning = ""
         self.apart = self.cleared = False
 
@@ -152,7 +154,7 @@ class Tunnel:
         if state in (UP, PARTIAL):
             self.silent = self.cleared = False
         if state == UP:
-            self.reason = self.published = self.refusal = None
+            self.reason = self.published = self.refusal = self.unanswered_ms = None
             self.owed = False
         if state == DOWN and self.silent and self.connection.dpd_action == "clear":
             self.cleared = True
@@ -160,7 +162,7 @@ class Tunnel:
         self.changed_ms = now_ms
         self.counters_ms = None
 
-    def set_reason(self, reason: reasons.Reason, attempt: str = "") -> None:
+    def set_reason(self, reason: reasons.Reason, wall_ms: int, attempt: str = "") -> None:
         """Notes why it is not up, in which attempt."""
         if reason.kind in _REFUSALS:
             self.refusal = reason
@@ -172,6 +174,10 @@ class Tunnel:
         if reason.weak and last and not last.weak and self.reason_attempt == attempt:
             return
         self.reason, self.reason_attempt = reason, attempt
+        if reason.kind != NO_ANSWER:
+            self.unanswered_ms = None
+        elif self.unanswered_ms is None:
+            self.unanswered_ms = wall_ms
         if self.published is None or self.published.kind != reason.kind:
             self.published = reason
 
@@ -278,7 +284,9 @@ def _tell_silence(tunnel: Tunnel) -> str:
     if tunnel.cleared:
         return f"{peer} did not answer; waiting for it to initiate (dpd_action clear)"
     if tunnel.published is not None:
-        return tunnel.published.sentence
+        since = tunnel.unanswered_ms
+        told = f" since {format_time(since)}" if since is not None else ""
+        return f"{tunnel.published.sentence}{told}"
     if tunnel.state == CONNECTING:
         return f"connecting to {peer}"
     return "" if tunnel.begins else f"waiting for {peer} to initiate"

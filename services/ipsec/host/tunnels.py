@@ -6,10 +6,11 @@ with log lines, asked for items and for what to initiate.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ....lib import loop
 from ...api.item import Item
 from . import children, reasons
 from .connections import Connection
@@ -47,7 +48,8 @@ class Initiation:
 class Tunnels:
     """The tunnels of one container by connection id."""
 
-    def __init__(self) -> None:
+    def __init__(self, wall_clock_ms: Callable[[], int] = loop.now_ms) -> None:
+        self._wall_clock_ms = wall_clock_ms
         self.by_id: dict[str, Tunnel] = {}
         self.counter_interval_ms = COUNTER_INTERVAL_MS
         self.probes = Probes()
@@ -118,7 +120,8 @@ class Tunnels:
     def note_error(self, connection: str, sentence: str) -> None:
         """Notes a reason that does not come from charon's log."""
         if connection in self.by_id:
-            self.by_id[connection].set_reason(reasons.Reason("configuration", sentence))
+            reason = reasons.Reason("configuration", sentence)
+            self.by_id[connection].set_reason(reason, self._wall_clock_ms())
 
     def take_log(self, event: Mapping[str, Any]) -> bool:
         """Takes a log event of charon; returns whether it told something of a tunnel."""
@@ -133,7 +136,7 @@ class Tunnels:
             # charon has not heard of one that is not loaded, and takes its peer for a stranger.
             reason = each.reason
             if reason is not None and (tunnel.loaded or reason.kind not in (ADDRESS, VERSION)):
-                tunnel.set_reason(reason, each.attempt)
+                tunnel.set_reason(reason, self._wall_clock_ms(), each.attempt)
         return bool(told) or self._log.stranger != stranger
 
     def take_sas(self, events: Iterable[Mapping[str, Any]], now_ms: int) -> None:
