@@ -29,6 +29,7 @@ import ovs.vlog
 
 from . import descriptors, dirs, log_files, redaction, unixctl
 from .failures import Failures
+from .version import VERSION
 
 vlog = ovs.vlog.Vlog("loop")
 
@@ -112,6 +113,8 @@ def parse_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argpa
     add_log_options(parser)
     ovs.daemon.add_args(parser)
     parser.add_argument("--unixctl", metavar="SOCKET", help="control socket name or path")
+    version = f"%(prog)s (ovnsvc) {VERSION}"
+    parser.add_argument("-V", "--version", action="version", version=version)
     options = parser.parse_args(argv)
     try:
         if options.log_file is not None:
@@ -148,6 +151,8 @@ def serve(name: str, options: argparse.Namespace, make: Callable[[], Program]) -
     descriptors.use_poll()
     descriptors.raise_limit()
     ovs.daemon.daemonize_start()
+    # Before python-ovs registers the one that tells its own version.
+    unixctl.register_command("version", _tell_version)
     error, server = ovs.unixctl.server.UnixctlServer.create(options.unixctl)
     if error:
         ovs.util.ovs_fatal(error, f"{name}: could not create the control socket")
@@ -168,6 +173,10 @@ def serve(name: str, options: argparse.Namespace, make: Callable[[], Program]) -
     exiting.reply()
     server.close()
     return 0
+
+
+def _tell_version(connection: Any, _argv: Sequence[str], _aux: Any) -> None:
+    connection.reply(f"{ovs.util.PROGRAM_NAME} (ovnsvc) {VERSION}")
 
 
 class _Exit:
