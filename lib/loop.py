@@ -153,6 +153,7 @@ def serve(name: str, options: argparse.Namespace, make: Callable[[], Program]) -
     ovs.daemon.daemonize_start()
     # Before python-ovs registers the one that tells its own version.
     unixctl.register_command("version", _tell_version)
+    unixctl.register_command("list-commands", unixctl.list_commands)
     error, server = ovs.unixctl.server.UnixctlServer.create(options.unixctl)
     if error:
         ovs.util.ovs_fatal(error, f"{name}: could not create the control socket")

@@ -29,6 +29,11 @@ def register_command(name: str, run: Command, aux: Any = None, *, arguments: str
     ovs.unixctl.command_register(name, arguments, least, len(words), _Guarded(name, run), aux)
 
 
+def list_commands(connection: Any, argv: Sequence[str], aux: Any) -> None:
+    """Answers with all commands, by the name that this has in Open vSwitch's own daemons."""
+    ovs.unixctl.commands["help"].callback(connection, argv, aux)
+
+
 def guard_registered() -> None:
     """Guards the commands that python-ovs registered by itself, as vlog/set."""
     for name, command in ovs.unixctl.commands.items():
