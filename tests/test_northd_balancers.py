@@ -111,7 +111,7 @@ def test_only_what_is_in_the_local_subnets_is_given(cloud: Cloud) -> None:
         "192.168.1.53": f"{ONE},{TWO}:80",
         "192.168.7.50:80": f"{ONE}:80",
         "[fd00::1]:80": "[fd00::2]:80",
-        "1.0.0.100:500": f"{ONE}:500",
+        "1.0.0.101:500": f"{ONE}:500",
     }
     web = _add(cloud, vips)
     _hang(cloud, "Logical_Router", "tenant-router", load_balancer=web)

@@ -188,7 +188,7 @@ def _find_status(read: Read, container: Container) -> Status:
 
 def _add_remark(read: Read, container: Container, status: Status) -> Status:
     """Returns 'status' with what of its group does not count, for one that runs."""
-    uuid = find_group(read, container)
+    uuid = container.spec.group if container.spec is not None else None
     group = read(GROUP, uuid) if uuid is not None else None
     if group is None or group.remark is None or status.status_code != RUNNING:
         return status
