@@ -28,6 +28,7 @@ def register_commands(northd: Northd) -> None:
     offer("resume", resume)
     offer("is-paused", lambda northd: "true" if northd.paused else "false")
     offer(ACCEPT, accept_content)
+    offer("content/show", lambda northd: northd.writers.content.format_kept())
     offer("inc-engine/recompute", recompute)
     offer("inc-engine/show-stats", format_stats)
     offer("inc-engine/show-graph", lambda northd: format_graph(northd.engine.nodes))

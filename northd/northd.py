@@ -345,6 +345,8 @@ class Northd:
         if self._held_for is not None:
             sentences.append(f"nothing is written: {self._held_for}")
         sentences += self.replicas.forgotten.tell(self.replicas.review_held())
-        sentences += self.writers.content.sentences
+        lost = self.writers.content.sentences
+        sentences += lost
         more = f" (and {len(sentences) - 1} more)" if len(sentences) > 1 else ""
-        self.leadership.set_problem(min(sentences) + more if sentences else "")
+        # What was lost waits for an operator's word, and is named whatever else there is.
+        self.leadership.set_problem(min(lost or sentences) + more if sentences else "")

@@ -108,6 +108,8 @@ def test_an_older_number_keeps_what_is_gone_and_what_is_otherwise() -> None:
     world.restore(replace(other, options={}))
     assert world.rows == [gone, other]
     assert "Container_Group g1 (and 1 more)" in world.content.sentences[0]
+    shown = [line.rpartition(" ")[2] for line in world.content.format_kept().splitlines()]
+    assert shown == ["gone", "otherwise"]
     assert (world.root.content_cfg, world.root.lost_content_cfg) == (number + 1, number)
     # To empty the column is the operator's word.
     world.show(*world.there.values(), root=replace(world.root, lost_content_cfg=None))
@@ -208,6 +210,16 @@ def test_one_that_is_started_later_says_so_until_that_is_meant(same: bool) -> No
         assert world.root.lost_content_cfg is None
     else:
         world.show(make_group(), root=replace(world.root, lost_content_cfg=None))
+    assert world.content.sentences == []
+
+
+def test_one_that_was_started_too_early_to_be_told_does_not_take_it_back() -> None:
+    """The active one had not written yet that content was lost."""
+    world = World(make_group())
+    world.show(make_group(), root=replace(world.root, lost_content_cfg=9))
+    assert "lost content before this svc-northd was started" in world.content.sentences[0]
+    assert world.root.lost_content_cfg == 9
+    world.show(make_group(), root=replace(world.root, lost_content_cfg=None))
     assert world.content.sentences == []
 
 

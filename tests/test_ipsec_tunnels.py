@@ -325,6 +325,18 @@ def test_what_is_narrowed_is_told_and_not_begun_again() -> None:
     assert watched.item.state == PARTIAL
 
 
+def test_a_part_is_no_silence() -> None:
+    watched = Watched()
+    watched.begin(0)
+    watched.log("retransmit 1 of request with message ID 0")
+    watched.show("ESTABLISHED", watched.connection.id, peer=["192.168.11.0/25"])
+    assert "no answer" not in watched.item.message
+    watched.wall_ms = 60_000
+    watched.show("", now_ms=60_000)
+    watched.log("retransmit 1 of request with message ID 0", **{"ikesa-uniqueid": "2"})
+    assert watched.item.message == f"no answer from {B.outer} since 1970-01-01T00:01:00Z"
+
+
 @pytest.mark.parametrize("uniqueid", ["0", "1"])
 def test_why_an_earlier_attempt_failed_is_no_reason_for_a_part(uniqueid: str) -> None:
     watched = Watched()

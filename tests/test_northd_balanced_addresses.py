@@ -81,6 +81,24 @@ def test_one_of_a_router_on_another_network_is_not(cloud: Cloud) -> None:
     cloud.laws()
 
 
+def test_one_of_a_switch_behind_the_router_is_not(cloud: Cloud) -> None:
+    """Only what is on a router itself does that answer for."""
+    gateway = next(iter(cloud.ovn.rows("Logical_Router_Port")))["name"]
+    joint = {"name": "joint", "type": "router", "options": ["map", [["router-port", gateway]]]}
+    cloud.ovn.transact(
+        {"op": "insert", "table": "Logical_Switch_Port", "uuid-name": "p", "row": joint},
+        {
+            "op": "insert",
+            "table": "Logical_Switch",
+            "row": {"name": "provider", "ports": ["named-uuid", "p"]},
+        },
+    )
+    add_balancer(cloud, "Logical_Switch", "provider", {ADDRESS: ""}, group=False)
+    add_vpn(cloud)
+    assert read_service(cloud)[0] == "down"
+    cloud.laws()
+
+
 def test_one_that_comes_later_takes_nothing_away(cloud: Cloud) -> None:
     add_vpn(cloud)
     before: Any = cloud.ovn.rows("Logical_Router_Policy", columns=("match", "action"))

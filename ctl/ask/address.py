@@ -1,7 +1,7 @@
 """Who else in OVN_Northbound answers for an address on a network outside; read only.
 
-svc-northd refuses the same afterwards (services/api/routers.py), but for ports of
-switches, which it does not replicate.
+svc-northd refuses the same afterwards (services/api/routers.py), but for what ports of
+switches have, which it does not replicate.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from ...lib.router import GatewayPort, Route, Router
 from ..context import Context
 from ..db.rpc import Client
 from ..db.values import is_uuid
-from .lookup import ask, members, open_ovn, select
+from .lookup import ask, find_atom, members, open_ovn, select
 
 
 def find_routers(context: Context, text: str) -> Sequence[Router]:
@@ -60,7 +60,7 @@ def read_router(client: Client, row: dict[str, Any], subject: str) -> Router:
         networks=routers.parse_networks(networks),
         addresses=routers.parse_hosts(networks),
         routes=tuple(
-            Route(prefix)
+            Route(prefix, by_source=find_atom(route["policy"]) == "src-ip")
             for route in routes
             if route["nexthop"] != "discard"
             and (prefix := parse_network(route["ip_prefix"])) is not None

@@ -83,6 +83,7 @@ NODES: tuple[AnyNode, ...] = (
     ),
     Index(BALANCERS_BY_ADDRESS, LOAD_BALANCER, _find_addresses),
     Index(GROUPS_BY_BALANCER, LOAD_BALANCER_GROUP, lambda _uuid, row: row.load_balancer),
-    Index(ROUTERS_BY_BALANCER, ATTACHED_BALANCERS, lambda _uuid, each: each.balancers),
-    Index(ROUTERS_BY_BALANCER_GROUP, ATTACHED_BALANCERS, lambda _uuid, each: each.groups),
+    # Those of a switch behind it a router does not answer for.
+    Index(ROUTERS_BY_BALANCER, LOGICAL_ROUTER, lambda _uuid, row: row.load_balancer),
+    Index(ROUTERS_BY_BALANCER_GROUP, LOGICAL_ROUTER, lambda _uuid, row: row.load_balancer_group),
 )

@@ -44,6 +44,7 @@ class Content:
 
     def __init__(self, find_own: FindOwn, find_row: FindRow) -> None:
         self._find_own = find_own
+        self._find_row = find_row
         self._kept = KeptRows(find_own, find_row)
         self._connection: int | None = None
         self._root: nb.SVCGlobal | None = None
@@ -64,11 +65,10 @@ class Content:
         self._follow_count(before)
         pairs = dict(self._list_pairs(changed))
         accepted = not went_back and _is_accepted(root, before)
-        if accepted:
-            self._inherited = None
         counted = self._kept.accept() if accepted else {}
         if pairs and (went_back or self._kept.rows):
             counted |= self._kept.take(pairs, went_back)
+        self._follow_lost(before)
         if counted:
             self._tell()
         return counted
@@ -87,6 +87,15 @@ class Content:
             "lost_content_cfg": self._lost_cfg if self._kept.rows else self._inherited,
         }
         return Owned(updates=(Desired(root.TABLE, root.uuid, columns),))
+
+    def format_kept(self) -> str:
+        """Returns each row that counts as it was, in a line."""
+        lines = (
+            f"{table} {quote(_find_name(row))} ({uuid}):"
+            f" {'otherwise' if self._find_row(table, uuid) is not None else 'gone'}"
+            for (table, uuid), row in self._kept.rows.items()
+        )
+        return "\n".join(sorted(lines))
 
     @property
     def sentences(self) -> list[str]:
@@ -124,6 +133,17 @@ class Content:
             return
         if root.content_cfg != self._planned_cfg:
             self._planned_changes = self._changes
+
+    def _follow_lost(self, before: nb.SVCGlobal | None) -> None:
+        """Takes over what another one says to be lost, of which nothing is known here."""
+        root = self._root
+        if root is None or before is None or root.lost_content_cfg == before.lost_content_cfg:
+            return
+        lost = root.lost_content_cfg
+        if lost is None:
+            self._inherited = None
+        elif not self._kept.rows and lost != self._lost_cfg:
+            self._inherited = lost
 
     def _list_pairs(self, changed: _Changed) -> Iterator[tuple[Key, tuple[Any, Any]]]:
         """Yields the rows of operators that changed, and counts it where an operator did it."""
@@ -185,9 +205,13 @@ def _is_accepted(root: nb.SVCGlobal | None, before: nb.SVCGlobal | None) -> bool
 
 def _describe(rows: Mapping[Key, Row]) -> str:
     table, uuid = min(rows, key=lambda key: (key[0], key[1].int))
-    name = quote(str(getattr(rows[table, uuid], "name", "") or uuid))
+    name = quote(_find_name(rows[table, uuid]))
     more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
     return (
         f"SVC_Northbound lost content: {table} {name}{more} goes on as it was; restore it, or"
         f" {_ACCEPT}"
     )
+
+
+def _find_name(row: Row) -> str:
+    return str(getattr(row, "name", "") or row.uuid)

@@ -47,8 +47,10 @@ class LostContent:
         return f"SVC_Southbound is new and chassis {', '.join(missing)} yet to register"
 
     def _has_work(self) -> bool:
-        marked = self._ovn.rows(ovn.LogicalSwitch)
-        return bool(self._sb.rows(sb.ContainerBinding) or marked)
+        # Switches of others are there as well, if they have load balancers.
+        switches = self._ovn.rows(ovn.LogicalSwitch).values()
+        marked = any(ovn.find_key(row.external_ids) is not None for row in switches)
+        return marked or bool(self._sb.rows(sb.ContainerBinding))
 
     def _find_places(self) -> set[str]:
         """Returns the chassis on which the northbound says that containers run."""

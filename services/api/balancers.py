@@ -85,7 +85,7 @@ def find_virtual_addresses(
 def find_balanced(read: Read, address: str) -> set[UUID]:
     """Returns the routers of which a load balancer answers for an address in canonical form.
 
-    Its load balancers are those on the router and on switches that it has a port on.
+    Those of switches are not meant: no router answers for their addresses.
     A node that asks has BALANCED_ADDRESS_DATA among its inputs.
     """
     found: set[UUID] = set()

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from ...lib.addresses import find_overlap, overlap, parse_network, quote
-from ...lib.router import Router, address_problem
+from ...lib.addresses import Subnet, find_overlap, overlap, parse_network, quote
+from ...lib.router import Route, Router, address_problem
 from . import rules
 from .rows import IPsecConnection, VPNService
 
@@ -40,13 +40,18 @@ def find_detached(service: VPNService, router: Router) -> str | None:
         subnet = parse_network(text)
         if subnet is None or any(overlap(subnet, each) for each in router.networks):
             continue
-        routes = (each for each in router.routes if each.leads and each.prefix.prefixlen)
-        if not any(overlap(subnet, each.prefix) for each in routes):
+        if not any(_leads_to(each, subnet) for each in router.routes):
             name = quote(router.name)
             return (
                 f"local subnet {subnet} is not behind router {name}: no network or route of it is"
             )
     return None
+
+
+def _leads_to(route: Route, subnet: Subnet) -> bool:
+    """Returns whether a route is to a part of a subnet, be it one that OVN follows at times."""
+    leads = not route.discards and not route.by_source and bool(route.prefix.prefixlen)
+    return leads and overlap(subnet, route.prefix)
 
 
 def connection_problem(connection: IPsecConnection, router: Router) -> str | None:

@@ -78,6 +78,12 @@ class _Situation:
         late = NOT_COMPILED if str(connection) in self.uncompiled else None
         return _join(late, self.redirects.get(str(connection))) or None
 
+    def is_unfinished(self, service: VPNService, connection: UUID | None = None) -> bool:
+        """Returns whether nothing is wrong but that a service has no local subnet yet."""
+        problems = self.gateway.problems if self.gateway is not None else {}
+        wrong = self.fault is not None or connection in problems
+        return not wrong and rules.is_unfinished(service)
+
     def find_detached(self, service: UUID) -> str | None:
         """Returns which local subnet of a service is not behind its router."""
         return self.gateway.detached.get(service) if self.gateway is not None else None
@@ -172,7 +178,7 @@ def _find_state(service: VPNService, row: IPsecConnection, situation: _Situation
     problem = situation.find_problem(row.uuid)
     redirect = situation.find_redirect(row.uuid)
     if problem is not None and not situation.runs(row.uuid):
-        status = "down" if rules.is_unfinished(service) else "error"
+        status = "down" if situation.is_unfinished(service, row.uuid) else "error"
         return _State(row, status, _join(problem, redirect), redirect)
     if row.enabled is False or service.enabled is False:
         who = "the connection" if row.enabled is False else "its VPN service"
@@ -221,7 +227,7 @@ def _find_service_status(
     problem = situation.fault or situation.problem
     kept = any(situation.runs(each.row.uuid) for each in states)
     if problem is not None and not kept:
-        return "down" if rules.is_unfinished(row) else "error", problem
+        return "down" if situation.is_unfinished(row) else "error", problem
     if row.enabled is False:
         return "disabled", "the VPN service is disabled"
     status, message = _count(each for each in states if each.status != "disabled")

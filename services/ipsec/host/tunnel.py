@@ -153,8 +153,9 @@ class Tunnel:
             self.retry_ms = now_ms + (delay_ms if self.attempts else 0)
         if state in (UP, PARTIAL):
             self.silent = self.cleared = False
+            self.unanswered_ms = None
         if state == UP:
-            self.reason = self.published = self.refusal = self.unanswered_ms = None
+            self.reason = self.published = self.refusal = None
             self.owed = False
         if state == DOWN and self.silent and self.connection.dpd_action == "clear":
             self.cleared = True
@@ -182,8 +183,9 @@ class Tunnel:
             self.published = reason
 
     def forget_reason(self, but_of: Collection[str]) -> None:
-        """Forgets why it was not up, if that was of no IKE_SA of these."""
-        if self.reason_attempt.partition(".")[0] not in but_of:
+        """Forgets why it was not up, if that was of no IKE_SA of these, or that nobody answered."""
+        silent = self.reason is not None and self.reason.kind == NO_ANSWER
+        if silent or self.reason_attempt.partition(".")[0] not in but_of:
             self.reason = self.published = None
 
     def note_dead_peer(self) -> None:
