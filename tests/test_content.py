@@ -349,6 +349,20 @@ def test_one_that_is_lost_is_held_as_before() -> None:
     assert world.content.sentences == []
 
 
+def test_one_that_was_deleted_since_then_is_there_again() -> None:
+    """It counts, as all that an older file has more, and so does whoever holds it."""
+    other = Child(UUID(int=12), "other")
+    world = World(replace(HOLDER, children=(other.uuid,)), other)
+    restored = replace(HOLDER, children=(CHILD.uuid,), group=None)
+    world.restore(restored, CHILD)
+    both = replace(HOLDER, children=(CHILD.uuid, other.uuid))
+    assert world.rows == [CHILD, other, both]
+    world = World(replace(HOLDER, children=()))
+    world.restore(HOLDER, CHILD)
+    assert world.rows == [CHILD, HOLDER]
+    assert world.content.sentences == []
+
+
 def test_one_that_is_added_again_by_its_name_takes_its_place() -> None:
     world = World(HOLDER, CHILD)
     bare = replace(HOLDER, children=())

@@ -316,6 +316,38 @@ def test_a_connection_that_is_lost_is_guarded_as_before(cloud_of_two: Cloud) -> 
     cloud.laws()
 
 
+@pytest.mark.parametrize("way", ["file", "client"])
+def test_a_connection_that_was_deleted_since_then_is_served_again(
+    cloud_of_two: Cloud, way: str
+) -> None:
+    """What its row says is of this moment, and what is for it is guarded."""
+    cloud = cloud_of_two
+    (vpn,) = (row["_uuid"][1] for row in cloud.nb.rows("VPN_Service"))
+    mars = cloud.add_connection(
+        vpn, "to-mars", peer_address="1.0.0.9", peer_subnets="192.168.9.0/24"
+    )
+    cloud.settle()
+    before, yesterday = find_running(cloud, "sb"), cloud.nb.read_file()
+    snapshot = cloud.nb.directory / "snapshot"
+    snapshot.write_bytes(cloud.nb.run_client("backup"))
+    mutation = ["connections", "delete", ["set", [["uuid", mars]]]]
+    cloud.nb.transact(
+        {"op": "mutate", "table": "VPN_Service", "where": [], "mutations": [mutation]}
+    )
+    cloud.wait_for(lambda: not has_policy(cloud, "192.168.9.0/24"), "its end")
+    cloud.settle()
+    if way == "file":
+        replace(cloud, "nb", yesterday)
+    else:
+        cloud.nb.run_client("restore", snapshot)
+    cloud.wait_for(lambda: has_policy(cloud, "192.168.9.0/24"), "its guard")
+    cloud.settle()
+    assert {row["status"] for row in cloud.nb.rows("IPsec_Connection")} == {"down"}
+    if way == "file":
+        assert find_running(cloud, "sb") == before
+    cloud.laws()
+
+
 def test_what_was_changed_since_the_file_was_saved_stays_changed(cloud_of_two: Cloud) -> None:
     cloud = cloud_of_two
     yesterday = cloud.nb.read_file()

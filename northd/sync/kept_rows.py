@@ -84,7 +84,9 @@ class KeptRows:
         counted = self._rows.get(key, old)
         if counted is not None:
             own = self._find_own(counted) or frozenset()
-            self._rows[key] = _copy(counted, new, own) if new is not None else counted
+            if new is not None:
+                counted = _hold_all(_copy(counted, new, own), new)
+            self._rows[key] = counted
 
     def _change(self, key: Key, old: Row | None, new: Row | None) -> None:
         """Makes a change of the row that is there one of the row that counts."""
@@ -114,7 +116,8 @@ class KeptRows:
         for key, new in moved.items():
             old = _map_references(self._rows.pop(key), uuids)
             own = self._find_own(new) or frozenset()
-            counted = _copy(old, new, own) if went_back else _adopt(old, new)
+            # Of one that was added again what hangs on the old one is lost still.
+            counted = _hold_all(_copy(old, new, own), new) if went_back else _hold_all(new, old)
             self._rows[new.TABLE, new.uuid] = replace(counted, uuid=new.uuid)
         for key, row in self._rows.items():
             self._rows[key] = _map_references(row, uuids)
@@ -166,12 +169,12 @@ def _copy(row: Row, source: Row, columns: Iterable[str]) -> Row:
     return replace(row, **{name: getattr(source, name) for name in columns})
 
 
-def _adopt(old: Row, new: Row) -> Row:
-    """Returns 'new' with the rows that hang on 'old': they are lost still."""
+def _hold_all(row: Row, other: Row) -> Row:
+    """Returns 'row' with the rows that hang on 'other' as well."""
     changed: dict[str, Any] = {
-        name: tuple(sorted({*held, *getattr(new, name)})) for name, held in _list_held(old)
+        name: tuple(sorted({*held, *getattr(row, name)})) for name, held in _list_held(other)
     }
-    return replace(new, **changed)
+    return replace(row, **changed)
 
 
 @cache
