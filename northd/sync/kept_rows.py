@@ -5,7 +5,8 @@ counts, it is there otherwise, or it vanished.  What is changed of a row that is
 there is changed of the one that counts, element by element in sets and maps.  A
 row that comes with the name of one that vanished takes its place, as rows of
 another UUID do that 'ovsdb-client restore' writes.  A row that hangs on another
-one, as a connection on its service, goes when that one lets it go.
+one, as a connection on its service, goes when that one lets it go; one that came with
+older content hangs on what counts as well.
 """
 
 from __future__ import annotations
