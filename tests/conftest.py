@@ -54,6 +54,18 @@ def served_cloud(databases: Databases, logs: Logs) -> Iterator[Cloud]:
 
 
 @pytest.fixture
+def router_cloud(databases: Databases, logs: Logs) -> Iterator[Cloud]:
+    """A cloud of three chassis and one router, without a VPN; the laws hold at the end."""
+    made = Cloud(databases, logs)
+    made.add_chassis("hv1", "hv2", "hv3")
+    made.add_router("tenant-router")
+    made.settle()
+    yield made
+    made.laws()
+    made.northd.close()
+
+
+@pytest.fixture
 def vpn_cloud(databases: Databases, logs: Logs) -> Iterator[Cloud]:
     """A cloud of three chassis with a VPN that is placed; the laws hold at the end."""
     made = make_vpn_cloud(databases, logs)

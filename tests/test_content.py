@@ -98,7 +98,7 @@ class World:
         return sorted(self.counts.values(), key=lambda row: (row.TABLE, row.uuid))
 
     def _find_own(self, row: Row) -> AbstractSet[str]:
-        return frozenset({"policy" if isinstance(row, nb.ContainerGroup) else "status"})
+        return frozenset({"unread", "policy" if isinstance(row, nb.ContainerGroup) else "status"})
 
 
 def test_an_older_number_keeps_what_is_gone_and_what_is_otherwise() -> None:

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from .cloud import Cloud
-from .logs import Logs
-from .ovsdb import Databases
 
 
 @pytest.fixture
-def cloud(databases: Databases, logs: Logs) -> Iterator[Cloud]:
-    """A cloud of three chassis and one router, held to the laws at the end."""
-    made = Cloud(databases, logs)
-    made.add_chassis("hv1", "hv2", "hv3")
-    made.add_router("tenant-router")
-    made.settle()
-    yield made
-    made.laws()
-    made.northd.close()
+def cloud(router_cloud: Cloud) -> Cloud:
+    return router_cloud
 
 
 def test_what_is_not_finished_is_down_and_no_error(cloud: Cloud) -> None:

@@ -167,7 +167,9 @@ def apply_change(counted: Row, old: Row, new: Row, own: AbstractSet[str]) -> Row
 
 
 def _copy(row: Row, source: Row, columns: Iterable[str]) -> Row:
-    return replace(row, **{name: getattr(source, name) for name in columns})
+    # A type may write a column that its row class does not read.
+    read = {name: getattr(source, name) for name in columns if hasattr(source, name)}
+    return replace(row, **read)
 
 
 def _hold_all(row: Row, other: Row) -> Row:

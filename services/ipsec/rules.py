@@ -42,6 +42,7 @@ MAX_MTU = 65535
 MOST_SUBNETS = 255
 # Each pair of subnets is four rules of the container's filter.
 MOST_PAIRS = 1024
+_LOCAL = "local subnet"
 _LONGEST_KEY = 1024
 _LONGEST_TEXT = 255
 # What charon takes for an identity in each of its forms.
@@ -67,7 +68,7 @@ def service_problem(service: VPNService) -> str | None:
         return "no router is given"
     try:
         external = _parse_external_addresses(service)
-        subnets = _parse_subnets("local subnet", service.local_subnets)
+        subnets = _parse_subnets(_LOCAL, service.local_subnets)
     except ConfigError as error:
         return str(error)
     for address in external:
@@ -79,7 +80,7 @@ def service_problem(service: VPNService) -> str | None:
 
 def is_unfinished(service: VPNService) -> bool:
     """Returns whether nothing is wrong with a service but that it has no local subnet yet."""
-    return not service.local_subnets and service_problem(service) == "no local subnet is given"
+    return not service.local_subnets and service_problem(service) == _tell_none(_LOCAL)
 
 
 def policy_problem(policy: IKEPolicy | IPsecPolicy) -> str | None:
@@ -202,10 +203,14 @@ def _parse_external_addresses(service: VPNService) -> list[Address]:
     return found
 
 
+def _tell_none(what: str) -> str:
+    return f"no {what} is given"
+
+
 def _parse_subnets(what: str, texts: Sequence[str]) -> list[Subnet]:
     """Returns the subnets in 'texts', which must be some, IPv4 and apart from each other."""
     if not texts:
-        raise ConfigError(f"no {what} is given")
+        raise ConfigError(_tell_none(what))
     found: list[Subnet] = []
     for text in texts:
         try:
