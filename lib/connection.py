@@ -5,7 +5,8 @@ back after an outage.  Its rows cost 6 KB each, so that updates go to a Replica
 (replica.py) instead, and transactions are sent as they are (transaction.py).
 
 Used by idl.Session only.  This file alone knows internals of python-ovs, with
-those of 3.1 and 4.0 tried: '_session', the JSON-RPC session; '_request_id', of
+those of 3.1 and 4.0 tried: '_session', the JSON-RPC session; '_min_index', how
+far a cluster had come; '_request_id', of
 the request whose answer a condition waits for; '_lock_request_id' and the
 requests on locks; '_Idl__clear' and '_Idl__parse_update', where content
 arrives; '_Idl__txn_process_reply', where a reply comes that nobody else asked
@@ -26,6 +27,7 @@ import ovs.jsonrpc
 import ovs.poller
 import ovs.vlog
 
+from . import coverage
 from .call import Call, Calls
 from .replica import Replica
 from .transaction import Operation, Status, Transaction, read_results
@@ -193,6 +195,10 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
             self._Idl__send_unlock_request()
             self._Idl__send_lock_request()
 
+    def reset_cluster_state(self) -> None:
+        """Has the next server be taken though it is behind what was read, as a restored one is."""
+        self._min_index = 0
+
     # -- what python-ovs calls ----------------------------------------------
 
     def restart_fsm(self) -> None:
@@ -246,6 +252,7 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
             return
         if self._is_wrong:
             return
+        coverage.count("idl_update")
         whole = not self.synced
         if whole:
             # The content of a new connection.  3.1 keeps the number of an older state, from which

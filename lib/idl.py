@@ -19,6 +19,7 @@ import ovs.poller
 import ovs.timeval
 import ovs.vlog
 
+from . import coverage
 from .call import Call, Operation
 from .connection import Connection
 from .delta import Change
@@ -191,6 +192,15 @@ class Session:
     def answered(self) -> bool:
         """Whether the server owes no answer, be it to a probe() or on a condition."""
         return self._connection is not None and self._connection.answered
+
+    def reset_cluster_state(self) -> None:
+        """Forgets how far a cluster of servers had come, so that a restored one is not stale."""
+        if self._connection is not None:
+            self._connection.reset_cluster_state()
+
+    def count_rows(self) -> int:
+        """Returns how many rows the replica has."""
+        return sum(map(len, self._replica.rows.values()))
 
     # -- the replica -------------------------------------------------------
 
@@ -397,6 +407,7 @@ class Session:
         if transaction is None or transaction.status is Status.UNDER_WAY:
             return
         self._transaction = None
+        coverage.count(f"txn_{transaction.status.name.lower()}")
         if transaction.status is Status.DONE:
             self._outcome = ""
             return

@@ -27,7 +27,16 @@ import ovs.unixctl.server
 import ovs.util
 import ovs.vlog
 
-from . import descriptors, dirs, log_files, redaction, unixctl
+from . import (
+    coverage,
+    descriptors,
+    dirs,
+    log_files,
+    process_commands,
+    redaction,
+    stopwatch,
+    unixctl,
+)
 from .failures import Failures
 from .version import VERSION
 
@@ -151,12 +160,11 @@ def serve(name: str, options: argparse.Namespace, make: Callable[[], Program]) -
     descriptors.use_poll()
     descriptors.raise_limit()
     ovs.daemon.daemonize_start()
-    # Before python-ovs registers the one that tells its own version.
-    unixctl.register_command("version", _tell_version)
-    unixctl.register_command("list-commands", unixctl.list_commands)
+    process_commands.register_first()
     error, server = ovs.unixctl.server.UnixctlServer.create(options.unixctl)
     if error:
         ovs.util.ovs_fatal(error, f"{name}: could not create the control socket")
+    process_commands.register()
     exiting = _Exit()
     unixctl.register_command("exit", exiting.command, arguments="[--cleanup]")
     signal.signal(signal.SIGTERM, exiting.signalled)
@@ -174,10 +182,6 @@ def serve(name: str, options: argparse.Namespace, make: Callable[[], Program]) -
     exiting.reply()
     server.close()
     return 0
-
-
-def _tell_version(connection: Any, _argv: Sequence[str], _aux: Any) -> None:
-    connection.reply(f"{ovs.util.PROGRAM_NAME} (ovnsvc) {VERSION}")
 
 
 class _Exit:
@@ -254,11 +258,14 @@ def _is_closed(peer: socket.socket) -> bool:
 
 def _pass(program: Program, server: Any, exiting: _Exit, failures: Failures) -> None:
     """One pass; whatever is raised in it, the next one comes."""
+    coverage.count("loop_pass")
     poller = ovs.poller.Poller()
     try:
-        program.run()
+        with stopwatch.measure(f"{ovs.util.PROGRAM_NAME}-loop"):
+            program.run()
         program.wait(poller)
     except Exception as error:  # the last resort: the next pass computes all again
+        coverage.count("loop_failure")
         failures.note(error)
         # What was armed before the failure may be due at once, over and over.
         poller = ovs.poller.Poller()

@@ -6,11 +6,14 @@ exception of a command through to the daemon's loop.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import ovs.unixctl
 import ovs.vlog
+
+from . import coverage
 
 vlog = ovs.vlog.Vlog("unixctl")
 
@@ -21,12 +24,15 @@ Command = Callable[[Any, Sequence[str], Any], None]
 def register_command(name: str, run: Command, aux: Any = None, *, arguments: str = "") -> None:
     """Registers the command 'name'; 'arguments' says in usage syntax which it may have.
 
-    Each argument is a word; one in brackets may be missing.  What 'run' raises
-    is logged and is the answer.
+    Each argument is a word; one in brackets may be missing, and ".." at the end
+    stands for any number.  What 'run' raises is logged and is the answer.  It
+    takes the place of a command of this name that python-ovs has.
     """
-    words = arguments.split()
+    words = arguments.replace(" | ", "|").split()
     least = sum(not word.startswith("[") for word in words)
-    ovs.unixctl.command_register(name, arguments, least, len(words), _Guarded(name, run), aux)
+    most = sys.maxsize if arguments.endswith("..") else len(words)
+    ovs.unixctl.commands.pop(name, None)
+    ovs.unixctl.command_register(name, arguments, least, most, _Guarded(name, run), aux)
 
 
 def list_commands(connection: Any, argv: Sequence[str], aux: Any) -> None:
@@ -49,6 +55,7 @@ class _Guarded:
         self._run = run
 
     def __call__(self, connection: Any, argv: Sequence[str], aux: Any) -> None:
+        coverage.count("unixctl_received")
         try:
             self._run(connection, argv, aux)
         except Exception as error:  # a command must not end the daemon that it asks

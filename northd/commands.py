@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..lib.idl import Session
+from ..lib.process_commands import report_memory
 from ..lib.unixctl import register_command
 from .engine.engine import format_graph
 from .leader import northd_row
@@ -31,10 +32,13 @@ def register_commands(northd: Northd) -> None:
     offer("content/show", lambda northd: northd.writers.content.format_kept())
     offer("inc-engine/recompute", recompute)
     offer("inc-engine/show-stats", format_stats)
+    offer("inc-engine/clear-stats", clear_stats)
     offer("inc-engine/show-graph", lambda northd: format_graph(northd.engine.nodes))
     register_command("inc-engine/check", _check, northd)
     for name, session in {**northd.sessions, "ovnsb": northd.ports}.items():
         register_command(f"{name}-connection-status", _tell_connection, session)
+        register_command(f"{name}-cluster-state-reset", _reset_cluster_state, session)
+    report_memory(lambda: count_memory(northd))
 
 
 def format_status(northd: Northd) -> str:
@@ -42,7 +46,9 @@ def format_status(northd: Northd) -> str:
     state = "paused" if northd.paused else "active" if northd.active else "standby"
     row = northd.leadership.find_leader()
     problem = northd.leadership.problem
-    lines = [f"Status: {state}", *(northd_row.format_row(row) if row else [])]
+    own = row is not None and row.incarnation == northd.leadership.incarnation
+    told = northd_row.format_row(row, own, northd.active) if row is not None else []
+    lines = [f"Status: {state}", *told]
     return "\n".join([*lines, f"Problem: {problem}"] if problem else lines)
 
 
@@ -70,6 +76,18 @@ def accept_content(northd: Northd) -> str:
     return ""
 
 
+def clear_stats(northd: Northd) -> str:
+    """Begins anew with what inc-engine/show-stats tells."""
+    northd.engine.clear_stats()
+    return ""
+
+
+def count_memory(northd: Northd) -> dict[str, int]:
+    """Returns how many there are of what takes memory, by the names that memory/show has."""
+    rows = {f"rows-{name}": session.count_rows() for name, session in northd.sessions.items()}
+    return {**rows, "engine-values": northd.engine.count_values()}
+
+
 def format_stats(northd: Northd) -> str:
     """Returns how often each node was computed, and what that took."""
     lines = [
@@ -91,3 +109,10 @@ def _check(connection: Any, _argv: Sequence[str], northd: Northd) -> None:
 
 def _tell_connection(connection: Any, _argv: Sequence[str], session: Session | PortReplica) -> None:
     connection.reply("connected" if session.connected else "not connected")
+
+
+def _reset_cluster_state(
+    connection: Any, _argv: Sequence[str], session: Session | PortReplica
+) -> None:
+    session.reset_cluster_state()
+    connection.reply(None)

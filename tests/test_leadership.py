@@ -198,15 +198,22 @@ def test_an_idle_one_tells_when_it_last_worked(site: _Site) -> None:
         uuid=uuid.uuid4(),
         **{name: site.row[name] for name in find_columns(sb.Northd) if name != "uuid"},
     )
-    lines = northd_row.format_row(replace(row, problem="x"))
+    lines = northd_row.format_row(replace(row, problem="x"), own=False, active=False)
     assert [line.partition(":")[0] for line in lines] == [
         "Active",
         "Last whole pass",
         "Problem of the active one",
     ]
-    assert "Last whole pass: never" in northd_row.format_row(replace(row, worked_at=0))
+    assert "Last whole pass: never" in northd_row.format_row(
+        replace(row, worked_at=0), own=True, active=True
+    )
+    assert northd_row.format_row(row, own=True, active=True)[0].startswith("Active: ")
+    one_that_gave_way = northd_row.format_row(row, own=True, active=False)
+    assert one_that_gave_way[0].startswith("Last active: this one, ")
     for wall_ms in (10**18, -(10**18), 2**70):
-        told = northd_row.format_row(replace(row, since=wall_ms, worked_at=wall_ms))
+        told = northd_row.format_row(
+            replace(row, since=wall_ms, worked_at=wall_ms), own=False, active=False
+        )
         assert told[1] == f"Last whole pass: {wall_ms} ms"
 
 

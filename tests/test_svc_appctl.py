@@ -16,9 +16,10 @@ from .ovsdb import wait_until
 UTILITIES = Path(__file__).parent.parent / "utilities"
 
 
-@pytest.fixture
-def rundir(tmp_path: Path) -> Iterator[Path]:
+@pytest.fixture(scope="module")
+def rundir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A directory in which a svc-northd has its socket, as svc-ctl starts it."""
+    tmp_path = tmp_path_factory.mktemp("run")
     command = [
         *("setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-m", "ovnsvc.northd.main"),
         *("-vconsole:off", "-vsyslog:off", f"--pidfile={tmp_path}/svc-northd.pid"),
@@ -51,6 +52,82 @@ def test_a_daemon_tells_its_own_version(rundir: Path) -> None:
     assert ask(rundir, "-t", "svc-northd", "version").stdout == f"svc-northd (ovnsvc) {VERSION}\n"
     assert "inc-engine/recompute" in ask(rundir, "-t", "svc-northd", "list-commands").stdout
     assert ask(rundir, "-t", "svc-northd", "status").stdout.startswith("Status: standby\n")
+
+
+def test_a_daemon_has_the_commands_of_those_of_ovn(rundir: Path) -> None:
+    """Those that ovn-northd has and ours has not are about what ours has not."""
+    log = rundir / "svc-northd.log"
+    assert not log.exists()
+    of_ovn = _list_commands(_ask_ovn_northd(rundir))
+    ours = _list_commands(ask(rundir, "-t", "svc-northd", "list-commands").stdout)
+    assert of_ovn - ours == {
+        "debug/chassis-features-list",
+        "inc-engine/compute-log-timeout",
+        "parallel-build/get-n-threads",
+        "parallel-build/set-n-threads",
+        "vlog/disable-rate-limit",
+        "vlog/enable-rate-limit",
+    }
+    for name in ("nb", "sb", "ovn", "ovnsb"):
+        assert {f"{name}-connection-status", f"{name}-cluster-state-reset"} <= ours
+        assert ask(rundir, "-t", "svc-northd", f"{name}-cluster-state-reset").returncode == 0
+
+
+def _list_commands(answer: str) -> set[str]:
+    return {line.split()[0] for line in answer.splitlines()[1:]}
+
+
+def _ask_ovn_northd(directory: Path) -> str:
+    """Returns what a real ovn-northd says that it can be asked."""
+    control = directory / "ovn-northd.ctl"
+    command = [
+        *("setpriv", "--pdeathsig", "KILL", "--", "ovn-northd", "-vconsole:off", "-vsyslog:off"),
+        *(
+            f"--unixctl={control}",
+            f"--ovnnb-db=unix:{directory}/x",
+            f"--ovnsb-db=unix:{directory}/x",
+        ),
+    ]
+    with subprocess.Popen(command, env={**os.environ, "OVN_RUNDIR": str(directory)}) as process:
+        try:
+            wait_until(lambda: ask(directory, "-t", str(control), "version").returncode == 0, "ovn")
+            return ask(directory, "-t", str(control), "list-commands").stdout
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("vlog/set", "nosuch:dbg"), 2, 'no destination, level, or module "nosuch"'),
+        (("vlog/set", "northd:file:dbg"), 0, ""),
+        (("vlog/set", "PATTERN:nowhere:%m"), 2, "destination nowhere does not exist"),
+        (("vlog/set", "PATTERN:file:"), 2, "missing pattern"),
+        (("vlog/set", "FACILITY"), 2, "says no destination"),
+        (("vlog/set", ""), 2, "says no destination"),
+        (("vlog/reopen",), 2, "Logging to file not configured"),
+        (("stopwatch/show", "nosuch"), 2, "No such stopwatch"),
+        (("stopwatch/reset", "nosuch"), 2, "No such stopwatch"),
+        (("stopwatch/show", "svc-northd-loop"), 0, "Statistics for 'svc-northd-loop'"),
+        (("coverage/read-counter", "nosuch"), 2, "No such counter"),
+        (("coverage/show",), 0, "\nloop_pass  "),
+        (("memory/show",), 0, "engine-values:"),
+        (("nosuch",), 2, '"nosuch" is not a valid command'),
+    ],
+)
+def test_answers_and_exit_status_are_as_those_of_ovn(
+    rundir: Path, words: tuple[str, ...], status: int, said: str
+) -> None:
+    done = ask(rundir, "-t", "svc-northd", *words)
+    assert done.returncode == status
+    assert said in done.stdout + done.stderr
+
+
+def test_patterns_keep_their_colons(rundir: Path) -> None:
+    pattern = "%D{%H:%M:%S}|%p|%m"
+    assert ask(rundir, "-t", "svc-northd", "vlog/set", f"PATTERN:file:{pattern}").returncode == 0
+    shown = ask(rundir, "-t", "svc-northd", "vlog/list-pattern").stdout
+    assert f"FILE     {pattern}\n" in shown
 
 
 def test_a_daemon_that_is_not_there(tmp_path: Path) -> None:

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
+from ...lib import stopwatch
 from ...services.api.node import AnyNode, Datum, Index, Node, Tally
 from .collector import MANY_KEYS, resting
 from .index import IndexStore, TallyStore
@@ -78,7 +79,7 @@ class Engine:
         self._take_timers(now_ms)
         many = max((len(state.store.dirty) for state in self._states), default=0) >= MANY_KEYS
         with resting() if many else nullcontext():
-            self._compute_dirty()
+            self._compute_dirty(stopwatch.note)
         changed: dict[Datum[Any, Any], set[Any]] = {}
         for datum in self._watched:
             store = self._find_store(datum)
@@ -118,6 +119,15 @@ class Engine:
     def stats(self) -> Mapping[str, Stats]:
         """Returns the statistics of each node by the name of its datum."""
         return {state.store.name: state.stats for state in self._states}
+
+    def clear_stats(self) -> None:
+        """Begins anew with the statistics of each node."""
+        for state in self._states:
+            state.stats = Stats()
+
+    def count_values(self) -> int:
+        """Returns how many values are kept."""
+        return sum(len(store.values) for store in self._stores.values())
 
     def count_runs(self) -> int:
         """Returns how many keys were computed since the start."""
@@ -186,16 +196,20 @@ class Engine:
                 store = self._states[position].store
                 store.dirty.add(store.cells[key])
 
-    def _compute_dirty(self) -> None:
+    def _compute_dirty(self, note: Callable[[str, float], None] | None = None) -> None:
+        """Computes what is dirty; 'note' is told the name of a node, and what its keys took."""
         for state in self._states:
             cells = state.store.dirty
             if not cells:
                 continue
+            started = time.perf_counter()
             # A node never makes keys of its own dirty.
             while cells:
                 self._compute(state, cells.pop())
             # A set keeps the room of the most that it ever had, and pop() walks through it.
             cells.clear()
+            if note is not None:
+                note(f"en_{state.store.name}", time.perf_counter() - started)
 
     def _compute(self, state: NodeState, cell: Cell) -> None:
         key = cell.key

@@ -50,12 +50,18 @@ def find_leader(rows: list[sb.Northd]) -> sb.Northd | None:
     return min(rows, key=lambda row: row.uuid, default=None)
 
 
-def format_row(row: sb.Northd) -> list[str]:
-    """Returns lines on the svc-northd that was last seen active, whatever the row holds."""
+def format_row(row: sb.Northd, own: bool, active: bool) -> list[str]:
+    """Returns lines on the svc-northd that was last seen active, whatever the row holds.
+
+    'own' is whether that is this process, and 'active' whether this process is active.
+    """
     lines = []
     if row.since:
         who = f"{row.hostname}, pid {row.pid}, incarnation {row.incarnation}"
-        lines.append(f"Active: {who}, since {format_time(row.since)}")
+        if own and not active:
+            lines.append(f"Last active: this one, {who}; no other one was seen active since")
+        else:
+            lines.append(f"Active: {who}, since {format_time(row.since)}")
     worked = format_time(row.worked_at) if row.worked_at else "never"
     lines.append(f"Last whole pass: {worked}")
     if row.problem:

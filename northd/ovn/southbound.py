@@ -77,6 +77,11 @@ class PortReplica:
         """Whether there is a connection."""
         return self._session is not None and self._session.connected
 
+    def reset_cluster_state(self) -> None:
+        """As that of Session."""
+        if self._session is not None:
+            self._session.reset_cluster_state()
+
     @property
     def known(self) -> frozenset[str] | None:
         """The ports whose rows are all there, None before the first were read."""
