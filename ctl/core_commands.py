@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from ..services.api.commands import TYPE_TABLES, Command
 
-_GROUP = "Container_Group Chassis_Group Port_Group"
-_CONTAINER = "Service_Container Container_Wish Container_Group"
-_PLACE = f"{_CONTAINER} Chassis Chassis_Group"
-_SHOW = f"{TYPE_TABLES} {_CONTAINER}"
+_GROUP = "Container_Group? Chassis_Group? Port_Group?"
+_GROUPS = "Container_Group Chassis_Group Port_Group"
+_CONTAINER = "Service_Container? Container_Wish? Container_Group?"
+_CONTAINERS = "Service_Container Container_Wish Container_Group"
+_PLACE = f"{_CONTAINER} Chassis? Chassis_Group?"
+_SHOW = f"{TYPE_TABLES} {_CONTAINERS}"
 _STATUS = f"{TYPE_TABLES} SVC_Global Service_Container"
 
 SECTIONS = (
@@ -46,7 +48,7 @@ SECTIONS = (
             Command(
                 "group-del", "GROUP", "commands.group.delete", _GROUP, "--if-exists", changes=True
             ),
-            Command("group-list", "", "commands.group.list_all", _GROUP),
+            Command("group-list", "", "commands.group.list_all", _GROUPS),
             Command(
                 "group-set-chassis-group",
                 "GROUP [CHASSIS_GROUP]",
@@ -65,7 +67,7 @@ SECTIONS = (
                 "chassis-group-add",
                 "CHASSIS_GROUP CHASSIS..",
                 "commands.chassis_group.add",
-                "Chassis_Group Chassis",
+                "Chassis_Group? Chassis?",
                 "--may-exist",
                 changes=True,
             ),
@@ -73,7 +75,7 @@ SECTIONS = (
                 "chassis-group-del",
                 "CHASSIS_GROUP",
                 "commands.chassis_group.delete",
-                "Chassis_Group",
+                "Chassis_Group?",
                 "--if-exists",
                 changes=True,
             ),
@@ -82,7 +84,7 @@ SECTIONS = (
                 "port-group-add",
                 "PORT_GROUP PORT..",
                 "commands.port_group.add",
-                "Port_Group",
+                "Port_Group?",
                 "--may-exist",
                 changes=True,
             ),
@@ -90,7 +92,7 @@ SECTIONS = (
                 "port-group-del",
                 "PORT_GROUP",
                 "commands.port_group.delete",
-                "Port_Group",
+                "Port_Group?",
                 "--if-exists",
                 changes=True,
             ),
@@ -105,33 +107,33 @@ SECTIONS = (
                 "chassis-set-weight",
                 "CHASSIS N",
                 "commands.chassis.set_weight",
-                "Chassis",
+                "Chassis?",
                 changes=True,
             ),
             Command(
                 "chassis-set-limit",
                 "CHASSIS N|none",
                 "commands.chassis.set_limit",
-                "Chassis",
+                "Chassis?",
                 changes=True,
             ),
             Command(
                 "chassis-drain",
                 "CHASSIS",
                 "commands.chassis.drain",
-                "Chassis",
+                "Chassis?",
                 "--wait",
                 changes=True,
             ),
             Command(
-                "chassis-undrain", "CHASSIS", "commands.chassis.undrain", "Chassis", changes=True
+                "chassis-undrain", "CHASSIS", "commands.chassis.undrain", "Chassis?", changes=True
             ),
         ),
     ),
     (
         "Container commands",
         (
-            Command("container-list", "", "commands.container.list_all", _CONTAINER),
+            Command("container-list", "", "commands.container.list_all", _CONTAINERS),
             Command("container-show", "CONTAINER", "commands.container.show", _CONTAINER),
             Command(
                 "container-add",

@@ -29,7 +29,6 @@ class RowNames:
     def _find(self, text: str, base: Base) -> str:
         if self._replica is None or base.ref_table is None:
             raise UsageError(f'"{text}" is not a valid UUID')
-        self._replica.load_more(base.ref_table)
         named = find_named(self._replica, base.ref_table, text)
         if len(named) > 1:
             raise UsageError(f'multiple rows in {base.ref_table} match "{text}"')

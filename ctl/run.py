@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..lib.errors import UsageError
-from ..services.api.commands import TYPE_TABLES
+from ..services.api.commands import BY_NEED, TYPE_TABLES
 from . import log
 from .answer import Touched, find_errors, wait
 from .command_table import CommandTable
@@ -96,17 +96,20 @@ def _run_until_done(
 def _find_tables(
     replica: Replica, settings: GlobalOptions, contexts: Sequence[Context]
 ) -> list[str]:
+    """Returns the tables that are read whole before the commands run."""
     tables: dict[str, None] = {}
     for context in contexts:
-        for name in context.command.tables.split():
-            if name == TYPE_TABLES:
+        for word in context.command.tables.split():
+            if word == TYPE_TABLES:
                 found = context.types.list_tables()
                 tables.update(
                     dict.fromkeys(each for each in found if each in replica.schema.tables)
                 )
                 continue
-            wanted = context.arguments[0] if name == "*" else name
-            tables[replica.schema.get_table(wanted).name] = None
+            wanted = context.arguments[0] if word == "*" else word.removesuffix(BY_NEED)
+            name = replica.schema.get_table(wanted).name
+            if len(context.arguments) == 1 if word == "*" else not word.endswith(BY_NEED):
+                tables[name] = None
     if settings.wait != "none":
         tables[replica.schema.get_table(ROOT).name] = None
     return list(tables)
@@ -166,7 +169,6 @@ def _commit(attempt: Attempt, contexts: Sequence[Context]) -> tuple[int | None, 
 
 def _make_increment(replica: Replica) -> list[dict[str, Any]]:
     """Returns the operations that ask svc-northd and all chassis for an answer."""
-    replica.load_more(ROOT)
     root = get_root(replica)
     if root.is_new:
         root.set_atom("nb_cfg", 1)

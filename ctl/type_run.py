@@ -61,6 +61,15 @@ class TypeRun:
     def find(self, table: str, column: str, value: Atom) -> Row | None:
         return self._context.replica.find(table, column, value)
 
+    def find_all(self, table: str, column: str, *values: Atom) -> Sequence[Row]:
+        return self._context.replica.find_all(table, column, *values)
+
+    def get(self, table: str, uuid: str) -> Row | None:
+        return self._context.replica.get(table, uuid)
+
+    def get_all(self, table: str, uuids: Sequence[str]) -> Sequence[Row]:
+        return self._context.replica.get_all(table, uuids)
+
     def find_row(self, table: str, text: str) -> Row | None:
         return find_row(self._context.replica, table, text)
 

@@ -31,7 +31,7 @@ def check_eligible(context: Context, container: Row | None, chassis: str) -> Non
     if known is None:
         raise make_unregistered(chassis)
     wish = context.replica.find("Chassis", "name", chassis)
-    group = context.replica.rows("Container_Group").get(container.text("group"))
+    group = context.replica.get("Container_Group", container.text("group"))
     problem = (
         _find_group_problem(context, group, chassis)
         or _find_type_problem(container.text("service_type"), known)
@@ -61,7 +61,7 @@ def _read(context: Context, container: str, chassis: str) -> tuple[Json | None, 
 def _find_group_problem(context: Context, group: Row | None, chassis: str) -> str | None:
     if group is None:
         return None
-    allowed = context.replica.rows("Chassis_Group").get(group.text("chassis_group"))
+    allowed = context.replica.get("Chassis_Group", group.text("chassis_group"))
     if allowed is None or chassis in allowed.strings("chassis"):
         return None
     return f"not in chassis group {quote(allowed.text('name'))}"

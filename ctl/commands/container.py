@@ -85,7 +85,7 @@ def _list_one(context: Context, row: Row, wish: Row | None, whereabouts: Whereab
 
 
 def _find_group(context: Context, row: Row) -> Row | None:
-    return context.replica.rows("Container_Group").get(row.text("group"))
+    return context.replica.get("Container_Group", row.text("group"))
 
 
 def _find_served(context: Context, row: Row) -> tuple[str, ...]:
@@ -93,11 +93,13 @@ def _find_served(context: Context, row: Row) -> tuple[str, ...]:
     served = row.strings("serves")
     if not any(is_uuid(text) for text in served):
         return served
+    replica = context.replica
     half = context.types.commands().get(row.text("service_type"))
     tables = [words.name for words in half.tables] if half else []
-    known = [context.replica.rows(name) for name in tables if name in context.replica.schema.tables]
+    known = [name for name in tables if name in context.replica.schema.tables]
     names = (
-        next((rows[text].text("name") for rows in known if text in rows), text) for text in served
+        next((each.text("name") for name in known if (each := replica.get(name, text))), text)
+        for text in served
     )
     return tuple(sorted(names))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ...lib.addresses import quote
 from ...lib.errors import UsageError
@@ -115,10 +115,17 @@ def find_to_delete(context: Context, table: str, noun: str) -> Row | None:
 
 def check_unused(context: Context, row: Row) -> None:
     """Raises UsageError if a row of any table refers to 'row'."""
-    for user in find_users(context, row.table.name).get(row.uuid, ()):
+    for user in _find_users_of(context, row):
         words = context.types.find_words(user.table.name)
         noun = words.noun if words else f"a row of {user.table.name},"
         raise UsageError(f"{row.text('name')}: used by {noun} {quote(user.text('name'))}")
+
+
+def _find_users_of(context: Context, row: Row) -> Iterator[Row]:
+    for other in context.replica.schema.tables.values():
+        for column in other.columns.values():
+            if column.key.ref_table == row.table.name:
+                yield from context.replica.find_all(other.name, column.name, row.uuid)
 
 
 def find_users(context: Context, table: str) -> Mapping[str, Sequence[Row]]:
@@ -200,7 +207,7 @@ def _set_reference(context: Context, column: str, table: str, noun: str) -> None
 
 
 def _find_name(context: Context, table: str, uuid: str) -> str:
-    row = context.replica.rows(table).get(uuid)
+    row = context.replica.get(table, uuid)
     return row.text("name") if row else ""
 
 

@@ -7,12 +7,13 @@ column, or a key of a map.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ...lib.errors import UsageError
 from .notation import Resolve, parse_atom, parse_datum, take_token
 from .row import Row
 from .schema import ColumnSchema, TableSchema
-from .values import Atom, Datum
+from .values import Atom, Datum, to_json
 
 _RELATIONS = ("=", "!=", "<", ">", "<=", ">=")
 _SET_RELATIONS = ("{=}", "{!=}", "{<}", "{>}", "{<=}", "{>=}", "{in}", "{not-in}")
@@ -67,6 +68,23 @@ def holds(row: Row, text: str, resolve: Resolve) -> bool:
         column = column.of_values()
         have = (have[key],) if key in have else ()
     return _compare(have, operator, parse_datum(value, column, resolve))
+
+
+def make_where(text: str, table: TableSchema, resolve: Resolve) -> list[Any] | None:
+    """Returns a condition of RFC 7047 that holds wherever that in 'text' does, if there is one."""
+    place, operator, value = _parse(text, table, (*_RELATIONS, *_SET_RELATIONS))
+    if operator not in ("=", "{=}", "{>=}") or "@" in text:
+        return None
+    column = place.column
+    if place.key is None:
+        function = "includes" if operator == "{>=}" else "=="
+        return [column.name, function, to_json(parse_datum(value, column, resolve), column)]
+    _check_is_map(column, "check for")
+    values = parse_datum(value, column.of_values(), resolve)
+    if operator != "=" or len(values) != 1:
+        return None
+    pair = {place.parse_key(resolve): next(iter(values))}
+    return [column.name, "includes", to_json(pair, column)]
 
 
 def _check_is_map(column: ColumnSchema, purpose: str) -> None:

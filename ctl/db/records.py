@@ -6,8 +6,6 @@ of a UUID that has four digits or more and fits one row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from ...lib.errors import UsageError
 from .replica import Replica
 from .row import Row
@@ -17,21 +15,21 @@ ROOT = "SVC_Global"
 
 _NAME_COLUMNS = ("name", "target", "chassis")
 _SHORTEST_PREFIX = 4
+_UUID_CHARACTERS = frozenset("0123456789abcdef-")
 
 
 def find_row(replica: Replica, table: str, text: str) -> Row | None:
     """Returns the row of 'table' that 'text' means, if any; raises UsageError if several."""
-    rows = replica.rows(table)
     if is_uuid(text):
-        found = rows.get(text.lower())
+        found = replica.get(table, text.lower())
         if found is not None:
             return found
-    if text == "." and len(rows) == 1:
-        return next(iter(rows.values()))
+    if text == "." and len(replica.rows(table)) == 1:
+        return next(iter(replica.rows(table).values()))
     named = find_named(replica, table, text)
     if len(named) > 1:
         raise UsageError(f'multiple rows in {table} match "{text}"')
-    return named[0] if named else _find_prefixed(rows, text)
+    return named[0] if named else _find_prefixed(replica, table, text)
 
 
 def get_row(replica: Replica, table: str, text: str) -> Row:
@@ -73,11 +71,15 @@ def find_named(replica: Replica, table: str, text: str) -> list[Row]:
     column = next((name for name in _NAME_COLUMNS if name in columns), None)
     if column is None:
         return []
-    return [row for row in replica.rows(table).values() if row.find(column) == text]
+    if "=" in text:
+        # It may be an assignment of a secret in a wrong place, which no server is to log.
+        return [row for row in replica.rows(table).values() if row.find(column) == text]
+    return replica.find_all(table, column, text)
 
 
-def _find_prefixed(rows: Mapping[str, Row], text: str) -> Row | None:
-    if len(text) < _SHORTEST_PREFIX:
+def _find_prefixed(replica: Replica, table: str, text: str) -> Row | None:
+    prefix = text.lower()
+    if len(prefix) < _SHORTEST_PREFIX or not _UUID_CHARACTERS.issuperset(prefix):
         return None
-    found = [row for uuid, row in rows.items() if uuid.startswith(text.lower())]
-    return found[0] if len(found) == 1 else None
+    found = [uuid for uuid in replica.list_uuids(table) if uuid.startswith(prefix)]
+    return replica.get(table, found[0]) if len(found) == 1 else None

@@ -1,21 +1,29 @@
-"""Some tables of a database at one moment, and the transaction that changes them.
+"""What a run has read of a database, and the transaction that changes it.
 
 A command reads and changes rows here; later commands of the same run see what
-earlier ones did.  commit() sends everything as one transaction: the changes,
-and a check that each column given to verify() is still as it was read.  If it
-is not, nothing happens and the whole run starts again on a new replica.
+earlier ones did.  What is asked for by a value is selected by the server, so
+that a command costs what it finds; a table is read whole only for who wants
+all of it.  Whatever is read is of one moment: where a further question shows
+that what was selected before has changed, the run starts again.  All changes
+are one transaction, with a check that each column given to verify() is still
+as it was read.  If it is not, nothing happens and the run starts again, too.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ...lib.errors import UsageError
 from .row import Row
 from .rpc import Client
 from .schema import DatabaseSchema, TableSchema
-from .values import Atom, NewUuid, from_json
+from .values import Atom, NewUuid, from_json, is_uuid, to_json
+
+Where = Sequence[Any]
+"""Conditions of RFC 7047 (5.1), all of which hold."""
 
 
 class TryAgain(Exception):
@@ -23,7 +31,7 @@ class TryAgain(Exception):
 
 
 class Replica:
-    """The tables that were loaded, and the transaction on them."""
+    """The rows that were read, and the transaction on them."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -31,43 +39,127 @@ class Replica:
         self._rows: dict[str, dict[str, Row]] = {}
         self._touched: dict[str, Row] = {}
         self._deleted: list[Row] = []
+        self._whole: set[str] = set()
+        self._asked: set[tuple[str, str]] = set()
+        self._gone: set[str] = set()
+        self._holds: list[dict[str, Any]] = []
 
     def load(self, tables: Iterable[str]) -> None:
-        """Reads 'tables' as they are now and forgets every change."""
-        self._touched.clear()
-        self._deleted.clear()
-        self._rows.clear()
-        self._take(self.client.select(dict.fromkeys(tables)))
-
-    def _take(self, found: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
-        for name, rows in found.items():
-            table = self.schema.tables[name]
-            self._rows[name] = {}
-            for json in rows:
-                row = _parse_row(table, json)
-                self._rows[name][row.uuid] = self._touched[row.uuid] = row
-
-    def load_more(self, table: str) -> None:
-        """Reads a table that is needed after all, unless it was read already."""
-        if table not in self._rows:
-            self._take(self.client.select([table]))
+        """Forgets everything and reads 'tables' whole, as they are now."""
+        for kept in (self._touched, self._deleted, self._rows, self._holds):
+            kept.clear()
+        for known in (self._whole, self._asked, self._gone):
+            known.clear()
+        self._read_whole(list(dict.fromkeys(tables)))
 
     def rows(self, table: str) -> Mapping[str, Row]:
-        """Returns the rows of a table by UUID; one that was not loaded is read."""
-        self.load_more(table)
+        """Returns all rows of a table by UUID."""
+        if table not in self._whole:
+            self._read_whole([table])
         return self._rows[table]
 
     def find(self, table: str, column: str, value: Atom) -> Row | None:
         """Returns the first row that has 'value' in 'column'."""
-        return next((row for row in self.rows(table).values() if row.find(column) == value), None)
+        return next(iter(self.find_all(table, column, value)), None)
+
+    def find_all(self, table: str, column: str, *values: Atom) -> list[Row]:
+        """Returns the rows that have any of 'values' in 'column'."""
+        schema = self.schema.tables[table].columns[column]
+        old = [value for value in values if not isinstance(value, NewUuid)]
+        self._select(table, [[[column, "includes", to_json((value,), schema)]] for value in old])
+        wanted = set(values)
+        return [row for row in self._known(table) if not wanted.isdisjoint(row.datum(column))]
+
+    def find_candidates(self, table: str, where: Where) -> list[Row]:
+        """Returns at least the rows that fulfil 'where', the changes of this run considered."""
+        self._select(table, [where])
+        return self._known(table)
+
+    def get(self, table: str, uuid: str) -> Row | None:
+        """Returns the row of this UUID, if it is there."""
+        return next(iter(self.get_all(table, [uuid])), None)
+
+    def get_all(self, table: str, uuids: Iterable[str]) -> list[Row]:
+        """Returns those of the rows of these UUIDs that are there."""
+        wanted = list(uuids)
+        have = self._rows.get(table, {})
+        self._select(
+            table,
+            [
+                [["_uuid", "==", ["uuid", uuid]]]
+                for uuid in wanted
+                if uuid not in have and is_uuid(uuid) and not isinstance(uuid, NewUuid)
+            ],
+        )
+        have = self._rows.get(table, {})
+        return [have[uuid] for uuid in wanted if uuid in have]
+
+    def list_uuids(self, table: str) -> list[str]:
+        """Returns the UUIDs of all rows of a table."""
+        if table in self._whole:
+            return list(self._rows[table])
+        select = {"op": "select", "table": table, "where": [], "columns": ["_uuid"]}
+        found = dict.fromkeys(row["_uuid"][1] for row in self._ask([select])[0])
+        found.update(dict.fromkeys(row.uuid for row in self._known(table)))
+        return [uuid for uuid in found if uuid not in self._gone]
+
+    # -- reading ---------------------------------------------------------------
+
+    def _known(self, table: str) -> list[Row]:
+        return list(self._rows.get(table, {}).values())
+
+    def _read_whole(self, tables: Sequence[str]) -> None:
+        found = self._ask([{"op": "select", "table": name, "where": []} for name in tables])
+        for name, rows in zip(tables, found, strict=True):
+            self._take(name, rows)
+            self._whole.add(name)
+
+    def _select(self, table: str, questions: Iterable[Where]) -> None:
+        """Reads the rows that fulfil any of some conditions, unless that was done already."""
+        if table in self._whole:
+            return
+        new = {(table, json.dumps(where)): where for where in questions}
+        for key in self._asked & new.keys():
+            del new[key]
+        if not new:
+            return
+        selects = [{"op": "select", "table": table, "where": where} for where in new.values()]
+        for where, rows in zip(new.values(), self._ask(selects), strict=True):
+            self._take(table, rows)
+            self._holds.append(_make_hold(table, where, rows))
+        self._asked |= new.keys()
+
+    def _ask(self, selects: Sequence[Mapping[str, Any]]) -> list[list[dict[str, Any]]]:
+        """Returns what is selected; raises TryAgain if what was selected before has changed."""
+        if not selects:
+            return []
+        results = self.client.transact([*self._holds, *selects])
+        if any(result is None or "error" in result for result in results):
+            self._check(results)
+        return [result["rows"] for result in results[len(self._holds) :]]
+
+    def _check(self, results: Sequence[Any]) -> None:
+        [error] = [result for result in results if result and "error" in result]
+        if error["error"] == "timed out":
+            raise TryAgain
+        raise UsageError(f"{self.client.remote}: {error['error']}: {error.get('details', '')}")
+
+    def _take(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        table = self.schema.tables[name]
+        have = self._rows.setdefault(name, {})
+        for json_row in rows:
+            uuid = json_row["_uuid"][1]
+            if uuid not in have and uuid not in self._gone:
+                have[uuid] = self._touched[uuid] = _parse_row(table, json_row)
+
+    # -- changing --------------------------------------------------------------
 
     def insert(self, table: str, uuid: NewUuid | None = None) -> Row:
         """Adds a row; its UUID is provisional until commit()."""
         if uuid is None:
             uuid = make_uuid()
-        self.load_more(table)
         row = Row(self.schema.tables[table], uuid, None)
-        self._rows[table][uuid] = self._touched[uuid] = row
+        self._rows.setdefault(table, {})[uuid] = self._touched[uuid] = row
         return row
 
     def delete(self, row: Row) -> None:
@@ -112,12 +204,21 @@ class Replica:
     def _forget(self, row: Row) -> None:
         del self._rows[row.table.name][row.uuid]
         del self._touched[row.uuid]
+        self._gone.add(row.uuid)
 
 
 def make_uuid() -> NewUuid:
     """Returns a provisional UUID."""
     text = os.urandom(16).hex()
     return NewUuid(f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}")
+
+
+def _make_hold(table: str, where: Where, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Returns the operation that fails if 'where' does not select the same rows, unchanged."""
+    columns = ["_uuid", "_version"]
+    same = [{column: row[column] for column in columns} for row in rows]
+    wait = {"op": "wait", "timeout": 0, "columns": columns, "until": "==", "rows": same}
+    return {**wait, "table": table, "where": where}
 
 
 def _parse_row(table: TableSchema, json: Mapping[str, Any]) -> Row:

@@ -30,6 +30,9 @@ Plain = str | int | bool | tuple[str, ...]
 TYPE_TABLES = "+types"
 """Among the tables of a command: all those that the installed types have words on."""
 
+BY_NEED = "?"
+"""Behind a table of a command: it is not read whole unless rows() is called."""
+
 _UNLIMITED = 1 << 30
 
 
@@ -39,14 +42,15 @@ _UNLIMITED = 1 << 30
 class Command:
     """A row of the table of commands.
 
-    'arguments' are for the help, and their number is checked: one in brackets
-    may be left out, ".." at the end lets the last one repeat.  'run' names the
-    function as "file.function" in the package of the Commands.  'tables' are
-    those that it reads or changes, "*" standing for the one that its first
-    argument names.  'options' end with '=' where they take an argument, with
-    '=*' where that is a secret, which no log may have, and with '..' behind that
-    where they may be given more than once.  What else is to be known of the
-    command is in the docstring of its function, below the first line.
+    'arguments' are for the help, and their number is checked: one in brackets may be left
+    out, ".." at the end lets the last one repeat. 'run' names the function as
+    "file.function" in the package of the Commands. 'tables' are those that it reads or
+    changes: they are read whole, as they are at one moment, but one with "?" behind, of
+    which the command costs what it asks for. "*" stands for the one that its first argument
+    names, whole if there is no other argument. 'options' end with '=' where they take an
+    argument, with '=*' where that is a secret, which no log may have, and with '..' behind
+    that where they may be given more than once. What else is to be known of the command is
+    in the docstring of its function, below the first line.
     """
 
     __slots__ = (
@@ -239,6 +243,15 @@ class Run(Protocol):
 
     def find(self, table: str, column: str, value: Atom) -> TableRow | None:
         """Returns the first row that has 'value' in 'column'."""
+
+    def find_all(self, table: str, column: str, *values: Atom) -> Sequence[TableRow]:
+        """Returns the rows that have any of 'values' in 'column'."""
+
+    def get(self, table: str, uuid: str) -> TableRow | None:
+        """Returns the row of this UUID, if it is there."""
+
+    def get_all(self, table: str, uuids: Sequence[str]) -> Sequence[TableRow]:
+        """Returns those of the rows of these UUIDs that are there."""
 
     def find_row(self, table: str, text: str) -> TableRow | None:
         """Returns the row that a word means: a UUID, a name, the beginning of a UUID."""

@@ -209,5 +209,5 @@ def _check_same(row: TableRow, columns: dict[str, Datum]) -> None:
 
 
 def _find_policy_name(run: Run, row: TableRow, table: str, column: str) -> str:
-    policy = run.rows(table).get(row.text(column))
+    policy = run.get(table, row.text(column))
     return policy.text("name") if policy else ""

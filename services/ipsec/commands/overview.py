@@ -62,12 +62,11 @@ def sort_by_name(run: Run, table: str) -> list[TableRow]:
 
 def members_of(run: Run, service: TableRow) -> list[TableRow]:
     """Returns the connections of 'service'."""
-    rows = run.rows(CONNECTION)
-    return [rows[uuid] for uuid in service.strings("connections") if uuid in rows]
+    return list(run.get_all(CONNECTION, service.strings("connections")))
 
 
 def _show_service(run: Run, row: TableRow) -> Iterator[str]:
-    group = run.rows("Container_Group").get(row.text("group"))
+    group = run.get("Container_Group", row.text("group"))
     yield f"vpn {_name(row)} (router {row.text('router')})"
     yield from _list_facts(
         "    ",

@@ -86,7 +86,7 @@ def find_policy_rows(run: Run, connection: Mapping[str, Datum]) -> tuple[TableRo
     found = []
     for table, _, column in (_IKE, _IPSEC):
         name = "".join(map(str, connection.get(column, ())))
-        found.append(run.rows(table).get(name))
+        found.append(run.get(table, name))
     return tuple(found)
 
 
@@ -126,9 +126,8 @@ def _delete(run: Run, table: str, noun: str, column: str) -> None:
         if run.has("if-exists"):
             return
         raise UsageError(f"{name}: {noun} not found")
-    for connection in run.rows(CONNECTION).values():
-        if connection.find(column) == row.uuid:
-            raise UsageError(f"{name}: used by connection {quote(connection.text('name'))}")
+    for connection in run.find_all(CONNECTION, column, row.uuid):
+        raise UsageError(f"{name}: used by connection {quote(connection.text('name'))}")
     run.delete(row)
 
 

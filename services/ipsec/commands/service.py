@@ -10,7 +10,7 @@ from ...api.commands import Datum, Run, TableRow
 from ...api.make_row import make_row
 from .. import rules
 from ..rows import VPNService
-from .overview import CONNECTION, SERVICE, sort_by_name
+from .overview import SERVICE, members_of, sort_by_name
 from .siblings import find_service_problem
 
 
@@ -58,10 +58,8 @@ def delete(run: Run) -> None:
         if run.has("if-exists"):
             return
         raise UsageError(f"{name}: VPN service not found")
-    for uuid in row.strings("connections"):
-        connection = run.rows(CONNECTION).get(uuid)
-        if connection is not None:
-            run.delete_member(connection)
+    for connection in members_of(run, row):
+        run.delete_member(connection)
     run.delete(row)
 
 

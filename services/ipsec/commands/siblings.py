@@ -17,7 +17,7 @@ from ...api.make_row import make_row
 from .. import router_rules, rules
 from ..contention import Contender, Contention, make_contender
 from ..rows import IKEPolicy, IPsecConnection, IPsecPolicy, VPNService
-from .overview import SERVICE, members_of, sort_by_name
+from .overview import SERVICE, members_of
 from .policy import find_policies, find_policy_rows
 
 _SHARED = ("ipsec", "siblings")
@@ -71,7 +71,7 @@ def find_connection_problem(
     problem = router_rules.connection_problem(connection, router) if router else None
     if problem is not None:
         return problem
-    gathered = _gather(run, service, make_resolver(run, router))
+    gathered = _gather(run, service, router, make_resolver(run, router))
     ike, _ = find_policies(run, columns)
     contender = make_contender(home, connection, ike)
     problem = gathered.find_problem(contender)
@@ -104,7 +104,9 @@ def _find_rival_problem(
     """Returns that a service on another router has the external address, if one has."""
     router = find_router(service.router)
     addresses = {canonical_address(text): text for text in service.external_ips}
-    for row in sort_by_name(run, SERVICE):
+    texts = sorted({*addresses, *addresses.values()})
+    rivals = run.find_all(SERVICE, "external_ips", *texts)
+    for row in sorted(rivals, key=lambda each: each.text("name")):
         shared = {canonical_address(text) for text in row.strings("external_ips")}
         shared &= addresses.keys()
         if not shared or rules.service_problem(make_home(row)):
@@ -180,20 +182,24 @@ class _Gathered:
                 self.good[contender.uuid] = contender
 
 
-def _gather(run: Run, service: TableRow, find_router: Callable[[str], str]) -> _Gathered:
+def _gather(
+    run: Run, service: TableRow, router: Router | None, find_router: Callable[[str], str]
+) -> _Gathered:
     """Returns the connections that the same container serves."""
-    router = find_router(service.text("router"))
+    text = service.text("router")
+    texts = {text} if router is None else {text, router.name, str(router.uuid)}
+    identity = find_router(text)
     members: dict[str, Member] = {}
     signatures: dict[str, Signature] = {}
-    for home in run.rows(SERVICE).values():
-        if find_router(home.text("router")) == router:
+    for home in run.find_all(SERVICE, "router", *sorted(texts)):
+        if find_router(home.text("router")) == identity:
             columns = tuple(home.datum(column) for column in _SERVICE_CONTENDS)
             for row in members_of(run, home):
                 found = find_policy_rows(run, row.columns())
                 revisions = tuple(each.revision for each in found if each is not None)
                 members[row.uuid] = home, row, partial(find_policies, run, row.columns())
                 signatures[row.uuid] = row.revision, columns, revisions
-    key = (*_SHARED, router)
+    key = (*_SHARED, identity)
     gathered: _Gathered = run.shared.setdefault(key, _Gathered())
     gathered.take(members, signatures)
     return gathered

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from ...api.commands import Command, Commands, Run, Section, StatusLines, TableWords
 
-_VPN = "VPN_Service IPsec_Connection Container_Group"
-_CONN = "VPN_Service IPsec_Connection IKE_Policy IPsec_Policy"
+_VPN = "VPN_Service? IPsec_Connection? Container_Group?"
+_CONN = "VPN_Service? IPsec_Connection? IKE_Policy? IPsec_Policy?"
 _POLICY = "[COLUMN=VALUE].."
 _CONN_OPTIONS = (
     "--psk-file= --psk=* --cert= --peer-id= --local-id= --ike-policy= --ipsec-policy= "
@@ -29,7 +29,7 @@ _SERVICES = (
         changes=True,
     ),
     Command("vpn-del", "VPN", "service.delete", _VPN, "--if-exists", changes=True),
-    Command("vpn-list", "", "service.list_all", _VPN),
+    Command("vpn-list", "", "service.list_all", "VPN_Service Container_Group"),
 )
 
 _CONNECTIONS = (
@@ -58,7 +58,7 @@ def _make_policy_commands(noun: str, kind: str, table: str) -> tuple[Command, ..
     may_exist, if_exists = "--may-exist", "--if-exists"
     return (
         Command(
-            *(f"{noun}-add", f"NAME {_POLICY}", f"policy.add_{kind}", table, may_exist),
+            *(f"{noun}-add", f"NAME {_POLICY}", f"policy.add_{kind}", f"{table}?", may_exist),
             changes=True,
         ),
         Command(*(f"{noun}-del", "NAME", f"policy.delete_{kind}", _CONN, if_exists), changes=True),
