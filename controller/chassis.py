@@ -14,6 +14,7 @@ from ..lib.delta import Actual, plan
 from ..lib.idl import Session
 from ..lib.loop import now_ms
 from ..services.api.host import HostHalf
+from .bridge_watch import BridgeWatch
 from .chassis_lock import ChassisLock, name_lock
 from .gate import Gate
 from .heartbeat import Heartbeat, find_interval_ms
@@ -46,6 +47,7 @@ class ChassisRows:
         self.left = False
         self._registration = Registration(types, public_key)
         self._condition = condition
+        self._bridge = BridgeWatch()
         self._lock = ChassisLock(self.heartbeat.incarnation)
         self._identity: Identity | None = None
         self._row: PrivateRow | None = None
@@ -84,6 +86,11 @@ class ChassisRows:
         return True
 
     @property
+    def refusals(self) -> Mapping[str, str]:
+        """Why service types cannot run here, by type."""
+        return self._registration.refusals
+
+    @property
     def pending_types(self) -> set[str]:
         """The service types of which it is not known yet whether they can run here."""
         return self._registration.pending
@@ -106,9 +113,12 @@ class ChassisRows:
         beaten = beats.run(clock_ms, now_ms(), find_interval_ms(options))
         if beaten:
             beats.load = self._condition.find_load(clock_ms)
-        beats.ovn_problem = self._condition.find_ovn_problem(
-            clock_ms, beaten, self._find_problem(), self._identity.has_ovn
+        known, identity = self._find_problem(), self._identity
+        problems = (
+            self._bridge.find_problem(identity.bridge, identity.has_bridge, known, clock_ms),
+            self._condition.find_ovn_problem(clock_ms, beaten, known, identity.has_ovn),
         )
+        beats.ovn_problem = "; ".join(filter(None, problems))
         return beaten
 
     def write(self, session: Session, clock_ms: int) -> None:

@@ -23,6 +23,9 @@ vlog = ovs.vlog.Vlog("chassis_lock")
 PATIENCE_MS = 1000
 
 
+RIVAL = "another svc-controller has it; two hosts must not have the same external_ids:system-id"
+
+
 def name_lock(chassis: str) -> str:
     """Returns the name of the lock."""
     return f"svc_chassis_{chassis}"

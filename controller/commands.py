@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..lib.loop import monotonic_ms
+from ..lib.process_commands import report_memory
 from ..lib.unixctl import register_command
-from . import status
+from . import overview, status
 from .controller import Controller
 
 
@@ -21,10 +22,14 @@ def register(program: Controller) -> None:
         register_command(name, run)
 
     offer("reconcile", reconcile)
+    offer("status", overview.format_status)
+    offer("is-ready", is_ready)
     offer("connection-status", connection_status)
+    offer("sb-cluster-state-reset", reset_cluster_state)
     offer("container/list", list_containers)
     offer("cleanup-status", cleanup_status)
     offer("isolation-status", isolation_status)
+    report_memory(lambda: count_memory(program))
 
 
 def reconcile(program: Controller) -> str:
@@ -34,10 +39,34 @@ def reconcile(program: Controller) -> str:
 
 
 def connection_status(program: Controller) -> str:
-    """Returns whether the southbound is connected, as ovn-controller says it."""
+    """Returns whether the southbound is connected, as ovn-controller says it, and why it is not.
+
+    What keeps a chassis that is connected from being registered stands in a second line.
+    """
+    obstacle = program.explain_obstacle()
     if program.sb is not None and program.sb.synced and program.sb.connected:
-        return "connected"
-    return "not connected"
+        return f"connected\n{obstacle}".strip()
+    return f"not connected\n{obstacle}"
+
+
+def is_ready(program: Controller) -> str:
+    """Returns "true" if this chassis is registered, else "false" and why it is not."""
+    return "true" if program.registered else f"false: {program.explain_obstacle()}"
+
+
+def reset_cluster_state(program: Controller) -> str:
+    """Has a southbound be taken that is behind what was read, as a cluster that was restored."""
+    if program.sb is not None:
+        program.sb.reset_cluster_state()
+    return ""
+
+
+def count_memory(program: Controller) -> dict[str, int]:
+    """Returns how many there are of what takes memory, by the names that memory/show has."""
+    rows = {"rows-ovs": program.ovs.count_rows()}
+    if program.sb is not None:
+        rows["rows-sb"] = program.sb.count_rows()
+    return {**rows, "containers": len(program.containers.wanted)}
 
 
 def cleanup_status(program: Controller) -> str:

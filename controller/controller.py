@@ -18,7 +18,7 @@ from ..lib.idl import Session
 from ..lib.loop import monotonic_ms
 from ..lib.numbers import parse_number
 from ..services.api.host import HostHalf
-from . import leaving, readiness, southbound, status
+from . import chassis_lock, leaving, readiness, southbound, status
 from .chassis import ChassisRows, Condition
 from .containers import Containers, Losses, MakeHost
 from .fence import Echoes, Fence
@@ -148,6 +148,37 @@ class Controller:
     def ready(self) -> bool:
         """Whether both databases are in sync and the chassis is ours: the host may be changed."""
         return not readiness.find_obstacle(self._situation)
+
+    @property
+    def registered(self) -> bool:
+        """Whether the southbound has this chassis as it is, and its heartbeat."""
+        if not self.ready or self.sb is None or not self.sb.connected or self.identity is None:
+            return False
+        names = {row.name for row in self.sb.rows(sb.Chassis).values()}
+        return self.identity.chassis in names and self.chassis.acknowledged is not None
+
+    def explain_obstacle(self) -> str:
+        """Returns why this chassis is not registered, or has no connection; "" if all is well."""
+        session = self.sb
+        rival = session is not None and session.contended
+        causes = readiness.Causes(
+            f"{self.ovs.remote} ({self.ovs.trouble})" if self.ovs.trouble else "",
+            self._waiting_for,
+            session.trouble if session is not None else "",
+            chassis_lock.RIVAL if rival else "",
+        )
+        obstacle = readiness.explain_obstacle(self._situation, causes)
+        if obstacle or session is None:
+            return obstacle
+        if session.trouble:
+            assert self.identity is not None
+            return f"the southbound {self.identity.remote} is not connected: {session.trouble}"
+        return "" if self.registered else "the southbound has not taken the row of this chassis yet"
+
+    @property
+    def identity_problem(self) -> str:
+        """Why what the local Open_vSwitch says of this chassis is not followed; "" if it is."""
+        return self._waiting_for
 
     def check_all(self) -> None:
         """Makes the next pass look at everything."""

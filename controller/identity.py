@@ -21,8 +21,9 @@ class Identity:
 
     'offload' is whether the bridge's datapath completes the checksums that a
     veth leaves out: the one in the kernel does.  'has_ovn' is whether this host
-    is told to have an ovn-controller.  'labels' are sorted; 'label_problems'
-    are sentences about those that are passed over.
+    is told to have an ovn-controller, 'has_bridge' whether the bridge is there.
+    'labels' are sorted; 'label_problems' are sentences about those that are passed
+    over.
     """
 
     chassis: str
@@ -31,6 +32,7 @@ class Identity:
     bridge_mappings: tuple[str, ...]
     offload: bool
     has_ovn: bool = False
+    has_bridge: bool = True
     labels: tuple[tuple[str, str], ...] = ()
     label_problems: tuple[str, ...] = ()
 
@@ -55,6 +57,7 @@ def find_identity(rows: Iterable[OpenvSwitch], bridges: Iterable[Bridge]) -> Ide
         bridge_mappings=tuple(sorted(each.strip() for each in mappings if each.strip())),
         offload=row is None or row.datapath_type != USERSPACE_DATAPATH,
         has_ovn=bool(ids.get("ovn-remote")),
+        has_bridge=row is not None,
         labels=tuple(sorted(labels.items())),
         label_problems=tuple(problems),
     )

@@ -41,6 +41,31 @@ def find_obstacle(now: Situation) -> str:
     return "" if now.row_known else f"the southbound was not asked for {now.chassis} yet"
 
 
+@dataclass(frozen=True, slots=True)
+class Causes:
+    """Why it has not come further, each in a sentence or ""."""
+
+    switch: str = ""
+    identity: str = ""
+    southbound: str = ""
+    rival: str = ""
+
+
+def explain_obstacle(now: Situation, causes: Causes) -> str:
+    """Returns what is waited for and why, "" for nothing."""
+    obstacle = find_obstacle(now)
+    if not obstacle:
+        return ""
+    cause = causes.rival
+    if not now.switch_synced:
+        cause = causes.switch
+    elif not now.chassis:
+        cause = causes.identity
+    elif not now.synced:
+        cause = causes.southbound
+    return f"{obstacle}: {cause}" if cause else obstacle
+
+
 @dataclass(slots=True)
 class Waiting:
     """Tells in the log what is waited for, once it takes long, and when that is over.

@@ -64,14 +64,19 @@ class Registration:
         """The types of which it is not known yet whether they can run here."""
         return {name for name, each in self.probes.items() if each.pending}
 
+    @property
+    def refusals(self) -> dict[str, str]:
+        """Why types cannot run here, by type."""
+        found = {name: _find_refusal(each) for name, each in self.probes.items()}
+        return {name: each for name, each in found.items() if each}
+
     def make_row(self, identity: Identity, found: sb.Chassis | None) -> Desired:
         """Returns the row; of a type that is pending it says what stood there, as in 'found'."""
-        refusals = {name: _find_refusal(each) for name, each in self.probes.items()}
         known = set(found.service_types) if found is not None else set()
         problems = {
             name: each
-            for name, each in refusals.items()
-            if each and not (name in self.pending and name in known)
+            for name, each in self.refusals.items()
+            if not (name in self.pending and name in known)
         }
         stood = found.other_config if found is not None and self.pending else {}
         facts = {key: value for each in self.probes.values() for key, value in each.facts.items()}

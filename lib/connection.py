@@ -6,12 +6,12 @@ back after an outage.  Its rows cost 6 KB each, so that updates go to a Replica
 
 Used by idl.Session only.  This file alone knows internals of python-ovs, with
 those of 3.1 and 4.0 tried: '_session', the JSON-RPC session; '_min_index', how
-far a cluster had come; '_request_id', of
-the request whose answer a condition waits for; '_lock_request_id' and the
-requests on locks; '_Idl__clear' and '_Idl__parse_update', where content
-arrives; '_Idl__txn_process_reply', where a reply comes that nobody else asked
-for; '_Idl__send_db_change_aware', with which it promises the server more than
-it keeps; '_Idl__send_monitor_request', after which content comes.
+far a cluster had come; '_request_id', of the request whose answer a condition
+waits for; '_lock_request_id' and the requests on locks; '_Idl__clear' and
+'_Idl__parse_update', where content arrives; '_Idl__check_server_db', whether a
+server will do; '_Idl__txn_process_reply', where a reply comes that nobody else
+asked for; '_Idl__send_db_change_aware', with which it promises the server more
+than it keeps; '_Idl__send_monitor_request', after which content comes.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from . import coverage
 from .call import Call, Calls
 from .replica import Replica
 from .transaction import Operation, Status, Transaction, read_results
+from .trouble import Trouble
 
 vlog = ovs.vlog.Vlog("connection")
 
@@ -63,6 +64,8 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
             registered.register_columns(table, list(names))
         super().__init__(remote, registered, probe_interval_ms, leader_only)
         self._session.reconnect.set_backoff(MIN_BACKOFF_MS, max_backoff_ms)
+        self.trouble = Trouble()
+        self.trouble.follow(self._session)
         self._replica = replica
         self._probes: set[int] = set()
         self._transactions: dict[int, Transaction] = {}
@@ -241,6 +244,19 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
             outcome = read_results(message.result)
             transaction.status, transaction.reason = outcome.status, outcome.reason
         return True
+
+    def _Idl__check_server_db(self) -> bool:
+        """Returns whether the server has the database and may serve it; if not, notes why."""
+        if super()._Idl__check_server_db():
+            return True
+        table = (self.server_tables or {}).get("Database")
+        served = sorted(row.name for row in table.rows.values()) if table is not None else []
+        others = ", ".join(each for each in served if each != "_Server") or "nothing"
+        sentence = f"it serves {others}, and not {self._db.name}"
+        if self._db.name in served:
+            sentence = f"it is not a server of {self._db.name} that may be asked (its log says why)"
+        self.trouble.refuse(str(self._session.get_name()), sentence)
+        return False
 
     def _Idl__clear(self) -> None:
         self._replica.clear()

@@ -27,6 +27,7 @@ from .replica import ChangedRows, Pair, Replica
 from .rows import Row, find_columns
 from .schema_request import SchemaRequest
 from .transaction import Status, Transaction, Unwritable, make_operations
+from .trouble import UNTRIED
 
 vlog = ovs.vlog.Vlog("idl")
 
@@ -139,6 +140,16 @@ class Session:
     def connected(self) -> bool:
         """Whether a transaction can be sent now; a replica outlives its connection."""
         return self._connection is not None and self._connection.connected
+
+    @property
+    def trouble(self) -> str:
+        """Why the database cannot be read now, in words; "" if it can."""
+        if self.synced and self.connected:
+            return ""
+        if self._missing:
+            return f"the server's schema has no {', '.join(self._missing)}"
+        asked = self._connection or self._request
+        return str(asked.trouble) if asked is not None else UNTRIED
 
     @property
     def connection(self) -> int | None:

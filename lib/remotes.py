@@ -16,22 +16,41 @@ _HOST = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
 def find_remote_problem(remotes: str) -> str | None:
-    """Returns in a sentence why python-ovs cannot connect to 'remotes', separated by commas.
+    """Returns in a sentence why a daemon of ours cannot connect to 'remotes', separated by commas.
 
-    It takes unix:PATH and, with ports and without resolving names, tcp:IP:PORT and ssl:IP:PORT.
+    python-ovs takes unix:PATH and, with ports and without resolving names, tcp:IP:PORT; ssl: takes
+    keys that the daemons have no options for.
     """
     for remote in remotes.split(","):
-        method, _, rest = remote.strip().partition(":")
+        method, _, rest = remote.partition(":")
         if method == "unix" and rest:
+            if not _is_text(rest):
+                return f"{remote!a} is not valid UTF-8"
             continue
-        if method not in ("tcp", "ssl"):
-            return f"{remote!r} is neither unix:PATH nor tcp:IP:PORT nor ssl:IP:PORT"
-        host, port = _split_port(rest)
-        if not host or parse_number(port, 1, _MOST) is None:
-            return f"{remote!r} has no port: it must be {method}:IP:PORT"
-        if not _is_address(host):
-            return f"{remote!r}: {host} is not an IP address, and names are not resolved"
+        if method == "ssl":
+            return f"{remote!a}: the daemons of ovnsvc have no keys for TLS yet, so it must be tcp:"
+        if method != "tcp":
+            return f"{remote!a} is neither unix:PATH nor tcp:IP:PORT"
+        problem = _find_active_problem(remote, rest)
+        if problem is not None:
+            return problem
     return None
+
+
+def _find_active_problem(remote: str, rest: str) -> str | None:
+    host, port = _split_port(rest)
+    if not host or parse_number(port, 1, _MOST) is None:
+        return f"{remote!a} has no port: it must be tcp:IP:PORT"
+    if not _is_address(host):
+        return f"{remote!a}: {host!a} is not an IP address, and names are not resolved"
+    if ":" in host and f"[{host}]" not in rest:
+        return f"{remote!a}: an IPv6 address is written in brackets, as tcp:[{host}]:{port}"
+    return None
+
+
+def _is_text(text: str) -> bool:
+    """Returns whether it can be the name of a file: OVSDB lets a string hold more."""
+    return "\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def find_target_problem(target: str) -> str | None:

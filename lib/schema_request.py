@@ -9,6 +9,8 @@ import ovs.poller
 import ovs.timeval
 import ovs.vlog
 
+from .trouble import Trouble
+
 vlog = ovs.vlog.Vlog("schema_request")
 
 AGAIN_MS = 1000
@@ -19,6 +21,8 @@ class SchemaRequest:
 
     def __init__(self, remotes: list[str], database: str, probe_interval_ms: int) -> None:
         self._session = ovs.jsonrpc.Session.open_multiple(remotes, probe_interval_ms)
+        self.trouble = Trouble()
+        self.trouble.follow(self._session)
         self._database = database
         self._asked_seqno = 0
         self._ask_again_ms = 0
@@ -36,6 +40,8 @@ class SchemaRequest:
         message = self._session.recv()
         if message is not None and message.type == ovs.jsonrpc.Message.T_ERROR:
             vlog.warn(f"{self._database}: the server has no schema of it: {message.error}")
+            sentence = f"the server has no database {self._database}"
+            self.trouble.refuse(str(self._session.get_name()), sentence)
             self._asked_seqno = 0
             self._ask_again_ms = ovs.timeval.msec() + AGAIN_MS
         if message is None or message.type != ovs.jsonrpc.Message.T_REPLY:

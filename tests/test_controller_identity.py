@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ..controller import commands
+from ..controller.bridge_watch import PATIENCE_MS as BRIDGE_PATIENCE_MS
+from ..controller.bridge_watch import BridgeWatch
+from ..controller.chassis_lock import RIVAL
+from ..controller.host.kinds import Links
+from ..controller.overview import format_status
 from ..controller.readiness import PATIENCE_MS, Situation, Waiting, find_obstacle
 from ..lib import sealing
 from .bench import ME, Bench
@@ -72,11 +79,110 @@ def test_a_name_that_is_taken_or_none_says_so(chassis: Bench) -> None:
     obstacle = find_obstacle(replace(READY, chassis="hv9", has_lock=False))
     said = f"nothing is changed on this host: {obstacle}"
     chassis.until(lambda: warned(said), "what it waits for", timeout_s=20)
+    assert commands.connection_status(mine) == f"connected\n{obstacle}: {RIVAL}"
+    assert commands.is_ready(mine) == f"false: {obstacle}: {RIVAL}"
     call(chassis, "")
     chassis.until(lambda: warned(UNSET), "the other reason")
     other.close()
     call(chassis, ME)
     until_registered(chassis, ME)
+
+
+def test_a_chassis_says_how_it_is(chassis: Bench) -> None:
+    chassis.bind("c1")
+    chassis.until_status("c1", "running")
+    chassis.until(lambda: chassis.controller.registered, "the row of the chassis")
+    remote = chassis.sb.remote
+    assert format_status(chassis.controller).splitlines() == [
+        f"Chassis: {ME}",
+        "Registered: yes",
+        f"Southbound: {remote}, connected",
+        "Containers: 1 (1 running)",
+    ]
+    assert commands.connection_status(chassis.controller) == "connected"
+    assert commands.is_ready(chassis.controller) == "true"
+    chassis.host.failures["apply", Links, "c2"] = "no memory"
+    chassis.bind("c2")
+    chassis.until_status("c2", "error")
+    chassis.host.probe = replace(chassis.host.probe, problem="no charon")
+    chassis.controller.chassis._registration.probe()
+    counted, *problems = format_status(chassis.controller).splitlines()[3:]
+    assert counted == "Containers: 2 (1 error, 1 running)"
+    assert problems[0] == "Problem: fake: no charon"
+    assert problems[1] == "Problem: c2: no memory"
+
+
+@pytest.mark.parametrize(
+    ("remote", "sentence"),
+    [
+        ("unix:{dir}/none.sock", "unix:{dir}/none.sock: No such file or directory"),
+        ("tcp:127.0.0.1:1", "tcp:127.0.0.1:1: Connection refused"),
+        ("unix:{dir}/Open_vSwitch.sock", "it serves Open_vSwitch, and not SVC_Southbound"),
+        ("tcp:127.0.0.1", "'tcp:127.0.0.1' has no port: it must be tcp:IP:PORT"),
+        ("ssl:127.0.0.1:1", "have no keys for TLS yet"),
+        ("tcp:central:1", "'central' is not an IP address"),
+        ("\u2028", "is neither unix:PATH nor tcp:IP:PORT"),
+        ("", "external_ids:svc-remote of the local Open_vSwitch is not set"),
+    ],
+)
+def test_a_chassis_that_cannot_register_says_why(
+    tmp_path: Path, logs: Logs, remote: str, sentence: str
+) -> None:
+    logs.allow("waiting: |connection attempt failed")
+    bench = Bench(tmp_path, logs)
+    try:
+        bench.open_switch(**{"svc-remote": remote.format(dir=tmp_path)})
+        expected = sentence.format(dir=tmp_path)
+        bench.until(
+            lambda: expected in commands.connection_status(bench.controller), "why", timeout_s=10
+        )
+        said = commands.connection_status(bench.controller).splitlines()
+        assert said[0] == "not connected"
+        assert len(said) == 2
+        assert "Registered: no" in format_status(bench.controller).splitlines()
+        assert commands.is_ready(bench.controller) == f"false: {said[1]}"
+    finally:
+        bench.stop()
+
+
+def test_what_is_no_name_any_more_leaves_a_chassis_as_it_is(chassis: Bench) -> None:
+    chassis.logs.allow("waiting: ")
+    chassis.until(lambda: chassis.controller.registered, "the row of the chassis")
+    chassis.ovs.update("Open_vSwitch", [], external_ids=to_map(chassis.ids | {"svc-remote": "x"}))
+    chassis.until(lambda: chassis.controller.identity_problem, "the change")
+    problem = "'x' is neither unix:PATH nor tcp:IP:PORT; it goes on as before"
+    assert problem in format_status(chassis.controller)
+    assert chassis.controller.registered
+    chassis.ovs.update("Open_vSwitch", [], external_ids=to_map(chassis.ids))
+    chassis.until(lambda: not chassis.controller.identity_problem, "the end of it")
+
+
+def test_a_host_without_the_bridge_says_so_and_is_unfit(chassis: Bench) -> None:
+    chassis.until(lambda: chassis.controller.registered, "the row of the chassis")
+    ids = chassis.ids | {"svc-bridge": "br-x"}
+    chassis.ovs.update("Open_vSwitch", [], external_ids=to_map(ids))
+
+    def told() -> Any:
+        return chassis.sb.rows("Chassis_Private")[0]["ovn_problem"]
+
+    sentence = "there is no bridge br-x (external_ids:svc-bridge of the local Open_vSwitch)"
+    chassis.until(lambda: told() == sentence, "the sentence")
+    assert f"Problem: {sentence}" in format_status(chassis.controller)
+    chassis.ovs.update("Open_vSwitch", [], external_ids=to_map(chassis.ids))
+    chassis.until(lambda: not told(), "the end of it")
+
+
+def test_a_bridge_that_is_made_anew_is_no_problem() -> None:
+    watch = BridgeWatch()
+    assert watch.find_problem("br", True, "", 0) == ""
+    assert watch.find_problem("br", False, "", 1000) == ""
+    assert watch.find_problem("br", False, "", 999 + BRIDGE_PATIENCE_MS) == ""
+    told = watch.find_problem("br", False, "", 1000 + BRIDGE_PATIENCE_MS)
+    assert told.startswith("there is no bridge br ")
+    # Another svc-controller goes on with what was told.
+    assert BridgeWatch().find_problem("br", False, f"{told}; x", 0) == told
+    assert watch.find_problem("br", True, told, 9000) == ""
+    assert watch.find_problem("br", False, "", 9001) == ""
 
 
 @pytest.mark.parametrize("field", [each.name for each in fields(Situation)])

@@ -17,7 +17,6 @@ import pytest
 from ..lib import idl, nb, sb, schema
 from ..lib.delta import Delete, Insert, Parent, Ref, SetKeys, Update, Verify
 from ..lib.idl import Session
-from ..lib.remotes import find_remote_problem
 from ..lib.rows import Row
 from ..northd.ovn import rows as ovn
 from ..services.ipsec.rows import VPNService
@@ -259,26 +258,6 @@ def test_a_server_that_is_not_there_costs_no_time(logs: Logs, own_schema: bool) 
             wakeups += 1
         session.close()
     assert wakeups < 20
-
-
-@pytest.mark.parametrize(
-    ("remote", "problem"),
-    [
-        ("unix:/run/x.sock", None),
-        ("tcp:1.2.3.4:6652", None),
-        ("ssl:[fd00::1]:6652,tcp:1.2.3.4:6652", None),
-        ("tcp:1.2.3.4", "has no port"),
-        ("tcp:[fd00::1]", "has no port"),
-        ("tcp:1.2.3.4:x", "has no port"),
-        ("tcp:central:6652", "central is not an IP address, and names are not resolved"),
-        ("foo", "'foo' is neither unix:PATH nor tcp:IP:PORT nor ssl:IP:PORT"),
-        ("unix:", "is neither"),
-        ("tcp:1.2.3.4:6652,", "'' is neither"),
-    ],
-)
-def test_a_remote_that_cannot_be_is_named(remote: str, problem: str | None) -> None:
-    found = find_remote_problem(remote)
-    assert found is problem if problem is None else problem in str(found)
 
 
 @pytest.mark.parametrize("own_schema", [True, False])

@@ -24,7 +24,7 @@ PROGRAM = Path(__file__).parent.parent / "utilities" / "svc-ctl"
         ("--db-nb-port=65536", "--db-nb-port=65536: not a port"),
         ("--db-nb-port=1111111", "--db-nb-port=1111111: not a port"),
         ("--no-monitor=yes", 'unknown option "--no-monitor=yes"'),
-        ("--ovnnb-db=foo", "'foo' is neither unix:PATH nor tcp:IP:PORT nor ssl:IP:PORT"),
+        ("--ovnnb-db=foo", "'foo' is neither unix:PATH nor tcp:IP:PORT"),
         ("--db-nb-prt=1", 'unknown option "--db-nb-prt"'),
         ("--db-nb-port", 'option "--db-nb-port" needs a value'),
         ("-x", 'unknown option "-x"'),
