@@ -132,6 +132,11 @@ class Session:
     # -- the connection and the lock ----------------------------------------
 
     @property
+    def failing(self) -> bool:
+        """Whether a server that has yet to be asked for its schema cannot be reached."""
+        return self._request is not None and self._request.failing
+
+    @property
     def synced(self) -> bool:
         """Whether the replica holds what the database holds."""
         return self._connection is not None and self._connection.synced

@@ -92,7 +92,19 @@ def find_gateway_port(router: Router, address: str) -> GatewayPort | None:
 
 def address_problem(router: Router, address: str) -> str | None:
     """Returns why 'address' cannot be one outside of a container, in mode routed."""
-    return _find_use(router, address) or _find_misplacement(router, address)
+    return _find_use(router, address) or misplacement_problem(router, address)
+
+
+def find_user(router: Router, address: str) -> str | None:
+    """Returns what else of a router has an address, in words."""
+    name = quote(router.name)
+    if address in router.addresses:
+        return f"router {name} itself"
+    if address in router.nat_addresses:
+        return f"a NAT rule of router {name}"
+    if address in router.next_hops:
+        return f"the next hop of a route of router {name}"
+    return None
 
 
 def _find_use(router: Router, address: str) -> str | None:
@@ -107,7 +119,7 @@ def _find_use(router: Router, address: str) -> str | None:
     return None
 
 
-def _find_misplacement(router: Router, address: str) -> str | None:
+def misplacement_problem(router: Router, address: str) -> str | None:
     """Returns why an address cannot be on the networks of the gateway ports."""
     name, ports = quote(router.name), router.gateway_ports
     if ports and not _has_version(router, address):

@@ -49,6 +49,11 @@ class SchemaRequest:
         self._session.close()
         return cast(dict[str, Any], message.result)
 
+    @property
+    def failing(self) -> bool:
+        """Whether no server was reached, and the next attempt waits."""
+        return not self._session.is_connected() and self._session.reconnect.backoff > 0
+
     def wait(self, poller: ovs.poller.Poller) -> None:
         """Arms 'poller' for whatever run() waits for."""
         self._session.wait(poller)

@@ -35,7 +35,7 @@ def register_commands(northd: Northd) -> None:
     offer("inc-engine/clear-stats", clear_stats)
     offer("inc-engine/show-graph", lambda northd: format_graph(northd.engine.nodes))
     register_command("inc-engine/check", _check, northd)
-    for name, session in {**northd.sessions, "ovnsb": northd.ports}.items():
+    for name, session in {**northd.sessions, "ovnsb": northd.outside}.items():
         register_command(f"{name}-connection-status", _tell_connection, session)
         register_command(f"{name}-cluster-state-reset", _reset_cluster_state, session)
     report_memory(lambda: count_memory(northd))

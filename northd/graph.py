@@ -2,6 +2,7 @@
 
     nb.*, ovn.* ──> router ──> the nodes of each type ──> compiled ──> container
     ovn.* ──> attached_balancers ──┘
+    outside.* ─────────────┘
     nb.*, ovn_sb.* ──> port_group ──> group ──> request <─────────────────┤
     nb.*, sb.Chassis, verdict ──> candidate ──┐     │                     │
     sb.* ──> health ──────────────────────────┴──> settled ──> load       │
@@ -33,6 +34,7 @@ from .nodes import (
     en_link,
     en_northbound,
     en_options,
+    en_outside,
     en_ovn,
     en_placement,
     en_port_group,
@@ -83,6 +85,7 @@ def make_nodes(halves: Mapping[str, CompileHalf], memory: Memory) -> tuple[AnyNo
         *en_options.NODES,
         *en_router.NODES,
         *en_balancer.NODES,
+        *en_outside.NODES,
         *en_chassis.NODES,
         *en_port_group.NODES,
         *en_group.NODES,

@@ -42,6 +42,7 @@ from .nodes.tables import (
 )
 from .options import make_options
 from .ovn import rows as ovn
+from .ovn.outside import OutsideReplica
 from .ovn.progress import Progress
 from .ovn.southbound import PortReplica
 from .replicas import Replicas
@@ -71,6 +72,7 @@ class Northd:
         self.sessions = open_sessions(nb_remote, sb_remote, ovn_remote, tables)
         self.nb, self.sb, self.ovn = (self.sessions[name] for name in ("nb", "sb", "ovn"))
         self.ports = PortReplica(ovn_sb_remote)
+        self.outside = OutsideReplica(ovn_sb_remote)
         roots = {self.nb: nb_rows.SVCGlobal, self.ovn: ovn.NBGlobal}
         self.leadership = Leadership(self.sb, roots)
         self._memory = Memory(Clock())
@@ -111,6 +113,7 @@ class Northd:
         for session in self.sessions.values():
             session.run()
         self._follow_ports()
+        self.outside.run()
         self.leadership.run(self.paused)
         try:
             self._pass()
@@ -126,6 +129,7 @@ class Northd:
         for session in self.sessions.values():
             session.wait(poller)
         self.ports.wait(poller)
+        self.outside.wait(poller)
         self.leadership.wait(poller)
         poller.timer_wait(self.liveness.find_wait_ms(now_ms, self._has_news_of_chassis()))
         moments = [self.engine.find_next_ms()]
@@ -145,6 +149,7 @@ class Northd:
     def close(self) -> None:
         """Drops the connections, and the lock with them."""
         self.ports.close()
+        self.outside.close()
         for session in self.sessions.values():
             session.close()
 
@@ -159,7 +164,7 @@ class Northd:
             session.connected and session.synced and session.has_lock
             for session in self.sessions.values()
         )
-        return ready and self.leadership.leading and not self.paused
+        return ready and not self.outside.awaited and self.leadership.leading and not self.paused
 
     def set_paused(self, paused: bool) -> None:
         """Stands by, or takes part again."""
@@ -186,7 +191,7 @@ class Northd:
     def _pass(self) -> None:
         active = self.active
         self._note_activity(active)
-        if not all(session.synced for session in self.sessions.values()):
+        if self.outside.awaited or not all(each.synced for each in self.sessions.values()):
             self.liveness.interrupt()
             return
         self._judge()
@@ -312,6 +317,7 @@ class Northd:
         if not tables.isdisjoint({CONTAINER_GROUP.name, PORT_GROUP.name}):
             self._follow_ports()
         self.replicas.follow_ports(self.ports)
+        self.replicas.follow_outside(self.outside)
         changed = self.engine.run(now_ms)
         self.writers.note_changes(changed)
         for container in changed.get(OVN_WAIT, ()):

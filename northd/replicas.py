@@ -18,6 +18,7 @@ from .engine.engine import Engine
 from .engine.ledger import Ledger, Mark
 from .nodes.tables import KNOWN_PORTS, ONLY, QUEUE_START, VANISHED
 from .ovn import rows as ovn
+from .ovn.outside import OutsideReplica
 from .ovn.southbound import PortReplica
 from .ovn.uncompiled import Uncompiled
 from .scheduler.build_queue import BuildQueue
@@ -136,6 +137,13 @@ class Replicas:
             for uuid, (_, new) in pairs.items():
                 self._engine.put(datum, uuid, new)
         self._engine.put(KNOWN_PORTS, ONLY, ports.known)
+
+    def follow_outside(self, outside: OutsideReplica) -> None:
+        """Takes what changed of OVN_Southbound on the networks outside."""
+        for table, pairs in outside.take_changed_rows().items():
+            datum = self._data["outside"][table]
+            for uuid, (_, new) in pairs.items():
+                self._engine.put(datum, uuid, new)
 
     def restart_queue(self, now_ms: int) -> None:
         """Gives every container that is yet to be built its whole time again."""

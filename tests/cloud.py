@@ -46,6 +46,7 @@ class Cloud:
         self.nb, self.sb, self.ovn = databases.nb, databases.sb, databases.ovn_nb
         # Nobody is there unless a test says so.
         self.ovn_sb_remote = f"unix:{databases.directory}/nowhere.sock"
+        logs.allow("nowhere.sock: connection attempt failed")
         self.chassis: dict[str, FakeChassis] = {}
         self.halves: dict[str, CompileHalf] = {"ipsec": HALF}
         # Whether ovn-northd compiles what is written to OVN_Northbound.

@@ -12,7 +12,8 @@ from ..lib import dirs
 from .bench import Bench
 from .cloud import Cloud, make_vpn_cloud
 from .logs import LOGS, Logs
-from .ovsdb import Databases
+from .ovn_south import start_ovn_southbound
+from .ovsdb import Database, Databases
 from .rig import A, B, Rig, connect, run_rig
 from .sessions import Sessions
 from .svcctl import Svcctl
@@ -38,6 +39,14 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
     servers = Databases(directory)
     yield servers
     servers.stop()
+
+
+@pytest.fixture
+def ovn_sb(databases: Databases) -> Iterator[Database]:
+    """A real OVN_Southbound with the chassis hv1 to hv3."""
+    database = start_ovn_southbound(databases.directory)
+    yield database
+    database.stop()
 
 
 @pytest.fixture

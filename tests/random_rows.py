@@ -17,6 +17,7 @@ from uuid import UUID
 
 from ..lib import sb, schema
 from ..lib.rows import Row, find_kept_keys
+from ..northd.ovn import outside
 from ..northd.ovn import rows as ovn
 from ..northd.ovn import southbound as ovn_sb
 from .ovsdb import OVN_NORTHBOUND_SCHEMA
@@ -116,6 +117,7 @@ def load_tables(row_class: type[Row]) -> Mapping[str, Any]:
         sb.__name__: schema.find_path(schema.SOUTHBOUND),
         ovn.__name__: OVN_NORTHBOUND_SCHEMA,
         ovn_sb.__name__: OVN_SOUTHBOUND_SCHEMA,
+        outside.__name__: OVN_SOUTHBOUND_SCHEMA,
     }
     # What is left are tables of the northbound, those of service types among them.
     return _load(paths.get(row_class.__module__, schema.find_path(schema.NORTHBOUND)))

@@ -77,7 +77,7 @@ def test_a_load_balancer(cloud: Databases, svcctl: Svcctl, router: str, group: b
         rows.append({"table": "Load_Balancer_Group", "row": named})
     column = "load_balancer_group" if group else "load_balancer"
     attach(cloud, ("Logical_Router", router), column, *rows)
-    words = f"external address {ADDRESS} is that of a load balancer of router {router}"
+    words = f"external address {ADDRESS} is used by a load balancer of router {router}"
     assert (words in add_vpn(svcctl)) == (router != "far")
 
 
@@ -105,9 +105,21 @@ def test_a_port_of_the_switch_outside(cloud: Databases, svcctl: Svcctl, addresse
         {"table": "Logical_Switch_Port", "row": guest},
     )
     svcctl.good("vpn-del", "mercury")
-    words = f"external address {ADDRESS} is that of port guest of switch provider"
+    words = f"external address {ADDRESS} is used by port guest of switch provider"
     assert words in add_vpn(svcctl)
     assert cloud.nb.rows("VPN_Service") == []
+
+
+def test_the_peer_of_a_connection_of_the_router(cloud: Databases, svcctl: Svcctl) -> None:
+    """On another router it may be: two of a cloud may have a VPN with each other."""
+    svcctl.good("vpn-add", "venus", "tenant-router", "1.0.0.101", "192.168.1.0/24")
+    words = ("conn-add", "venus", "c", ADDRESS, "10.8.0.0/16", "--psk-file=/etc/hostname")
+    svcctl.good(*words)
+    assert add_vpn(svcctl).endswith(
+        f"external address {ADDRESS} is the peer address of connection c"
+    )
+    assert len(cloud.nb.rows("VPN_Service")) == 1
+    svcctl.good("vpn-add", "mars", "other", ADDRESS, "192.168.9.0/24")
 
 
 def test_one_outside_of_the_networks_is_warned_of(cloud: Databases, svcctl: Svcctl) -> None:

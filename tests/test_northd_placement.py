@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ..northd.nodes.en_port_group import HOLDERS
 from .logs import Logs
+from .ovn_south import Ports
 from .ovsdb import Database, Databases
 from .scenario import Scenario, count, run_scenario
-
-OVN_SOUTHBOUND = "OVN_Southbound"
-OVN_SOUTHBOUND_SCHEMA = "/usr/share/ovn/ovn-sb.ovsschema"
 
 
 @pytest.fixture
@@ -89,50 +86,6 @@ def test_spread_over_racks_and_a_standby_in_another(cloud: Scenario) -> None:
 
 
 # -- port groups ------------------------------------------------------------
-
-
-@pytest.fixture
-def ovn_sb(databases: Databases) -> Iterator[Database]:
-    """A real OVN_Southbound with the chassis hv1 to hv3."""
-    directory: Path = databases.directory
-    database = Database(directory, OVN_SOUTHBOUND, OVN_SOUTHBOUND_SCHEMA)
-    for name in ("hv1", "hv2", "hv3"):
-        encap = {"type": "geneve", "ip": f"127.0.0.{name[-1]}", "chassis_name": name}
-        chassis = {"name": name, "encaps": ["named-uuid", "encap"]}
-        database.transact(
-            {"op": "insert", "table": "Encap", "row": encap, "uuid-name": "encap"},
-            {"op": "insert", "table": "Chassis", "row": chassis},
-        )
-    yield database
-    database.stop()
-
-
-class Ports:
-    """Ports of OVN on chassis."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._datapath = database.insert("Datapath_Binding", tunnel_key=1)
-        self._chassis = {row["name"]: row["_uuid"] for row in database.rows("Chassis")}
-        self._count = 0
-
-    def bind(self, port: str, chassis: str | None, up: bool = True) -> None:
-        """Binds a port to a chassis, or to none."""
-        where = [["logical_port", "==", port]]
-        there: Any = self._chassis[chassis] if chassis else ["set", []]
-        columns = {"chassis": there, "up": up}
-        if self._database.rows("Port_Binding", where):
-            self._database.update("Port_Binding", where, **columns)
-            return
-        self._count += 1
-        datapath = ["uuid", self._datapath]
-        self._database.insert(
-            "Port_Binding",
-            logical_port=port,
-            datapath=datapath,
-            tunnel_key=self._count,
-            **columns,
-        )
 
 
 def test_containers_follow_the_ports_of_their_port_group(cloud: Scenario, ovn_sb: Database) -> None:

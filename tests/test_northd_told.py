@@ -60,6 +60,59 @@ def test_a_local_subnet_that_is_not_behind_the_router_is_told(cloud: Cloud) -> N
     assert words not in cloud.find(cloud.nb, "VPN_Service")["status_message"]
 
 
+def test_both_of_two_that_contend_say_so(cloud: Cloud) -> None:
+    """Who is served keeps what it has, whatever the newcomer is called."""
+    vpn = cloud.add_vpn("mercury", "tenant-router")
+    cloud.add_connection(vpn, "to-venus")
+    cloud.settle()
+    before = cloud.find(cloud.sb, "Container_Binding")["configuration"]
+    cloud.add_connection(vpn, "a", peer_address="1.0.0.4", peer_subnets="192.168.2.0/25")
+    cloud.add_router("another-router", gateway="1.0.0.7/24")
+    cloud.add_vpn("a", "another-router")
+    cloud.settle()
+    assert cloud.find(cloud.sb, "Container_Binding")["configuration"] == before
+
+    def look(table: str, name: str) -> tuple[str, str]:
+        row = cloud.find(cloud.nb, table, name=name)
+        return row["status"], row["status_message"]
+
+    status, message = look("IPsec_Connection", "a")
+    assert status == "error"
+    assert "overlaps peer subnet 192.168.2.0/24 of connection to-venus" in message
+    assert look("IPsec_Connection", "to-venus")[1].endswith("; contested by connection a")
+    status, message = look("VPN_Service", "a")
+    assert status == "error"
+    assert message.endswith("is already used by VPN service mercury on another router")
+    words = "; external address 1.0.0.100 is contested by VPN service a"
+    assert look("VPN_Service", "mercury")[1].endswith(words)
+    where = [["name", "==", "a"]]
+    cloud.nb.delete("VPN_Service", where)
+    mutation = ["connections", "delete", ["set", [["uuid", _find_connection(cloud, "a")]]]]
+    cloud.nb.transact(
+        {"op": "mutate", "table": "VPN_Service", "where": [], "mutations": [mutation]}
+    )
+    cloud.settle()
+    assert "contested" not in look("IPsec_Connection", "to-venus")[1]
+    assert "contested" not in look("VPN_Service", "mercury")[1]
+
+
+def _find_connection(cloud: Cloud, name: str) -> str:
+    uuid: str = cloud.find(cloud.nb, "IPsec_Connection", name=name)["_uuid"][1]
+    return uuid
+
+
+def test_an_address_that_others_may_not_find_is_told_while_it_is_not_up(cloud: Cloud) -> None:
+    vpn = cloud.add_vpn("mercury", "tenant-router", external_ips="9.9.9.9")
+    connection = cloud.add_connection(vpn, "to-venus")
+    cloud.settle()
+    words = "external address 9.9.9.9 is in no network of a gateway port of router tenant-router"
+    assert words in cloud.find(cloud.nb, "VPN_Service")["status_message"]
+    chassis = cloud.chassis[cloud.find(cloud.sb, "Container_Binding")["chassis"]]
+    chassis.report_tunnel(connection, "up")
+    cloud.settle()
+    assert words not in cloud.find(cloud.nb, "VPN_Service")["status_message"]
+
+
 def test_a_chassis_is_waited_for_unless_it_is_dead(cloud: Cloud) -> None:
     """Where its ovn-controller does not follow its guests send as before."""
     for words in ("is unfit", "is dead"):

@@ -70,7 +70,7 @@ class _Search:
             *self._list_holders("Logical_Router", "load_balancer", found),
             *self._list_holders("Logical_Router", "load_balancer_group", group_uuids),
         ]
-        words = "that of a load balancer of router"
+        words = "used by a load balancer of router"
         return next((f"{words} {name}" for name in self._list_outside(holders)), None)
 
     def _find_port(self) -> str | None:
@@ -89,7 +89,7 @@ class _Search:
             ]
             for row in self._ask(ports):
                 if row["type"] != "router" and self._address in _list_addresses(row):
-                    return f"that of port {quote(row['name'])} of switch {quote(switch['name'])}"
+                    return f"used by port {quote(row['name'])} of switch {quote(switch['name'])}"
         return None
 
     def _list_foreign(self, selects: Sequence[Json]) -> list[Any]:

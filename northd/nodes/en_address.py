@@ -34,7 +34,7 @@ from ...services.api.compile import (
     make_container_name,
 )
 from ...services.api.node import AnyNode, Datum, Index, Node, Read
-from ...services.api.routers import find_foreign
+from ...services.api.routers import tell_foreign
 from ..ovn import rows as ovn
 from .doubt import find_doubt, find_sources
 from .tables import NAT, find_rows
@@ -81,7 +81,7 @@ def make_compile(each: TypeData) -> Callable[[Read, Unit], Compiled]:
             router = read(ROUTER, spec.router)
             # What it has already the type itself may tell of.
             if router is not None and name not in (read(ADDRESS_HOLDERS, spec.address) or ()):
-                problem = address_problem(router, spec.address) or find_foreign(
+                problem = address_problem(router, spec.address) or tell_foreign(
                     read, router, spec.address
                 )
                 if problem is not None:

@@ -18,7 +18,6 @@ from uuid import UUID
 from ...lib import nb
 from ...lib.container import is_name
 from ...lib.router import is_ours
-from ...services.api.balancers import BALANCED_ADDRESS_DATA
 from ...services.api.compile import (
     CONTAINERS_BY_SERVED,
     CORE_DATA,
@@ -31,6 +30,7 @@ from ...services.api.compile import (
     make_container_name,
 )
 from ...services.api.node import AnyNode, Datum, Index, Node, Read
+from ...services.api.routers import FOREIGN_DATA
 from ..scheduler.model import ACTIVE
 from . import en_address
 from .doubt import find_doubt, find_sources
@@ -149,7 +149,7 @@ def _make_type_nodes(each: TypeData) -> list[AnyNode]:
             half.compiled,
             en_address.make_compile(each),
             (units,),
-            (*half.inputs, *CORE_DATA, *BALANCED_ADDRESS_DATA),
+            (*half.inputs, *dict.fromkeys((*CORE_DATA, *FOREIGN_DATA))),
         ),
     ]
 

@@ -11,8 +11,10 @@ from ...lib import nb, sb
 from ...lib.rows import Row
 from ...services.api.balancers import LOAD_BALANCER, LOAD_BALANCER_GROUP
 from ...services.api.node import AnyNode, Datum, Index
+from ...services.api.outside import OUTSIDE_CHASSIS, OUTSIDE_PORT
 from ..liveness import Verdict
 from ..options import Options
+from ..ovn import outside
 from ..ovn import rows as ovn
 from ..ovn import southbound as ovn_sb
 from ..scheduler.build_queue import Spot
@@ -80,6 +82,10 @@ TABLES: dict[str, dict[type[Row], Datum[UUID, Any]]] = {
     "ovn_sb": {
         ovn_sb.PortBinding: OVN_PORT_BINDING,
         ovn_sb.Chassis: OVN_CHASSIS,
+    },
+    "outside": {
+        outside.PortBinding: OUTSIDE_PORT,
+        outside.Chassis: OUTSIDE_CHASSIS,
     },
 }
 

@@ -10,6 +10,7 @@ from ...lib.router import Router
 from .balancers import BALANCED_ADDRESS_DATA, find_balanced
 from .compile import ROUTER, ROUTERS_BY_ADDRESS, ROUTERS_BY_NAME
 from .node import Datum, Read
+from .outside import NEIGHBOUR_DATA, find_neighbour
 
 _UUID_LENGTH = 36
 
@@ -34,27 +35,38 @@ def _parse_uuid(name: str) -> UUID | None:
 
 
 # What a node that calls find_foreign() has among its inputs.
-FOREIGN_DATA: tuple[Datum[Any, Any], ...] = (ROUTER, ROUTERS_BY_ADDRESS, *BALANCED_ADDRESS_DATA)
+FOREIGN_DATA: tuple[Datum[Any, Any], ...] = (
+    ROUTER,
+    ROUTERS_BY_ADDRESS,
+    *BALANCED_ADDRESS_DATA,
+    *NEIGHBOUR_DATA,
+)
 
 
 def find_foreign(read: Read, router: Router, address: str) -> str | None:
-    """Returns a sentence if another router on a network outside of 'router' has the address.
+    """Returns who else has an address on a network outside of 'router', in words.
 
-    So it does if a load balancer has it, on 'router' itself or on such a router.
+    That is another router; a load balancer of 'router' itself or of such a one; a
+    port of a switch there.
     """
     canonical = canonical_address(address)
     for uuid in sorted(read(ROUTERS_BY_ADDRESS, canonical) or ()):
         other = read(ROUTER, uuid) if uuid != router.uuid else None
         if other is not None and _list_networks(router) & _list_networks(other):
-            return f"external address {address} is used by router {quote(other.name)}"
+            return f"router {quote(other.name)}"
     for uuid in sorted(find_balanced(read, canonical)):
         other = read(ROUTER, uuid)
         if other is None:
             continue
         if uuid == router.uuid or _list_networks(router) & _list_networks(other):
-            name = quote(other.name)
-            return f"external address {address} is that of a load balancer of router {name}"
-    return None
+            return f"a load balancer of router {quote(other.name)}"
+    return find_neighbour(read, router, canonical)
+
+
+def tell_foreign(read: Read, router: Router, address: str) -> str | None:
+    """Returns a sentence if somebody else has an address, as find_foreign() has it."""
+    user = find_foreign(read, router, address)
+    return f"external address {address} is used by {user}" if user is not None else None
 
 
 def _list_networks(router: Router) -> set[Subnet]:

@@ -197,6 +197,12 @@ class Contention:
         found = self._find_all(contender, alone=alone)
         return next((_format(*each) for each in found), None)
 
+    def find_rival(self, contender: Contender) -> str | None:
+        """Returns the UUID of the first of those that were added with which one contends."""
+        if not contender.enabled:
+            return None
+        return next((other.uuid for other, _, _ in self._find_all(contender)), None)
+
     def find_contending(self, contender: Contender) -> Iterator[tuple[str, str]]:
         """Yields who, of those that were added, cannot stand beside a connection, and why."""
         for other, mine, its in self._find_all(contender):

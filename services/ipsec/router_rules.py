@@ -7,10 +7,11 @@ well.
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from uuid import UUID
 
 from ...lib.addresses import Subnet, find_overlap, overlap, parse_network, quote
-from ...lib.router import Route, Router, address_problem
+from ...lib.router import Route, Router, address_problem, misplacement_problem
 from . import rules
 from .rows import IPsecConnection, VPNService
 
@@ -20,14 +21,23 @@ def make_container_name(router: UUID) -> str:
     return f"vpn-{router.hex[:11]}"
 
 
-def service_problem(service: VPNService, router: Router) -> str | None:
-    """Returns what keeps 'router' from serving 'service' in address mode routed."""
+def service_problem(
+    service: VPNService, router: Router, held: AbstractSet[str] = frozenset()
+) -> str | None:
+    """Returns what keeps 'router' from serving 'service' in address mode routed.
+
+    Of the addresses that its container has already, 'held', it is no problem if
+    something else comes to have them: who is served keeps what it has.
+    """
     name = quote(router.name)
     if router.is_gateway:
         return f"router {name} is a gateway router, which is not served yet"
     if not router.gateway_ports:
         return f"router {name} has no distributed gateway port"
-    problems = (address_problem(router, address) for address in service.external_ips)
+    problems = (
+        (misplacement_problem if address in held else address_problem)(router, address)
+        for address in service.external_ips
+    )
     return next((problem for problem in problems if problem is not None), None)
 
 

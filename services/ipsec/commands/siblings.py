@@ -45,7 +45,8 @@ def find_service_problem(run: Run, columns: Mapping[str, Datum]) -> str | None:
             )
         if problem is not None:
             return problem
-    problem = _find_rival_problem(run, service, make_resolver(run, router))
+    resolve = make_resolver(run, router)
+    problem = _find_rival_problem(run, service, resolve) or _find_peer(run, service, resolve)
     if problem is None and router is not None:
         warnings = [address_warning(router, each) for each in service.external_ips]
         warnings.append(router_rules.find_detached(service, router))
@@ -117,6 +118,21 @@ def _find_rival_problem(
             f"external address {addresses[shared.pop()]} is already used by VPN service"
             f" {quote(row.text('name'))} on another router"
         )
+    return None
+
+
+def _find_peer(run: Run, service: VPNService, find_router: Callable[[str], str]) -> str | None:
+    """Returns that a connection on the same router has an external address for its peer."""
+    router = find_router(service.router)
+    addresses = {canonical_address(text): text for text in service.external_ips}
+    for row in sort_by_name(run, SERVICE):
+        if find_router(row.text("router")) != router:
+            continue
+        for each in members_of(run, row):
+            address = addresses.get(canonical_address(each.text("peer_address")))
+            if address is not None:
+                name = quote(each.text("name"))
+                return f"external address {address} is the peer address of connection {name}"
     return None
 
 

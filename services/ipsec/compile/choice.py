@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from ....lib.addresses import quote
 from ...api.compile import LAST
 from ...api.node import Read
 from ..contention import Contender, Contention, make_last_contender
@@ -30,6 +31,8 @@ class Choice:
     entries: dict[str, Entry] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
     problems: dict[UUID, str] = field(default_factory=dict)
+    # Of those that stand: sentences on newcomers that are refused since they are there.
+    contested: dict[UUID, str] = field(default_factory=dict)
     _last: LastGiven | None = None
 
     def take(self, members: list[Checked]) -> None:
@@ -91,6 +94,10 @@ class Choice:
     def _refuse(self, each: Checked, problem: str, contention: Contention) -> Contender | None:
         """Notes why a connection is not as its row says; returns as what it goes on."""
         self.problems.update(self._tell(each, problem))
+        rival = contention.find_rival(each.contender) if not self._find_problem(each) else None
+        if rival is not None:
+            words = f"contested by connection {quote(each.row.name)}"
+            self.contested.setdefault(UUID(rival), words)
         last = self._find_last(each)
         if last is None:
             return None

@@ -47,7 +47,8 @@ class Gateway:
     them that go on as they were.  'problems' are sentences on rows.  'held' are
     services with a problem that were served of late, 'last_addresses' the outer
     addresses of then.  'detached' are sentences on services with a local subnet
-    that the router does not lead to.
+    that the router does not lead to, 'contested' on connections whose place others
+    are to have.
     """
 
     services: tuple[VPNService, ...]
@@ -58,6 +59,7 @@ class Gateway:
     held: tuple[VPNService, ...] = ()
     last_addresses: tuple[str, ...] = ()
     detached: Mapping[UUID, str] = field(default_factory=dict)
+    contested: Mapping[UUID, str] = field(default_factory=dict)
 
 
 _Traffic = list[tuple[int, tuple[str, ...], tuple[str, ...]]]
@@ -107,6 +109,7 @@ def run(read: Read, router: UUID) -> Gateway | None:
         held,
         choice.find_last_addresses() if held else (),
         {each.uuid: words for each in services if (words := find_detached(each, row)) is not None},
+        choice.contested,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ....lib.addresses import canonical_address, quote
-from ....lib.router import Router, name_problem
+from ....lib.router import Router, find_user, name_problem
 from ...api.compile import (
     ADDRESS_HOLDERS,
     CONTAINERS_BY_SERVED,
@@ -17,7 +17,7 @@ from ...api.compile import (
     SERVED,
 )
 from ...api.node import AnyNode, Datum, Index, Node, Read
-from ...api.routers import FOREIGN_DATA, find_foreign, find_routers
+from ...api.routers import FOREIGN_DATA, find_foreign, find_routers, tell_foreign
 from .. import router_rules, rules
 from ..router_rules import make_container_name
 from ..rows import VPNService
@@ -144,11 +144,45 @@ def _find_problem_on(read: Read, row: VPNService, uuid: UUID | None) -> str | No
     router = read(ROUTER, uuid) if uuid is not None else None
     if router is None:
         return None
+    held = _find_held(read, row, router)
+    foreign = (tell_foreign(read, router, each) for each in row.external_ips if each not in held)
     return (
-        router_rules.service_problem(row, router)
-        or next(filter(None, (find_foreign(read, router, each) for each in row.external_ips)), None)
+        router_rules.service_problem(row, router, held)
+        or next(filter(None, foreign), None)
         or _find_other_type(read, row, router)
     )
+
+
+def _find_held(read: Read, row: VPNService, router: Router) -> frozenset[str]:
+    """Returns the addresses of a service that its router's container has already."""
+    container = make_container_name(router.uuid)
+    return frozenset(
+        each
+        for each in row.external_ips
+        if container in (read(ADDRESS_HOLDERS, canonical_address(each)) or ())
+    )
+
+
+def find_contender(read: Read, row: VPNService, router: UUID) -> str | None:
+    """Returns a sentence on who else is to have an address that a service has on a router."""
+    home = read(ROUTER, router)
+    if home is None:
+        return None
+    for address in sorted(_find_held(read, row, home)):
+        canonical = canonical_address(address)
+        user = find_user(home, canonical) or find_foreign(read, home, canonical)
+        user = user or _find_other_service(read, row, router, canonical)
+        if user is not None:
+            return f"external address {address} is contested by {user}"
+    return None
+
+
+def _find_other_service(read: Read, row: VPNService, router: UUID, address: str) -> str | None:
+    for uuid in sorted((read(SERVICES_BY_ADDRESS, address) or set()) - {row.uuid}):
+        other, home = read(SERVICE, uuid), read(HOME, uuid)
+        if other is not None and (home is None or router not in home.routers):
+            return f"VPN service {quote(other.name)}"
+    return None
 
 
 def find_shared(read: Read, address: str) -> tuple[UUID, ...] | None:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from ....lib.container import KEPT
+from ....lib.router import address_warning
 from ...api.compile import (
+    ADDRESS_HOLDERS,
     ADDRESS_PROBLEM,
     CONTAINERS_BY_SERVED,
     NOT_COMPILED,
     REDIRECT_PROBLEM,
+    ROUTER,
     SEEN,
     UNCOMPILED,
     RowStatus,
@@ -24,14 +27,16 @@ from ...api.compile import (
 )
 from ...api.item import Item
 from ...api.node import AnyNode, Datum, Node, Read
+from ...api.outside import GATEWAY_DATA, find_gateway_problem
+from ...api.routers import FOREIGN_DATA
 from .. import rules
 from ..router_rules import make_container_name
 from ..rows import IPsecConnection, VPNService
 from .balanced import BALANCED
 from .checked import CHECKED
 from .gateway import COMPILED, GATEWAY, Gateway
-from .home import HOME, SERVICE_PROBLEM, find_owner
-from .tables import CONNECTION, SERVICE, SERVICES_BY_CONNECTION
+from .home import HOME, SERVICE_PROBLEM, find_contender, find_owner
+from .tables import CONNECTION, SERVICE, SERVICES_BY_ADDRESS, SERVICES_BY_CONNECTION
 
 STATUSES: Datum[UUID, tuple[RowStatus, ...]] = Datum("vpn_status")
 HELD: Datum[UUID, bool] = Datum("held")
@@ -53,7 +58,9 @@ class _Situation:
 
     'redirects' are sentences on what takes traffic from the tunnels, by connection;
     'uncompiled' are connections whose router policies OVN is late with; 'left' is a
-    sentence on addresses of load balancers that are left out.
+    sentence on addresses of load balancers that are left out, 'blocked' on a gateway
+    port through which nothing gets, 'contender' on who else is to have its address,
+    'remote' on an address that others may not find the way to.
     """
 
     gateway: Gateway | None
@@ -63,6 +70,9 @@ class _Situation:
     redirects: Mapping[str, str] = field(default_factory=dict)
     left: str | None = None
     uncompiled: AbstractSet[str] = frozenset()
+    blocked: str | None = None
+    contender: str | None = None
+    remote: str | None = None
 
     def find_problem(self, connection: UUID) -> str | None:
         """Returns what is wrong with a connection, or else with its service."""
@@ -84,9 +94,20 @@ class _Situation:
         wrong = self.fault is not None or connection in problems
         return not wrong and rules.is_unfinished(service)
 
+    def find_cause(self, service: UUID) -> str | None:
+        """Returns what of OVN keeps the tunnels of a service from being up, in a sentence.
+
+        A peer then says what is no fault of its own.
+        """
+        return _join(self.blocked, self.find_detached(service), self.remote) or None
+
     def find_detached(self, service: UUID) -> str | None:
         """Returns which local subnet of a service is not behind its router."""
         return self.gateway.detached.get(service) if self.gateway is not None else None
+
+    def find_contested(self, connection: UUID) -> str | None:
+        """Returns which other connection is refused since this one is there."""
+        return self.gateway.contested.get(connection) if self.gateway is not None else None
 
     def runs(self, connection: UUID) -> bool:
         """Whether a connection goes on as it was, or as when it could last be computed."""
@@ -165,8 +186,22 @@ def _look(read: Read, uuid: UUID) -> _Situation:
         return _Situation(None, problem, fault, seen, redirects, uncompiled=uncompiled)
     balanced = read(BALANCED, router)
     left = balanced.problem if balanced is not None else None
-    gateway = read(GATEWAY, router)
-    return _Situation(gateway, problem, None, seen, redirects, left, uncompiled)
+    gateway, row, outside = read(GATEWAY, router), read(SERVICE, uuid), read(ROUTER, router)
+    situation = _Situation(gateway, problem, None, seen, redirects, left, uncompiled)
+    if row is None or outside is None:
+        return situation
+    warnings = (address_warning(outside, each) for each in row.external_ips if not problem)
+    return replace(
+        situation,
+        blocked=find_gateway_problem(read, outside) if _is_any_down(seen) else None,
+        contender=find_contender(read, row, router),
+        remote=next((each for each in warnings if each is not None), None),
+    )
+
+
+def _is_any_down(seen: Seen | None) -> bool:
+    items = seen.items.values() if seen is not None else ()
+    return any(each.state != "up" for tunnels in items for each in tunnels)
 
 
 def _find_fault(read: Read, service: UUID) -> str | None:
@@ -192,9 +227,9 @@ def _find_state(service: VPNService, row: IPsecConnection, situation: _Situation
     elif redirect is not None and status == "up":
         status = "partial"  # the tunnel is up, and what is for it may go elsewhere
     kept = f"{KEPT}: {problem}" if problem is not None else None
-    # What the peer says of it then is no fault of the peer's.
-    detached = situation.find_detached(service.uuid) if status != "up" else None
-    return _State(row, status, _join(kept, redirect, detached, message), redirect)
+    cause = situation.find_cause(service.uuid) if status != "up" else None
+    contested = situation.find_contested(row.uuid)
+    return _State(row, status, _join(kept, redirect, cause, message, contested), redirect)
 
 
 def _join(*parts: str | None) -> str:
@@ -232,10 +267,11 @@ def _find_service_status(
         return "disabled", "the VPN service is disabled"
     status, message = _count(each for each in states if each.status != "disabled")
     kept_problem = f"{KEPT}: {problem}" if problem is not None else None
-    detached = situation.find_detached(row.uuid)
-    if detached is not None and detached in message:
-        detached = None
-    return status, _join(kept_problem, message, detached, situation.left)
+    find_cause = situation.find_detached if status == "up" else situation.find_cause
+    cause = find_cause(row.uuid)
+    if cause is not None and cause in message:
+        cause = None
+    return status, _join(kept_problem, message, cause, situation.contender, situation.left)
 
 
 def _count(states: Iterable[_State]) -> tuple[str, str]:
@@ -277,6 +313,9 @@ NODES: tuple[AnyNode, ...] = (
             SEEN,
             BALANCED,
             CONTAINERS_BY_SERVED,
+            ADDRESS_HOLDERS,
+            SERVICES_BY_ADDRESS,
+            *dict.fromkeys((*FOREIGN_DATA, *GATEWAY_DATA)),
             *_OF_SERVICES,
         ),
     ),
