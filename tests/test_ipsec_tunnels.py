@@ -43,7 +43,7 @@ class Watched:
         return self.tunnels.take_log({key: value.encode() for key, value in event.items()})
 
     def show(self, state: str, *names: str, now_ms: int = 0, spi: str = "1", **takes: Any) -> None:
-        """Lists the child SAs 'names', which take what they may, or the selectors 'takes'."""
+        """Lists the child SAs 'names', which take what they may, or what 'takes' says of them."""
         made = {f"{name}-1": self._make_child(name, spi, takes) for name in names}
         ike_sa = {"uniqueid": b"1", "state": state.encode(), "version": b"2", "child-sas": made}
         ike_sa["initiator"] = b"yes"
@@ -59,10 +59,10 @@ class Watched:
         local, peer = takes.get("local", may["local_ts"]), takes.get("peer", may["remote_ts"])
         return {
             "name": name.encode(),
-            "uniqueid": b"4",
+            "uniqueid": str(takes.get("number", 4)).encode(),
             "state": b"INSTALLED",
             "spi-in": spi.encode(),
-            "bytes-in": b"7",
+            "bytes-in": str(takes.get("bytes_in", 7)).encode(),
             "local-ts": [each.encode() for each in local],
             "remote-ts": [each.encode() for each in peer],
         }

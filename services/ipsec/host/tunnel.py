@@ -9,15 +9,15 @@ Pure but for its own memory; tunnels.py feeds it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from ....lib.moment import format_time
 from ...api.item import Item
-from . import children, ike, reasons
+from . import children, ike, reasons, sa_facts
 from .connections import Connection
 from .phrases import CLOSED, NO_ANSWER, PROPOSAL, REFUSED, SELECTORS
+from .sa_facts import Sa
 from .vici import text
 
 UP = "up"
@@ -26,6 +26,7 @@ CONNECTING = "connecting"
 DOWN = "down"
 
 KIND = "tunnel"
+CHILD_SA = "child_sa"
 
 # Counters are read this often while they change, and ever more rarely while they do not.
 COUNTER_INTERVAL_MS = 10_000
@@ -36,12 +37,34 @@ _STABLE_MS = 10_000
 # What a child SA is refused with.
 _REFUSALS = (PROPOSAL, SELECTORS, REFUSED)
 
-_COUNTERS = {
-    "bytes_in": "bytes-in",
-    "bytes_out": "bytes-out",
-    "packets_in": "packets-in",
-    "packets_out": "packets-out",
-}
+# Of what is left out so much is told by name.
+_MOST_LEFT_OUT = 16
+
+
+@dataclass(slots=True)
+class ChildSas:
+    """The child SAs of one name, of which there are two while one is made anew.
+
+    'leaving' are those that charon has replaced, 'ended' is what went through those
+    that there were before, 'counters' what is told.
+    """
+
+    sas: list[Sa] = field(default_factory=list)
+    leaving: list[Sa] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+    ended: dict[str, int] = field(default_factory=sa_facts.count_nothing)
+    counters: dict[str, int] = field(default_factory=sa_facts.count_nothing)
+
+    def follow(self, before: ChildSas) -> None:
+        """Takes over the counters of what there was 'before'."""
+        gone = sa_facts.find_gone(before.counted, self.counted)
+        self.ended = sa_facts.add(before.ended, sa_facts.count(gone))
+        self.counters = before.counters
+
+    @property
+    def counted(self) -> list[Sa]:
+        """All of which something is to be counted."""
+        return [*self.leaving, *self.sas]
 
 
 @dataclass(slots=True)
@@ -52,11 +75,13 @@ class Tunnel:
     no child SA takes, 'part' what one takes of the first of them.  'reason' is
     why it is not up, 'published' the one that is told, 'parting' why it will be up
     no more, 'refusal' the last thing that the peer refused, 'warning' what is
-    wrong though it is up.  'begins' says that we may open the IKE_SA, which it may
-    share with others.  A 'cleared' one waits for its peer; one that is 'owed' was
-    up until we changed it or charon ended, and is begun by us until it is up again,
-    whoever may begin.  'problem' is what keeps charon from being given it as it is
-    wanted.  'unanswered_ms' is since when its peer does not answer (since the epoch).
+    wrong though it is up.  'last_error' is the last reason that there was, with when
+    it began (ms since the epoch); it stays when the tunnel is up.  'begins' says
+    that we may open the IKE_SA, which it may share with others.  A 'cleared' one
+    waits for its peer; one that is 'owed' was up until we changed it or charon
+    ended, and is begun by us until it is up again, whoever may begin.  'problem'
+    is what keeps charon from being given it as it is wanted.  'unanswered_ms' is
+    since when its peer does not answer (since the epoch).
     """
 
     connection: Connection
@@ -68,12 +93,16 @@ class Tunnel:
     reason_attempt: str = ""
     published: reasons.Reason | None = None
     parting: reasons.Reason | None = None
+    parting_ms: int = 0
+    last_error: tuple[reasons.Reason, int] | None = None
+    outage: bool = True
     refusal: reasons.Reason | None = None
     warning: str = ""
     problem: str = ""
-    ike_algorithms: str = ""
-    esp_algorithms: str = ""
+    ike_facts: dict[str, str] = field(default_factory=dict)
+    child_sas: dict[str, ChildSas] = field(default_factory=dict)
     unanswered_ms: int | None = None
+    ended: dict[str, int] = field(default_factory=sa_facts.count_nothing)
     counters: dict[str, int] = field(default_factory=dict)
     counters_ms: int | None = None
     missing: list[str] = field(default_factory=list)
@@ -146,6 +175,8 @@ class Tunnel:
             return
         if self.state == UP:
             self.reason = self.published = self.parting
+            if self.parting is not None:
+                self._note_error(self.parting, self.parting_ms)
         if self.state in (UP, PARTIAL) and state in (CONNECTING, DOWN):
             stable = now_ms - self.changed_ms >= _STABLE_MS
             self.attempts = 0 if stable else self.attempts
@@ -156,7 +187,9 @@ class Tunnel:
             self.unanswered_ms = None
         if state == UP:
             self.reason = self.published = self.refusal = None
-            self.owed = False
+            self.owed = self.outage = False
+        if state in (UP, PARTIAL) and self.state in (DOWN, CONNECTING):
+            self.child_sas, self.counters, self.ended = {}, {}, sa_facts.count_nothing()
         if state == DOWN and self.silent and self.connection.dpd_action == "clear":
             self.cleared = True
         self.state = state
@@ -169,12 +202,14 @@ class Tunnel:
             self.refusal = reason
         if self.state == UP:
             # The rest is of a packet that was lost, or of a second SA that the peer tried.
-            self.parting = reason if reason.kind == CLOSED else self.parting
+            if reason.kind == CLOSED:
+                self.parting, self.parting_ms = reason, wall_ms
             return
         last = self.reason
         if reason.weak and last and not last.weak and self.reason_attempt == attempt:
             return
         self.reason, self.reason_attempt = reason, attempt
+        self._note_error(reason, wall_ms)
         if reason.kind != NO_ANSWER:
             self.unanswered_ms = None
         elif self.unanswered_ms is None:
@@ -202,44 +237,46 @@ class Tunnel:
                 f" {self.connection.esp_lifetime_s} s and is made anew"
             )
 
-    def take(self, found: Mapping[str, list[Mapping[str, Any]]], now_ms: int) -> None:
-        """Takes the child SAs of it that are installed, by name."""
+    def take(self, found: Mapping[str, ChildSas], now_ms: int) -> None:
+        """Takes the child SAs of it that are installed, by name, without their counters."""
         self.parting = None  # it was of another SA, or it has been told
-        flat = [child for each in found.values() for child in each]
+        flat = [child for each in found.values() for child in each.sas]
         self.left_out = children.find_left_out(self.connection, flat)
         self.part = children.find_part(self.left_out[0], flat) if self.left_out else None
         self.missing = self._find_missing(found, apart=self.apart)
         taken = ",".join(sorted(text(each.get("spi-in")) for each in flat))
         if taken != self.taken:
             self.taken, self.warning = taken, ""
-        if flat:
-            self.esp_algorithms = f"ESP {format_algorithms(flat[-1])}"
-        self._count(flat, now_ms)
+        gone = sa_facts.find_gone(_list_counted(self.child_sas), _list_counted(found))
+        self.ended = sa_facts.add(self.ended, sa_facts.count(gone))
+        for name, each in found.items():
+            if name in self.child_sas:
+                each.follow(self.child_sas[name])
+        self.child_sas = dict(found)
+        self._count(now_ms)
 
     def _find_missing(self, installed: Collection[str], *, apart: bool) -> list[str]:
         left_out = self.left_out if installed else children.find_pairs(self.connection)
         return children.find_missing(self.connection, installed, left_out, apart)
 
-    def _count(self, flat: Iterable[Mapping[str, Any]], now_ms: int) -> None:
+    def _note_error(self, reason: reasons.Reason, wall_ms: int) -> None:
+        """Notes the last thing that went wrong, and when it began to."""
+        if not self.outage or self.last_error is None or self.last_error[0].kind != reason.kind:
+            self.last_error = reason, wall_ms
+        self.outage = True
+
+    def _count(self, now_ms: int) -> None:
         """Takes the counters over, and the figures of the reason, but not too often."""
         last_ms = self.counters_ms
         if last_ms is not None and now_ms - last_ms < COUNTER_INTERVAL_MS:
             return
         self.counters_ms = now_ms
         self.published = self.reason
-        members = list(flat)
-        for column, key in _COUNTERS.items():
-            self.counters[column] = sum(int(text(each.get(key)) or 0) for each in members)
-
-
-def format_algorithms(sa: Mapping[str, Any]) -> str:
-    """Returns the negotiated algorithms in the names of vici, such as AES_CBC_128."""
-    cipher = text(sa.get("encr-alg"))
-    if sa.get("encr-keysize"):
-        cipher += f"_{text(sa.get('encr-keysize'))}"
-    # An AEAD cipher has no algorithm of its own for integrity; an IKE_SA then names its PRF.
-    integrity = text(sa.get("integ-alg")) or text(sa.get("prf-alg"))
-    return "/".join(part for part in (cipher, integrity, text(sa.get("dh-group"))) if part)
+        self.counters = self.ended
+        for each in self.child_sas.values():
+            passed = sa_facts.count(each.counted)
+            each.counters = sa_facts.add(each.ended, passed)
+            self.counters = sa_facts.add(self.counters, passed)
 
 
 def make_item(tunnel: Tunnel, installed: bool, stranger: str = "") -> Item:
@@ -249,7 +286,6 @@ def make_item(tunnel: Tunnel, installed: bool, stranger: str = "") -> Item:
     that calls and that no connection is with.
     """
     connection = tunnel.connection
-    runs = tunnel.state in (UP, PARTIAL)
     return Item(
         kind=KIND,
         name=connection.id,
@@ -257,13 +293,57 @@ def make_item(tunnel: Tunnel, installed: bool, stranger: str = "") -> Item:
         state=tunnel.state,
         message=_find_message(tunnel, installed, stranger),
         detail={
-            "ike_algorithms": tunnel.ike_algorithms if runs else "",
-            "esp_algorithms": tunnel.esp_algorithms if runs else "",
+            "ike_algorithms": "",
+            "esp_algorithms": "",
+            **_find_facts(tunnel),
             "local_subnets": ",".join(connection.local_subnets),
             "peer_subnets": ",".join(connection.peer_subnets),
         },
-        counters={name: tunnel.counters.get(name, 0) for name in _COUNTERS},
+        counters=tunnel.counters or sa_facts.count_nothing(),
     )
+
+
+def make_child_items(tunnel: Tunnel) -> list[Item]:
+    """Returns what there is to tell of each child SA, where there is more than one.
+
+    What one alone is like is in the item of the tunnel.
+    """
+    if len(tunnel.child_sas) < 2 or tunnel.state not in (UP, PARTIAL):
+        return []
+    return [
+        Item(
+            kind=CHILD_SA,
+            name=name,
+            state=UP,
+            detail={**each.facts, **sa_facts.find_selectors(each.sas)},
+            counters=each.counters,
+        )
+        for name, each in tunnel.child_sas.items()
+    ]
+
+
+def _list_counted(child_sas: Mapping[str, ChildSas]) -> list[Sa]:
+    return [child for each in child_sas.values() for child in each.counted]
+
+
+def _find_facts(tunnel: Tunnel) -> dict[str, str]:
+    facts: dict[str, str] = {}
+    if tunnel.state in (UP, PARTIAL):
+        facts |= tunnel.ike_facts
+        for each in tunnel.child_sas.values():
+            facts |= each.facts
+    if tunnel.state == PARTIAL:
+        facts["left_out"] = _list_left_out(tunnel)
+    if tunnel.last_error is not None:
+        reason, began_ms = tunnel.last_error
+        facts |= {"last_error": reason.sentence, "last_error_at": format_time(began_ms)}
+    return {key: value for key, value in facts.items() if value}
+
+
+def _list_left_out(tunnel: Tunnel) -> str:
+    pairs = [f"{local} with {peer}" for local, peer in tunnel.left_out[:_MOST_LEFT_OUT]]
+    more = len(tunnel.left_out) - len(pairs)
+    return ", ".join([*pairs, *([f"and {more} more"] if more else [])])
 
 
 def _find_message(tunnel: Tunnel, installed: bool, stranger: str) -> str:

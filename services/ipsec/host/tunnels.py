@@ -17,23 +17,27 @@ from .connections import Connection
 from .log_lines import LogLines
 from .phrases import ADDRESS, VERSION
 from .probes import Probes
+from .sa_facts import Moments, Sa, describe_child, describe_ike, find_number
 from .tunnel import (
     CONNECTING,
     COUNTER_INTERVAL_MS,
     DOWN,
     PARTIAL,
     UP,
+    ChildSas,
     Tunnel,
-    format_algorithms,
+    make_child_items,
     make_item,
 )
 from .vici import text
 
 MAX_COUNTER_INTERVAL_MS = 80_000
 _CHILD_UP = {"INSTALLED", "UPDATING", "REKEYING", "REKEYED"}
+_CHILD_LEAVING = {"DELETING", "DELETED"}
 _IKE_UNDER_WAY = {"CREATED", "CONNECTING"}
 
-_Sa = Mapping[str, Any]
+# Beside the tunnels, of which each is told, so many child SAs of a container are.
+MOST_CHILD_ITEMS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class Tunnels:
         # IKE connections that are established and have no child SA.
         self._bare: set[str] = set()
         self._log = LogLines()
+        self._moments = Moments(wall_clock_ms)
 
     def set_connections(self, connections: Iterable[Connection]) -> None:
         """Notes which connections there are; the others are forgotten."""
@@ -141,15 +146,16 @@ class Tunnels:
 
     def take_sas(self, events: Iterable[Mapping[str, Any]], now_ms: int) -> None:
         """Takes the events of one list-sas: all IKE_SAs there are."""
-        found: dict[str, list[_Sa]] = {}
+        found: dict[str, list[Sa]] = {}
         for event in events:
             for name, ike_sa in event.items():
                 if isinstance(ike_sa, Mapping):
                     found.setdefault(name, []).append(ike_sa)
-        before = [(each.counters_ms, dict(each.counters)) for each in self.by_id.values()]
+        before = [_find_pace(each) for each in self.by_id.values()]
         self._bare = {name for name, sas in found.items() if _is_bare(sas)}
         for name, tunnels in self._by_ike.items():
-            _update(tunnels, found.get(name, []), now_ms)
+            _update(tunnels, found.get(name, []), self._moments, now_ms)
+        self._moments.keep(each for sas in found.values() for each in sas)
         self._follow_counters(before)
         present = {text(each.get("uniqueid")) for sas in found.values() for each in sas}
         self._log.forget(present, now_ms)
@@ -181,49 +187,70 @@ class Tunnels:
         return any(each.state == CONNECTING for each in self.by_id.values())
 
     def items(self, installed: bool) -> list[Item]:
-        """Returns what there is to tell of each tunnel."""
-        return [make_item(each, installed, self._log.stranger) for each in self.by_id.values()]
+        """Returns what there is to tell of each tunnel, and of child SAs that share one."""
+        tunnels = self.by_id.values()
+        parts = [item for each in tunnels for item in make_child_items(each)]
+        stranger = self._log.stranger
+        return [
+            *(make_item(each, installed, stranger) for each in tunnels),
+            *parts[:MOST_CHILD_ITEMS],
+        ]
 
     # -- helpers -----------------------------------------------------------
 
-    def _follow_counters(self, before: list[tuple[int | None, dict[str, int]]]) -> None:
-        """Finds how often counters are to be read, from what they were 'before' this time."""
-        after = [(each.counters_ms, each.counters) for each in self.by_id.values()]
-        pairs = list(zip(before, after, strict=True))
-        if any(old[1] != new[1] for old, new in pairs):
+    def _follow_counters(self, before: list[_Pace]) -> None:
+        """Finds how often counters are to be read, from how the tunnels were 'before' this time."""
+        pairs = list(zip(before, map(_find_pace, self.by_id.values()), strict=True))
+        if any(old[1:] != new[1:] for old, new in pairs):
             self.counter_interval_ms = COUNTER_INTERVAL_MS
         elif any(old[0] != new[0] for old, new in pairs):
             longer_ms = 2 * self.counter_interval_ms
             self.counter_interval_ms = min(longer_ms, MAX_COUNTER_INTERVAL_MS)
 
 
-def _is_bare(sas: Iterable[_Sa]) -> bool:
+_Pace = tuple[int | None, int, dict[str, int]]
+"""When counters were read, when the state changed, and the counters."""
+
+
+def _find_pace(tunnel: Tunnel) -> _Pace:
+    return tunnel.counters_ms, tunnel.changed_ms, dict(tunnel.counters)
+
+
+def _is_bare(sas: Iterable[Sa]) -> bool:
     established = any(text(each.get("state")) == "ESTABLISHED" for each in sas)
-    return established and next(_find_installed(sas), None) is None
+    return established and next(_find_children(sas, _CHILD_UP), None) is None
 
 
-def _find_installed(sas: Iterable[_Sa]) -> Iterator[tuple[_Sa, _Sa]]:
-    """Yields each installed child SA with its IKE_SA."""
-    for ike_sa in sas:
-        for child in (ike_sa.get("child-sas") or {}).values():
-            if text(child.get("state")) in _CHILD_UP:
+def _find_children(sas: Iterable[Sa], states: Collection[str]) -> Iterator[tuple[Sa, Sa]]:
+    """Yields each child SA in one of 'states' with its IKE_SA, the newest last."""
+    for ike_sa in sorted(sas, key=find_number):
+        for child in sorted((ike_sa.get("child-sas") or {}).values(), key=find_number):
+            if text(child.get("state")) in states:
                 yield ike_sa, child
 
 
-def _update(tunnels: Iterable[Tunnel], sas: list[_Sa], now_ms: int) -> None:
+def _update(tunnels: Iterable[Tunnel], sas: list[Sa], moments: Moments, now_ms: int) -> None:
     """Takes the IKE_SAs of one IKE connection over into the tunnels that it is of."""
-    found: dict[str, dict[str, list[_Sa]]] = {}
-    algorithms, ids = "", set()
-    for ike_sa, child in _find_installed(sas):
+    found: dict[str, dict[str, ChildSas]] = {}
+    ike_facts: dict[str, str] = {}
+    ids = set()
+    for ike_sa, child in _find_children(sas, _CHILD_UP):
         name = text(child.get("name"))
         mine = found.setdefault(children.find_connection_id(name), {})
-        mine.setdefault(name, []).append(child)
-        algorithms = f"IKEv{text(ike_sa.get('version'))} {format_algorithms(ike_sa)}"
+        each = mine.setdefault(name, ChildSas())
+        each.sas.append(child)
+        each.facts = describe_child(child, moments)
+        ike_facts = describe_ike(ike_sa, moments)
         ids.add(text(ike_sa.get("uniqueid")))
+    for _, child in _find_children(sas, _CHILD_LEAVING):
+        name = text(child.get("name"))
+        mine = found.get(children.find_connection_id(name), {})
+        if name in mine:
+            mine[name].leaving.append(child)
     under_way = any(text(each.get("state")) in _IKE_UNDER_WAY for each in sas)
     for tunnel in tunnels:
         tunnel.present = bool(sas)
-        tunnel.ike_algorithms = algorithms or tunnel.ike_algorithms
+        tunnel.ike_facts = ike_facts or tunnel.ike_facts
         mine = found.get(tunnel.connection.id, {})
         before = tunnel.state
         tunnel.set_state(_find_state(tunnel, mine, under_way, now_ms), now_ms)
@@ -232,8 +259,8 @@ def _update(tunnels: Iterable[Tunnel], sas: list[_Sa], now_ms: int) -> None:
         tunnel.take(mine, now_ms)
 
 
-def _find_state(tunnel: Tunnel, mine: Mapping[str, list[_Sa]], under_way: bool, now_ms: int) -> str:
-    flat = [child for each in mine.values() for child in each]
+def _find_state(tunnel: Tunnel, mine: Mapping[str, ChildSas], under_way: bool, now_ms: int) -> str:
+    flat = [child for each in mine.values() for child in each.sas]
     if not children.find_left_out(tunnel.connection, flat):
         return UP
     if flat:
