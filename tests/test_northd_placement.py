@@ -85,6 +85,32 @@ def test_spread_over_racks_and_a_standby_in_another(cloud: Scenario) -> None:
         assert (view.active == "hv3") != (view.standby == ("hv3",))
 
 
+def test_a_standby_gives_way_to_a_container_that_has_no_other_place(cloud: Scenario) -> None:
+    (pair,) = cloud.add_services(1, group=cloud.add_group("pair", {"standby": "1"}))
+    cloud.settle()
+    assert (cloud.look(pair).active, cloud.look(pair).standby) == ("hv1", ("hv2",))
+    for name in ("hv1", "hv2", "hv3"):
+        cloud.set_chassis(name, container_limit=1)
+    (third,) = cloud.add_services(1, first=1)
+    cloud.settle()
+    assert cloud.list_places() == {pair: "hv1", third: "hv3"}
+    (late,) = cloud.add_services(1, first=2)
+    cloud.settle()
+    assert cloud.list_places() == {pair: "hv1", third: "hv3", late: "hv2"}
+    assert cloud.look(pair).serving
+    assert cloud.look(pair).standby == ()
+    assert cloud.message(pair) == (
+        "as told; it has too few standbys: no other chassis can hold it,"
+        " 2 refused: 2 full (limit 1)"
+    )
+    cloud.set_chassis("hv3", container_limit=2)
+    cloud.settle()
+    assert cloud.look(pair).standby == ("hv3",)
+    cloud.nb.delete("VPN_Service", [["name", "==", "vpn1"]])
+    cloud.settle()
+    assert cloud.message(pair) == "as told"
+
+
 # -- port groups ------------------------------------------------------------
 
 

@@ -97,8 +97,24 @@ class Case:
             and (request.name, each.name) not in self.avoided
         ]
 
+    def count_spare(self) -> Counter[str]:
+        """Counts the standbys on each chassis that can be done without."""
+        known = self.find_known()
+        sure = {name: places for name, places in known.items() if self._serves(name)}
+        standbys = {
+            name: [place for place in places if place.role == STANDBY]
+            for name, places in sure.items()
+        }
+        return count_bound(standbys, self.chassis)
+
+    def _serves(self, name: str) -> bool:
+        place = find_active(self.places, name)
+        fit = place is not None and is_fit(self.chassis.get(place.chassis))
+        return place is not None and fit and place.serving and place.failure is None
+
     def find_room(self) -> dict[str, int]:
-        taken = count_bound(self.find_known(), self.chassis)
+        """Returns how many may come to each chassis, if standbys give way."""
+        taken = count_bound(self.find_known(), self.chassis) - self.count_spare()
         return {
             each.name: 99 if each.limit == UNLIMITED else max(0, each.limit - taken[each.name])
             for each in self.cloud
@@ -213,6 +229,23 @@ def _has_rescuer(case: Case, request: Request) -> bool:
 
 
 @many
+@given(cases)
+def test_a_standby_gives_way_only_where_its_room_is_taken(case: Case) -> None:
+    plan = case.plan()
+    after = _find_bound(plan)
+    count = Counter(where for found in after.values() for where in found)
+    for name, gone in plan.gone.items():
+        assert case._serves(name)
+        assert not gone & after[name]
+        assert plan.chassis[name] not in gone
+        for where in gone:
+            came = [each for each in case.wanted if where in after.get(each.name, set())]
+            came = [each for each in came if where not in case.find_where(each)]
+            assert came
+            assert count[where] <= case.chassis[where].limit
+
+
+@many
 @given(first_cases)
 def test_first_places_are_a_greatest_matching(case: Case) -> None:
     plan = case.plan()
@@ -230,6 +263,9 @@ def test_what_has_no_place_has_a_reason_and_no_room(case: Case) -> None:
     for request in case.wanted:
         after = _find_bound(plan).get(request.name, set())
         taken.update(after - case.find_where(request))
+    spare = case.count_spare()
+    spare.subtract(where for gone in plan.gone.values() for where in gone)
+    taken.subtract(where for gone in plan.gone.values() for where in gone)
     for request in case.wanted:
         if request.name in plan.chassis and request.name not in plan.lost:
             continue
@@ -237,7 +273,7 @@ def test_what_has_no_place_has_a_reason_and_no_room(case: Case) -> None:
         for where in case.find_options(request):
             limit = case.chassis[where].limit
             assert limit != UNLIMITED
-            assert taken[where] >= limit
+            assert taken[where] - spare[where] >= limit
 
 
 def test_who_could_go_anywhere_makes_room_for_who_could_not() -> None:
@@ -362,11 +398,12 @@ def test_decisions_of_this_plan_count_against_limits() -> None:
 
 
 def test_standbys_count_against_limits() -> None:
-    places = {"vpn-00000": on("hv1", "hv2")}
     wanted = burst(2, standby=1)
-    plan = schedule(wanted, [*idle(1, 1, limit=1)], places)
-    assert plan.chassis == {"vpn-00000": "hv1"}
+    places = {"vpn-00000": on("hv1", "hv2"), "vpn-00001": on("hv3")}
+    plan = schedule(wanted, idle(1, 1, 1, limit=1), places)
     assert plan.standby == {"vpn-00000": ("hv2",)}
+    reason = "it has too few standbys: no other chassis can hold it, 2 refused: 2 full (limit 1)"
+    assert plan.reasons == {"vpn-00001": reason}
 
 
 def test_limit_0_takes_none_and_evicts_none() -> None:

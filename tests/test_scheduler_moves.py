@@ -253,16 +253,14 @@ def test_whatever_happens_no_move_loses_anything(dice: Dice) -> None:
 def _judge_at_rest(field: Field, request: Request, plan: Schedule) -> None:
     spots = field.spots.get(request.name, {})
     count = Counter(where for bound in field.spots.values() for where in bound)
-    room = [
-        each.name
-        for each in field.chassis.values()
-        if suits(request, each)
-        and each.name not in spots
-        and (each.limit == UNLIMITED or count[each.name] < each.limit)
+    open_to = [
+        each for each in field.chassis.values() if suits(request, each) and each.name not in spots
     ]
+    room = [each for each in open_to if each.limit == UNLIMITED or count[each.name] < each.limit]
     where = plan.chassis.get(request.name)
     if where is None or not may_stay(request, field.chassis[where]):
-        assert not room
+        spare = _count_spare(field, plan)
+        assert all(0 <= each.limit <= count[each.name] - spare[each.name] for each in open_to)
         assert plan.reasons[request.name]
         return
     assert field.find_serving(request.name) == where
@@ -275,6 +273,16 @@ def _judge_at_rest(field: Field, request: Request, plan: Schedule) -> None:
         assert plan.reasons[request.name]
     else:
         assert request.name not in plan.reasons
+
+
+def _count_spare(field: Field, plan: Schedule) -> Counter[str]:
+    """Counts the standbys of those that serve from where they may stay."""
+    return Counter(
+        where
+        for name, standbys in plan.standby.items()
+        if may_stay(field.requests[name], field.chassis[plan.chassis[name]])
+        for where in standbys
+    )
 
 
 @many

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 
-from ..northd.scheduler.load import LoadKey
+from ..northd.scheduler.load import LoadKey, Others
 from ..northd.scheduler.model import Avoidance, Candidate, MoveRules, Place, Request, Schedule
 from ..northd.scheduler.schedule import schedule
 from ..northd.scheduler.settled import Settled, count_places, find_settled, make_load
@@ -75,12 +76,19 @@ class Split:
             {name: each for name, each in self.places.items() if name in rest},
             avoided,
             self.rules,
-            self.load.__getitem__,
+            Others(self.load.__getitem__, self._find_standing_by),
         )
+
+    def _find_standing_by(self, chassis: str) -> Iterator[tuple[str, int]]:
+        for name, each in self.settled.items():
+            if chassis in each.dispensable:
+                yield name, len(each.standby)
 
     def join(self, plan: Schedule) -> Schedule:
         """Returns a plan of the rest together with those that are settled."""
-        settled = self.settled.items()
+        settled = [
+            (name, each.leave(plan.gone.get(name, ()))) for name, each in self.settled.items()
+        ]
         chassis = {**plan.chassis, **{name: each.active for name, each in settled}}
         standby = {
             **plan.standby,
@@ -146,7 +154,7 @@ def _count_calls(settled: int, count: int, policy: str) -> int:
     calls: Counter[str] = Counter()
     sys.setprofile(lambda _frame, event, _what: calls.update([event]))
     try:
-        schedule(wanted[settled:], cloud, {}, base=split.load.__getitem__)
+        schedule(wanted[settled:], cloud, {}, others=Others(split.load.__getitem__))
     finally:
         sys.setprofile(None)
     return calls["call"] + calls["c_call"]

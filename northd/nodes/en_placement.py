@@ -8,15 +8,16 @@ southbound are the memory of the scheduler.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
 from ...lib.group import BY_WEIGHT
-from ...services.api.node import AnyNode, Datum, Node, Read, Tally
+from ...services.api.node import AnyNode, Datum, Index, Node, Read, Tally
 from ..scheduler.health import Health
-from ..scheduler.load import DOMAIN, SHARE, TOTAL, LoadKey, find_domain
+from ..scheduler.load import DOMAIN, SHARE, TOTAL, LoadKey, Others, find_domain
 from ..scheduler.mistakes import Mistake, find_mistakes
 from ..scheduler.model import ACTIVE, STANDBY, Candidate, Request, Schedule
 from ..scheduler.schedule import schedule
@@ -75,8 +76,12 @@ _PLACES: Datum[str, tuple[str, ...]] = Datum("places_that_take_room")
 OVER_LIMIT: Datum[str, bool] = Datum("over_limit")
 SETTLED: Datum[str, Settled] = Datum("settled")
 LOAD: Datum[LoadKey, int] = Datum("load")
+# Of those that are settled, who can do without a standby on a chassis.
+STANDING_BY: Datum[str, AbstractSet[str]] = Datum("standing_by")
 UNSETTLED: Datum[str, Unsettled] = Datum("unsettled")
 SCHEDULE: Datum[str, Schedule] = Datum("schedule")
+# The plan, for those alone of which a standby gives way.
+GIVES_WAY: Datum[str, AbstractSet[str]] = Datum("gives_way")
 PLACEMENT: Datum[str, Placement] = Datum("placement")
 # How many places there will be on a chassis.
 SCHEDULED: Datum[str, int] = Datum("scheduled")
@@ -156,6 +161,12 @@ def make_schedule(read: Read, _key: str) -> Schedule | None:
         return None
     candidates, load = read.all(CANDIDATE), read.all(LOAD)
 
+    def find_standing_by(chassis: str) -> Iterator[tuple[str, int]]:
+        for name in sorted(read(STANDING_BY, chassis) or ()):
+            settled = read(SETTLED, name)
+            assert settled is not None
+            yield name, len(settled.standby)
+
     def plan(names: Iterable[str], left_out: Mapping[LoadKey, int] = _NOTHING) -> Schedule:
         some = {name: waiting[name] for name in names}
         return schedule(
@@ -168,7 +179,7 @@ def make_schedule(read: Read, _key: str) -> Schedule | None:
                 for chassis, failure in each.health.pending.items()
             },
             rules,
-            lambda key: load.get(key, 0) + left_out.get(key, 0),
+            Others(lambda key: load.get(key, 0) + left_out.get(key, 0), find_standing_by),
         )
 
     mistakes: dict[str, Mistake] = {}
@@ -206,9 +217,12 @@ def place(read: Read, name: str) -> Placement | None:
         return None
     settled = read(SETTLED, name)
     read(REQUEST, name)  # for one that could not be computed there is no plan
-    if settled is not None:
+    if settled is not None and not read(GIVES_WAY, name):
         return Placement(settled.active, settled.standby)
     plan = read(SCHEDULE, ONLY)
+    if settled is not None and plan is not None:
+        settled = settled.leave(plan.gone.get(name, ()))
+        return Placement(settled.active, settled.standby)
     if plan is None:
         return None
     if name in plan.mistakes:
@@ -248,7 +262,14 @@ NODES: tuple[AnyNode, ...] = (
     Node(SETTLED, find_stay, (_PLACES,), (REQUEST, HEALTH, CANDIDATE, OVER_LIMIT)),
     Tally(LOAD, SETTLED, lambda _name, settled: make_load(settled)),
     Node(UNSETTLED, find_unsettled, (REQUEST,), (HEALTH, SETTLED)),
-    Node(SCHEDULE, make_schedule, (ROOT,), (UNSETTLED, MOVE_RULES, LOAD, CANDIDATE)),
-    Node(PLACEMENT, place, (CONTAINER,), (REQUEST, SETTLED, SCHEDULE)),
+    Index(STANDING_BY, SETTLED, lambda _name, settled: settled.dispensable),
+    Node(
+        SCHEDULE,
+        make_schedule,
+        (ROOT,),
+        (UNSETTLED, MOVE_RULES, LOAD, CANDIDATE, STANDING_BY, SETTLED),
+    ),
+    Index(GIVES_WAY, SCHEDULE, lambda _key, plan: plan.gone),
+    Node(PLACEMENT, place, (CONTAINER,), (REQUEST, SETTLED, SCHEDULE, GIVES_WAY)),
     Tally(SCHEDULED, PLACEMENT, _count_scheduled),
 )

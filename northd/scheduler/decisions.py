@@ -7,9 +7,10 @@ for another (shifts.py).  The load follows each decision.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from .model import Request
+from .giving_way import Claim, GivingWay
+from .model import Candidate, Request
 from .policies import BY_NAME, rank
 from .shifts import find_shifts
 from .snapshot import Snapshot
@@ -22,14 +23,15 @@ class Decisions:
     nowhere else.
     """
 
-    def __init__(self, snapshot: Snapshot, bound: Collection[str]) -> None:
+    def __init__(self, snapshot: Snapshot, bound: Collection[str], giving_way: GivingWay) -> None:
         self.snapshot = snapshot
         self.bound = bound
+        self._giving_way = giving_way
         self.active: dict[str, str] = {}
         self.targets: dict[str, str] = {}
         self._new: dict[str, str] = {}
         self._newcomers: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        self._stuck: set[str] = set()
+        self._stuck: defaultdict[Claim, set[str]] = defaultdict(set)
 
     def keep(self, request: Request, chassis: str) -> None:
         """Lets 'request' serve from where it is, for the time being or for good."""
@@ -54,17 +56,24 @@ class Decisions:
         self._shift_share(request, self.active[request.name], chassis)
         self.targets[request.name] = chassis
 
-    def choose(self, request: Request, wanted: str | None = None) -> bool:
+    def choose(
+        self, request: Request, wanted: str | None = None, claim: Claim = Claim.NONE
+    ) -> bool:
         """Gives 'request' a new chassis by its policy; returns whether there is one.
 
-        With 'wanted' no other one will do.
+        With 'wanted' no other one will do.  Where there is no other way, the
+        standbys of 'claim' give way.
         """
         if request.problem is not None:
             return False
         best = self._find_best(request, wanted)
         if best is not None:
             self._give(request, best)
-        return best is not None or (wanted is None and self._make_room(request))
+        return (
+            best is not None
+            or (wanted is None and self._make_room(request, Claim.NONE))
+            or self._displace(request, wanted, claim)
+        )
 
     def adopt(self) -> None:
         """Makes the new places what they are for: to serve from at once, or to move to."""
@@ -80,26 +89,54 @@ class Decisions:
         if origin is None and wanted is None and request.policy not in BY_NAME:
             return self.snapshot.find_first(request)
         open_to = [each for each in self.snapshot.find_open(request) if wanted in (None, each.name)]
-        if not open_to:
+        return self._find_preferred(request, open_to)
+
+    def _find_preferred(self, request: Request, some: Sequence[Candidate]) -> str | None:
+        """Returns which of 'some' chassis the policy prefers, None of none."""
+        if not some:
             return None
+        origin = self.snapshot.chassis.get(self.active.get(request.name, ""))
         if origin is not None:
             self.snapshot.load.add_share(request, origin, -1)
-        best = min(open_to, key=lambda each: rank(request, each, self.snapshot.load))
+        best = min(some, key=lambda each: rank(request, each, self.snapshot.load))
         if origin is not None:
             self.snapshot.load.add_share(request, origin)
         return best.name
 
-    def _make_room(self, request: Request) -> bool:
+    def _displace(self, request: Request, wanted: str | None, claim: Claim) -> bool:
+        """Gives 'request' the room of standbys, if there are any that give way to it."""
+        if claim == Claim.NONE:
+            return False
+        best = self._find_preferred(
+            request,
+            [
+                each
+                for each in self.snapshot.find_options(request)
+                if wanted in (None, each.name)
+                and each.name not in self._stuck[claim]
+                and self._giving_way.can_clear(each, claim)
+            ],
+        )
+        if best is None:
+            return wanted is None and self._make_room(request, claim)
+        self._giving_way.clear(self.snapshot.chassis[best], claim)
+        self._give(request, best)
+        return True
+
+    def _make_room(self, request: Request, claim: Claim) -> bool:
         """Gives 'request' a chassis by giving others of this plan another one, if that can be."""
         chassis = self.snapshot.chassis
+
+        def has_room(name: str) -> bool:
+            if claim == Claim.NONE:
+                return not self.snapshot.load.is_full(chassis[name])
+            return self._giving_way.can_clear(chassis[name], claim)
+
         shifts = find_shifts(
-            request.name,
-            self._find_options,
-            lambda name: not self.snapshot.load.is_full(chassis[name]),
-            self._newcomers,
-            self._stuck,
+            request.name, self._find_options, has_room, self._newcomers, self._stuck[claim]
         )
         for name, target in shifts or ():
+            self._giving_way.clear(chassis[target], claim)
             self._give(self.snapshot.requests[name], target)
         return shifts is not None
 

@@ -7,7 +7,8 @@ only looked up here: a plan costs what it plans, however many there are.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from ...lib.group import BY_WEIGHT
 from .model import Candidate, Request
@@ -17,9 +18,24 @@ LoadKey = tuple[str, str, str]
 Base = Callable[[LoadKey], int]
 """Returns a count, 0 for what was never counted."""
 
+FindStandingBy = Callable[[str], Iterable[tuple[str, int]]]
+"""Returns who can do without a standby on a chassis, and on how many chassis each stands by."""
+
 TOTAL = "total"
 SHARE = "share"
 DOMAIN = "domain"
+
+
+def _stand_nowhere(_chassis: str) -> Iterable[tuple[str, int]]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What a plan is told of the containers that it is not made for, since they are settled."""
+
+    count: Base | None = None
+    find_standing_by: FindStandingBy = _stand_nowhere
 
 
 class Load:

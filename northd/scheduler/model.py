@@ -116,8 +116,10 @@ class Schedule:
     place or are not where they should be, 'causes' on those that serve from
     another chassis than before, 'migrations' on requests to migrate that are
     over.  'lost' are those that stay where nothing serves, since they have
-    nowhere else to go.  'mistakes' are of ours, by the container that no plan can
-    be made for, whose place is not known.
+    nowhere else to go.  'gone' are the chassis on which standbys of a container gave
+    way to another one, whether or not the plan is made for that container.
+    'mistakes' are of ours, by the container that no plan can be made for, whose
+    place is not known.
     """
 
     chassis: Mapping[str, str]
@@ -126,4 +128,5 @@ class Schedule:
     causes: Mapping[str, str] = field(default_factory=dict)
     migrations: Mapping[str, str] = field(default_factory=dict)
     lost: frozenset[str] = frozenset()
+    gone: Mapping[str, frozenset[str]] = field(default_factory=dict)
     mistakes: Mapping[str, Mistake] = field(default_factory=dict)

@@ -25,7 +25,8 @@ from collections.abc import Iterable
 from .decisions import Decisions
 from .departures import Departure, find_departures
 from .filters import find_loss
-from .load import Base
+from .giving_way import Claim, GivingWay
+from .load import Others
 from .model import Candidate, MoveRules, Place, Request, Schedule
 from .reasons import FIRST_PLACE
 from .snapshot import Avoided, Places, Snapshot
@@ -38,27 +39,30 @@ def schedule(
     places: Places,
     avoided: Avoided | None = None,
     rules: MoveRules | None = None,
-    base: Base | None = None,
+    others: Others | None = None,
 ) -> Schedule:
     """Returns the plan for 'requests'.
 
     'places' are the bindings that are there, by container; 'avoided' says for
-    a container and a chassis why it is not to be tried there.  'base' is the
-    load of all containers that are not among 'requests': those that are
-    settled (settled.py), which stay as they are.
+    a container and a chassis why it is not to be tried there.  'others' are all
+    containers that are not among 'requests': those that are settled
+    (settled.py), which stay as they are, but for standbys that give way.
     """
-    snapshot = Snapshot(requests, candidates, places, avoided or {}, base)
-    return _Round(snapshot, rules or MoveRules()).run()
+    others = others or Others()
+    snapshot = Snapshot(requests, candidates, places, avoided or {}, others.count)
+    giving_way = GivingWay(snapshot, others.find_standing_by)
+    return _Round(snapshot, rules or MoveRules(), giving_way).run()
 
 
 class _Round:
     """One plan in the making."""
 
-    def __init__(self, snapshot: Snapshot, rules: MoveRules) -> None:
+    def __init__(self, snapshot: Snapshot, rules: MoveRules, giving_way: GivingWay) -> None:
         self._snapshot = snapshot
         self._rules = rules
         self._migrating: dict[str, str] = {}
-        self._given = Decisions(snapshot, self._migrating)
+        self._giving_way = giving_way
+        self._given = Decisions(snapshot, self._migrating, giving_way)
         self._moving: Counter[str] = Counter()
         self._reasons: dict[str, str] = {}
         self._causes: dict[str, str] = {}
@@ -93,6 +97,7 @@ class _Round:
             causes=self._causes,
             migrations=self._find_migrations(),
             lost=frozenset(self._lost),
+            gone={name: frozenset(gone) for name, gone in sorted(self._giving_way.gone.items())},
         )
 
     # -- what stays, for the time being or for good ------------------------
@@ -125,8 +130,11 @@ class _Round:
     def _relocate(self, request: Request, standby: Place | None) -> bool:
         """Gives 'request' a place to serve from at once; returns whether there is one."""
         if standby is None or not (standby.ready or self._may_serve(request, standby)):
+            claim = Claim.RESCUE if standby is None else Claim.NONE
             wanted = self._migrating.get(request.name)
-            if (wanted and self._given.choose(request, wanted)) or self._given.choose(request):
+            if wanted and self._given.choose(request, wanted, claim):
+                return True
+            if self._given.choose(request, claim=claim):
                 return True
         if standby is not None:
             self._given.turn(request, standby.chassis)
@@ -203,7 +211,8 @@ class _Round:
         if crowded and (resting or target is None):
             self._reasons[name] = f"{departure.reason}; it waits for its turn to move"
             return
-        if target is None and not self._given.choose(request, self._migrating.get(name)):
+        wanted = self._migrating.get(name)
+        if target is None and not self._given.choose(request, wanted, Claim.MOVE):
             self._reasons[name] = f"{departure.reason}, but {self._snapshot.explain(request)}"
             return
         self._moving[origin] += 1
@@ -258,13 +267,11 @@ class _Round:
         if candidate.name in bound:
             return find_loss(candidate) or self._snapshot.refuse_standby(request, candidate)
         refusal = self._snapshot.refuse(request, candidate)
-        if refusal is None and self._given.find_new(request) != candidate.name:
-            return (
-                f"full (limit {candidate.limit})"
-                if self._snapshot.load.is_full(candidate)
-                else None
-            )
-        return refusal
+        if refusal is not None or self._given.find_new(request) == candidate.name:
+            return refusal
+        full = self._snapshot.load.is_full(candidate)
+        cleared = full and self._giving_way.can_clear(candidate, Claim.MOVE)
+        return f"full (limit {candidate.limit})" if full and not cleared else None
 
     def _find_migrations(self) -> dict[str, str]:
         """Returns how each request to migrate ended that is over."""
@@ -300,6 +307,8 @@ class _Round:
         )
         kept = keep_standbys(self._snapshot, request, active, target, self._rules.enforce_limit)
         missing = request.standby - len(kept)
+        if name in self._giving_way.gone:
+            return kept
         if missing <= 0 or target is not None or not is_serving(self._snapshot, request, active):
             return kept
         chosen = choose_standbys(self._snapshot, request, active, missing)

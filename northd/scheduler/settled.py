@@ -5,12 +5,15 @@ are and say nothing of it.  So a plan is made of the others only, on the load of
 those that are settled, and comes out the same.  What is looked at is the
 container and the chassis that it is bound to, so that it is known again for
 those alone that a change concerns.
+
+One thing of it is not its own: a standby gives way to a container that has no
+place without that room (giving_way.py), and the plan says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...lib.group import BY_WEIGHT
 from .departures import find_active
@@ -24,13 +27,26 @@ FindCandidate = Callable[[str], Candidate | None]
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Where a container is, and as what it counts; 'domain' is that of the active chassis."""
+    """Where a container is, and as what it counts; 'domain' is that of the active chassis.
+
+    While it is not 'serving' it may have to go back to one of its standbys.
+    """
 
     active: str
     standby: tuple[str, ...]
     group: str
     domain: str
     by_weight: bool
+    serving: bool = True
+
+    @property
+    def dispensable(self) -> tuple[str, ...]:
+        """The chassis on which it can do without its standby, if need be."""
+        return self.standby if self.serving else ()
+
+    def leave(self, gone: Collection[str]) -> Settled:
+        """Returns where it is once its standbys on 'gone' have given way to others."""
+        return replace(self, standby=tuple(each for each in self.standby if each not in gone))
 
 
 def find_settled(
@@ -67,6 +83,7 @@ def find_settled(
         group=request.group,
         domain=find_domain(request.spread, here),
         by_weight=request.policy == BY_WEIGHT,
+        serving=active.serving,
     )
 
 

@@ -70,6 +70,13 @@ class Snapshot:
             return None
         return candidate
 
+    def drop(self, container: str, chassis: str) -> None:
+        """Takes away the place of a container that stands by, of this plan or not."""
+        self.load.add(chassis, -1)
+        if container in self.places:
+            bound = self.places[container]
+            self.places[container] = [place for place in bound if place.chassis != chassis]
+
     def refuse(self, request: Request, candidate: Candidate) -> str | None:
         """Returns why 'candidate' is no new place for 'request', room aside."""
         return find_refusal(request, candidate) or self._refuse_avoided(request, candidate)
