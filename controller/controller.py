@@ -21,7 +21,7 @@ from ..services.api.host import HostHalf
 from . import chassis_lock, leaving, readiness, southbound, status
 from .chassis import ChassisRows, Condition
 from .containers import Containers, Losses, MakeHost
-from .fence import Echoes, Fence
+from .fence import Echoes, Fence, find_dead_after_ms
 from .identity import Identity, find_identity
 from .linux import ovs as vswitch
 from .linux import switch_rows
@@ -162,7 +162,7 @@ class Controller:
         session = self.sb
         rival = session is not None and session.contended
         causes = readiness.Causes(
-            f"{self.ovs.remote} ({self.ovs.trouble})" if self.ovs.trouble else "",
+            self.ovs.trouble,
             self._waiting_for,
             session.trouble if session is not None else "",
             chassis_lock.RIVAL if rival else "",
@@ -174,6 +174,11 @@ class Controller:
             assert self.identity is not None
             return f"the southbound {self.identity.remote} is not connected: {session.trouble}"
         return "" if self.registered else "the southbound has not taken the row of this chassis yet"
+
+    @property
+    def dead_after_ms(self) -> int:
+        """For how long svc-northd waits for a heartbeat before it places containers elsewhere."""
+        return find_dead_after_ms(self._options)
 
     @property
     def identity_problem(self) -> str:

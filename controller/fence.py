@@ -44,9 +44,13 @@ class Echoes(Protocol):
 
 def read_timing(options: Mapping[str, str]) -> Timing:
     """Returns the times that SB_Global:options ask for."""
-    dead_after = parse_number(options.get("chassis-dead-after", ""), 1, _LONGEST_MS)
-    counting = find_numbers(options)
-    return find_timing(counting["heartbeat-interval"], dead_after or counting["chassis-dead-after"])
+    return find_timing(find_numbers(options)["heartbeat-interval"], find_dead_after_ms(options))
+
+
+def find_dead_after_ms(options: Mapping[str, str]) -> int:
+    """Returns for how long a heartbeat may be missing, as SB_Global:options say."""
+    told = parse_number(options.get("chassis-dead-after", ""), 1, _LONGEST_MS)
+    return told or find_numbers(options)["chassis-dead-after"]
 
 
 def choose(peers: Sequence[str], answered: Collection[str], turn: int, limit: int) -> list[str]:

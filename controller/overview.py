@@ -22,6 +22,7 @@ def format_status(program: Controller) -> str:
         f"Registered: {'yes' if program.registered else 'no'}",
         f"Southbound: {_describe_southbound(program)}",
         f"Containers: {len(reports)}" + (f" ({counted})" if counted else ""),
+        f"Dead after: {program.dead_after_ms / 1000:g} s without a heartbeat",
         *(f"Problem: {each}" for each in problems[:_MOST_PROBLEMS]),
     ]
     if len(problems) > _MOST_PROBLEMS:

@@ -25,6 +25,7 @@ def register_commands(northd: Northd) -> None:
         register_command(name, run)
 
     offer("status", format_status)
+    offer("is-ready", is_ready)
     offer("pause", pause)
     offer("resume", resume)
     offer("is-paused", lambda northd: "true" if northd.paused else "false")
@@ -50,6 +51,24 @@ def format_status(northd: Northd) -> str:
     told = northd_row.format_row(row, own, northd.active) if row is not None else []
     lines = [f"Status: {state}", *told]
     return "\n".join([*lines, f"Problem: {problem}"] if problem else lines)
+
+
+def is_ready(northd: Northd) -> str:
+    """Returns "true" if it has read its databases and leads or stands by, else why it does not."""
+    obstacle = find_obstacle(northd)
+    return f"false: {obstacle}" if obstacle else "true"
+
+
+def find_obstacle(northd: Northd) -> str:
+    """Returns in words why it neither leads nor stands by; "" if it does."""
+    for session in northd.sessions.values():
+        if session.trouble:
+            return f"{session.database} cannot be read: {session.trouble}"
+    if northd.leadership.obstacle:
+        return northd.leadership.obstacle
+    if northd.active or northd.paused or northd.sb.contended:
+        return ""
+    return "the southbound has not given the lock yet, nor to another svc-northd"
 
 
 def pause(northd: Northd) -> str:
@@ -108,7 +127,7 @@ def _check(connection: Any, _argv: Sequence[str], northd: Northd) -> None:
 
 
 def _tell_connection(connection: Any, _argv: Sequence[str], session: Session | PortReplica) -> None:
-    connection.reply("connected" if session.connected else "not connected")
+    connection.reply("connected" if session.connected else f"not connected\n{session.trouble}")
 
 
 def _reset_cluster_state(

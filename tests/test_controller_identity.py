@@ -98,6 +98,7 @@ def test_a_chassis_says_how_it_is(chassis: Bench) -> None:
         "Registered: yes",
         f"Southbound: {remote}, connected",
         "Containers: 1 (1 running)",
+        "Dead after: 4 s without a heartbeat",
     ]
     assert commands.connection_status(chassis.controller) == "connected"
     assert commands.is_ready(chassis.controller) == "true"
@@ -106,7 +107,7 @@ def test_a_chassis_says_how_it_is(chassis: Bench) -> None:
     chassis.until_status("c2", "error")
     chassis.host.probe = replace(chassis.host.probe, problem="no charon")
     chassis.controller.chassis._registration.probe()
-    counted, *problems = format_status(chassis.controller).splitlines()[3:]
+    counted, _, *problems = format_status(chassis.controller).splitlines()[3:]
     assert counted == "Containers: 2 (1 error, 1 running)"
     assert problems[0] == "Problem: fake: no charon"
     assert problems[1] == "Problem: c2: no memory"

@@ -162,6 +162,7 @@ def test_one_that_is_stopped_is_relieved_and_stands_by_when_it_goes_on(site: Sit
     first, second = site.start_two()
     site.wait_for(lambda: _is_served(cloud), "the VPN to be served")
     assert (first.status, second.status) == ("active", "standby")
+    assert [each.ask("is-ready") for each in (first, second)] == ["true\n", "true\n"]
     place = cloud.find(cloud.sb, "Container_Binding")
     first.signal(signal.SIGSTOP)
     site.wait_for(lambda: second.status == "active", "the second to take over")
@@ -189,6 +190,7 @@ def test_one_that_is_stopped_is_relieved_and_stands_by_when_it_goes_on(site: Sit
     site.wait_for(lambda: first.status == "active", "the first to take over again")
     second.signal(signal.SIGCONT)
     site.wait_for(lambda: second.status == "standby", "the second to stand by again")
+    assert "Active: " not in second.ask("status") or f"pid {first.pid}," in second.ask("status")
     assert cloud.find(cloud.sb, "Northd")["pid"] == first.pid
     first.signal(signal.SIGKILL)
     site.wait_for(lambda: second.status == "active", "the second to follow the first")
@@ -209,7 +211,8 @@ def test_one_that_is_killed_is_followed_at_once(site: Site) -> None:
     assert "relieving" not in second.read_log(), "the server freed the lock"
     answer = second.ask("status")
     assert f"pid {second.pid}, " in answer
-    assert second.ask("ovnsb-connection-status") == "not connected\n"
+    assert second.ask("ovnsb-connection-status").startswith("not connected\nno Container_Group")
+    assert second.ask("is-ready") == "true\n"
 
 
 def _is_served(cloud: Cloud) -> bool:

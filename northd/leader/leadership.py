@@ -133,8 +133,13 @@ class Leadership:
     @property
     def problem(self) -> str:
         """What is wrong with this svc-northd or with what it compiles, in words; "" if nothing."""
+        return "; ".join(each for each in (self.obstacle, self._problem) if each)
+
+    @property
+    def obstacle(self) -> str:
+        """What keeps this svc-northd from its work as a whole, in words; "" if nothing does."""
         failure = f"no pass succeeds: {self._failure}" if self._failure else ""
-        return "; ".join(each for each in (self.trouble, failure, self._problem) if each)
+        return "; ".join(each for each in (self.trouble, failure) if each)
 
     def find_leader(self) -> sb.Northd | None:
         """Returns the row of the svc-northd that has the southbound's lock, or had it last."""

@@ -48,7 +48,7 @@ def start(host: Host, name: str) -> None:
     elif name in ("svcnb_db", "svcsb_db"):
         start_svc_database(host, name.removeprefix("svc").removesuffix("_db"))
     elif name == NORTHD:
-        host.run(SVC_CTL, "--no-monitor", "--svc-manage-ovsdb=no", "start_northd")
+        host.run(SVC_CTL, "--no-monitor", "--no-wait", "--svc-manage-ovsdb=no", "start_northd")
     else:
         host.run(
             NORTHD,
