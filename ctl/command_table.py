@@ -54,9 +54,14 @@ class CommandTable:
 
     def load(self, command: Command, type_name: str) -> Callable[[Any], None]:
         """Imports the file of a command's function and returns that."""
+        return self._load(command.run, type_name)
+
+    def load_otherwise(self, command: Command, type_name: str) -> Callable[[Any, str], None]:
+        """Returns the function that is called where the northbound cannot be reached."""
+        return self._load(command.otherwise, type_name)
+
+    def _load(self, name: str, type_name: str) -> Callable[..., None]:
         package = self.types.commands()[type_name].package if type_name else __package__
-        file, _, function = command.run.rpartition(".")
-        found: Callable[[Any], None] = getattr(
-            importlib.import_module(f".{file}", package), function
-        )
+        file, _, function = name.rpartition(".")
+        found: Callable[..., None] = getattr(importlib.import_module(f".{file}", package), function)
         return found

@@ -24,18 +24,25 @@ class Attempt:
     'shared' is what they keep for each other.
     """
 
-    __slots__ = ("names", "replica", "settings", "shared")
+    __slots__ = ("_replica", "names", "settings", "shared")
 
-    def __init__(self, replica: Replica, settings: GlobalOptions) -> None:
-        self.replica = replica
+    def __init__(self, replica: Replica | None, settings: GlobalOptions) -> None:
+        self._replica = replica
         self.settings = settings
         self.names = RowNames(replica)
         self.shared: dict[Any, Any] = {}
+
+    @property
+    def replica(self) -> Replica:
+        """The rows; not to be asked for where the northbound cannot be reached."""
+        assert self._replica is not None
+        return self._replica
 
 
 class Context:
     """One command of a run: its words, what it works on and what it has to say.
 
+    'exit_status' is that of svcctl, unless another command of the run has a greater one.
     With 'forces_wait' svc-northd is waited for, whatever --wait says, and though
     nothing changes.  'follow_up' is called once the change is in the database,
     with a connection to that.  'memory' is what can be read only once though the
@@ -70,6 +77,7 @@ class Context:
         self.lines: list[str] = []
         self.table: OutputTable | None = None
         self.warnings: list[str] = []
+        self.exit_status = 0
         self.forces_wait = False
         self.follow_up: Callable[[Client], None] | None = None
 

@@ -12,9 +12,10 @@ _GROUP = "Container_Group? Chassis_Group? Port_Group?"
 _GROUPS = "Container_Group Chassis_Group Port_Group"
 _CONTAINER = "Service_Container? Container_Wish? Container_Group?"
 _CONTAINERS = "Service_Container Container_Wish Container_Group"
+_LIST = f"{_CONTAINERS} SVC_Global"
 _PLACE = f"{_CONTAINER} Chassis? Chassis_Group?"
 _SHOW = f"{TYPE_TABLES} {_CONTAINERS}"
-_STATUS = f"{TYPE_TABLES} SVC_Global Service_Container"
+_STATUS = f"{TYPE_TABLES} SVC_Global Service_Container Container_Group Chassis"
 
 SECTIONS = (
     (
@@ -22,7 +23,13 @@ SECTIONS = (
         (
             Command("init", "", "commands.overview.init", "SVC_Global", changes=True),
             Command("show", "[NAME]", "commands.overview.show", _SHOW),
-            Command("status", "", "commands.overview.status", _STATUS),
+            Command(
+                "status",
+                "",
+                "commands.status.status or commands.status.tell_without_northbound",
+                _STATUS,
+                "--all",
+            ),
             Command("sync", "", "commands.overview.sync", "SVC_Global", changes=True),
         ),
     ),
@@ -102,7 +109,7 @@ SECTIONS = (
     (
         "Chassis commands",
         (
-            Command("chassis-list", "", "commands.chassis.list_all", "Chassis"),
+            Command("chassis-list", "", "commands.chassis.list_all", "Chassis SVC_Global"),
             Command(
                 "chassis-set-weight",
                 "CHASSIS N",
@@ -133,7 +140,7 @@ SECTIONS = (
     (
         "Container commands",
         (
-            Command("container-list", "", "commands.container.list_all", _CONTAINERS),
+            Command("container-list", "", "commands.container.list_all", _LIST),
             Command("container-show", "CONTAINER", "commands.container.show", _CONTAINER),
             Command(
                 "container-add",

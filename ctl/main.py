@@ -58,7 +58,7 @@ def _main(words: list[str], database: str) -> int:
         if settings.timeout_s:
             signal.alarm(0)
     _print(settings, contexts, wait_time)
-    return 0
+    return max(context.exit_status for context in contexts)
 
 
 def _find_text(settings: GlobalOptions, table: CommandTable, words: Sequence[str]) -> str | None:

@@ -19,13 +19,15 @@ from .command_table import CommandTable
 from .context import Attempt, Context, connect
 from .db.records import ROOT, get_root
 from .db.replica import Replica, TryAgain
-from .db.rpc import Client
+from .db.rpc import Client, ConnectionLost
 from .db.values import NewUuid
 from .options import GlobalOptions
 from .results import check_results, find_uuids, take_uuids
 from .telling import format_words
 
 _MOST_TRIES = 1000
+# Of commands that have something to tell where the northbound does not answer.
+_PATIENCE_S = 5.0
 
 # Either may be "error".
 _STATUS_COLUMNS = ("status", "status_code")
@@ -47,7 +49,25 @@ def run(
     Raises UsageError, nothing having been written.  Lines of a context that are
     the UUID of a new row are then the one that the server chose.
     """
-    client = connect(settings, settings.db, database)
+    if not all(context.command.otherwise for context in contexts):
+        return _run(settings, table, contexts, database, None)
+    try:
+        return _run(settings, table, contexts, database, _PATIENCE_S)
+    except ConnectionLost as error:
+        for context in contexts:
+            context.begin(Attempt(None, settings))
+            table.load_otherwise(context.command, context.type_name)(context, str(error))
+        return ""
+
+
+def _run(
+    settings: GlobalOptions,
+    table: CommandTable,
+    contexts: Sequence[Context],
+    database: str,
+    patience_s: float | None,
+) -> str:
+    client = connect(settings, settings.db, database, patience_s)
     log.debug(f"connected to {client.remote}")
     try:
         start_ms = int(time.time() * 1000)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from typing import Any, TypeVar
 
 from ..lib.errors import ConfigError, UsageError
 from ..lib.router import Router
-from ..services.api.commands import Atom, Datum
+from ..services.api.commands import Atom, Commands, Datum
 from .ask.address import find_address_user
+from .ask.northd import warn_if_stale
 from .ask.router import find_routers
 from .ask.secret_file import read_secret
 from .command_table import CommandTable
@@ -22,6 +23,7 @@ from .db.row import Row
 from .db.table import OutputTable
 from .run import Unsatisfied
 
+_Told = TypeVar("_Told")
 _OURS = (UsageError, ConfigError, TryAgain, Unsatisfied)
 # What code of a type may raise by mistake; Ctrl-C is none.
 NOT_OURS = (Exception, SystemExit, GeneratorExit)
@@ -124,6 +126,9 @@ class TypeRun:
     def find_address_user(self, router: Router, address: str) -> str | None:
         return find_address_user(self._context, router, address)
 
+    def warn_if_stale(self) -> None:
+        warn_if_stale(self._context)
+
     def refuse_format(self) -> None:
         self._context.refuse_format()
 
@@ -141,6 +146,27 @@ def load_type_command(table: CommandTable, context: Context) -> Callable[[Contex
             raise UsageError(f"{with_words}: {describe_mistake(error)}") from None
 
     return load_and_run
+
+
+def ask_types(
+    context: Context, ask: Callable[[Commands, TypeRun], _Told]
+) -> Iterator[tuple[str, _Told]]:
+    """Returns by name what each type has to say; one that cannot is told of in a warning."""
+    for name, half in context.types.commands().items():
+        try:
+            yield name, ask(half, TypeRun(context))
+        except UsageError:
+            raise
+        except NOT_OURS as error:  # the mistake of a type is no reason to be silent on the rest
+            context.warnings.append(f"service type {name}: {describe_mistake(error)}")
+    context.warnings += context.types.problems
+
+
+def check_lines(lines: Sequence[str]) -> list[str]:
+    """Returns what a type has to say; raises TypeError if that is not lines."""
+    if not all(isinstance(each, str) for each in lines):
+        raise TypeError
+    return list(lines)
 
 
 def describe_mistake(error: BaseException) -> str:

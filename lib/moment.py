@@ -8,6 +8,8 @@ import time
 TOLD_FROM_MS = 2000
 _LAST_YEAR = 9999
 _RETRY = "; tried again at "
+# In seconds.  A unit is used from two of it on: 90 s tell more than 1 min.
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
 def format_time(wall_ms: int) -> str:
@@ -20,6 +22,25 @@ def format_time(wall_ms: int) -> str:
         return time.strftime("%Y-%m-%dT%H:%M:%SZ", moment)
     except (OverflowError, OSError, ValueError):
         return f"{wall_ms} ms"
+
+
+def format_age(span_ms: int) -> str:
+    """Returns how long 'span_ms' is, in the one unit that a person would name, rounded down."""
+    span_s = max(0, span_ms) // 1000
+    for unit_s, unit in _UNITS:
+        if span_s >= 2 * unit_s:
+            return f"{span_s // unit_s} {unit}"
+    return f"{span_s} s"
+
+
+def format_past(wall_ms: int, now_ms: int) -> str:
+    """Returns a moment with how long ago that was; one that is yet to come, by that clock, alone.
+
+    The clock that wrote 'wall_ms' need not be the one that tells 'now_ms'.
+    """
+    if wall_ms > now_ms:
+        return format_time(wall_ms)
+    return f"{format_time(wall_ms)} ({format_age(now_ms - wall_ms)} ago)"
 
 
 def add_retry(sentence: str, pause_ms: int, wall_ms: int) -> str:

@@ -9,8 +9,5 @@ from __future__ import annotations
 DEFAULT_WEIGHT = 1
 NO_LIMIT = -1
 
-# Held in the southbound by the svc-northd that is active.
-NORTHD_LOCK = "svc_northd"
-
 # How Chassis_Weight:problem begins of a chassis that is alive and can serve no port of OVN.
 UNFIT = "unfit"

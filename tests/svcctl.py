@@ -120,6 +120,12 @@ class Svcctl:
         assert (result.status, result.stderr) == (0, ""), f"{words}: {result}"
         return result.stdout
 
+    def tell(self, status: int, *words: str) -> str:
+        """Runs 'svcctl status', which must exit so and complain of nothing; returns its output."""
+        result = self("status", *words)
+        assert (result.status, result.stderr) == (status, ""), f"{words}: {result}"
+        return result.stdout
+
     def bad(self, *words: str) -> str:
         """Runs svcctl, which must fail and write nothing, and returns its one line of reason."""
         before = self.databases.nb.dump()

@@ -359,70 +359,6 @@ def test_groups(vpn: Svcctl, databases: Databases) -> None:
     assert databases.nb.rows("Chassis_Group") == []
 
 
-def test_status(vpn: Svcctl, databases: Databases) -> None:
-    databases.sb.insert("Chassis_Weight", chassis="hv1", alive=True)
-    databases.nb.update("VPN_Service", [], status="error", status_message="no router")
-    vpn.good("init")
-    assert vpn.good("status") == (
-        "VPN services: 0 of 1 up\nconnections: 0 of 1 up\ncontainers: 0 of 0 running\n"
-        "chassis: 1 of 2 alive\nsvc-northd: none is active\n"
-        "nb_cfg 0, sb_cfg 0, hv_cfg 0\nerror: mercury: no router\n"
-    )
-
-
-def test_status_lists_connections_that_do_not_serve_all(vpn: Svcctl, databases: Databases) -> None:
-    vpn.good("init")
-    databases.nb.update("VPN_Service", [], status="partial", status_message="see below")
-    databases.nb.update("IPsec_Connection", [], status="partial", status_message="a route of X")
-    assert "error: mercury/to-venus: a route of X\n" in vpn.good("status")
-    databases.nb.update("IPsec_Connection", [], status="down", status_message="no answer")
-    assert "error" not in vpn.good("status")
-
-
-def test_status_tells_which_option_of_a_group_does_not_count(
-    vpn: Svcctl, databases: Databases
-) -> None:
-    vpn.good("init")
-    databases.nb.update("Container_Group", [], options=["map", [["standby", "tow"]]])
-    words = "options:standby of group vpns is 'tow', not 0 to 8; it counts as not set"
-    assert f"warning: {words}\n" in vpn.good("status")
-
-
-def test_status_without_the_southbound_tells_the_rest(vpn: Svcctl, databases: Databases) -> None:
-    vpn.good("init")
-    databases.sb.stop()
-    said = vpn.good("status")
-    assert "VPN services: 0 of 1 up\n" in said
-    assert "chassis: not known\nsvc-northd: not known\n" in said
-    assert "error: SVC_Southbound cannot be reached: " in said
-
-
-def test_status_tells_what_svc_northd_waits_for(vpn: Svcctl, databases: Databases) -> None:
-    vpn.good("init")
-    assert "cannot be reached" not in vpn.good("status")
-    silent = "error: OVN_Northbound cannot be reached from here: "
-    databases.ovn_nb.pause()
-    assert silent in vpn.good("status")
-    databases.ovn_nb.resume()
-    databases.ovn_nb.stop()
-    assert silent in vpn.good("status")
-    databases.sb.pause()
-    assert "error: SVC_Southbound cannot be reached: " in vpn.good("status")
-    databases.sb.resume()
-
-
-def test_status_tells_who_has_not_answered(vpn: Svcctl, databases: Databases) -> None:
-    vpn.good("init")
-    silent = "svc-northd has not answered: VPN service mercury has no status yet\n"
-    assert silent in vpn.good("status")
-    databases.nb.update("VPN_Service", [], status="down")
-    assert "answered" not in vpn.good("status")
-    databases.nb.update("SVC_Global", [], nb_cfg=5, sb_cfg=4)
-    assert "svc-northd has not answered: nb_cfg 5, sb_cfg 4\n" in vpn.good("status")
-    databases.nb.update("SVC_Global", [], sb_cfg=5, hv_cfg=4)
-    assert "not all chassis have answered: sb_cfg 5, hv_cfg 4\n" in vpn.good("status")
-
-
 def test_no_name_breaks_a_line_or_the_terminal(vpn: Svcctl, databases: Databases) -> None:
     name = "a\x1b[2Jb\nc\x9bd\u202e"
     shown = "a\\u001b[2Jb\\nc\\u009bd\\u202e"
@@ -484,7 +420,6 @@ def test_a_database_that_does_not_answer(vpn: Svcctl, databases: Databases, name
     vpn.good("--no-check", *words)
     if name == "sb":
         assert "connection failed" in vpn.bad("chassis-list")
-        assert "connection failed" in vpn.good("status")
 
 
 def test_a_router_may_be_named_by_its_uuid(cloud: Databases, svcctl: Svcctl) -> None:

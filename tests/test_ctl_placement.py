@@ -6,9 +6,7 @@ import re
 
 import pytest
 
-from ..lib import sb, schema
-from ..lib.idl import Session
-from .ovsdb import Databases, wait_until
+from .ovsdb import Databases
 from .svcctl import (
     WHEN,
     WHEN_MS,
@@ -173,34 +171,6 @@ def test_weight_and_limit(cloud: Svcctl, databases: Databases) -> None:
         ["hv1", "hv1.cloud", "alive", WHEN, "1", "none", "no"],
         ["hv2", "hv2.cloud", "alive", WHEN, "0", "none", "no"],
     ]
-
-
-def _has_lock(session: Session) -> bool:
-    session.run()
-    return session.has_lock
-
-
-def test_who_is_active(cloud: Svcctl, databases: Databases) -> None:
-    assert "\nsvc-northd: none is active\n" in cloud.good("status")
-    databases.sb.insert("Northd", hostname="c1", pid=7, since=WHEN_MS)
-    gone = "none is active; the last was on c1, and nothing that is told here is of this moment"
-    assert f"\nsvc-northd: {gone}\n" in cloud.good("status")
-    holder = Session(
-        databases.sb.remote,
-        schema.SOUTHBOUND,
-        (sb.Northd,),
-        schema=schema.load(schema.SOUTHBOUND),
-        lock="svc_northd",
-    )
-    try:
-        wait_until(lambda: _has_lock(holder), "the lock")
-        said = f"\nsvc-northd: active on c1, pid 7, since {WHEN}\n"
-        assert said in cloud.good("status")
-        assert said in cloud.good("status"), "to ask takes nothing away"
-        databases.sb.update("Northd", [], since=0)
-        assert "\nsvc-northd: not active yet on c1, pid 7\n" in cloud.good("status")
-    finally:
-        holder.close()
 
 
 # -- containers ------------------------------------------------------------
@@ -384,27 +354,6 @@ def test_items_and_metrics(cloud: Svcctl, databases: Databases) -> None:
         "        state: up\n"
         "        detail ip: 1.0.0.3\n"
     )
-
-
-def test_what_svc_northd_cannot_do(cloud: Svcctl, databases: Databases) -> None:
-    databases.sb.insert("Northd", hostname="c1", problem="2 rows cannot be served")
-    who = "svc-northd, the last one that was active"
-    said = f"error: {who}: 2 rows cannot be served (no whole pass yet)\n"
-    assert said in cloud.good("status")
-    databases.sb.update("Northd", [], worked_at=WHEN_MS)
-    said = f"2 rows cannot be served (its last whole pass ended at {WHEN})\n"
-    assert said in cloud.good("status")
-    databases.sb.update("Northd", [], problem="")
-    assert "whole pass" not in cloud.good("status")
-
-
-def test_status_says_which_chassis_is_unfit(cloud: Svcctl, databases: Databases) -> None:
-    problem = "unfit (ovs-vswitchd is stopped)"
-    hv2 = [["chassis", "==", "hv2"]]
-    databases.sb.update("Chassis_Weight", hv2, problem=problem)
-    assert f"error: chassis hv2: {problem}\n" in cloud.good("status")
-    databases.sb.update("Chassis_Weight", hv2, problem="draining")
-    assert "chassis hv2" not in cloud.good("status")
 
 
 def spoil(databases: Databases, svcctl: Svcctl, what: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ..lib import schema
+from ..lib.northd_lock import SOUTHBOUND_KEY
 from ..northd.leader import leadership, northbound_lock, pace, watch
 from ..northd.northd import Northd
 from .cloud import Cloud
@@ -201,12 +202,12 @@ def test_the_mark_of_the_southbound_comes_back(cloud: Cloud) -> None:
     def find_marks() -> list[str | None]:
         roots = (cloud.nb.rows("SVC_Global"), cloud.ovn.rows("NB_Global"))
         ids = [dict(row["external_ids"][1]) for rows in roots for row in rows]
-        return [each.get(northbound_lock.SOUTHBOUND_KEY) for each in ids]
+        return [each.get(SOUTHBOUND_KEY) for each in ids]
 
     southbound = cloud.find(cloud.sb, "Northd")["_uuid"][1]
     cloud.wait_for(lambda: find_marks() == [southbound, southbound], "the marks")
     cloud.nb.update("SVC_Global", [], external_ids=["map", [["a", "b"]]])
-    cloud.ovn.update("NB_Global", [], external_ids=["map", [[northbound_lock.SOUTHBOUND_KEY, "x"]]])
+    cloud.ovn.update("NB_Global", [], external_ids=["map", [[SOUTHBOUND_KEY, "x"]]])
     cloud.wait_for(lambda: find_marks() == [southbound, southbound], "the marks again")
     assert ["a", "b"] in cloud.nb.rows("SVC_Global")[0]["external_ids"][1]
     cloud.laws()

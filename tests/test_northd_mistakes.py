@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ..northd.leader.northbound_lock import SOUTHBOUND_KEY
+from ..lib.northd_lock import SOUTHBOUND_KEY
 from .cloud import Cloud
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from ..lib import loop, sb, schema
 from ..lib.idl import Session
+from ..lib.northd_lock import SOUTHBOUND_LOCK
 from ..northd.leader import leadership, pace, watch
 from ..northd.northd import Northd
 from ..services.ipsec.rows import IPsecConnection
@@ -150,7 +151,7 @@ def test_one_that_hangs_before_its_first_beat_is_relieved(cloud: Cloud, logs: Lo
         cloud.sb.remote,
         schema.SOUTHBOUND,
         [sb.Northd],
-        lock=leadership.LOCK,
+        lock=SOUTHBOUND_LOCK,
         schema=schema.load(schema.SOUTHBOUND),
     )
     _receive(hung, lambda: hung.has_lock, "the lock")

@@ -10,6 +10,7 @@ from ...lib.errors import UsageError
 from ...lib.placement import DEFAULT_WEIGHT, NO_LIMIT
 from ..ask.lookup import Json, check_chassis, members, open_southbound, read_southbound, select
 from ..ask.moment import format_time
+from ..ask.northd import warn_if_stale
 from ..ask.waiting import wait_for_drain
 from ..context import Context
 from ..db.notation import make_complaint, parse_atom
@@ -34,6 +35,7 @@ _SELECTS = [
 def list_all(context: Context) -> None:
     """chassis-list"""
     chassis, weights, private, bindings = read_southbound(context, _SELECTS)
+    warn_if_stale(context)
     known = {row["name"]: row for row in chassis}
     judged = {row["chassis"]: row for row in weights}
     loads = {row["name"]: dict(row["load"][1]).get("cpu", "") for row in private}

@@ -7,6 +7,7 @@ import time
 from ...lib.errors import UsageError
 from ..ask.lookup import Json, find_atom
 from ..ask.moment import format_retry, format_time
+from ..ask.northd import warn_if_stale
 from ..ask.whereabouts import Whereabouts, is_migrating, read_whereabouts
 from ..context import Context
 from ..db.records import find_row
@@ -32,6 +33,7 @@ def list_all(context: Context) -> None:
     containers = {row.text("name"): row for row in context.replica.rows(TABLE).values()}
     wishes = {row.text("name"): row for row in context.replica.rows(WISH).values()}
     whereabouts = read_whereabouts(context)
+    warn_if_stale(context)
     for name in sorted({*containers, *wishes}):
         row, wish = containers.get(name), wishes.get(name)
         if row is not None:
@@ -73,7 +75,7 @@ def _list_one(context: Context, row: Row, wish: Row | None, whereabouts: Whereab
     context.table.add(
         name,
         row.text("service_type"),
-        _find_served(context, row),
+        find_served(context, row),
         group.text("name") if group else "",
         row.text("chassis"),
         row.text("status_code"),
@@ -88,7 +90,7 @@ def _find_group(context: Context, row: Row) -> Row | None:
     return context.replica.get("Container_Group", row.text("group"))
 
 
-def _find_served(context: Context, row: Row) -> tuple[str, ...]:
+def find_served(context: Context, row: Row) -> tuple[str, ...]:
     """Returns the names of the rows that a container works for; a UUID where it has none."""
     served = row.strings("serves")
     if not any(is_uuid(text) for text in served):
@@ -132,7 +134,7 @@ def _find_facts(
     target = whereabouts.find_target(row.text("name"), wish, count_standbys(group))
     return [
         ("type", row.text("service_type")),
-        ("serves", ", ".join(_find_served(context, row))),
+        ("serves", ", ".join(find_served(context, row))),
         ("group", group.text("name") if group else ""),
         ("status", row.text("status_code")),
         ("message", row.text("status_message")),

@@ -157,7 +157,7 @@ class Client:
         family, address = parse_remote(remote)
         connection = socket.socket(family, socket.SOCK_STREAM)
         try:
-            connection.settimeout(_CONNECT_TIMEOUT_S)
+            connection.settimeout(min(_CONNECT_TIMEOUT_S, self._patience_s or _CONNECT_TIMEOUT_S))
             connection.connect(address)
             if remote.startswith("ssl:"):
                 connection = self._tls.wrap(connection, remote)

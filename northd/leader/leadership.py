@@ -32,6 +32,7 @@ import ovs.vlog
 from ...lib import loop, sb
 from ...lib.delta import Actual, Desired, plan
 from ...lib.idl import Session
+from ...lib.northd_lock import SOUTHBOUND_LOCK
 from ...lib.rows import Row
 from . import northd_row
 from .northbound_lock import NorthboundLock
@@ -39,8 +40,6 @@ from .pace import BEAT_INTERVAL_MS, Pace, Turn
 from .watch import MOST_LOT_MS, Step, Watch
 
 vlog = ovs.vlog.Vlog("leadership")
-
-LOCK = "svc_northd"
 
 
 class Leadership:
@@ -159,7 +158,7 @@ class Leadership:
         # Until its transactions are done the session keeps the lock that it is to give back.
         elif not (paused or self.trouble or self._sb.committing or self._sb.committing_beside):
             self._asks = True
-            self._sb.set_lock(LOCK)
+            self._sb.set_lock(SOUTHBOUND_LOCK)
 
     def _ends_turn(self) -> bool:
         """Returns whether passes fail for so long that another one is to try."""

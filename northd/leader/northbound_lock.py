@@ -17,12 +17,12 @@ import ovs.vlog
 
 from ...lib.delta import SetKeys
 from ...lib.idl import Session
+from ...lib.northd_lock import SOUTHBOUND_KEY, make_northbound_lock
 from ...lib.rows import Row
 from .watch import Absence
 
 vlog = ovs.vlog.Vlog("northbound_lock")
 
-SOUTHBOUND_KEY = "ovnsvc-southbound"
 UNREACHABLE = "cannot be reached"
 SILENT = "does not answer"
 FOREIGN = "is led by a svc-northd that has another southbound"
@@ -38,11 +38,6 @@ class _Root(Protocol):
     TABLE: str
     uuid: UUID
     external_ids: dict[str, str]
-
-
-def make_lock(database: str) -> str:
-    """Returns the name of the lock; a server has one name space for all of its databases."""
-    return f"svc_northd_{database}"
 
 
 class NorthboundLock:
@@ -90,7 +85,7 @@ class NorthboundLock:
         """
         if self._southbound is None:
             self._missing_ms = self._pause_ms = self._not_before_ms = self._note_ms = 0
-            self._session.set_lock(make_lock(self.database))
+            self._session.set_lock(make_northbound_lock(self.database))
         self._southbound = southbound
         if self.held:
             self._missing_ms = 0

@@ -44,7 +44,8 @@ class Command:
 
     'arguments' are for the help, and their number is checked: one in brackets may be left
     out, ".." at the end lets the last one repeat. 'run' names the function as
-    "file.function" in the package of the Commands. 'tables' are those that it reads or
+    "file.function" in the package of the Commands; behind " or " stands which one is called,
+    with the reason, where the northbound cannot be reached. 'tables' are those that it reads or
     changes: they are read whole, as they are at one moment, but one with "?" behind, of
     which the command costs what it asks for. "*" stands for the one that its first argument
     names, whole if there is no other argument. 'options' end with '=' where they take an
@@ -54,7 +55,8 @@ class Command:
     """
 
     __slots__ = (
-        *("arguments", "changes", "name", "options", "repeatable", "run", "secrets", "tables"),
+        *("arguments", "changes", "name", "options", "otherwise", "repeatable", "run"),
+        *("secrets", "tables"),
     )
 
     def __init__(
@@ -69,7 +71,7 @@ class Command:
     ) -> None:
         self.name = name
         self.arguments = arguments
-        self.run = run
+        self.run, _, self.otherwise = run.partition(" or ")
         self.tables = tables
         words = [option.removeprefix("--") for option in options.split()]
         self.options = [word.removesuffix("..").removesuffix("*") for word in words]
@@ -118,17 +120,45 @@ class TableWords:
         return f"{'an' if self.noun[:1].lower() in 'aeiou' else 'a'} {self.noun}"
 
 
-class StatusLines:
-    """What a type tells in 'status': how much works, who has not answered, what is wrong."""
+class Problem:
+    """What is wrong with one thing, as 'status' tells it.
 
-    __slots__ = ("counts", "delays", "problems")
+    'state' is the word that its row has for it, as "down"; 'name' is what an operator
+    calls the thing, "" where there is none; 'since' is since when it is in that
+    state, in ms since the epoch, None if that is not known.
+    """
+
+    __slots__ = ("cause", "name", "since", "state")
+
+    def __init__(self, state: str, name: str, cause: str, since: int | None = None) -> None:
+        self.state = state
+        self.name = name
+        self.cause = cause
+        self.since = since
+
+
+class StatusLines:
+    """What a type tells in 'status'.
+
+    'counts' say how much works, 'delays' who has not answered, 'problems' what is
+    wrong; one that is only a sentence counts as an error.  'works' is how many of the
+    things that are to work do, and how many those are; of a type that does not say
+    so the containers are counted.
+    """
+
+    __slots__ = ("counts", "delays", "problems", "works")
 
     def __init__(
-        self, counts: Sequence[str] = (), delays: Sequence[str] = (), problems: Sequence[str] = ()
+        self,
+        counts: Sequence[str] = (),
+        delays: Sequence[str] = (),
+        problems: Sequence[str | Problem] = (),
+        works: tuple[int, int] | None = None,
     ) -> None:
         self.counts = counts
         self.delays = delays
         self.problems = problems
+        self.works = works
 
 
 class Commands:
@@ -291,6 +321,9 @@ class Run(Protocol):
 
         A type asks before it writes a row with an address outside.
         """
+
+    def warn_if_stale(self) -> None:
+        """Warns that statuses are old if svc-northd is not at work; a list of them calls it."""
 
     def refuse_format(self) -> None:
         """Raises UsageError if a table is asked of a command that prints none."""

@@ -55,6 +55,12 @@ class Operator:
         assert done.returncode == 0, f"svcctl {' '.join(arguments)}: {done.stderr}"
         return done.stdout
 
+    def tell_status(self) -> str:
+        """Returns all that 'svcctl status' says, whatever it is."""
+        done = self.try_svcctl("status", "--all")
+        assert (done.returncode in (0, 1, 2), done.stderr) == (True, ""), done
+        return done.stdout
+
     def try_svcctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Returns the ended svcctl, failed or not."""
         return subprocess.run(

@@ -147,7 +147,7 @@ def test_a_northbound_restored_from_an_older_file_ends_nothing(scene: Scene) -> 
     central.run("mv", YESTERDAY, NORTHBOUND)
     cloud.start_process(central, "svcnb_db")
     sentence = "SVC_Northbound lost content: IPsec_Connection to-luna (and 1 more) goes on"
-    operator.wait(lambda: sentence in operator.svcctl("status"), "the sentence")
+    operator.wait(lambda: sentence in operator.tell_status(), "the sentence")
     assert "to-luna" not in operator.svcctl("conn-list", "mercury")
     operator.svcctl("--wait=hv", "sync")
     scene.ping.wait_answers(WATCHED_PINGS)

@@ -42,10 +42,10 @@ def test_a_chassis_without_a_data_path_is_left(
     scene.wait_traffic()
     sentence = f"unfit ({name} {problem})"
     assert find_problem(scene, "hv2") == sentence
-    assert f"error: chassis hv2: {sentence}\n" in scene.operator.svcctl("status")
+    assert f"UNFIT chassis hv2: {sentence}\n" in scene.operator.tell_status()
     scene.operator.wait_whole()
     scene.operator.wait(lambda: not find_problem(scene, "hv2"), "hv2 to be fit again")
-    assert "hv2" not in scene.operator.svcctl("status")
+    assert "hv2" not in scene.operator.tell_status()
     answers = scene.end()
     assert scene.list_places() == [place]
     assert answers.longest_gap_s < MOST_GAP_S

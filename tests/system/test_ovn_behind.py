@@ -60,7 +60,7 @@ def test_a_container_waits_and_no_chassis_is_blamed(
     operator.add_vpn(wait="none")
     operator.wait(lambda: SENTENCE in read_message(operator), "the row to say it")
     assert operator.row("Service_Container")["status_code"] == "starting"
-    operator.wait(lambda: SENTENCE in operator.svcctl("status"), "the status to say it")
+    operator.wait(lambda: SENTENCE in operator.tell_status(), "the status to say it")
     place = operator.find_chassis()
     first = read_heartbeat(operator, place)
     operator.wait(lambda: read_heartbeat(operator, place) >= first + BEATS, "time to pass", 60)
@@ -72,7 +72,7 @@ def test_a_container_waits_and_no_chassis_is_blamed(
     operator.wait_tunnel()
     assert operator.find_chassis() == place
     operator.wait(lambda: SENTENCE not in read_message(operator), "the row to take it back")
-    operator.wait(lambda: SENTENCE not in operator.svcctl("status"), "the status to")
+    operator.wait(lambda: SENTENCE not in operator.tell_status(), "the status to")
 
 
 def read_message(operator: Operator) -> str:
@@ -95,7 +95,7 @@ def test_what_ovn_did_not_compile_is_not_up(operator: Operator, central: Host) -
     operator.svcctl("add", "IPsec_Connection", "to-venus", "peer_subnets", "192.168.77.0/24")
     row = operator.wait(lambda: find_uncompiled(operator), "the row to say it", 40)
     assert row["status"] == "down"
-    operator.wait(lambda: SENTENCE in operator.svcctl("status"), "the status to say it")
+    operator.wait(lambda: SENTENCE in operator.tell_status(), "the status to say it")
     resume(central)
     operator.wait(lambda: not find_uncompiled(operator), "the row to take it back")
     operator.svcctl("remove", "IPsec_Connection", "to-venus", "peer_subnets", "192.168.77.0/24")

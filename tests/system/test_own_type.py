@@ -309,6 +309,6 @@ def test_a_broken_type_harms_nobody(scene: Cloud) -> None:
         methods.write_text(method)
         assert NAME in operator.svcctl("container-list")
         operator.svcctl("show")
-        operator.svcctl("status")
+        operator.tell_status()
     assert scene.find_pids() == pids
     scene.check_other()

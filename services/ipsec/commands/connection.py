@@ -99,6 +99,7 @@ def list_all(run: Run) -> None:
     service = run.get_row(SERVICE, run.arguments[0])
     headings = ["name", "peer", "subnets", "ike-policy", "ipsec-policy", "status", "reason"]
     table = run.start_table(headings)
+    run.warn_if_stale()
     for row in sorted(members_of(run, service), key=lambda each: each.text("name")):
         table.add(
             row.text("name"),

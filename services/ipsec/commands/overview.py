@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ....lib.addresses import quote
 from ....lib.container import KEPT
-from ...api.commands import Run, StatusLines, TableRow
+from ...api.commands import Problem, Run, StatusLines, TableRow
 
 SERVICE = "VPN_Service"
 CONNECTION = "IPsec_Connection"
@@ -25,29 +25,58 @@ def show(run: Run, name: str | None) -> Sequence[str]:
 def tell_status(run: Run) -> StatusLines:
     """Returns how many services and connections are up, and what is wrong."""
     services = sort_by_name(run, SERVICE)
+    connections = list(run.rows(CONNECTION).values())
     new = [row.text("name") for row in services if not row.text("status")]
     return StatusLines(
         counts=[
             f"VPN services: {_count(services)}",
-            f"connections: {_count(list(run.rows(CONNECTION).values()))}",
+            f"connections: {_count(connections)}",
         ],
         delays=[f"VPN service {quote(new[0])} has no status yet"] if new else [],
-        problems=[
-            *(f"{_name(row)}: {row.text('status_message')}" for row in services if _is_wrong(row)),
-            *(
-                f"{_name(service)}/{_name(row)}: {row.text('status_message')}"
-                for service in services
-                for row in members_of(run, service)
-                if _is_kept(row)
-                or row.text("status") == "partial"
-                or (row.text("status") == "error" and not _is_wrong(service))
-            ),
-        ],
+        problems=[each for row in services for each in _find_problems(run, row)],
+        works=_find_tally(connections),
     )
 
 
-def _is_wrong(row: TableRow) -> bool:
-    return row.text("status") == "error" or _is_kept(row)
+def _find_problems(run: Run, service: TableRow) -> Iterator[Problem]:
+    """Returns what is wrong with the connections of a service, and with itself if that is more."""
+    members = members_of(run, service)
+    is_wrong = service.text("status") == "error" or _is_kept(service)
+    wrong = [
+        row
+        for row in sorted(members, key=lambda each: each.text("name"))
+        if _find_state(row) and not (is_wrong and row.text("status") == "error")
+    ]
+    if is_wrong or (_find_state(service) and not wrong):
+        idle = all(row.text("status") == "disabled" for row in members)
+        state = "note" if idle and not is_wrong else _find_state(service)
+        yield _make_problem(state, _name(service), service)
+    for row in wrong:
+        yield _make_problem(_find_state(row), f"{_name(service)}/{_name(row)}", row)
+
+
+def _make_problem(state: str, name: str, row: TableRow) -> Problem:
+    return Problem(state, name, row.text("status_message"), find_since(row))
+
+
+def _find_state(row: TableRow) -> str:
+    """Returns the word for what is wrong with a row, "" if nothing is."""
+    status = row.text("status")
+    if status in ("error", "down", "partial"):
+        return status
+    return "kept" if _is_kept(row) else ""
+
+
+def _find_tally(connections: Sequence[TableRow]) -> tuple[int, int]:
+    """Returns how many connections have a tunnel, and how many are to have one."""
+    statuses = [row.text("status") for row in connections]
+    wanted = [each for each in statuses if each and each != "disabled"]
+    return sum(1 for each in wanted if each in ("up", "partial")), len(wanted)
+
+
+def find_since(row: TableRow) -> int | None:
+    """Returns since when a row has its status, None if that is not known."""
+    return row.find("since") if "since" in row.columns() else None
 
 
 def _is_kept(row: TableRow) -> bool:
@@ -105,5 +134,7 @@ def _join(status: str, reason: str) -> str:
 
 
 def _count(rows: Sequence[TableRow]) -> str:
-    up = sum(1 for row in rows if row.text("status") == "up")
-    return f"{up} of {len(rows)} up"
+    statuses = [row.text("status") for row in rows]
+    disabled = statuses.count("disabled")
+    shown = f" ({disabled} disabled)" if disabled else ""
+    return f"{statuses.count('up')} of {len(rows) - disabled} up{shown}"

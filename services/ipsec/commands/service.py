@@ -67,6 +67,7 @@ def list_all(run: Run) -> None:
     """vpn-list"""
     headings = ["name", "router", "external", "local", "group", "connections", "status", "reason"]
     table = run.start_table(headings)
+    run.warn_if_stale()
     groups = run.rows("Container_Group")
     for row in sort_by_name(run, SERVICE):
         group = groups.get(row.text("group"))

@@ -46,7 +46,9 @@ def find_service_problem(run: Run, columns: Mapping[str, Datum]) -> str | None:
         if problem is not None:
             return problem
     resolve = make_resolver(run, router)
-    problem = _find_rival_problem(run, service, resolve) or _find_peer(run, service, resolve)
+    problem = _find_rival_problem(run, service, resolve) or _find_peer(
+        run, service, router, resolve
+    )
     if problem is None and router is not None:
         warnings = [address_warning(router, each) for each in service.external_ips]
         warnings.append(router_rules.find_detached(service, router))
@@ -121,12 +123,15 @@ def _find_rival_problem(
     return None
 
 
-def _find_peer(run: Run, service: VPNService, find_router: Callable[[str], str]) -> str | None:
+def _find_peer(
+    run: Run, service: VPNService, router: Router | None, find_router: Callable[[str], str]
+) -> str | None:
     """Returns that a connection on the same router has an external address for its peer."""
-    router = find_router(service.router)
+    identity = find_router(service.router)
     addresses = {canonical_address(text): text for text in service.external_ips}
-    for row in sort_by_name(run, SERVICE):
-        if find_router(row.text("router")) != router:
+    rows = run.find_all(SERVICE, "router", *_list_texts(service.router, router))
+    for row in sorted(rows, key=lambda each: each.text("name")):
+        if find_router(row.text("router")) != identity:
             continue
         for each in members_of(run, row):
             address = addresses.get(canonical_address(each.text("peer_address")))
@@ -134,6 +139,11 @@ def _find_peer(run: Run, service: VPNService, find_router: Callable[[str], str])
                 name = quote(each.text("name"))
                 return f"external address {address} is the peer address of connection {name}"
     return None
+
+
+def _list_texts(text: str, router: Router | None) -> list[str]:
+    """Returns the texts by which services name the router that 'text' means."""
+    return sorted({text} if router is None else {text, router.name, str(router.uuid)})
 
 
 def _find_router(run: Run, text: str) -> Router | None:
@@ -203,11 +213,10 @@ def _gather(
 ) -> _Gathered:
     """Returns the connections that the same container serves."""
     text = service.text("router")
-    texts = {text} if router is None else {text, router.name, str(router.uuid)}
     identity = find_router(text)
     members: dict[str, Member] = {}
     signatures: dict[str, Signature] = {}
-    for home in run.find_all(SERVICE, "router", *sorted(texts)):
+    for home in run.find_all(SERVICE, "router", *_list_texts(text, router)):
         if find_router(home.text("router")) == identity:
             columns = tuple(home.datum(column) for column in _SERVICE_CONTENDS)
             for row in members_of(run, home):

@@ -29,7 +29,7 @@ _SERVICES = (
         changes=True,
     ),
     Command("vpn-del", "VPN", "service.delete", _VPN, "--if-exists", changes=True),
-    Command("vpn-list", "", "service.list_all", "VPN_Service Container_Group"),
+    Command("vpn-list", "", "service.list_all", "VPN_Service Container_Group SVC_Global"),
 )
 
 _CONNECTIONS = (
@@ -50,7 +50,7 @@ _CONNECTIONS = (
         changes=True,
     ),
     Command("conn-del", "VPN CONN", "connection.delete", _CONN, "--if-exists", changes=True),
-    Command("conn-list", "VPN", "connection.list_all", _CONN),
+    Command("conn-list", "VPN", "connection.list_all", f"{_CONN} SVC_Global"),
 )
 
 

@@ -1,0 +1,111 @@
+"""What 'status' tells is wrong: in which order, how much of it, and what it comes to.  Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from ...lib.moment import format_age, format_time
+from ...services.api.commands import Problem
+
+WELL, DEGRADED, DOWN = range(3)
+"""Exit statuses of 'status', as a monitoring system takes them."""
+
+# Each state from the worst on, with what it comes to.  Any other word counts as an error.
+_LEVELS = {
+    "away": DOWN,  # a database
+    "halted": DOWN,  # svc-northd
+    "error": DEGRADED,
+    "down": DEGRADED,
+    "starting": DEGRADED,
+    "dead": DEGRADED,  # a chassis
+    "unfit": DEGRADED,
+    "partial": DEGRADED,
+    "kept": DEGRADED,
+    "waiting": DEGRADED,
+    "unknown": DEGRADED,
+    "warning": DEGRADED,
+    "note": WELL,
+}
+_RANKS = {state: number for number, state in enumerate(_LEVELS)}
+_WORDS = ("well", "degraded", "down")
+
+# So that all fits on one screen.
+_MOST = 10
+_MOST_AT_FIRST = 3
+_LONGEST_CAUSE = 240
+_DAY_MS = 86_400_000
+_TIME_OF_DAY = slice(11, None)
+
+
+def find_level(problems: Iterable[Problem], *, works: bool) -> int:
+    """Returns the exit status; 'works' is whether anything does that is to, or nothing is to."""
+    return max((_find_level(each.state) for each in problems), default=WELL) if works else DOWN
+
+
+def format_verdict(level: int, problems: Sequence[Problem], *, works: bool) -> str:
+    """Returns the first line: how it is as a whole."""
+    wrong = sum(1 for each in problems if _find_level(each.state) != WELL)
+    count = f" ({wrong} problem{'' if wrong == 1 else 's'})" if wrong else ""
+    return f"{_WORDS[level]}{'' if works else ': nothing works'}{count}"
+
+
+def format_problems(problems: Iterable[Problem], now_ms: int, *, all_of_them: bool) -> list[str]:
+    """Returns a line for each problem, the worst first, or as many as fit on one screen.
+
+    Among equals what happened last comes first.
+    """
+    ordered = sorted(problems, key=_rank)
+    shown = ordered if all_of_them else _choose(ordered)
+    lines = [_format(each, now_ms, shorten=not all_of_them) for each in shown]
+    if len(shown) < len(ordered):
+        left = Counter(each.state for each in ordered)
+        left.subtract(each.state for each in shown)
+        kinds = ", ".join(f"{number} {state}" for state, number in left.items() if number)
+        lines.append(f"and {len(ordered) - len(shown)} more: {kinds} (svcctl status --all)")
+    return lines
+
+
+def _choose(ordered: Sequence[Problem]) -> list[Problem]:
+    """Returns those that are shown: some of each state, however many there are of a worse one."""
+    if len(ordered) <= _MOST:
+        return list(ordered)
+    seen: Counter[str] = Counter()
+    first: set[int] = set()
+    rest: list[int] = []
+    for number, each in enumerate(ordered):
+        seen[each.state] += 1
+        if seen[each.state] <= _MOST_AT_FIRST and len(first) < _MOST:
+            first.add(number)
+        else:
+            rest.append(number)
+    chosen = first.union(rest[: _MOST - len(first)])
+    return [each for number, each in enumerate(ordered) if number in chosen]
+
+
+def _rank(problem: Problem) -> tuple[int, int, str]:
+    since = -problem.since if problem.since else -(1 << 62)
+    return _RANKS.get(problem.state, _RANKS["error"]), since, problem.name
+
+
+def _find_level(state: str) -> int:
+    return _LEVELS.get(state, DEGRADED)
+
+
+def _format(problem: Problem, now_ms: int, *, shorten: bool) -> str:
+    name = f" {problem.name}" if problem.name else ""
+    since = f" since {format_since(problem.since, now_ms)}" if problem.since else ""
+    cause = problem.cause
+    if shorten and len(cause) > _LONGEST_CAUSE:
+        cause = f"{cause[:_LONGEST_CAUSE]}..."
+    return f"{problem.state.upper()}{name}{since}: {cause or 'no reason is known yet'}"
+
+
+def format_since(wall_ms: int, now_ms: int) -> str:
+    """Returns a moment, without its day if that is not long ago, and how long ago it was."""
+    text = format_time(wall_ms)
+    if wall_ms > now_ms:
+        return text
+    age_ms = now_ms - wall_ms
+    shown = text[_TIME_OF_DAY] if age_ms < _DAY_MS and text.endswith("Z") else text
+    return f"{shown} ({format_age(age_ms)})"

@@ -1,0 +1,254 @@
+"""status: what is wrong, the worst first, and how much of everything works.
+
+It goes as far as it can with whatever is away, and says what that leaves unknown, or old.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+
+from ...lib.addresses import quote
+from ...lib.container import KEPT
+from ...lib.errors import UsageError
+from ...lib.group import find_standby
+from ...lib.moment import format_past
+from ...lib.options import find_problems
+from ...services.api.commands import Problem, StatusLines
+from ..ask.lookup import select
+from ..ask.northd import PATIENCE_S, is_active
+from ..ask.southbound import (
+    Southbound,
+    describe,
+    find_chassis_problems,
+    find_late,
+    find_northd_problems,
+    read_southbound_state,
+)
+from ..context import Context
+from ..db.records import ROOT
+from ..db.row import Row
+from ..type_run import ask_types, check_lines
+from .container import TABLE, find_served
+from .problems import find_level, format_problems, format_verdict
+
+_NUMBERS = ("nb_cfg", "sb_cfg", "hv_cfg", "sb_cfg_timestamp")
+_BINDINGS = select("Container_Binding", (), ["container", "role", "status_code", "status_message"])
+_ITEMS = select("Container_Item", (), ["container", "chassis", "kind", "name", "state"])
+
+
+def status(context: Context) -> None:
+    """status: what is wrong, the worst first, and how much works.
+
+    Exit status: 0 if all is well, 1 if something is wrong, 2 if nothing works, or if
+    svc-northd or a database that it needs is away.  --all lists all that is wrong.
+    """
+    context.refuse_format()
+    southbound = read_southbound_state(context)
+    told = dict(ask_types(context, lambda half, run: _check_status(half.tell_status(run))))
+    problems = [
+        *_find_absences(context, southbound),
+        *_find_of_types(told),
+        *_find_of_containers(context, told),
+        *_find_of_chassis(context, southbound),
+        *_find_of_root(context, told, southbound),
+        *_find_of_groups(context),
+    ]
+    counts = [line for each in told.values() for line in each.counts]
+    counts.append(f"containers: {_count_running(context)}")
+    counts += describe(southbound)
+    numbers = _read_numbers(context)
+    if numbers:
+        counts.append(", ".join(f"{name} {numbers[name]}" for name in _NUMBERS[:3]))
+    _tell(context, problems, counts, southbound, works=_works(context, told))
+
+
+def tell_without_northbound(context: Context, reason: str) -> None:
+    """Tells what there is to be told by 'reason' of which the northbound cannot be read."""
+    context.refuse_format()
+    southbound = read_southbound_state(context, _BINDINGS, _ITEMS)
+    known = "services, connections and what is wanted of chassis and containers are not known"
+    problems = [Problem("away", "SVC_Northbound", f"{known}: {reason}")]
+    counts: list[str] = []
+    if isinstance(southbound, str):
+        problems.append(Problem("away", "SVC_Southbound", southbound))
+    else:
+        bindings, items = southbound.rows
+        active = [row for row in bindings if row["role"] == "active"]
+        problems += find_northd_problems(southbound.work)
+        problems += find_chassis_problems(southbound, ())
+        problems += [
+            Problem("error", f"container {quote(row['container'])}", row["status_message"])
+            for row in active
+            if row["status_code"] == "error"
+        ]
+        running = sum(1 for row in active if row["status_code"] == "running")
+        counts.append(f"containers: {running} of {len(active)} running, as their chassis say")
+        counts += _count_items(items)
+    _tell(context, problems, [*counts, *describe(southbound)], southbound, works=True)
+
+
+# -- what is wrong -----------------------------------------------------------
+
+
+def _find_absences(context: Context, southbound: Southbound | str) -> Iterator[Problem]:
+    """Returns what keeps svc-northd from its work, as far as it is seen from here."""
+    if isinstance(southbound, str):
+        left = "chassis and standbys are not known"
+        if is_active(context):
+            # It holds the lock of the northbound only while it reaches the southbound.
+            cause = f"not reached from here, but by svc-northd; {left}: {southbound}"
+            yield Problem("warning", "SVC_Southbound", cause)
+            return
+        cause = f"no svc-northd is active without, so what is told is old; {left}: {southbound}"
+        yield Problem("away", "SVC_Southbound", cause)
+    else:
+        yield from find_northd_problems(southbound.work)
+        if southbound.work.led and not southbound.work.halt:
+            return
+    # One that cannot reach OVN_Northbound does not ask for the lock, and cannot say so anywhere.
+    try:
+        context.connect(context.settings.ovn_db, "OVN_Northbound", PATIENCE_S).close()
+    except UsageError as error:
+        yield Problem("away", "OVN_Northbound", f"not reached from here: {error}")
+
+
+def _find_of_types(told: dict[str, StatusLines]) -> Iterator[Problem]:
+    for each in told.values():
+        for problem in each.problems:
+            yield problem if isinstance(problem, Problem) else Problem("error", "", problem)
+
+
+def _find_of_containers(context: Context, told: dict[str, StatusLines]) -> Iterator[Problem]:
+    """Returns what is wrong with containers, but for what stands on the rows that they serve."""
+    said = {problem.cause for problem in _find_of_types(told)}
+    for row in _sorted(context, TABLE):
+        code, message = row.text("status_code"), row.text("status_message")
+        state = code if code in ("error", "starting") else "kept" if KEPT in message else ""
+        if not state or f"container {code}: {message}" in said or message in said:
+            continue
+        yield Problem(state, _name_container(context, row), message, row.find("since"))
+
+
+def _find_of_chassis(context: Context, southbound: Southbound | str) -> Iterator[Problem]:
+    if isinstance(southbound, str):
+        return
+    wanted = [row.text("name") for row in _sorted(context, "Chassis")]
+    yield from find_chassis_problems(southbound, wanted)
+    if not southbound.chassis:
+        state = "warning" if context.replica.rows(TABLE) else "note"
+        yield Problem(state, "", "no chassis has registered in the southbound")
+
+
+def _find_of_root(
+    context: Context, told: dict[str, StatusLines], southbound: Southbound | str
+) -> Iterator[Problem]:
+    """Returns who has not answered to what the operator wrote, and options that do not count."""
+    root = next(iter(context.replica.rows(ROOT).values()), None)
+    if root is None:
+        yield Problem("note", "", "the northbound is not initialized (svcctl init)")
+        return
+    numbers = _read_numbers(context)
+    silent = "svc-northd has not answered"
+    if numbers["sb_cfg"] < numbers["nb_cfg"]:
+        cause = f"{silent}: nb_cfg {numbers['nb_cfg']}, sb_cfg {numbers['sb_cfg']}"
+        yield Problem("waiting", "", cause)
+    else:
+        for each in told.values():
+            yield from (Problem("waiting", "", f"{silent}: {line}") for line in each.delays)
+        late = find_late(southbound, numbers) if not isinstance(southbound, str) else None
+        if late is not None:
+            yield late
+    for line in find_problems(_read_options(root)):
+        yield Problem("warning", "SVC_Global", line)
+
+
+def _find_of_groups(context: Context) -> Iterator[Problem]:
+    for row in _sorted(context, "Container_Group"):
+        _, remark = find_standby(row.text("name"), _read_options(row))
+        if remark is not None:
+            yield Problem("warning", "", remark)
+
+
+# -- how much works ------------------------------------------------------------
+
+
+def _works(context: Context, told: dict[str, StatusLines]) -> bool:
+    """Returns whether anything works that is to, or nothing is to."""
+    tallies = [each.works for each in told.values() if each.works is not None]
+    counted = {name for name, each in told.items() if each.works is not None}
+    tallies.append(_count(context, counted))
+    return any(working for working, _ in tallies) or not any(wanted for _, wanted in tallies)
+
+
+def _count(context: Context, without: AbstractSet[str] = frozenset()) -> tuple[int, int]:
+    """Returns how many containers run, and how many there are, those of some types left out."""
+    rows = context.replica.rows(TABLE).values()
+    codes = [row.text("status_code") for row in rows if row.text("service_type") not in without]
+    return codes.count("running"), len(codes)
+
+
+def _count_running(context: Context) -> str:
+    running, every = _count(context)
+    return f"{running} of {every} running"
+
+
+def _count_items(items: Sequence[dict[str, str]]) -> Iterator[str]:
+    """Returns lines on how many items there are of each kind in each state."""
+    for kind in sorted({row["kind"] for row in items}):
+        states = [row["state"] for row in items if row["kind"] == kind]
+        parts = (f"{states.count(state)} {state}" for state in sorted(set(states)))
+        yield f"{kind}: {', '.join(parts)}, as chassis say"
+
+
+# -- pieces ----------------------------------------------------------------
+
+
+def _tell(
+    context: Context,
+    problems: Sequence[Problem],
+    counts: Sequence[str],
+    southbound: Southbound | str,
+    *,
+    works: bool,
+) -> None:
+    now_ms = int(time.time() * 1000)
+    level = find_level(problems, works=works)
+    context.exit_status = level
+    context.lines.append(format_verdict(level, problems, works=works))
+    context.lines += format_problems(problems, now_ms, all_of_them=context.has("all"))
+    row = southbound.work.row if not isinstance(southbound, str) and southbound.work.halt else None
+    if row is not None and row["worked_at"]:
+        context.lines.append(f"as of {format_past(row['worked_at'], now_ms)}:")
+    context.lines += counts
+
+
+def _check_status(told: StatusLines) -> StatusLines:
+    """Returns what a type tells; raises TypeError if that is not what it should be."""
+    problems = told.problems
+    if not all(isinstance(each, str | Problem) for each in problems):
+        raise TypeError
+    works = getattr(told, "works", None)
+    return StatusLines(check_lines(told.counts), check_lines(told.delays), list(problems), works)
+
+
+def _read_numbers(context: Context) -> dict[str, int]:
+    root = next(iter(context.replica.rows(ROOT).values()), None)
+    return {} if root is None else {name: root.find(name) for name in _NUMBERS}
+
+
+def _name_container(context: Context, row: Row) -> str:
+    served = [each for each in find_served(context, row) if each]
+    shown = f" ({', '.join(served)})" if served else ""
+    return f"container {quote(row.text('name'))}{shown}"
+
+
+def _sorted(context: Context, table: str) -> list[Row]:
+    return sorted(context.replica.rows(table).values(), key=lambda row: row.text("name"))
+
+
+def _read_options(row: Row) -> dict[str, str]:
+    options = row.datum("options")
+    assert isinstance(options, dict)
+    return {str(key): str(value) for key, value in options.items()}
