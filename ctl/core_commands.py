@@ -135,6 +135,7 @@ SECTIONS = (
             Command(
                 "chassis-undrain", "CHASSIS", "commands.chassis.undrain", "Chassis?", changes=True
             ),
+            Command("failover-now", "", "commands.chassis.fail_over", "SVC_Global", changes=True),
         ),
     ),
     (

@@ -24,6 +24,8 @@ class SVCGlobal(Row):
     hv_cfg_timestamp: int
     content_cfg: int
     lost_content_cfg: int | None
+    mass_failure_cfg: int | None
+    failover_cfg: int
     seal_seed: str | None = field(repr=False)
     options: dict[str, str]
     external_ids: dict[str, str]

@@ -27,7 +27,7 @@ _LONGEST_SHOWN = 40
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """The range of an option, and what counts if it is not set; times in ms, loads in percent."""
+    """The range of an option, and what counts if it is not set; times in ms, shares in percent."""
 
     least: int
     most: int
@@ -46,6 +46,10 @@ NUMBERS: Mapping[str, Number] = {
     "drain-moves": Number(1, 1000, 2),
     "load-threshold": Number(1, 100, 80),
     "load-hysteresis": Number(0, 99, 10),
+    "mass-failure-share": Number(1, 100, 40),
+    "mass-failure-hold": Number(0, _HOUR_MS, 60_000),
+    # A chassis builds one or two in a second, and there may be few left.
+    "mass-failure-rate": Number(1, 10_000, 50),
 }
 FLAGS = frozenset({"enforce-container-limit"})
 

@@ -55,6 +55,7 @@ class ChassisWeight(Row):
     alive: bool
     since: int
     overloaded: bool
+    mass_failure: str | None
     problem: str
 
 

@@ -45,6 +45,7 @@ from .nodes import (
     en_sealed,
     en_southbound,
     en_status,
+    en_withheld,
     tables,
     type_data,
 )
@@ -73,6 +74,7 @@ OUTPUTS: Mapping[str, Mapping[Datum[Any, Any], str]] = {
 WATCHED: tuple[Datum[Any, Any], ...] = (
     en_hv_cfg.HV_CFG,
     en_health.OVN_WAIT,
+    en_withheld.WITHHELD,
     tables.OPTIONS,
 )
 
@@ -91,6 +93,7 @@ def make_nodes(halves: Mapping[str, CompileHalf], memory: Memory) -> tuple[AnyNo
         *en_group.NODES,
         *en_container.make_nodes(types),
         *en_health.make_nodes(memory),
+        *en_withheld.NODES,
         *en_placement.NODES,
         *en_hv_cfg.NODES,
         *en_sealed.NODES,

@@ -92,6 +92,23 @@ class Liveness:
         """The verdict on each chassis with a heartbeat; it must not be changed."""
         return self._verdicts
 
+    @property
+    def alive(self) -> int:
+        """How many chassis are alive."""
+        return self._alive
+
+    def count_silent(self) -> int:
+        """Returns of how many that are alive nothing was heard for half of their time.
+
+        It looks at each chassis: it is for the moment at which one is found dead.
+        """
+        if self._now_ms is None:
+            return 0
+        now_ms, options = self._now_ms, self._options
+        return sum(
+            pulse.alive and pulse.is_silent(now_ms, options) for pulse in self._pulses.values()
+        )
+
     def take_changed(self) -> Mapping[str, Verdict | None]:
         """Returns the verdicts that changed since the last call, None for a chassis that went."""
         changed, self._changed = self._changed, {}

@@ -24,10 +24,13 @@ from ..lib.failures import describe
 from ..services.api.compile import UNCOMPILED, CompileHalf
 from . import graph
 from .engine.engine import Engine
+from .failover import Failover
 from .leader.leadership import Leadership
 from .liveness import Liveness, Verdict
+from .mass_failure import Now, Numbers
 from .nodes.en_health import OVN_WAIT
 from .nodes.en_port_group import find_ports
+from .nodes.en_withheld import WITHHELD
 from .nodes.tables import (
     CHASSIS_CFG,
     CONTAINER_GROUP,
@@ -83,7 +86,8 @@ class Northd:
         )
         self.engine.put(ROOT, ONLY, True)
         self.progress = Progress()
-        self.writers = Writers(self.engine, self.sessions, statuses, self.progress)
+        self.failover = Failover(self.engine)
+        self.writers = Writers(self.engine, self.sessions, statuses, self.progress, self.failover)
         self.replicas = Replicas(
             self.engine,
             self.sessions,
@@ -132,7 +136,7 @@ class Northd:
         self.outside.wait(poller)
         self.leadership.wait(poller)
         poller.timer_wait(self.liveness.find_wait_ms(now_ms, self._has_news_of_chassis()))
-        moments = [self.engine.find_next_ms()]
+        moments = [self.engine.find_next_ms(), self.failover.find_next_ms()]
         if self.active:
             moments += [self.writers.find_next_ms(), self.progress.find_next_ms()]
             if self.progress.has_words:
@@ -193,8 +197,10 @@ class Northd:
         self._note_activity(active)
         if self.outside.awaited or not all(each.synced for each in self.sessions.values()):
             self.liveness.interrupt()
+            self.failover.interrupt()
             return
         self._judge()
+        self._fail_over()
         self._follow_ovn(active)
         self._compute()
         if active and not self._is_held():
@@ -242,10 +248,27 @@ class Northd:
         options = self.engine.get(OPTIONS, ONLY)
         assert options is not None
         self.liveness.read(options, beats, weights)
+        self.failover.restore(new for old, new in weights if old is None and new is not None)
         if self.liveness.judge(self._probe is None or self.sb.has_answered(self._probe)):
             self._probe = self.sb.probe()
         for name, verdict in self.liveness.take_changed().items():
             self._note_verdict(name, verdict)
+
+    def _fail_over(self) -> None:
+        """Finds out whether so many chassis are silent that new places wait."""
+        options = self.engine.get(OPTIONS, ONLY)
+        if options is None or not self.sb.connected:
+            self.failover.interrupt()
+            return
+        alive, count_silent = self.liveness.alive, self.liveness.count_silent
+        now = Now(loop.monotonic_ms(), loop.now_ms(), alive, count_silent)
+        roots = self.nb.rows(nb_rows.SVCGlobal).values()
+        root = next(iter(roots), None)
+        numbers = Numbers(root.failover_cfg, root.mass_failure_cfg) if root else Numbers()
+        before = self.failover.held_cfg
+        self.failover.run(now, options, numbers)
+        if self.failover.held_cfg != before:
+            self.writers.tell_held()
 
     def _has_news_of_chassis(self) -> bool:
         """Whether heartbeats, or an answer to a probe, wait until they are taken together."""
@@ -258,8 +281,10 @@ class Northd:
         before = self._verdicts.pop(name, Verdict(alive=False))
         self.engine.put(VERDICT, name, now)
         if now is None:
+            self.failover.forget(name)
             return
         self._verdicts[name] = now
+        self.failover.note_verdict(name, before.alive, now.alive)
         if now.alive and not before.alive:
             vlog.info(f"chassis {name} is alive")
         elif before.alive and not now.alive:
@@ -320,6 +345,7 @@ class Northd:
         self.replicas.follow_outside(self.outside)
         changed = self.engine.run(now_ms)
         self.writers.note_changes(changed)
+        self.failover.follow(changed.get(WITHHELD, ()))
         for container in changed.get(OVN_WAIT, ()):
             self.progress.note(container, self.engine.get(OVN_WAIT, container), now_ms)
         for place, fault in self.engine.take_faults().items():
@@ -351,8 +377,11 @@ class Northd:
         if self._held_for is not None:
             sentences.append(f"nothing is written: {self._held_for}")
         sentences += self.replicas.forgotten.tell(self.replicas.review_held())
-        lost = self.writers.content.sentences
-        sentences += lost
+        urgent = self.writers.content.sentences
+        sentences += urgent
+        if self._was_active and self.failover.problem is not None:
+            sentences.append(self.failover.problem)
+            urgent = [self.failover.problem]
         more = f" (and {len(sentences) - 1} more)" if len(sentences) > 1 else ""
-        # What was lost waits for an operator's word, and is named whatever else there is.
-        self.leadership.set_problem(min(lost or sentences) + more if sentences else "")
+        # What waits for an operator's word is named whatever else there is.
+        self.leadership.set_problem(min(urgent or sentences) + more if sentences else "")

@@ -16,7 +16,7 @@ DEFAULT_CONTAINER_MTU = NUMBERS["container-mtu"].default
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Times in ms, loads in percent.
+    """Times in ms, loads and shares in percent, a rate in containers a second.
 
     'seal_seed' is the seed of lib/sealing.py, None until it is made.
     """
@@ -29,6 +29,9 @@ class Options:
     load_threshold: int = 80
     load_hysteresis: int = 10
     container_mtu: int = DEFAULT_CONTAINER_MTU
+    mass_failure_share: int = 40
+    mass_failure_hold_ms: int = 60_000
+    mass_failure_rate: int = 50
     seal_seed: str | None = field(default=None, repr=False)
 
 
@@ -44,5 +47,8 @@ def make_options(options: Mapping[str, str], seal_seed: str | None) -> Options:
         load_threshold=numbers["load-threshold"],
         load_hysteresis=numbers["load-hysteresis"],
         container_mtu=numbers["container-mtu"],
+        mass_failure_share=numbers["mass-failure-share"],
+        mass_failure_hold_ms=numbers["mass-failure-hold"],
+        mass_failure_rate=numbers["mass-failure-rate"],
         seal_seed=seal_seed if sealing.is_seed(seal_seed) else None,
     )

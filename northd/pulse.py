@@ -58,6 +58,12 @@ class Pulse:
         if not read_interval(self.row):
             self.interval_ms = max(self.interval_ms, before.heartbeat_interval_ms)
 
+    def is_silent(self, now_ms: int, options: Options) -> bool:
+        """Returns whether it is overdue by half: of a heartbeat and a half nothing was read."""
+        interval_ms = max(self.interval_ms, options.heartbeat_interval_ms)
+        limit_ms = max(self._find_limit(options) // 2, interval_ms * 3 // 2)
+        return now_ms > self.seen_ms + limit_ms
+
     def find_deadline(self, options: Options) -> int:
         """Returns from when on the chassis is overdue."""
         return self.seen_ms + self._find_limit(options)

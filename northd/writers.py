@@ -23,6 +23,7 @@ from . import graph
 from .engine.engine import Engine
 from .engine.ledger import Ledger, Owned
 from .engine.writer import Writer
+from .failover import Failover
 from .nodes.en_hv_cfg import HV_CFG
 from .nodes.en_placement import PLACEMENT
 from .nodes.tables import ONLY, OPTIONS, REFUSED
@@ -44,11 +45,13 @@ class Writers:
         sessions: Mapping[str, Session],
         statuses: Sequence[Datum[Any, tuple[RowStatus, ...]]],
         progress: Progress,
+        failover: Failover,
     ) -> None:
         self._engine = engine
         self._sessions = sessions
         self._statuses = statuses
         self._progress = progress
+        self._failover = failover
         self._refused: dict[Any, str] = {}
         self._others_settled = False
         sb_ledger = southbound.SouthboundLedger(self._find_cause, loop.now_ms)
@@ -93,6 +96,10 @@ class Writers:
     def ask_ovn(self) -> None:
         """Makes OVN's nb_cfg be looked at, once all that it is to count is written."""
         self.writers["ovn"].reconsider()
+
+    def tell_held(self) -> None:
+        """Makes the root row of the northbound be looked at: another number is held."""
+        self.writers["nb"].reconsider()
 
     def note_tables(self, changed: set[str]) -> None:
         """Takes the tables that changed; the root rows follow each other."""
@@ -189,7 +196,11 @@ class Writers:
             rows = self._sessions["nb"].rows(nb.SVCGlobal).values()
             hv_cfg = max((row.hv_cfg for row in rows), default=0)
         return northbound.plan_global(
-            self._sessions["nb"], self._sessions["sb"], hv_cfg, loop.now_ms()
+            self._sessions["nb"],
+            self._sessions["sb"],
+            hv_cfg,
+            self._failover.held_cfg,
+            loop.now_ms(),
         )
 
     def _are_others_settled(self) -> bool:

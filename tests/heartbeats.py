@@ -49,6 +49,7 @@ def make_weight(name: str, alive: bool = True, overloaded: bool = False) -> sb.C
         alive=alive,
         since=0,
         overloaded=overloaded,
+        mass_failure=None,
         problem="",
     )
 

@@ -44,7 +44,8 @@ class Child(Row):
 def make_root(
     content_cfg: int = 5, seed: str | None = "seed", lost: int | None = None, number: int = 99
 ) -> Any:
-    return nb.SVCGlobal(UUID(int=number), 0, 0, 0, 0, 0, 0, content_cfg, lost, seed, {}, {})
+    numbers = (0, 0, 0, 0, 0, 0, content_cfg, lost, None, 0)
+    return nb.SVCGlobal(UUID(int=number), *numbers, seed, {}, {})
 
 
 def make_group(number: int = 1, **columns: Any) -> nb.ContainerGroup:

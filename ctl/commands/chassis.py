@@ -14,6 +14,7 @@ from ..ask.northd import warn_if_stale
 from ..ask.waiting import wait_for_drain
 from ..context import Context
 from ..db.notation import make_complaint, parse_atom
+from ..db.records import get_root
 from ..db.row import Row
 from ..db.table import OutputTable
 
@@ -87,6 +88,17 @@ def undrain(context: Context) -> None:
         check_chassis(context, [context.arguments[0]])
     else:
         row.set_atom("drain", False)
+
+
+def fail_over(context: Context) -> None:
+    """failover-now: what was lost when many chassis went silent at once gets new places."""
+    root = get_root(context.replica)
+    held = root.find("mass_failure_cfg")
+    if held is None:
+        context.warnings.append("no new places are held: nothing is to be done")
+        return
+    if root.find("failover_cfg") < held:
+        root.set_atom("failover_cfg", held)
 
 
 def _set_number(context: Context, column: str) -> None:

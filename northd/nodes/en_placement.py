@@ -27,6 +27,7 @@ from .en_container import CONTAINER, find_group
 from .en_group import GROUP, Group
 from .en_health import HEALTH
 from .en_options import MOVE_RULES
+from .en_withheld import WITHHELD
 from .tables import (
     CONTAINER_WISH,
     ONLY,
@@ -151,6 +152,8 @@ def find_unsettled(read: Read, name: str) -> Unsettled | None:
     request, health = read(REQUEST, name), read(HEALTH, name)
     if request is None or health is None or read(SETTLED, name) is not None:
         return None
+    if read(WITHHELD, name) is not None:
+        return None
     return Unsettled(request, health)
 
 
@@ -219,6 +222,9 @@ def place(read: Read, name: str) -> Placement | None:
     read(REQUEST, name)  # for one that could not be computed there is no plan
     if settled is not None and not read(GIVES_WAY, name):
         return Placement(settled.active, settled.standby)
+    withheld = read(WITHHELD, name)
+    if withheld is not None:
+        return Placement(withheld.active, withheld.standby, withheld.reason, lost=True)
     plan = read(SCHEDULE, ONLY)
     if settled is not None and plan is not None:
         settled = settled.leave(plan.gone.get(name, ()))
@@ -261,7 +267,7 @@ NODES: tuple[AnyNode, ...] = (
     # Only what takes room somewhere is settled.
     Node(SETTLED, find_stay, (_PLACES,), (REQUEST, HEALTH, CANDIDATE, OVER_LIMIT)),
     Tally(LOAD, SETTLED, lambda _name, settled: make_load(settled)),
-    Node(UNSETTLED, find_unsettled, (REQUEST,), (HEALTH, SETTLED)),
+    Node(UNSETTLED, find_unsettled, (REQUEST,), (HEALTH, SETTLED, WITHHELD)),
     Index(STANDING_BY, SETTLED, lambda _name, settled: settled.dispensable),
     Node(
         SCHEDULE,
@@ -270,6 +276,11 @@ NODES: tuple[AnyNode, ...] = (
         (UNSETTLED, MOVE_RULES, LOAD, CANDIDATE, STANDING_BY, SETTLED),
     ),
     Index(GIVES_WAY, SCHEDULE, lambda _key, plan: plan.gone),
-    Node(PLACEMENT, place, (CONTAINER,), (REQUEST, SETTLED, SCHEDULE, GIVES_WAY)),
+    Node(
+        PLACEMENT,
+        place,
+        (CONTAINER,),
+        (REQUEST, SETTLED, WITHHELD, SCHEDULE, GIVES_WAY),
+    ),
     Tally(SCHEDULED, PLACEMENT, _count_scheduled),
 )

@@ -30,6 +30,7 @@ from .en_sealed import SEALED, seal_all
 from .tables import (
     BINDINGS_BY_CONTAINER,
     CONTAINER_BINDING,
+    MASS_FAILURE,
     ONLY,
     OWN_POLICIES,
     PORT_BINDING,
@@ -88,7 +89,7 @@ def make_nodes(types: Sequence[TypeData]) -> tuple[AnyNode, ...]:
             ),
         ),
         Node(SB_REDIRECT, make_redirects, (REDIRECT,), (OWN_POLICIES, ROUTER_POLICY)),
-        Node(SB_CHASSIS, make_weight, (CANDIDATE,), (SCHEDULED,)),
+        Node(SB_CHASSIS, make_weight, (CANDIDATE,), (SCHEDULED, MASS_FAILURE)),
     )
 
 
@@ -288,6 +289,10 @@ def make_weight(read: Read, name: str) -> Owned | None:
     if each is None:
         return None
     scheduled = read(SCHEDULED, name) or 0
+    mass_failure = read(MASS_FAILURE, name)
+    problem = _find_problem(each, scheduled)
+    if mass_failure is not None:
+        problem = f"{problem}, and many others with it"
     columns = {
         "chassis": name,
         "weight": each.weight,
@@ -296,7 +301,8 @@ def make_weight(read: Read, name: str) -> Owned | None:
         "scheduled": scheduled,
         "alive": each.alive,
         "overloaded": each.overloaded,
-        "problem": _find_problem(each, scheduled),
+        "mass_failure": mass_failure,
+        "problem": problem,
     }
     return Owned((Desired(sb.ChassisWeight.TABLE, name, columns),))
 

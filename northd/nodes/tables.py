@@ -103,6 +103,11 @@ QUEUE_START: Datum[Spot, int] = Datum("queue_start")
 # By container: whether OVN has compiled what it waits for; a sentence while OVN does not follow.
 OVN_WORD: Datum[str, Word] = Datum("ovn_word")
 OVN_PROBLEM: Datum[str, str] = Datum("ovn_problem")
+# By the name of a chassis that went silent with many others: HELD or PACED of mass_failure.py.
+MASS_FAILURE: Datum[str, str] = Datum("mass_failure")
+# What the containers that are lost on those wait for, in words; the ones that wait no more.
+HOLD: Datum[str, str] = Datum("hold")
+HAS_TURN: Datum[str, bool] = Datum("has_turn")
 # Which watch of this svc-northd this is: it is another whenever it begins to watch.
 WATCH: Datum[str, int] = Datum("watch")
 # Has one value, always, for what is computed once for everybody.

@@ -45,12 +45,14 @@ def find_own_columns(ledger: Ledger, row: Row) -> AbstractSet[str] | None:
     return frozenset().union(*(each.columns for each in updates if each.key == mark.key))
 
 
-def plan_global(session: Session, southbound: Session, hv_cfg: int, now_ms: int) -> list[Change]:
+def plan_global(
+    session: Session, southbound: Session, hv_cfg: int, mass_failure_cfg: int | None, now_ms: int
+) -> list[Change]:
     """Returns what to change on the root row, which is made if there is none."""
     rows = list(session.rows(nb.SVCGlobal).values())
     before = rows[0] if rows else None
     compiled = next(iter(southbound.rows(sb.SBGlobal).values()), None)
-    columns: dict[str, Any] = {}
+    columns: dict[str, Any] = {"mass_failure_cfg": mass_failure_cfg}
     if before is None or not sealing.is_seed(before.seal_seed):
         columns["seal_seed"] = sealing.make_seed()
     if compiled is not None:
