@@ -36,6 +36,9 @@ class Condition(Protocol):
     def find_load(self, now_ms: int) -> Mapping[str, str]:
         """Returns Chassis_Private:load."""
 
+    def find_full_disks(self, now_ms: int) -> tuple[str, ...]:
+        """Returns sentences on file systems; see linux/disk.py."""
+
 
 class ChassisRows:
     """The rows of this chassis in the southbound of the moment; 'left' once they are removed."""
@@ -45,6 +48,8 @@ class ChassisRows:
     ) -> None:
         self.heartbeat = Heartbeat()
         self.left = False
+        # What others found to be wrong on this host.
+        self.warnings: tuple[str, ...] = ()
         self._registration = Registration(types, public_key)
         self._condition = condition
         self._bridge = BridgeWatch()
@@ -113,6 +118,7 @@ class ChassisRows:
         beaten = beats.run(clock_ms, now_ms(), find_interval_ms(options))
         if beaten:
             beats.load = self._condition.find_load(clock_ms)
+            beats.warnings = (*self._condition.find_full_disks(clock_ms), *self.warnings)
         known, identity = self._find_problem(), self._identity
         problems = (
             self._bridge.find_problem(identity.bridge, identity.has_bridge, known, clock_ms),

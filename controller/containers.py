@@ -121,6 +121,15 @@ class Containers:
         self.touched |= changed
         return changed
 
+    def find_mtu(self) -> int:
+        """Returns the largest MTU of a link of a container, 0 if there is none."""
+        kinds = (each.resources for each in self.wanted.values() if isinstance(each, Container))
+        links = (resources.get(Links) for resources in kinds)
+        return max(
+            (link.mtu for each in links if isinstance(each, Links) for link in each.links),
+            default=0,
+        )
+
     def find_unbound(self) -> set[str]:
         """Returns the containers that are wanted still and no row binds any more."""
         return self.wanted.keys() - set(self.bindings.names)

@@ -30,13 +30,14 @@ from .linux.process import Strays
 from .linux.sandbox import LinuxSandbox
 from .lost_content import LostContent
 from .status_writer import StatusWriter, Telling
+from .underlay import Probes, Underlay
 
 vlog = ovs.vlog.Vlog("controller")
 
 _MOST = 2**63 - 1
 
 
-class Events(Condition, Losses, Echoes, Protocol):
+class Events(Condition, Losses, Echoes, Probes, Protocol):
     """Tells of what went on the host, and how it is (linux/events.py)."""
 
     def wait(self, poller: ovs.poller.Poller, now_ms: int) -> None:
@@ -70,6 +71,7 @@ class Controller:
         self.containers = Containers(types, self._make_sandbox, self.ports, make_host)
         self.chassis = ChassisRows(types, sealing.format_public_key(private_key), events)
         self.fence = Fence(events)
+        self._underlay = Underlay(events)
         self._private_key = private_key
         self._strays = Strays()
         self._events = events
@@ -254,6 +256,8 @@ class Controller:
     def _beat(self, clock_ms: int) -> None:
         """Writes that this chassis lives, before anything that can fail."""
         assert self.sb is not None
+        self._underlay.run(self.ports.rows.peers, self.containers.find_mtu, clock_ms)
+        self.chassis.warnings = tuple(filter(None, (self._underlay.warning,)))
         if self.chassis.beat(self._options, clock_ms):
             self.fence.note_beat(self.chassis.heartbeat.number, clock_ms)
         if self._obstacle != "":

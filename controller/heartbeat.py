@@ -28,8 +28,8 @@ def find_interval_ms(options: Mapping[str, str]) -> int:
 class Heartbeat:
     """What this svc-controller tells of itself.
 
-    'load' is to be set when run() said that it beat, so that it goes along with
-    the heartbeat and with nothing else; 'nb_cfg' is None until it is known what
+    'load' and 'warnings' are to be set when run() said that it beat, so that they go
+    along with the heartbeat and with nothing else; 'nb_cfg' is None until it is known what
     the chassis has reached before.
     """
 
@@ -40,6 +40,7 @@ class Heartbeat:
     stopping: bool = False
     ovn_problem: str = ""
     load: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
     nb_cfg: int | None = None
     nb_cfg_ms: int = 0
     _beat_at_ms: int = 0
@@ -79,4 +80,5 @@ class Heartbeat:
             "stopping": self.stopping,
             "ovn_problem": self.ovn_problem,
             "load": dict(self.load),
+            "warnings": tuple(sorted(set(self.warnings))),
         }

@@ -140,4 +140,6 @@ def _encode(columns: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _encode_value(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return ["set", list(value)]
     return ["map", [list(pair) for pair in value.items()]] if isinstance(value, Mapping) else value

@@ -42,6 +42,7 @@ class ChassisPrivate(Row):
     stopping: bool
     ovn_problem: str
     load: dict[str, str]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

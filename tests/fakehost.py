@@ -63,6 +63,10 @@ class FakeHost:
     answering: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     answers: set[str] = field(default_factory=set)
+    # The longest content of an echo that passes the underlay.
+    longest: int | None = None
+    probe_answers: set[tuple[str, int]] = field(default_factory=set)
+    full_disks: tuple[str, ...] = ()
 
     def make_host(self, ports: PortDriver, services: ServiceDriver) -> Host:
         """Returns the drivers; Controller calls it."""
@@ -110,6 +114,22 @@ class FakeHost:
     def take_answers(self) -> set[str]:
         answers, self.answers = self.answers, set()
         return answers
+
+    def send_probes(self, addresses: Collection[str], length: int) -> set[str]:
+        longest = self.longest
+        self.probe_answers |= {
+            (each, length)
+            for each in self.answering & set(addresses)
+            if longest is None or length <= longest
+        }
+        return set()
+
+    def take_probe_answers(self) -> set[tuple[str, int]]:
+        answers, self.probe_answers = self.probe_answers, set()
+        return answers
+
+    def find_full_disks(self, now_ms: int) -> tuple[str, ...]:
+        return self.full_disks
 
     def wait_answers(self, poller: ovs.poller.Poller) -> None:
         if self.answers:

@@ -227,7 +227,7 @@ def take(echo: Echo, number: int) -> set[str]:
     found: set[str] = set()
 
     def step() -> bool:
-        found.update(echo.take_answers())
+        found.update(address for address, _ in echo.take_answers())
         poller = ovs.poller.Poller()
         echo.wait_answers(poller)
         poller.timer_wait(50)
@@ -254,7 +254,7 @@ def test_what_others_asked_is_no_answer(echo: Echo) -> None:
     assert echo.take_answers() == set()
     # A reply to what was not asked of this one, and one with another content.
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as link:
-        echo._asked[7] = "127.0.0.9"
+        echo._asked[7] = "127.0.0.9", 0
         for source, content in (("127.0.0.8", echo._content), ("127.0.0.9", b"another")):
             reply = bytearray(make_request(4, echo._identifier, 7, content))
             reply[0:4] = b"\0\0\0\0"

@@ -6,7 +6,7 @@ to the host, so an answer counts when identifier, sequence, source and content a
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import ipaddress
 import os
 import socket
@@ -25,6 +25,8 @@ _REMEMBERED = 256
 _RECEIVED_AT_ONCE = 512
 _SOL_RAW = 255  # raw(7)
 _ICMP_FILTER = 1  # linux/icmp.h
+# Not to divide a packet, whatever is known of the path (ip(7), ipv6(7)); not in module socket.
+_MTU_DISCOVER = {4: (socket.IPPROTO_IP, 10, 3), 6: (socket.IPPROTO_IPV6, 23, 3)}
 _ICMP6_FILTER = 1  # linux/icmpv6.h
 
 
@@ -92,31 +94,42 @@ class Echo:
         self._identifier = int.from_bytes(os.urandom(2))
         self._content = os.urandom(16)
         self._sequence = 0
-        self._asked: OrderedDict[int, str] = OrderedDict()
+        self._asked: OrderedDict[int, tuple[str, int]] = OrderedDict()
 
-    def send_echoes(self, addresses: Collection[str]) -> None:
-        """Asks each of 'addresses'; one that cannot be reached does not answer."""
+    def send_echoes(self, addresses: Collection[str], length: int = 0) -> set[str]:
+        """Asks each of 'addresses'; one that cannot be reached does not answer.
+
+        The content has 'length' bytes, or as few as tell it from others'.  No request
+        is divided on its way; those that are too long for a link of this host are
+        returned.
+        """
+        refused = set()
         for address in addresses:
             version = ipaddress.ip_address(address).version
             link = self._open(version)
             if link is None:
                 continue
             self._sequence = (self._sequence + 1) & 0xFFFF
-            self._asked[self._sequence] = address
+            self._asked[self._sequence] = address, length
             while len(self._asked) > _REMEMBERED:
                 self._asked.popitem(last=False)
-            request = make_request(version, self._identifier, self._sequence, self._content)
-            with contextlib.suppress(OSError):
+            content = self._content.ljust(length, b"\0")
+            request = make_request(version, self._identifier, self._sequence, content)
+            try:
                 link.sendto(request, (address, 0))
+            except OSError as error:
+                if error.errno == errno.EMSGSIZE:
+                    refused.add(address)
+        return refused
 
-    def take_answers(self) -> set[str]:
-        """Returns the addresses that answered since the last call."""
+    def take_answers(self) -> set[tuple[str, int]]:
+        """Returns the addresses that answered since the last call, and the lengths asked for."""
         answered = set()
         for version, link in self._sockets.items():
             for _ in range(_RECEIVED_AT_ONCE if link is not None else 0):
                 assert link is not None
                 try:
-                    packet, source = link.recvfrom(1 << 11)
+                    packet, source = link.recvfrom(1 << 16)
                 except BlockingIOError:
                     break
                 except OSError:  # an ICMP error on what was sent
@@ -141,13 +154,15 @@ class Echo:
 
     def _is_answer(self, reply: Reply, source: str) -> bool:
         asked = self._asked.get(reply.sequence)
-        ours = (reply.identifier, reply.content) == (self._identifier, self._content)
-        return ours and asked is not None and _is_same(asked, source)
+        if asked is None or reply.identifier != self._identifier:
+            return False
+        address, length = asked
+        return reply.content == self._content.ljust(length, b"\0") and _is_same(address, source)
 
     def _open(self, version: int) -> socket.socket | None:
         if version not in self._sockets:
             try:
-                self._sockets[version] = _make_socket(_FAMILIES[version])
+                self._sockets[version] = _make_socket(version)
             except OSError as error:
                 self._sockets[version] = None
                 vlog.warn(f"no echo of IPv{version} can be asked for: {error}")
@@ -158,10 +173,12 @@ def _is_same(address: str, source: str) -> bool:
     return ipaddress.ip_address(address) == ipaddress.ip_address(source)
 
 
-def _make_socket(family: _Family) -> socket.socket:
+def _make_socket(version: int) -> socket.socket:
     """Returns a socket that never blocks and receives nothing but echo replies."""
+    family = _FAMILIES[version]
     kind = socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
     link = socket.socket(family.number, kind, family.protocol)
+    link.setsockopt(*_MTU_DISCOVER[version])
     if family.number == socket.AF_INET:
         unwanted = struct.pack("=I", ~(1 << family.reply) & 0xFFFFFFFF)
         link.setsockopt(_SOL_RAW, _ICMP_FILTER, unwanted)

@@ -17,6 +17,7 @@ import ovs.poller
 from ...lib.loop import monotonic_ms
 from . import netns
 from .data_path import DataPath
+from .disk import Disks
 from .echo import Echo
 from .load import LoadMeter
 
@@ -44,7 +45,8 @@ class HostEvents:
         self._look_at_ms = 0
         self._data_path = DataPath()
         self._load = LoadMeter()
-        self._echo = Echo()
+        self._echo, self._probe = Echo(), Echo()
+        self._disks = Disks()
 
     def take_lost(self, containers: Collection[str], links: Mapping[str, str]) -> set[str]:
         """Returns those of 'containers' whose link or namespace is gone since the last call.
@@ -72,7 +74,19 @@ class HostEvents:
 
     def take_answers(self) -> set[str]:
         """Returns who answered, as Echo.take_answers."""
-        return self._echo.take_answers()
+        return {address for address, _ in self._echo.take_answers()}
+
+    def send_probes(self, addresses: Collection[str], length: int) -> set[str]:
+        """Asks hosts for echoes of a length, as Echo.send_echoes."""
+        return self._probe.send_echoes(addresses, length)
+
+    def take_probe_answers(self) -> set[tuple[str, int]]:
+        """Returns who answered that, as Echo.take_answers."""
+        return self._probe.take_answers()
+
+    def find_full_disks(self, now_ms: int) -> tuple[str, ...]:
+        """Returns which file systems are full, as Disks.find_full."""
+        return self._disks.find_full(now_ms)
 
     def wait_answers(self, poller: ovs.poller.Poller) -> None:
         """Arms 'poller' for answers."""
@@ -88,6 +102,7 @@ class HostEvents:
         self._socket.close()
         self._data_path.close()
         self._echo.close()
+        self._probe.close()
 
     def _find_lost_namespaces(self, containers: Collection[str]) -> set[str]:
         """Returns the containers whose namespace is gone, or another one than before."""
