@@ -93,6 +93,15 @@ def test_a_planned_move_leaves_the_standby_of_another_one_alone() -> None:
     assert (plan.standby, plan.gone) == ({A: ("hv3",)}, {})
 
 
+def test_so_it_does_that_of_one_that_goes_for_a_limit() -> None:
+    wanted = [*burst(1), Request(C, "ipsec", chassis_group=frozenset({"hv2"}))]
+    cloud = idle(1, 1, 1, limit=1)
+    cloud[0] = replace(cloud[0], limit=0)
+    places = {A: on("hv1", "hv2"), C: on("hv3")}
+    plan = schedule(wanted, cloud, places, {}, MoveRules(enforce_limit=True))
+    assert (plan.chassis[A], plan.chassis[C], plan.gone) == ("hv2", "hv3", {})
+
+
 def test_one_that_serves_from_nowhere_takes_where_another_one_was_to_move() -> None:
     wanted = [*_pair(), Request(C, "ipsec")]
     cloud = idle(1, 1, limit=1)

@@ -110,6 +110,39 @@ def test_a_drain_moves_so_many_at_a_time(warm: int) -> None:
     assert set(plan.causes) == ({VPN, "vpn-00001"} if warm else set())
 
 
+@pytest.mark.parametrize("change", [{"drain": True}, {"weight": 0}, {"stopping": True}])
+def test_who_cannot_leave_keeps_its_standbys(change: dict[str, Any]) -> None:
+    wanted = burst(2, standby=1)
+    cloud = [replace(each, **change) for each in idle(1, 1, 1)]
+    places = {each.name: on("hv1", "hv2") for each in wanted}
+    plan = schedule(wanted, cloud, places)
+    assert plan.chassis == dict.fromkeys(places, "hv1")
+    assert plan.standby == dict.fromkeys(places, ("hv2",))
+    assert all("but no chassis can run it" in each for each in plan.reasons.values())
+    # With somewhere to go it goes; what it leaves behind goes with it.
+    plan = schedule(wanted, [*cloud[:2], *idle(1, 1, 1)[2:]], places)
+    assert plan.standby == dict.fromkeys(places, ("hv3",))
+    # A standby that is not needed to stay does not keep its chassis from being drained.
+    plan = schedule(wanted, [*idle(1), *cloud[1:2]], places)
+    assert (plan.chassis, plan.standby) == (dict.fromkeys(places, "hv1"), {})
+
+
+def test_a_wrong_pin_takes_no_standby_away() -> None:
+    wanted = [_request(requested_chassis="hv9", standby=1)]
+    plan = schedule(wanted, idle(1, 1), {VPN: on("hv1", "hv2")})
+    assert _where(plan) == ("hv1", ("hv2",))
+
+
+def test_those_where_it_may_be_stay_before_others() -> None:
+    group = frozenset({"hv3"})
+    wanted = [_request(chassis_group=group, standby=1, problem="policy x is not known")]
+    plan = schedule(wanted, idle(1, 1, 1), {VPN: on("hv1", "hv2", "hv3")})
+    assert _where(plan) == ("hv3", ("hv1", "hv2"))
+    coming = replace(_coming("hv3"), failure="no charon")
+    plan = schedule(wanted, idle(1, 1, 1), {VPN: (*on("hv1", "hv2"), coming)})
+    assert _where(plan) == ("hv1", ("hv2",))
+
+
 # -- what is lost ------------------------------------------------------------------
 
 

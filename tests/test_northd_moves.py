@@ -212,6 +212,23 @@ def test_container_that_waits_for_its_turn_says_so(cloud: Scenario) -> None:
     assert count(cloud.list_places()) == {"hv2": 2}
 
 
+def test_a_drain_of_all_chassis_keeps_the_standbys(cloud: Scenario) -> None:
+    (container,) = cloud.add_services(1, group=cloud.add_group("pair", {"standby": "1"}))
+    cloud.settle()
+    before = cloud.look(container)
+    assert (before.active, before.standby) == ("hv1", ("hv2",))
+    for name in ("hv1", "hv2", "hv3"):
+        cloud.set_chassis(name, drain=True)
+    assert cloud.follow(container) == [before]
+    cloud.ovn_follows = False
+    cloud.settle()
+    assert cloud.look(container) == before
+    cloud.ovn_follows = True
+    cloud.set_chassis("hv3", drain=False)
+    cloud.settle()
+    assert (cloud.look(container).active, cloud.look(container).standby) == ("hv3", ())
+
+
 def test_weight_0_moves_all_at_once(cloud: Scenario) -> None:
     cloud.set_chassis("hv2", container_weight=0)
     cloud.set_chassis("hv3", container_weight=0)

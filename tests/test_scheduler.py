@@ -369,6 +369,26 @@ def _carry_out(case: Case, plan: Schedule) -> None:
         case.places[name] = tuple(found)
 
 
+@many
+@given(cases)
+def test_who_has_to_stay_where_it_must_not_be_keeps_its_standbys(case: Case) -> None:
+    plan = case.plan()
+    for request in case.wanted:
+        if "but no chassis can run it" not in plan.reasons.get(request.name, ""):
+            continue
+        usable = [
+            place.chassis
+            for place in case.places[request.name]
+            if place.role == STANDBY
+            and place.failure is None
+            and is_fit(case.chassis.get(place.chassis))
+            and place.chassis not in plan.gone.get(request.name, ())
+        ]
+        kept = set(plan.standby.get(request.name, ())) & set(usable)
+        over = case.settings.enforce_limit
+        assert over or len(kept) >= min(request.standby, len(usable))
+
+
 # -- order of need --------------------------------------------------------------
 
 

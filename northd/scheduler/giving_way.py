@@ -10,6 +10,7 @@ chassis for it if there is one.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -45,10 +46,16 @@ class GivingWay:
         self.gone: defaultdict[str, set[str]] = defaultdict(set)
         self._snapshot = snapshot
         self._find_standing_by = find_standing_by
+        self._departing: Collection[str] = ()
         # How many standbys a container that is settled has.
         self._settled: dict[str, int] = {}
         self._standing_by: dict[str, _StandingBy] = {}
         self._planned: defaultdict[str, list[Request]] | None = None
+
+    def note_departing(self, departing: Collection[str]) -> None:
+        """Takes the names of all that leave their chassis, before any standby gives way."""
+        self._departing = departing
+        self._standing_by.clear()
 
     def can_clear(self, candidate: Candidate, claim: Claim) -> bool:
         """Whether there is room for one more on 'candidate' once standbys have given way."""
@@ -115,4 +122,5 @@ class GivingWay:
         here = self._snapshot.find_active(request)
         assert here is not None
         candidate = self._snapshot.chassis[here.chassis]
-        return request.migrate_chassis is not None or find_departure(request, candidate) is not None
+        asked = request.migrate_chassis is not None or request.name in self._departing
+        return asked or find_departure(request, candidate) is not None

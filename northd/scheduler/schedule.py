@@ -68,6 +68,7 @@ class _Round:
         self._causes: dict[str, str] = {}
         self._departures: dict[str, Departure] = {}
         self._lost: set[str] = set()
+        self._stranded: set[str] = set()
 
     def run(self) -> Schedule:
         """Returns the plan."""
@@ -83,6 +84,7 @@ class _Round:
             self._migrating,
             self._rules.enforce_limit,
         )
+        self._giving_way.note_departing(self._departures)
         self._keep()
         self._rescue()
         self._count_moving()
@@ -214,6 +216,7 @@ class _Round:
         wanted = self._migrating.get(name)
         if target is None and not self._given.choose(request, wanted, Claim.MOVE):
             self._reasons[name] = f"{departure.reason}, but {self._snapshot.explain(request)}"
+            self._stranded.add(name)
             return
         self._moving[origin] += 1
         if target is not None and target.ready:
@@ -226,6 +229,7 @@ class _Round:
         """Leaves a move as far as it has come: OVN could not follow the next step."""
         reason = f"{self._departures[request.name].reason}; it waits until OVN follows"
         self._reasons[request.name] = reason
+        self._stranded.add(request.name)
         if target is not None:
             self._given.aim(request, target.chassis)
 
@@ -305,7 +309,14 @@ class _Round:
             self._given.active[name],
             self._given.targets.get(name),
         )
-        kept = keep_standbys(self._snapshot, request, active, target, self._rules.enforce_limit)
+        kept = keep_standbys(
+            self._snapshot,
+            request,
+            active,
+            target,
+            self._rules.enforce_limit,
+            name in self._stranded,
+        )
         missing = request.standby - len(kept)
         if name in self._giving_way.gone:
             return kept
