@@ -214,6 +214,19 @@ def test_options_that_do_not_count(vpn: Svcctl, databases: Databases, active: Ac
     assert "\nWARNING SVC_Global: options:chassis-dead-after is " in said
 
 
+def test_what_a_chassis_warns_of(vpn: Svcctl, databases: Databases, active: Active) -> None:
+    warnings = ["set", ["file system /run is full (0 KB left)", "a second"]]
+    for name in ("hv1", "hv2"):
+        databases.sb.insert("Chassis_Private", name=name, warnings=warnings)
+    where = [["chassis", "==", "hv2"]]
+    databases.sb.update("Chassis_Weight", where, alive=False)
+    said = vpn.tell(1)
+    assert "\nWARNING chassis hv1: a second\nWARNING chassis hv1: file system /run is full" in said
+    # What a dead one said is of another time.
+    assert "WARNING chassis hv2" not in said
+    assert "a second; file system /run is full (0 KB left)" in vpn.good("chassis-list")
+
+
 def test_which_chassis_is_unfit(vpn: Svcctl, databases: Databases, active: Active) -> None:
     problem = "unfit (ovn-controller does not answer)"
     databases.sb.update("Chassis_Weight", [["chassis", "==", "hv2"]], problem=problem)

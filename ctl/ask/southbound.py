@@ -11,7 +11,7 @@ from ...lib.placement import UNFIT
 from ...services.api.commands import Problem
 from ..context import Context
 from ..db.rpc import Client
-from .lookup import Json, open_southbound, read, select
+from .lookup import Json, members, open_southbound, read, select
 from .moment import format_time
 from .northd import PATIENCE_S, Work, look
 
@@ -30,6 +30,7 @@ class Southbound:
     chassis: Mapping[str, Json]
     weights: Mapping[str, Json]
     answers: Mapping[str, int]
+    warnings: Mapping[str, Sequence[str]]
     work: Work
     rows: Sequence[Sequence[Json]]
 
@@ -75,6 +76,9 @@ def find_chassis_problems(found: Southbound, wanted: Sequence[str]) -> Iterator[
             yield Problem(state, subject, weight["problem"])
         for service_type, problem in sorted(chassis["service_problems"][1]):
             yield Problem("note", subject, f"{service_type}: {problem}")
+        if weight is not None and weight["alive"]:
+            warnings = sorted(found.warnings.get(name, ()))
+            yield from (Problem("warning", subject, each) for each in warnings)
     for name in sorted(wanted):
         if name not in found.chassis:
             cause = "it has not registered in the southbound"
@@ -123,7 +127,8 @@ def _read(client: Client, selects: Sequence[Json]) -> Southbound:
         [
             select("Chassis", (), ["name", "service_problems"]),
             select("Chassis_Weight", (), ["chassis", "alive", "problem", "since"]),
-            select("Chassis_Private", (), ["name", "nb_cfg"]),
+            # Whole, since a southbound that is yet to be converted has no 'warnings'.
+            select("Chassis_Private"),
             *selects,
         ],
     )
@@ -131,6 +136,7 @@ def _read(client: Client, selects: Sequence[Json]) -> Southbound:
         {row["name"]: row for row in chassis},
         {row["chassis"]: row for row in weights},
         {row["name"]: row["nb_cfg"] for row in private},
+        {row["name"]: members(row.get("warnings", ["set", []])) for row in private},
         look(client),
         rows,
     )

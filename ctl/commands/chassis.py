@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 
 from ...lib.addresses import quote
@@ -27,7 +28,8 @@ _HEADINGS = [
 _SELECTS = [
     select("Chassis", (), ["name", "hostname", "service_types", "service_problems"]),
     select("Chassis_Weight"),
-    select("Chassis_Private", (), ["name", "load"]),
+    # Whole, since a southbound that is yet to be converted has no 'warnings'.
+    select("Chassis_Private"),
     # With the name, since a selection has no row twice.
     select("Container_Binding", (), ["container", "chassis", "role"]),
 ]
@@ -39,6 +41,7 @@ def list_all(context: Context) -> None:
     warn_if_stale(context)
     known = {row["name"]: row for row in chassis}
     judged = {row["chassis"]: row for row in weights}
+    warnings = {row["name"]: members(row.get("warnings", ["set", []])) for row in private}
     loads = {row["name"]: dict(row["load"][1]).get("cpu", "") for row in private}
     counts = Counter((row["chassis"], row["role"]) for row in bindings)
     wishes = {row.text("name"): row for row in context.replica.rows(TABLE).values()}
@@ -53,7 +56,7 @@ def list_all(context: Context) -> None:
             counts[name, "active"],
             counts[name, "standby"],
             _describe_load(loads.get(name, ""), weight),
-            *_find_problems(known.get(name), weight),
+            *_find_problems(known.get(name), weight, warnings.get(name, [])),
         )
 
 
@@ -152,14 +155,14 @@ def _describe_load(cpu: str, weight: Json | None) -> str:
 
 
 def _find_problems(
-    chassis: Json | None, weight: Json | None
+    chassis: Json | None, weight: Json | None, warnings: Sequence[str]
 ) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
-    """Returns the service types of a chassis, why it takes nothing, why no further type."""
+    """Returns the service types of a chassis, what is wrong with it, why no further type."""
     if chassis is None:
         return (), "not registered in the southbound", ()
     problems = sorted(chassis["service_problems"][1])
     return (
         tuple(sorted(members(chassis["service_types"]))),
-        weight["problem"] if weight else "",
+        "; ".join(filter(None, (weight["problem"] if weight else "", *sorted(warnings)))),
         tuple(f"{service_type}: {reason}" for service_type, reason in problems),
     )
