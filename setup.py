@@ -49,6 +49,7 @@ setup(
             "svc-northd = ovnsvc.northd.main:main",
             "svc-controller = ovnsvc.controller.main:main",
             "svcctl = ovnsvc.ctl.main:main",
+            "svc-sbctl = ovnsvc.ctl.southbound:main",
         ],
         "ovnsvc.service_types": ["ipsec = ovnsvc.services.ipsec:TYPE"],
     },

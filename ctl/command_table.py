@@ -11,31 +11,31 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..services.api.commands import Command, Section
-from .core_commands import SECTIONS
 from .service_types import InstalledTypes
-
-_CORE = {command.name: command for _, section in SECTIONS for command in section}
-_CORE_OPTIONS = dict.fromkeys(option for command in _CORE.values() for option in command.options)
+from .tool import SVCCTL, Tool
 
 
 class CommandTable:
-    """The commands by name."""
+    """The commands of 'tool' by name."""
 
-    def __init__(self) -> None:
+    def __init__(self, tool: Tool = SVCCTL) -> None:
+        self.tool = tool
         self.types = InstalledTypes()
+        self._core = {each.name: each for _, section in tool.sections for each in section}
+        self._options = dict.fromkeys(o for each in self._core.values() for o in each.options)
 
     def find(self, name: str) -> tuple[Command, str] | None:
         """Returns a command and the service type that it is of, "" for the core."""
-        if name in _CORE:
-            return _CORE[name], ""
-        return self.types.find_command(name)
+        if name in self._core:
+            return self._core[name], ""
+        return self.types.find_command(name) if self.tool.typed else None
 
     def sections(self) -> Sequence[Section]:
         """Returns all commands as the help lists them, the core's last but for the general ones."""
         found: list[Section] = []
-        for half in self.types.commands().values():
+        for half in self.types.commands().values() if self.tool.typed else ():
             found += half.sections
-        return [SECTIONS[0], *found, *SECTIONS[1:]]
+        return [self.tool.sections[0], *found, *self.tool.sections[1:]]
 
     def list_all(self) -> list[Command]:
         """Returns all commands."""
@@ -47,8 +47,8 @@ class CommandTable:
         An option that is shortened may stand for one of any command.
         """
         name = word[2:].partition("=")[0]
-        if name in _CORE_OPTIONS or f"{name}=" in _CORE_OPTIONS:
-            return list(_CORE_OPTIONS)
+        if name in self._options or f"{name}=" in self._options:
+            return list(self._options)
         every = (option for command in self.list_all() for option in command.options)
         return list(dict.fromkeys(every))
 

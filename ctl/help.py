@@ -12,16 +12,16 @@ from .options import GLOBAL
 def format_help(table: CommandTable) -> str:
     """Returns the usage: the commands by noun, then the options."""
     lines = [
-        "svcctl: says what service containers there are to be",
-        "usage: svcctl [OPTIONS] COMMAND [ARG...] [-- COMMAND [ARG...]]...",
-        "       svcctl COMMAND --help tells more of one command",
+        f"{table.tool.name}: {table.tool.purpose}",
+        f"usage: {table.tool.name} [OPTIONS] COMMAND [ARG...] [-- COMMAND [ARG...]]...",
+        f"       {table.tool.name} COMMAND --help tells more of one command",
     ]
     for title, commands in table.sections():
         lines += ["", f"{title}:"]
         for command in commands:
             lines += _format_usage(command)
     lines += ["", "Options:"]
-    for name, short, argument, text in GLOBAL:
+    for name, short, argument, text in _list_options(table):
         start = f"  -{short[0]}, " if short else "  "
         lines.append(f"{start}{_spell(name, argument)}")
         lines.append(f"      {text}")
@@ -37,7 +37,9 @@ def format_command(table: CommandTable, name: str) -> str | None:
 
     text = inspect.cleandoc(table.load(*known).__doc__ or "").partition("\n\n")[2]
     about = ["", text] if text else []
-    return "\n".join(["usage: svcctl [OPTIONS]", *_format_usage(known[0]), *about]) + "\n"
+    return (
+        "\n".join([f"usage: {table.tool.name} [OPTIONS]", *_format_usage(known[0]), *about]) + "\n"
+    )
 
 
 def _format_usage(command: Command) -> list[str]:
@@ -52,10 +54,10 @@ def _find_dots(command: Command, option: str) -> str:
     return ".." if option.rstrip("=") in command.repeatable else ""
 
 
-def format_version(_table: CommandTable) -> str:
+def format_version(table: CommandTable) -> str:
     """Returns the versions of the program and of the schema that it was made for."""
-    version = schema.load(schema.NORTHBOUND)["version"]
-    return f"svcctl (ovnsvc) {VERSION}\nDB Schema {version}\n"
+    version = schema.load(table.tool.database)["version"]
+    return f"{table.tool.name} (ovnsvc) {VERSION}\nDB Schema {version}\n"
 
 
 def format_commands(table: CommandTable) -> str:
@@ -70,7 +72,7 @@ def format_commands(table: CommandTable) -> str:
 def format_options(table: CommandTable) -> str:
     """Returns a line for each option, for completion."""
     lines = []
-    for name, short, *_ in GLOBAL:
+    for name, short, *_ in _list_options(table):
         lines.append("--" + name.replace("[=", "=").replace("=", "=ARG"))
         if short:
             lines.append(f"-{short[0]}" + (" ARG" if "=" in name else ""))
@@ -84,3 +86,8 @@ def _spell(name: str, argument: str = "ARG") -> str:
     if name.endswith("[="):
         return f"--{name[:-2]}[={argument}]"
     return f"--{name}{argument}" if name.endswith("=") else f"--{name}"
+
+
+def _list_options(table: CommandTable) -> list[tuple[str, str, str, str]]:
+    """Returns the global options that the program has."""
+    return [each for each in GLOBAL if each[0].rstrip("[=") not in table.tool.refused]

@@ -44,9 +44,9 @@ def debug(message: str) -> None:
         _state["vlog"].dbg(message)
 
 
-def tell_syslog(message: str) -> None:
+def tell_syslog(program: str, message: str) -> None:
     """Tells syslog that the database was changed."""
     import syslog
 
-    syslog.openlog("svcctl", syslog.LOG_PID, syslog.LOG_DAEMON)
+    syslog.openlog(program, syslog.LOG_PID, syslog.LOG_DAEMON)
     syslog.syslog(syslog.LOG_INFO, message)

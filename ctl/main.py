@@ -1,4 +1,4 @@
-"""svcctl: the options, the run, the output, and one line for whatever is wrong.
+"""svcctl, and svc-sbctl: the options, the run, the output, one line for whatever is wrong.
 
 The import of a module is a good part of a short program's time, so this file
 imports little, and each command's file is imported only when it is called.
@@ -16,15 +16,16 @@ from .command_line import parse_commands
 from .command_table import CommandTable
 from .context import Context
 from .options import GlobalOptions, parse
+from .tool import SVCCTL, Tool
 
 
-def main(argv: Sequence[str] | None = None, database: str = "SVC_Northbound") -> int:
-    """Runs svcctl with the words in 'argv' and returns its exit status."""
+def main(argv: Sequence[str] | None = None, tool: Tool = SVCCTL) -> int:
+    """Runs 'tool' with the words in 'argv' and returns its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _main(words, database)
+        return _main(words, tool)
     except (UsageError, ConfigError) as error:
-        return _fail(str(error))
+        return _fail(tool, str(error))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -33,12 +34,13 @@ def main(argv: Sequence[str] | None = None, database: str = "SVC_Northbound") ->
         return 1
 
 
-def _main(words: list[str], database: str) -> int:
+def _main(words: list[str], tool: Tool) -> int:
     for word in words:
         if "\0" in word or any("\ud800" <= character <= "\udfff" for character in word):
             raise UsageError(f"argument {word!a} is not valid UTF-8")
-    table = CommandTable()
+    table = CommandTable(tool)
     settings, early, rest = parse(words, table.find_options)
+    settings.serve(tool)
     text = _find_text(settings, table, rest)
     if text is not None:
         sys.stdout.write(text)
@@ -51,13 +53,13 @@ def _main(words: list[str], database: str) -> int:
         log.start(settings)
     from .run import run
 
-    _start_timer(settings)
+    _start_timer(tool, settings)
     try:
-        wait_time = run(settings, table, contexts, database)
+        wait_time = run(settings, table, contexts, tool.database)
     finally:
         if settings.timeout_s:
             signal.alarm(0)
-    _print(settings, contexts, wait_time)
+    _print(tool, settings, contexts, wait_time)
     return max(context.exit_status for context in contexts)
 
 
@@ -73,18 +75,18 @@ def _find_text(settings: GlobalOptions, table: CommandTable, words: Sequence[str
         return texts.format_command(table, words[0])
     text: str = getattr(texts, f"format_{asked[0]}")(table)
     for problem in table.types.problems:
-        _say(f"warning: {problem}")
+        _say(table.tool, f"warning: {problem}")
     return text
 
 
-def _start_timer(settings: GlobalOptions) -> None:
+def _start_timer(tool: Tool, settings: GlobalOptions) -> None:
     """Ends the process by SIGALRM, as OVS does, when the time of --timeout is up."""
     if not settings.timeout_s:
         return
 
     def expire(number: int, _frame: object) -> None:
         text = f"timed out after {settings.timeout_s} s while {settings.stage}"
-        os.write(2, _make_line(text).encode())
+        os.write(2, _make_line(tool, text).encode())
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
@@ -92,7 +94,9 @@ def _start_timer(settings: GlobalOptions) -> None:
     signal.alarm(settings.timeout_s)
 
 
-def _print(settings: GlobalOptions, contexts: Sequence[Context], wait_time: str) -> None:
+def _print(
+    tool: Tool, settings: GlobalOptions, contexts: Sequence[Context], wait_time: str
+) -> None:
     from .db.table import Style, format_table
     from .db.values import escape
 
@@ -112,24 +116,24 @@ def _print(settings: GlobalOptions, contexts: Sequence[Context], wait_time: str)
         else:
             parts += [f"{escape(line)}\n" for line in context.lines]
         for warning in context.warnings:
-            _say(f"warning: {warning}")
+            _say(tool, f"warning: {warning}")
     sys.stdout.write("".join(parts) + wait_time)
     sys.stdout.flush()
 
 
-def _fail(message: str) -> int:
-    _say(message)
+def _fail(tool: Tool, message: str) -> int:
+    _say(tool, message)
     return 1
 
 
-def _say(message: str) -> None:
-    sys.stderr.write(_make_line(message))
+def _say(tool: Tool, message: str) -> None:
+    sys.stderr.write(_make_line(tool, message))
 
 
-def _make_line(message: str) -> str:
+def _make_line(tool: Tool, message: str) -> str:
     """Returns one line, whatever characters are in 'message'."""
     line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
-    return f"svcctl: {line}\n"
+    return f"{tool.name}: {line}\n"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ..lib import dirs
 from ..lib.errors import UsageError
+from ..lib.schema import SOUTHBOUND
 from .db.table import DATA_FORMATS, FORMATS
+from .tool import Tool
 
 # '=' after a name: an argument is required; '[=' : it may be given.
 GLOBAL = (
@@ -69,6 +71,16 @@ class GlobalOptions:
         self.headings = True
         self.log_levels: list[str | None] = []
         self.stage = "reaching the database"
+        self.program = "svcctl"
+
+    def serve(self, tool: Tool) -> None:
+        """Makes them those of 'tool'; raises UsageError if one makes no sense with that."""
+        for name in tool.refused:
+            if self.has(name):
+                raise UsageError(f"unrecognized option '--{name}'")
+        self.program = tool.name
+        if tool.database == SOUTHBOUND and not self.has("db"):
+            self.db = self.sb_db
 
     def has(self, name: str) -> bool:
         """Returns whether option 'name' was given."""

@@ -163,7 +163,7 @@ def _commit(attempt: Attempt, contexts: Sequence[Context]) -> tuple[int | None, 
     if not changes:
         return None, []
     assert any(context.command.changes for context in contexts)
-    words = "svcctl " + " -- ".join(format_words(context) for context in contexts)
+    words = f"{settings.program} " + " -- ".join(format_words(context) for context in contexts)
     operations = [*replica.prerequisites(), *changes, *_make_comments(words, contexts)]
     questions = [row for row in replica.changed() if row.question()]
     first_answer = len(operations)
@@ -180,7 +180,7 @@ def _commit(attempt: Attempt, contexts: Sequence[Context]) -> tuple[int | None, 
         row.take_answer(result["rows"][0])
     _warn_of_lost_rows(attempt, contexts[-1])
     if not settings.has("no-syslog"):
-        log.tell_syslog(f"Called as {words}")
+        log.tell_syslog(settings.program, f"Called as {words}")
     if not waits:
         return None, []
     [selected] = results[first_answer - 2]["rows"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..ctl.main import main
+from ..ctl.tool import SVCCTL, Tool
 from .ovsdb import Databases
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -111,7 +112,10 @@ class Svcctl:
         """Runs svcctl in this process."""
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = main([*self.remotes(database), *words], database)
+            tool = SVCCTL
+            if database != tool.database:
+                tool = Tool(tool.name, tool.purpose, database, tool.sections)
+            status = main([*self.remotes(database), *words], tool)
         return Result(out.getvalue(), err.getvalue(), status)
 
     def good(self, *words: str) -> str:

@@ -12,8 +12,9 @@ from .row import Row
 from .values import is_uuid
 
 ROOT = "SVC_Global"
+SOUTHBOUND_ROOT = "SB_Global"
 
-_NAME_COLUMNS = ("name", "target", "chassis")
+_NAME_COLUMNS = ("name", "target", "logical_port", "container", "chassis")
 _SHORTEST_PREFIX = 4
 _UUID_CHARACTERS = frozenset("0123456789abcdef-")
 
@@ -61,8 +62,9 @@ def find_duplicate(reason: str) -> tuple[str, str] | None:
 
 def get_root(replica: Replica) -> Row:
     """Returns the root row; a new database gets it with its first change."""
-    root = next(iter(replica.rows(ROOT).values()), None)
-    return root if root is not None else replica.insert(ROOT)
+    table = SOUTHBOUND_ROOT if SOUTHBOUND_ROOT in replica.schema.tables else ROOT
+    root = next(iter(replica.rows(table).values()), None)
+    return root if root is not None else replica.insert(table)
 
 
 def find_named(replica: Replica, table: str, text: str) -> list[Row]:
