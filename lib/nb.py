@@ -94,3 +94,19 @@ class ContainerWish(Row):
     migrate_cfg: int
     migrated_cfg: int
     migrate_status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event(Row):
+    TABLE: ClassVar[str] = "Event"
+    number: int
+    table: str
+    row: str | None
+    name: str
+    state: str
+    message: str
+    chassis: str | None
+    from_chassis: str | None
+    since: int
+    time: int
+    count: int

@@ -25,7 +25,7 @@ def open_sessions(
         "nb": Session(
             nb_remote,
             schema.NORTHBOUND,
-            (nb_rows.SVCGlobal, *tables["nb"]),
+            (nb_rows.SVCGlobal, nb_rows.Event, *tables["nb"]),
             schema=schema.load(schema.NORTHBOUND),
             **common,
         ),

@@ -26,12 +26,16 @@ from .engine.writer import Writer
 from .failover import Failover
 from .nodes.en_hv_cfg import HV_CFG
 from .nodes.en_placement import PLACEMENT
-from .nodes.tables import ONLY, OPTIONS, REFUSED
+from .nodes.tables import ONLY, OPTIONS, PLACEMENTS_BY_CONTAINER, REFUSED
+from .nodes.tables import PLACEMENT as PLACEMENT_ROW
 from .options import Options
 from .ovn.progress import Progress
 from .ovn.rows import EMPTY
+from .scheduler.reasons import FIRST_PLACE
 from .sync import northbound, ovn, southbound
 from .sync.content import Content
+from .sync.event_ledger import EventLedger
+from .sync.incidents import make_mended
 
 vlog = ovs.vlog.Vlog("writers")
 
@@ -54,18 +58,24 @@ class Writers:
         self._failover = failover
         self._refused: dict[Any, str] = {}
         self._others_settled = False
-        sb_ledger = southbound.SouthboundLedger(self._find_cause, loop.now_ms)
+        self._news = EventLedger(self._find_place_cause, loop.now_ms)
         self.ledgers: dict[str, Ledger] = {
-            "sb": sb_ledger,
+            "sb": southbound.SouthboundLedger(self._find_cause, loop.now_ms, self._news.add_news),
             "ovn": Ledger(ovn.find_mark, EMPTY),
-            "nb": Ledger(northbound.find_mark),
+            "nb": self._news,
         }
         find_own = partial(northbound.find_own_columns, self.ledgers["nb"])
         self.content = Content(find_own, lambda table, uuid: sessions["nb"].tables[table].get(uuid))
         conclude = {"sb": self._conclude_sb, "ovn": self._conclude_ovn, "nb": self._conclude_nb}
         ranks = {"sb": southbound.rank, "ovn": ovn.rank, "nb": northbound.rank}
         self.writers = {
-            name: Writer(sessions[name], self.ledgers[name], ranks[name], conclude[name])
+            name: Writer(
+                sessions[name],
+                self.ledgers[name],
+                ranks[name],
+                conclude[name],
+                partial(self._tell_mended, sessions[name].database),
+            )
             for name in ("sb", "ovn", "nb")
         }
 
@@ -133,6 +143,7 @@ class Writers:
             if begun or name == "nb":
                 writer.run(now_ms)
             self._take_refusals(name, writer)
+        self._news.run(now_ms)
 
     def _follow_others(self) -> None:
         """Looks at 'hv_cfg' again when the two other databases came to hold everything, or not."""
@@ -165,11 +176,29 @@ class Writers:
         for each in self._engine.get(datum, key) or ():
             table = each.row_class.TABLE
             desired = Desired(table, each.uuid, each.columns)
-            self.ledgers["nb"].set_owned((table, each.uuid), Owned(updates=(desired,)))
+            owned = Owned(updates=(desired,), name=each.name)
+            self.ledgers["nb"].set_owned((table, each.uuid), owned)
 
     def _find_cause(self, container: str) -> str | None:
         placement = self._engine.get(PLACEMENT, container)
         return placement.cause if placement is not None else None
+
+    def _find_place_cause(self, container: str, chassis: str) -> str | None:
+        """Returns why a container serves from 'chassis', whether that is written already or not."""
+        uuids = self._engine.get(PLACEMENTS_BY_CONTAINER, container) or ()
+        rows = [self._engine.get(PLACEMENT_ROW, uuid) for uuid in uuids]
+        last = max(
+            (row for row in rows if row is not None), key=lambda row: row.number, default=None
+        )
+        if last is not None and last.chassis == chassis:
+            return last.reason
+        return self._find_cause(container) or (FIRST_PLACE if last is None else None)
+
+    def _tell_mended(self, database: str, owner: Any, sentence: str) -> None:
+        """Has it told that rows of ours were mended."""
+        mended = make_mended(database, owner, sentence)
+        if mended is not None:
+            self._news.add_news(*mended)
 
     # -- the root rows -------------------------------------------------------
 

@@ -14,7 +14,18 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from ...lib.delta import Actual, Change, Desired, Key, Parent, plan
+from ...lib.delta import (
+    Actual,
+    Change,
+    Delete,
+    Desired,
+    Insert,
+    Key,
+    Parent,
+    SetKeys,
+    Verify,
+    plan,
+)
 from ...lib.rows import Row
 
 Owner = Hashable
@@ -26,13 +37,15 @@ class Owned:
 
     'updates' are what is kept true of rows that are there, and made for none
     that is not.  'kept' are the subjects of rows that stay if they are there,
-    though they are not among 'rows'; with 'keeps_all' every row does.
+    though they are not among 'rows'; with 'keeps_all' every row does.  'name' is what
+    people call the owner, "" for one that nothing is told of.
     """
 
     rows: tuple[Desired, ...] = ()
     updates: tuple[Desired, ...] = ()
     kept: frozenset[str] = frozenset()
     keeps_all: bool = False
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,8 @@ class Ledger:
         self._actual: dict[Owner, dict[UUID, tuple[Row, Mark]]] = {}
         self._owners: dict[UUID, Owner] = {}
         self._parents: dict[UUID, Parent] = {}
+        # Who was found to have what it should have, and should have the same still.
+        self._true: set[Owner] = set()
         self.dirty: set[Owner] = set()
 
     def set_owned(self, owner: Owner, owned: Owned | None) -> None:
@@ -77,11 +92,13 @@ class Ledger:
         else:
             self._owned[owner] = owned
         self._frozen.discard(owner)
+        self._true.discard(owner)
         self.dirty.add(owner)
 
     def freeze(self, owner: Owner) -> None:
         """Notes that what an owner should have is not known: its rows stay as they are."""
         self._frozen.add(owner)
+        self._true.discard(owner)
         self.dirty.discard(owner)
 
     def hold(self, names: frozenset[str]) -> None:
@@ -129,10 +146,16 @@ class Ledger:
         """Notes that nothing is known of an owner any more, without making it dirty."""
         self._owned.pop(owner, None)
         self._frozen.discard(owner)
+        self._true.discard(owner)
 
     def find_rows(self, owner: Owner) -> Iterable[Row]:
         """Yields the rows that an owner has."""
         return (row for row, _ in self._actual.get(owner, {}).values())
+
+    def find_row(self, uuid: UUID) -> Row | None:
+        """Returns a row that has an owner, None if there is none of this UUID."""
+        rows = self._actual.get(self._owners.get(uuid), {})
+        return rows[uuid][0] if uuid in rows else None
 
     def mark_all(self) -> None:
         """Makes everybody dirty."""
@@ -159,7 +182,25 @@ class Ledger:
             elif not mark.foreign and row.TABLE in self._empty:
                 kept = Desired(row.TABLE, mark.key, {}, defaults=self._empty[row.TABLE])
                 changes += plan([kept], [actual])
-        return [*changes, *plan(wanted, compared)]
+        changes += plan(wanted, compared)
+        if not changes:
+            self._true.add(owner)
+        return changes
+
+    def find_mended(self, owner: Owner, changes: Iterable[Change]) -> str | None:
+        """Returns in words what of 'changes', which plan() said, mends what somebody else did.
+
+        None where it is we who want something else, or where rows are somebody's whose
+        columns only are kept true.
+        """
+        if owner not in self._true:
+            return None
+        told = [each for each in (self._describe(owner, change) for change in changes) if each]
+        more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
+        return told[0] + more if told else None
+
+    def note_committed(self, changes: Iterable[Change]) -> None:
+        """Takes what the database has taken, of whichever owners."""
 
     def finish(self, owner: Owner, changes: list[Change]) -> list[Change]:
         """Returns the changes that plan() said, with what follows from them."""
@@ -192,6 +233,18 @@ class Ledger:
             del self._actual[owner]
         self._touch(owner)
 
+    def _describe(self, owner: Owner, change: Change) -> str | None:
+        if isinstance(change, Insert):
+            return f"{change.table} {_format_key(change.key)} was gone"
+        row, mark = self._actual.get(owner, {}).get(change.uuid, (None, None))
+        if row is None or mark is None or mark.foreign or isinstance(change, Verify):
+            return None
+        what = f"{change.table} {_format_key(mark.key)}"
+        if isinstance(change, Delete):
+            return f"{what} was not to be there"
+        columns = [change.column] if isinstance(change, SetKeys) else sorted(change.columns)
+        return f"{what} had another {', '.join(columns)}"
+
     def _touch(self, owner: Owner) -> None:
         if owner not in self._frozen:
             self.dirty.add(owner)
@@ -200,3 +253,7 @@ class Ledger:
 def _is_kept(owned: Owned, mark: Mark) -> bool:
     by_subject = bool(mark.subject) and mark.subject in owned.kept
     return mark.foreign or owned.keeps_all or by_subject
+
+
+def _format_key(key: Key) -> str:
+    return " on ".join(map(str, key)) if isinstance(key, tuple) else str(key)

@@ -50,7 +50,8 @@ class Writer:
     """Brings one database to what its ledger says.
 
     'rank' orders owners, 'conclude' says what to change of the root row once
-    nobody else's changes are left.
+    nobody else's changes are left.  'tell_mended' is called with an owner and a
+    sentence when what somebody else did to its rows was undone.
     """
 
     def __init__(
@@ -59,11 +60,15 @@ class Writer:
         ledger: Ledger,
         rank: Callable[[Owner], Any],
         conclude: Conclude,
+        tell_mended: Callable[[Owner, str], None] = lambda _owner, _sentence: None,
     ) -> None:
         self.ledger = ledger
         self._session = session
         self._rank = rank
         self._conclude = conclude
+        self._tell_mended = tell_mended
+        self._sent: Sequence[Change] = ()
+        self._mended: dict[Owner, str] = {}
         self._committing: tuple[Owner, ...] | None = None
         self._suspects: Suspects[Owner] = Suspects()
         self._refused: dict[Owner, _Refusal] = {}
@@ -153,9 +158,11 @@ class Writer:
             return
         owners, self._committing = self._committing, None
         outcome = self._session.take_outcome()
+        sent, self._sent = self._sent, ()
         if owners is None:
             return
         if outcome == "":
+            self._note_committed(owners, sent)
             self._forgive(owners)
             self._root_apart = self._root_apart and not self._with_root
         elif outcome is None:  # it lost a race, or the connection
@@ -163,6 +170,13 @@ class Writer:
             self._concluded = False
         else:
             self._fail(owners, format_refusal(outcome), now_ms)
+
+    def _note_committed(self, owners: Iterable[Owner], changes: Iterable[Change]) -> None:
+        self.ledger.note_committed(changes)
+        for owner in owners:
+            mended = self._mended.pop(owner, None)
+            if mended is not None:
+                self._tell_mended(owner, mended)
 
     def _forgive(self, owners: Iterable[Owner]) -> None:
         for owner in owners:
@@ -248,7 +262,9 @@ class Writer:
     def _plan(self, owner: Owner, now_ms: int) -> list[Change] | None:
         """Returns the changes of one owner, None if a mistake of ours hides them."""
         try:
-            return self.ledger.finish(owner, self.ledger.plan(owner))
+            planned = self.ledger.plan(owner)
+            self._note_mended(owner, planned)
+            return self.ledger.finish(owner, planned)
         except Exception as error:  # it stays with this owner
             _log(f"{self._session.database}: {owner} cannot be planned", error)
             self._refused[owner] = _Refusal(
@@ -260,6 +276,13 @@ class Writer:
             self._told.add(owner)
             return None
 
+    def _note_mended(self, owner: Owner, planned: Sequence[Change]) -> None:
+        mended = self.ledger.find_mended(owner, planned) if planned else None
+        if mended is None:
+            self._mended.pop(owner, None)
+        else:
+            self._mended[owner] = mended
+
     def _send(self, changes: list[Change], owners: list[Owner], now_ms: int) -> None:
         try:
             self._session.commit(changes, f"svc-northd: {len(changes)} changes")
@@ -268,6 +291,7 @@ class Writer:
             self._fail(owners, f"svc-northd cannot write its rows: {describe(error)}", now_ms)
         else:
             self._committing = tuple(owners)
+            self._sent = changes
 
 
 def _log(sentence: str, error: Exception) -> None:

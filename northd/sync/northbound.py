@@ -10,10 +10,15 @@ from ...lib.delta import Actual, Change, Desired, plan
 from ...lib.idl import Session
 from ...lib.router import is_ours
 from ...lib.rows import Row
-from ..engine.ledger import Ledger, Mark
+from ..engine.ledger import Ledger, Mark, Owner
+from .events import find_uuid
 
 CONTAINER = "container"
 WISH = "wish"
+CHASSIS = "chassis"
+
+# What is written beside a column 'status' when that changes.
+SINCE = "since"
 
 
 def find_mark(row: Row) -> Mark:
@@ -27,7 +32,19 @@ def find_mark(row: Row) -> Mark:
             return Mark((CONTAINER, row.name), row.name, foreign=foreign)
         case nb.ContainerWish():
             return Mark((WISH, row.name), row.name, foreign=True)
+        case nb.Event():
+            # What is written of them follows from the rest; see event_ledger.py.
+            return Mark(find_subject(row), row.uuid, foreign=True)
     return Mark((row.TABLE, row.uuid), row.uuid, foreign=True)
+
+
+def find_subject(event: nb.Event) -> Owner:
+    """Returns the owner that an event is about."""
+    uuid = find_uuid(event.row)
+    if uuid is not None:
+        return event.table, uuid
+    kinds = {nb.ServiceContainer.TABLE: CONTAINER, sb.Chassis.TABLE: CHASSIS}
+    return kinds.get(event.table, event.TABLE), event.name
 
 
 def rank(owner: Any) -> tuple[str, str]:
@@ -42,7 +59,8 @@ def find_own_columns(ledger: Ledger, row: Row) -> AbstractSet[str] | None:
     if not mark.foreign:
         return None
     updates = ledger.find_owned(mark.owner).updates
-    return frozenset().union(*(each.columns for each in updates if each.key == mark.key))
+    own = frozenset().union(*(each.columns for each in updates if each.key == mark.key))
+    return own | {SINCE} if "status" in own else own
 
 
 def plan_global(

@@ -13,6 +13,8 @@ from ...lib.rows import Row
 from ..engine.ledger import Ledger, Mark, Owner
 from ..options import Options
 from . import history
+from .events import News
+from .incidents import find_incidents
 
 CONTAINER = "container"
 REDIRECT = "redirect"
@@ -48,12 +50,21 @@ def rank(owner: Any) -> tuple[bool, str, str]:
 
 
 class SouthboundLedger(Ledger):
-    """'find_cause' says why a container serves from where it does, 'now_ms' the wall clock."""
+    """'find_cause' says why a container serves from where it does, 'now_ms' the wall clock.
 
-    def __init__(self, find_cause: Callable[[str], str | None], now_ms: Callable[[], int]) -> None:
+    'add_news' is called with what the northbound is to tell, of one of its owners.
+    """
+
+    def __init__(
+        self,
+        find_cause: Callable[[str], str | None],
+        now_ms: Callable[[], int],
+        add_news: Callable[[Owner, News], None] = lambda _owner, _news: None,
+    ) -> None:
         super().__init__(find_mark)
         self._find_cause = find_cause
         self._now_ms = now_ms
+        self._add_news = add_news
 
     def finish(self, owner: Owner, changes: list[Change]) -> list[Change]:
         """Adds generations and times, the history of places, and what goes with a binding."""
@@ -74,6 +85,11 @@ class SouthboundLedger(Ledger):
         else:
             finished += [Delete(row.TABLE, row.uuid, None) for row in placements]
         return finished + _drop_items(rows, bound)
+
+    def note_committed(self, changes: Iterable[Change]) -> None:
+        """Has it told what became of a chassis, and where a container failed."""
+        for owner, news in find_incidents(changes, self.find_row):
+            self._add_news(owner, news)
 
 
 def plan_global(

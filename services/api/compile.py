@@ -232,11 +232,17 @@ SEEN: Datum[str, Seen] = Datum("seen")
 
 @dataclass(frozen=True, slots=True)
 class RowStatus:
-    """Status columns of one row of the type's own tables."""
+    """Status columns of one row of the type's own tables.
+
+    A change of column 'status' is an event, and so is one of 'status_message'; 'name' is
+    what the row is called there.  Without a name nothing is told of it.  The core writes
+    to 'since', where the row class has it, when 'status' became what it is.
+    """
 
     row_class: type[Row]
     uuid: UUID
     columns: Mapping[str, Any]
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class VPNService(Row):
     enabled: bool | None
     status: str | None = field(compare=False)
     status_message: str = field(compare=False)
+    since: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class IPsecConnection(Row):
     enabled: bool | None
     status: str | None = field(compare=False)
     status_message: str = field(compare=False)
+    since: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,12 +132,13 @@ def run(read: Read, uuid: UUID) -> tuple[RowStatus, ...] | None:
         states.append(state)
         owner = find_owner(read, connection)
         if owner is not None and owner.uuid == uuid:
-            told.append(_make(IPsecConnection, connection, state.status, state.message))
+            name = f"{row.name}/{member.name}"
+            told.append(_make(IPsecConnection, connection, name, state.status, state.message))
     status, message = _find_service_status(row, situation, states)
     group = situation.seen.group if situation.seen is not None else None
     if situation.seen is not None and row.group and row.group != group:
         message += "; its group is passed over, another service's of this router counts"
-    return (*told, _make(VPNService, uuid, status, message))
+    return (*told, _make(VPNService, uuid, row.name, status, message))
 
 
 def find_held(read: Read, uuid: UUID) -> bool | None:
@@ -292,9 +293,9 @@ def _count(states: Iterable[_State]) -> tuple[str, str]:
 
 
 def _make(
-    row_class: type[VPNService | IPsecConnection], uuid: UUID, status: str, message: str
+    row_class: type[VPNService | IPsecConnection], uuid: UUID, name: str, status: str, message: str
 ) -> RowStatus:
-    return RowStatus(row_class, uuid, {"status": status, "status_message": message})
+    return RowStatus(row_class, uuid, {"status": status, "status_message": message}, name)
 
 
 _OF_SERVICES = (HOME, SERVICE_PROBLEM, GATEWAY, SERVICES_BY_CONNECTION)

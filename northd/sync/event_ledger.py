@@ -1,0 +1,274 @@
+"""The northbound's ledger: with each change of a status goes the event that it is (events.py)."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from ...lib import nb
+from ...lib.delta import Change, Delete, Insert, Update
+from ...lib.rows import Row, find_columns
+from ..engine.ledger import Ledger, Owned, Owner
+from . import events
+from .event_log import EventLog
+from .events import News, find_uuid
+from .northbound import CHASSIS, CONTAINER, SINCE, find_mark
+
+# Of what could not be written yet.
+_MOST_WAITING = 10_000
+_ERROR = "error"
+_ON_THE_WAY = ("starting", "running")
+_STATUS = frozenset({"status", "status_message", "status_code"})
+# Of a chassis it is not told that it is gone, nor of what no event of ours is about.
+_ENDLESS = (CHASSIS, nb.Event.TABLE)
+# Among so many of its events what waited is looked for.
+_LAST = 3
+
+
+class EventLedger(Ledger):
+    """'find_cause' says why a container is on a chassis, 'now_ms' is the wall clock."""
+
+    def __init__(
+        self,
+        find_cause: Callable[[str, str], str | None],
+        now_ms: Callable[[], int],
+    ) -> None:
+        super().__init__(find_mark)
+        self._find_cause = find_cause
+        self._now_ms = now_ms
+        self._log = EventLog(self.find_served)
+        self._waiting: dict[Owner, list[News]] = {}
+        self._events: dict[UUID, nb.Event] = {}
+        # All of them by number, with some that are gone or have another one by now.
+        self._oldest: list[tuple[int, UUID]] = []
+        self._number = 0
+        # Whose rows have statuses.
+        self._tables: set[str] = set()
+
+    # -- what comes in -----------------------------------------------------
+
+    def note_row(self, before: Row | None, after: Row | None) -> None:
+        """Takes the change of a row, None for one that is not there."""
+        if isinstance(before, nb.Event):
+            self._events.pop(before.uuid, None)
+        if isinstance(after, nb.Event):
+            self._note_event(after)
+        super().note_row(before, after)
+
+    def add_news(self, owner: Owner, news: News) -> None:
+        """Has something told of an owner that no column of the northbound says."""
+        waiting = self._waiting.setdefault(owner, [])
+        if len(self._waiting) < _MOST_WAITING and len(waiting) < events.KEPT:
+            waiting.append(news)
+            self.dirty.add(owner)
+
+    def forget(self, owner: Owner) -> None:
+        """Notes that the row of an operator, whose status is kept, is gone."""
+        owned = self.find_owned(owner)
+        if owned.name and isinstance(owner, tuple):
+            table, uuid = owner
+            self.add_news(owner, News(table, owned.name, events.REMOVED, row=str(uuid)))
+        super().forget(owner)
+
+    def run(self, now_ms: int) -> None:
+        """Sums up in the log what was too much for it, at 'now_ms' (monotonic)."""
+        self._log.run(now_ms)
+
+    def note_committed(self, changes: Iterable[Change]) -> None:
+        """Tells the events that were written."""
+        for change in changes:
+            if isinstance(change, Insert | Update) and change.table == nb.Event.TABLE:
+                row = self._events.get(change.uuid) if isinstance(change, Update) else None
+                columns = (
+                    {}
+                    if row is None
+                    else {name: getattr(row, name) for name in find_columns(nb.Event)}
+                )
+                if columns or isinstance(change, Insert):
+                    self._log.tell({**columns, **change.columns})
+
+    def find_served(self, container: str) -> str:
+        """Returns the names of what a container serves, "" if it is not known."""
+        rows = self.find_rows((CONTAINER, container))
+        served = [
+            each for row in rows if isinstance(row, nb.ServiceContainer) for each in row.serves
+        ]
+        owners = [(table, find_uuid(each)) for each in served for table in sorted(self._tables)]
+        return ", ".join(filter(None, (self.find_owned(owner).name for owner in owners)))
+
+    # -- what goes out -----------------------------------------------------
+
+    def set_owned(self, owner: Owner, owned: Owned | None) -> None:
+        """Notes what an owner should have; None for nothing."""
+        super().set_owned(owner, owned)
+        if owned is not None and owned.name and isinstance(owner, tuple):
+            self._tables.add(owner[0])
+
+    def finish(self, owner: Owner, changes: list[Change]) -> list[Change]:
+        """Adds since when a status is what it becomes, and the events that the changes are."""
+        now_ms = self._now_ms()
+        rows = list(self.find_rows(owner))
+        known = sorted((row for row in rows if isinstance(row, nb.Event)), key=_find_number)
+        subjects = {row.uuid: row for row in rows if not isinstance(row, nb.Event)}
+        told = self._take_waiting(owner, known)
+        for change in changes:
+            told += self._find_news(owner, change, subjects, known, now_ms)
+        if not any(each.state == events.REMOVED for each in told):
+            told += self._find_end(owner, changes, subjects, known)
+        finished: list[Change] = [_add_since(each, subjects, now_ms) for each in changes]
+        return finished + self._record(told, known, now_ms)
+
+    # -- helpers, in the order they are called -----------------------------
+
+    def _note_event(self, row: nb.Event) -> None:
+        self._events[row.uuid] = row
+        heapq.heappush(self._oldest, (row.number, row.uuid))
+        if row.number <= events.MOST_NUMBER:
+            self._number = max(self._number, row.number)
+        if len(self._oldest) > 2 * len(self._events) + 1000:
+            self._oldest = [(each.number, uuid) for uuid, each in self._events.items()]
+            heapq.heapify(self._oldest)
+
+    def _find_news(
+        self,
+        owner: Any,
+        change: Change,
+        subjects: Mapping[UUID, Any],
+        known: Sequence[nb.Event],
+        now_ms: int,
+    ) -> Iterator[News]:
+        if not isinstance(change, Insert | Update):
+            return
+        row = subjects.get(change.uuid) if isinstance(change, Update) else None
+        if change.table == nb.ServiceContainer.TABLE:
+            yield from self._find_container_news(owner[1], change, row, known, now_ms)
+        elif row is not None and not _STATUS.isdisjoint(change.columns):
+            name, state = self.find_owned(owner).name, change.columns.get("status", row.status)
+            message = change.columns.get("status_message", row.status_message)
+            news = News(row.TABLE, name, state or "", message, str(row.uuid))
+            if name and _is_news(news, row.status, getattr(row, SINCE, None), known, now_ms):
+                yield news
+
+    def _find_container_news(
+        self,
+        name: str,
+        change: Insert | Update,
+        row: nb.ServiceContainer | None,
+        known: Sequence[nb.Event],
+        now_ms: int,
+    ) -> Iterator[News]:
+        last = events.find_last(known)
+        last = last if last is not None and last.state != events.REMOVED else None
+        was = row if row is not None else last
+        before = was.chassis if was is not None else None
+        code = row.status_code if row is not None else None
+        news = News(
+            nb.ServiceContainer.TABLE,
+            name,
+            change.columns.get("status_code", code) or "",
+            change.columns.get("status_message", row.status_message if row is not None else ""),
+            chassis=change.columns.get("chassis", before),
+        )
+        if news.chassis != before and news.chassis is not None:
+            cause = self._find_cause(name, news.chassis) or ""
+            yield replace(news, state=events.PLACED, message=cause, from_chassis=before)
+        elif news.chassis != before:
+            yield replace(news, from_chassis=before)
+        elif _is_of_placement(last, news, now_ms) or _STATUS.isdisjoint(change.columns):
+            return
+        elif _is_news(news, code, row.since if row is not None else None, known, now_ms):
+            yield news
+
+    def _find_end(
+        self,
+        owner: Any,
+        changes: Iterable[Change],
+        subjects: Mapping[UUID, Row],
+        known: Sequence[nb.Event],
+    ) -> Iterator[News]:
+        """Yields that a subject is gone, of which the last event says something else."""
+        last = events.find_last(known)
+        if last is None or last.state == events.REMOVED or owner[0] in _ENDLESS:
+            return
+        gone = {each.uuid for each in changes if isinstance(each, Delete)}
+        there = any(isinstance(each, Insert) for each in changes) or bool(subjects.keys() - gone)
+        if not (there or self.is_wanted(owner) or self.is_frozen(owner)):
+            removed = events.REMOVED
+            yield News(last.table, last.name, removed, row=last.row, from_chassis=last.chassis)
+
+    def _take_waiting(self, owner: Owner, known: Sequence[nb.Event]) -> list[News]:
+        """Returns what waits to be told, until it is found among the events."""
+        last = {(each.state, each.message) for each in known[-_LAST:]}
+        waiting = self._waiting.pop(owner, [])
+        left = [each for each in waiting if (each.state, each.message) not in last]
+        if left:
+            self._waiting[owner] = left
+        return list(left)
+
+    def _record(self, told: Iterable[News], known: Sequence[nb.Event], now_ms: int) -> list[Change]:
+        changes: dict[Any, Change] = {}
+        for news in told:
+            self._number = self._number + 1 if self._number < events.MOST_NUMBER else 1
+            # Somebody else wrote those, or the numbers have begun anew.
+            later = [each for each in known if each.number > self._number]
+            changes |= {each.uuid: Delete(each.TABLE, each.uuid, None) for each in later}
+            known = [each for each in known if each.number <= self._number]
+            for each in events.record(news, known, self._number, now_ms):
+                changes[each.key if isinstance(each, Insert) else each.uuid] = each
+        added = sum(isinstance(each, Insert) for each in changes.values())
+        gone = {key for key, each in changes.items() if isinstance(each, Delete)}
+        for uuid in self._take_oldest(added - len(gone), gone):
+            changes[uuid] = Delete(nb.Event.TABLE, uuid, None)
+        return list(changes.values())
+
+    def _take_oldest(self, added: int, gone: AbstractSet[Any]) -> Iterator[UUID]:
+        """Yields what is to go so that all together are not too many."""
+        surplus = len(self._events) + added - events.MOST
+        while surplus > 0 and self._oldest:
+            number, uuid = heapq.heappop(self._oldest)
+            row = self._events.get(uuid)
+            if row is not None and row.number == number and uuid not in gone:
+                surplus -= 1
+                yield uuid
+
+
+def _find_number(event: nb.Event) -> int:
+    return event.number
+
+
+def _is_news(
+    news: News, before: str | None, since: int | None, known: Sequence[nb.Event], now_ms: int
+) -> bool:
+    """Returns whether it is worth an event how something is that was in the state 'before'.
+
+    What it is when it is made is none, unless it is an error; nor is what is said
+    of it in the first minute.
+    """
+    if not news.state:
+        return False
+    if news.state != before:
+        return before is not None or news.state == _ERROR
+    last = events.find_last(known)
+    if last is not None and last.state == news.state:
+        return True
+    return since is None or abs(now_ms - since) >= events.SETTLING_MS
+
+
+def _is_of_placement(last: nb.Event | None, news: News, now_ms: int) -> bool:
+    """Returns whether a container only starts where it was just placed."""
+    if last is None or last.state != events.PLACED or news.state not in _ON_THE_WAY:
+        return False
+    return 0 <= now_ms - last.time < events.SETTLING_MS
+
+
+def _add_since(change: Change, subjects: Mapping[UUID, Row], now_ms: int) -> Change:
+    """Returns 'change' with the time, of a row that says since when its status is what it is."""
+    if not isinstance(change, Update) or "status" not in change.columns:
+        return change
+    if not hasattr(subjects.get(change.uuid), SINCE):
+        return change
+    return replace(change, columns={**change.columns, SINCE: now_ms})

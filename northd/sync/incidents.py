@@ -1,0 +1,79 @@
+"""What changes of the southbound tell that no column of the northbound says, as news.
+
+A container that failed on a chassis; a chassis that died, or takes nothing new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+from uuid import UUID
+
+from ...lib import nb, sb
+from ...lib.delta import Change, Insert, Update
+from ..engine.ledger import Owner
+from . import northbound
+from .events import FAILED, MENDED, News
+
+ALIVE = "alive"
+DEAD = "dead"
+
+
+def find_incidents(
+    changes: Iterable[Change], find_row: Callable[[UUID], Any]
+) -> Iterator[tuple[Owner, News]]:
+    """Yields whom 'changes' tell something of, and what.
+
+    'find_row' returns the row that is changed.
+    """
+    for change in changes:
+        if not isinstance(change, Insert | Update):
+            continue
+        row = find_row(change.uuid) if isinstance(change, Update) else None
+        if row is None and not isinstance(change, Insert):
+            continue
+        if change.table == sb.AvoidedChassis.TABLE and "failures" in change.columns:
+            yield _tell_failure(change, row)
+        elif (
+            change.table == sb.ChassisWeight.TABLE and {"alive", "problem"} & change.columns.keys()
+        ):
+            yield from _tell_chassis(change, row)
+
+
+def make_mended(database: str, owner: Owner, sentence: str) -> tuple[Owner, News] | None:
+    """Returns whom it concerns that rows of 'owner' were mended; None if nobody by a name."""
+    if not isinstance(owner, tuple) or not isinstance(owner[1], str):
+        return None
+    kind, name = owner
+    table, about = nb.ServiceContainer.TABLE, (northbound.CONTAINER, name)
+    if database == "SVC_Southbound" and kind == northbound.CHASSIS:
+        table, about = sb.Chassis.TABLE, (northbound.CHASSIS, name)
+    return about, News(table, name, MENDED, f"{database}: {sentence}")
+
+
+def _tell_failure(change: Insert | Update, row: sb.AvoidedChassis | None) -> tuple[Owner, News]:
+    columns = _merge(change, row, ("container", "chassis", "reason"))
+    name = columns["container"]
+    news = News(
+        nb.ServiceContainer.TABLE, name, FAILED, columns["reason"], chassis=columns["chassis"]
+    )
+    return (northbound.CONTAINER, name), news
+
+
+def _tell_chassis(
+    change: Insert | Update, row: sb.ChassisWeight | None
+) -> Iterator[tuple[Owner, News]]:
+    columns = _merge(change, row, ("chassis", "alive", "problem"))
+    name, alive, problem = columns["chassis"], columns["alive"], columns["problem"]
+    if row is None and alive and not problem:
+        return
+    state = ALIVE if alive else DEAD
+    message = problem if problem != state else ""
+    yield (northbound.CHASSIS, name), News(sb.Chassis.TABLE, name, state, message)
+
+
+def _merge(change: Insert | Update, row: Any, names: Iterable[str]) -> dict[str, Any]:
+    return {
+        name: change.columns[name] if name in change.columns else getattr(row, name)
+        for name in names
+    }
