@@ -402,7 +402,7 @@ def test_new_northd_moves_nothing(cloud: Cloud) -> None:
 
 
 def _without_versions(content: dict[str, Any]) -> dict[str, Any]:
-    """Returns a dump without what counts writes rather than says something."""
+    """Returns a dump without what counts writes rather than says something, and what is history."""
     return {
         database: {
             table: [
@@ -415,6 +415,7 @@ def _without_versions(content: dict[str, Any]) -> dict[str, Any]:
                 for row in rows
             ]
             for table, rows in tables.items()
+            if table != "Event"
         }
         for database, tables in content.items()
     }
