@@ -257,7 +257,8 @@ class Controller:
         """Writes that this chassis lives, before anything that can fail."""
         assert self.sb is not None
         self._underlay.run(self.ports.rows.peers, self.containers.find_mtu, clock_ms)
-        self.chassis.warnings = tuple(filter(None, (self._underlay.warning,)))
+        left_over = leaving.describe_left_over(self.containers.reconciler.find_left_over())
+        self.chassis.warnings = tuple(filter(None, (self._underlay.warning, left_over)))
         if self.chassis.beat(self._options, clock_ms):
             self.fence.note_beat(self.chassis.heartbeat.number, clock_ms)
         if self._obstacle != "":

@@ -1,9 +1,11 @@
-"""The end of a chassis for good: what is still in the way of it. Pure."""
+"""What is still there of what is to go: when a chassis ends for good, and at any time. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+
+from .programs.told import LONGEST_TEXT, clean
 
 _SHOWN = 5
 
@@ -36,6 +38,18 @@ def find_obstacle(situation: Situation) -> str:
         why = f" ({situation.problems[0]})" if situation.problems else ""
         return f"waits for what is left of containers to go: {_format(situation.left_over)}{why}"
     return ""
+
+
+def describe_left_over(reasons: Mapping[str, str]) -> str:
+    """Returns what of containers stays that are not bound here any more, and why; "" for nothing.
+
+    'reasons' are by container; the first is told.
+    """
+    if not reasons:
+        return ""
+    name = min(reasons)
+    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    return clean(f"what is left of {name} cannot be removed: {reasons[name]}{more}", LONGEST_TEXT)
 
 
 def _format(names: Collection[str]) -> str:

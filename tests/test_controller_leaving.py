@@ -1,9 +1,11 @@
-"""A chassis that ends for good: exit --cleanup."""
+"""What a chassis cannot remove is told; a chassis that ends for good: exit --cleanup."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +13,11 @@ import pytest
 from ..controller import commands
 from ..controller.host.kinds import Links
 from ..controller.leaving import Situation, find_obstacle
+from ..lib import loop
 from .bench import Bench
 from .ovsdb import wait_until
-from .rig import A, B, Rig
+from .rig import VSWITCH_SCHEMA, A, B, Rig
+from .sessions import OUTAGE
 
 TABLES = ("Chassis", "Chassis_Private", "Container_Binding", "Container_Item")
 
@@ -70,6 +74,75 @@ def test_it_waits_for_what_cannot_be_removed(chassis: Bench) -> None:
     assert chassis.sb.rows("Chassis")
     chassis.host.failures.clear()
     chassis.until(lambda: chassis.controller.left, "the end")
+
+
+def find_warnings(bench: Bench) -> Any:
+    return bench.sb.rows("Chassis_Private")[0]["warnings"]
+
+
+NONE = ["set", []]
+
+
+def test_a_removal_that_fails_is_told_until_it_worked(chassis: Bench) -> None:
+    chassis.logs.allow("busy")
+    for name in ("c1", "c2"):
+        chassis.bind(name)
+    chassis.settle()
+    assert find_warnings(chassis) == NONE
+    for name in ("c1", "c2"):
+        chassis.host.failures["remove", Links, name] = "busy"
+        chassis.unbind(name)
+    told = "what is left of c1 cannot be removed: busy (and 1 more)"
+    chassis.until(lambda: find_warnings(chassis) == told, "both to be told")
+    # Another svc-controller finds it as well.
+    chassis.restart()
+    chassis.until(lambda: find_warnings(chassis) == NONE, "nothing to be known")
+    chassis.until(lambda: find_warnings(chassis) == told, "both to be told again")
+    del chassis.host.failures["remove", Links, "c1"]
+    told = "what is left of c2 cannot be removed: busy"
+    chassis.until(lambda: find_warnings(chassis) == told, "one to be told")
+    # One that is wanted again is none that is to go.
+    chassis.bind("c2")
+    chassis.until(lambda: find_warnings(chassis) == NONE, "nothing to be told")
+    chassis.host.failures.clear()
+    chassis.check_laws()
+
+
+def test_a_port_that_open_vswitch_keeps_is_told(chassis: Bench) -> None:
+    """The server is one that does not take a bridge without a port."""
+    for pattern in ("does not let go of its ports", "transaction refused", OUTAGE):
+        chassis.logs.allow(pattern)
+    chassis.bind("c1")
+    chassis.settle()
+    switch = json.loads(Path(VSWITCH_SCHEMA).read_text(encoding="utf-8"))
+    ports = switch["tables"]["Bridge"]["columns"]["ports"]["type"]
+    ports["min"] = 1
+    chassis.ovs.convert(switch)
+    chassis.unbind("c1")
+    told = "what is left of c1 cannot be removed: Open vSwitch does not let go of its ports: "
+    chassis.until(lambda: str(find_warnings(chassis)).startswith(told), "it to be told")
+    ports["min"] = 0
+    chassis.ovs.convert(switch)
+    chassis.until(lambda: find_warnings(chassis) == NONE, "it to go", 30)
+    assert chassis.ports() == {}
+    chassis.check_laws()
+
+
+def test_what_takes_long_to_go_is_told(chassis: Bench) -> None:
+    chassis.bind("c1")
+    chassis.settle()
+    chassis.host.slow = True
+    chassis.unbind("c1")
+    reconciler = chassis.controller.containers.reconciler
+    chassis.until(lambda: "c1" in reconciler.removing, "the end to begin")
+    chassis.until_beats(1)
+    assert find_warnings(chassis) == NONE
+    loop.warp(10_000)
+    told = "what is left of c1 cannot be removed: its programs have not ended"
+    chassis.until(lambda: find_warnings(chassis) == told, "it to be told")
+    chassis.host.slow = False
+    chassis.until(lambda: find_warnings(chassis) == NONE, "it to go")
+    chassis.check_laws()
 
 
 def test_it_waits_for_the_southbound(chassis: Bench) -> None:

@@ -25,10 +25,11 @@ from ...lib.errors import ConfigError, HostError, TransientError
 from ...lib.failures import describe, format_trace
 from ...lib.loop import monotonic_ms, now_ms
 from ...lib.moment import add_retry
+from ...services.api.host import Network, Workload
 from ..timers import Timers
 from .desired import Container, Wanted
 from .driver import Host, Unfinished
-from .kinds import ORDER, Links, Resource
+from .kinds import ORDER, Kind, Links, Namespace, Resource, StateDirectory, SwitchPorts
 
 vlog = ovs.vlog.Vlog("reconcile")
 
@@ -36,6 +37,16 @@ PASS_BUDGET_MS = 100
 _FIRST_RETRY_MS = 500
 _LOOK_AGAIN_MS = 100
 _MAX_RETRY_MS = 30_000
+# A removal takes a second or two.
+_LONG_MS = 10_000
+_STAYS: Mapping[Kind, str] = {
+    Workload: "its programs have not ended",
+    Network: "its network is still there",
+    SwitchPorts: "Open vSwitch has not let go of its ports",
+    Links: "its links are still there",
+    Namespace: "its namespace is still there",
+    StateDirectory: "its state directory is still there",
+}
 
 
 @dataclass(slots=True)
@@ -44,6 +55,14 @@ class _Failure:
     told: str
     attempts: int
     retry_at_ms: int
+
+
+@dataclass(slots=True)
+class _Stay:
+    """What of a container has not gone yet that nobody wants, and since when it is to go."""
+
+    since_ms: int
+    kind: Kind
 
 
 @dataclass(slots=True)
@@ -63,6 +82,7 @@ class Reconciler:
     touched: set[str] = field(default_factory=set)
     clock_ms: Callable[[], int] = monotonic_ms
     _timers: Timers = field(default_factory=Timers)
+    _stays: dict[str, _Stay] = field(default_factory=dict)
 
     def run(self, wanted: Mapping[str, Wanted]) -> str:
         """Does one pass and returns what it did in one sentence; "" if nothing."""
@@ -95,6 +115,17 @@ class Reconciler:
         """Returns why the last attempt on a container failed, and when the next one is."""
         failure = self.failures.get(name)
         return failure.told if failure else None
+
+    def find_left_over(self) -> dict[str, str]:
+        """Returns by container why what nobody wants of it does not go, or not for long."""
+        now_ms = self.clock_ms()
+        found = {
+            name: self.failures[name].sentence for name in self.removing & self.failures.keys()
+        }
+        for name, stay in self._stays.items():
+            if name not in found and now_ms >= stay.since_ms + _LONG_MS:
+                found[name] = _STAYS[stay.kind]
+        return found
 
     @property
     def settled(self) -> bool:
@@ -168,7 +199,7 @@ class Reconciler:
 
     def _apply(self, wanted: Container) -> str:
         name = wanted.name
-        self.removing.discard(name)
+        self._note_gone(name)
         changed = []
         for kind in ORDER:
             driver, resource = self.host.drivers[kind], wanted.resources[kind]
@@ -204,9 +235,16 @@ class Reconciler:
         self.removing.add(name)
         for kind in reversed(ORDER):
             if not self.host.drivers[kind].remove(name):
+                stay = self._stays.setdefault(name, _Stay(self.clock_ms(), kind))
+                stay.kind = kind
                 return "is being removed" if first else ""
-        self.removing.discard(name)
+        self._note_gone(name)
         return "removed"
+
+    def _note_gone(self, name: str) -> None:
+        """Notes that nothing of a container is to go any more."""
+        self.removing.discard(name)
+        self._stays.pop(name, None)
 
     def _fail(self, name: str, sentence: str, unexpected: Exception | None = None) -> str:
         before = self.failures.get(name)

@@ -99,7 +99,13 @@ class PortDriver:
         self._wanted.pop(container, None)
         self._unwanted.add(container)
         self._unplanned.add(container)
-        if self.rows.find_ports(container) or not self._has_left(container):
+        if self.rows.find_ports(container):
+            refusal = self._find_refusal(container)
+            if refusal is not None:
+                sentence = f"Open vSwitch does not let go of its ports: {refusal.sentence}"
+                raise TransientError(sentence)
+            return False
+        if not self._has_left(container):
             return False
         self._unwanted.discard(container)
         self._unplanned.discard(container)
