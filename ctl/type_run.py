@@ -51,6 +51,14 @@ class TypeRun:
     def no_check(self) -> bool:
         return self._context.settings.has("no-check")
 
+    @property
+    def shows_secrets(self) -> bool:
+        return self._context.settings.has("show-secrets") or self.has("show-secrets")
+
+    @property
+    def table_format(self) -> str | None:
+        return self._context.settings.format
+
     def has(self, option: str) -> bool:
         return self._context.has(option)
 

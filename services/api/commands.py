@@ -262,6 +262,14 @@ class Run(Protocol):
     def no_check(self) -> bool:
         """Whether what is elsewhere is to be taken at its word."""
 
+    @property
+    def shows_secrets(self) -> bool:
+        """Whether secrets are asked for, by --show-secrets of svcctl or of the command."""
+
+    @property
+    def table_format(self) -> str | None:
+        """What --format of svcctl says, before the command; None if it was not given."""
+
     def has(self, option: str) -> bool:
         """Returns whether the command was given 'option'."""
 

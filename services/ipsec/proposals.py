@@ -59,6 +59,7 @@ _GROUPS = {
     "group17": "modp6144",
     "group18": "modp8192",
 }
+GROUP_NUMBERS = {keyword: name.removeprefix("group") for name, keyword in _GROUPS.items()}
 # What has no number in IKE v1, or none that strongSwan knows.
 _NOT_OF_IKE_V1 = frozenset((*_AEAD, "aes-xcbc", "aes-cmac"))
 _NOT_OF_IKE_V1_FOR_ESP = frozenset(("chacha20-poly1305", "aes-cmac"))
@@ -119,6 +120,17 @@ def _make_esp_proposals(policy: IPsecPolicy | None, ike_version: int) -> list[st
 def has_only_aead(encryption: Iterable[str]) -> bool:
     """Returns whether all ciphers, of which an empty set is the default, need no integrity."""
     return all(each in _AEAD for each in list(encryption) or [DEFAULT_ENCRYPTION])
+
+
+def find_kind(word: str) -> str:
+    """Returns of which kind a word of a proposal is: a field of export/algorithms.py's Choice."""
+    if word in _AEAD.values() or word in _CLASSIC.values():
+        return "cipher"
+    if word in _INTEGRITY.values():
+        return "integrity"
+    if word in _GROUPS.values():
+        return "group"
+    return "numbers" if word == "esn" else "function"
 
 
 def _find_default_pfs(ike_version: int) -> tuple[str, ...]:

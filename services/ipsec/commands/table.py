@@ -51,6 +51,13 @@ _CONNECTIONS = (
     ),
     Command("conn-del", "VPN CONN", "connection.delete", _CONN, "--if-exists", changes=True),
     Command("conn-list", "VPN", "connection.list_all", f"{_CONN} SVC_Global"),
+    Command(
+        "conn-export",
+        "[VPN] CONN",
+        "export.export",
+        _CONN,
+        "--format= --show-secrets",
+    ),
 )
 
 

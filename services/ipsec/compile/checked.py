@@ -11,8 +11,9 @@ from ....lib.addresses import Subnet, find_overlap
 from ....lib.router import Router
 from ...api.compile import CONTAINERS_BY_SERVED, ROUTER
 from ...api.node import AnyNode, Datum, Node, Read
-from .. import proposals, router_rules, rules
+from .. import router_rules, rules
 from ..contention import Contender, make_contender
+from ..entry import Sides, make_entry
 from ..rows import IKEPolicy, IPsecConnection, IPsecPolicy, VPNService
 from .home import HOME, find_owner
 from .tables import CONNECTION, IKE_POLICY, IPSEC_POLICY, SERVICE, SERVICES_BY_CONNECTION
@@ -44,9 +45,6 @@ class Checked:
     problem: str | None = None
 
 
-_Sides = tuple[tuple[str, ...], tuple[str, ...]]
-"""Local and peer subnets as text."""
-
 CHECKED: Datum[UUID, Checked] = Datum("checked")
 
 
@@ -68,7 +66,7 @@ def run(read: Read, uuid: UUID) -> Checked | None:
         owner=owner,
         contender=contender,
         guards=_find_guards(read, contender, row, (local, peers)),
-        entry=_make_entry(owner, contender, row, ipsec, (local, peers))
+        entry=make_entry(owner, row, contender.entry, ipsec, (local, peers))
         if problem is None
         else None,
         problem=problem,
@@ -96,7 +94,7 @@ def _format(subnets: Iterable[Subnet]) -> tuple[str, ...]:
 
 
 def _find_guards(
-    read: Read, contender: Contender, row: IPsecConnection, texts: _Sides
+    read: Read, contender: Contender, row: IPsecConnection, texts: Sides
 ) -> tuple[Guard, ...]:
     """Returns a guard for each service that has the connection, on each of its routers.
 
@@ -119,28 +117,6 @@ def _find_guards(
             if router is not None and router_rules.network_problem(row, router) is None:
                 guards.append(Guard(uuid, router.uuid, local_texts, texts[1]))
     return tuple(guards)
-
-
-def _make_entry(
-    service: VPNService,
-    contender: Contender,
-    row: IPsecConnection,
-    ipsec: IPsecPolicy | None,
-    texts: _Sides,
-) -> Mapping[str, Any]:
-    """Returns one connection of the configuration; schemas/svc-sb.rst documents the keys."""
-    return {
-        "id": contender.uuid,
-        "name": f"{service.name}/{row.name}",
-        **contender.entry,
-        "local_subnets": list(texts[0]),
-        "peer_subnets": list(texts[1]),
-        "esp_proposals": proposals.make_esp_proposals(ipsec, contender.entry["ike_version"]),
-        "esp_lifetime_s": (ipsec and ipsec.lifetime) or rules.DEFAULT_IPSEC_LIFETIME_S,
-        "esp_lifetime_bytes": ipsec.lifetime_bytes if ipsec is not None else None,
-        "initiate": row.initiator != "response-only",
-        "mtu": row.mtu,
-    }
 
 
 NODES: tuple[AnyNode, ...] = (
