@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..lib.errors import UsageError
+from ..lib.refusal import describe_refusal
 from .context import Context
 from .db.records import find_duplicate
 from .db.replica import TryAgain
@@ -24,8 +25,7 @@ def check_results(
             return
         if operation == "wait" and result["error"] == "timed out":
             raise TryAgain
-        details = result.get("details")
-        reason = f"{result['error']}: {details}" if details else result["error"]
+        reason = describe_refusal(result)
         raise UsageError(_find_taken_name(reason, contexts) or f"transaction error: {reason}")
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import ovs.jsonrpc
 
+from .refusal import describe_refusal
+
 Operation = dict[str, Any]
 
 
@@ -51,7 +53,7 @@ class Calls:
         # An operation that failed has an error in its place, as has the commit behind the last.
         errors = [each for each in message.result if isinstance(each, dict) and "error" in each]
         if errors:
-            call.problem = f"{errors[0]['error']}: {errors[0].get('details', '')}"
+            call.problem = describe_refusal(errors[0])
         else:
             call.results = [each or {} for each in message.result]
         return True

@@ -9,7 +9,6 @@ nobody else's member is touched.
 from __future__ import annotations
 
 import enum
-import json
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from .delta import Change, Delete, Insert, Parent, Ref, SetKeys, Update, Verify
+from .refusal import describe_refusal
 
 Operation = Mapping[str, Any]
 
@@ -82,7 +82,7 @@ def read_results(results: Any) -> Transaction:
         if kind not in ("timed out", "not owner", "aborted")
     ]
     if hard:
-        return Transaction(Status.REFUSED, json.dumps(hard[0]))
+        return Transaction(Status.REFUSED, describe_refusal(hard[0] or {}))
     if "not owner" in kinds:
         return Transaction(Status.NOT_LOCKED)
     return Transaction(Status.LOST_RACE if "timed out" in kinds else Status.DONE)

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...lib.addresses import quote
 from ...lib.errors import UsageError
+from ...lib.refusal import describe_refusal
 from ..context import Context
 from ..db.rpc import Client, ConnectionLost
 
@@ -130,10 +131,7 @@ def find_atom(value: Any) -> Any:
 
 
 def _find_error(result: Any) -> str:
-    if not result:
-        return "no answer"
-    details = result.get("details")
-    return f"{result['error']}: {details}" if details else str(result["error"])
+    return describe_refusal(result) if result else "no answer"
 
 
 def _open(context: Context, remotes: str, database: str, subject: str) -> Client:

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...lib.errors import UsageError
+from ...lib.refusal import describe_refusal
 from .row import Row
 from .rpc import Client
 from .schema import DatabaseSchema, TableSchema
@@ -142,7 +143,7 @@ class Replica:
         [error] = [result for result in results if result and "error" in result]
         if error["error"] == "timed out":
             raise TryAgain
-        raise UsageError(f"{self.client.remote}: {error['error']}: {error.get('details', '')}")
+        raise UsageError(f"{self.client.remote}: {describe_refusal(error)}")
 
     def _take(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
         table = self.schema.tables[name]

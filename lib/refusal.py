@@ -1,0 +1,18 @@
+"""Why a server of OVSDB refused an operation, in words (RFC 7047, 3.1 and 5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+# What ovsdb-server says when its file cannot be written; the cause stands in its own log only.
+_UNWRITTEN = "I/O error"
+
+
+def describe_refusal(error: Mapping[str, Any]) -> str:
+    """Returns what stands in place of the result of an operation, for people."""
+    kind, details = str(error.get("error", "")), error.get("details")
+    words = f"{kind}: {details}" if details else kind
+    if kind == _UNWRITTEN:
+        return f"{words}; the file system of the database may be full, its server's log says more"
+    return words
