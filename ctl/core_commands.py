@@ -21,6 +21,13 @@ SECTIONS = (
     (
         "General commands",
         (
+            Command(
+                "events",
+                "[NAME]..",
+                "commands.events.list_all",
+                "Event Service_Container?",
+                "--since= --last=",
+            ),
             Command("init", "", "commands.overview.init", "SVC_Global", changes=True),
             Command("show", "[NAME]", "commands.overview.show", _SHOW),
             Command(

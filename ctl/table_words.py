@@ -30,6 +30,11 @@ CORE_TABLES = {
             "wish for a container",
             statuses="migrated_cfg migrate_status",
         ),
+        TableWords(
+            "Event",
+            "event",
+            statuses="number table row name state message chassis from_chassis since time count",
+        ),
         TableWords("Connection", "connection of the database"),
         TableWords("SSL", "TLS configuration"),
     )

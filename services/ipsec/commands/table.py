@@ -91,13 +91,13 @@ class IpsecCommands(Commands):
     )
 
     tables: Sequence[TableWords] = (
-        TableWords("VPN_Service", "VPN service", statuses="status status_message"),
+        TableWords("VPN_Service", "VPN service", statuses="status status_message since"),
         TableWords(
             "IPsec_Connection",
             "connection",
             secrets="psk",
             advice="use conn-set --psk-file",
-            statuses="status status_message",
+            statuses="status status_message since",
         ),
         TableWords("IKE_Policy", "IKE policy"),
         TableWords("IPsec_Policy", "IPsec policy"),
