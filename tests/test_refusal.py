@@ -42,7 +42,7 @@ def test_a_full_file_system_of_the_database_is_told(
         mount -t tmpfs -o size=200k none {directory} && cd {directory} || exit 9
         ovsdb-tool create db {find_schema("SVC_Northbound")} || exit 9
         setpriv --pdeathsig KILL ovsdb-server -vconsole:off -vsyslog:off \
-            --remote=punix:db.sock --unixctl=$PWD/ctl db &
+            --remote=punix:$PWD/db.sock --unixctl=$PWD/ctl db &
         until [ -S db.sock ]; do sleep 0.05; done
         {svcctl} init || exit 9
         dd if=/dev/zero of=other bs=1k count=1000 2>/dev/null
