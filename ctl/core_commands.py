@@ -116,7 +116,7 @@ SECTIONS = (
     (
         "Chassis commands",
         (
-            Command("chassis-list", "", "commands.chassis.list_all", "Chassis SVC_Global"),
+            Command("chassis-list", "[NAME]", "commands.chassis.list_all", "Chassis SVC_Global"),
             Command(
                 "chassis-set-weight",
                 "CHASSIS N",
@@ -148,7 +148,7 @@ SECTIONS = (
     (
         "Container commands",
         (
-            Command("container-list", "", "commands.container.list_all", _LIST),
+            Command("container-list", "[NAME]", "commands.container.list_all", _LIST),
             Command("container-show", "CONTAINER", "commands.container.show", _CONTAINER),
             Command(
                 "container-add",

@@ -13,6 +13,7 @@ from .ask.address import find_address_user
 from .ask.northd import warn_if_stale
 from .ask.router import find_routers
 from .ask.secret_file import read_secret
+from .ask.units import find_units
 from .command_table import CommandTable
 from .context import Context
 from .db.conditions import parse_assignment
@@ -133,6 +134,9 @@ class TypeRun:
 
     def find_address_user(self, router: Router, address: str) -> str | None:
         return find_address_user(self._context, router, address)
+
+    def find_units(self, text: str) -> Sequence[str]:
+        return find_units(self._context, text)
 
     def warn_if_stale(self) -> None:
         warn_if_stale(self._context)

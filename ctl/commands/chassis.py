@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 
 from ...lib.addresses import quote
 from ...lib.errors import UsageError
 from ...lib.placement import DEFAULT_WEIGHT, NO_LIMIT
-from ..ask.lookup import Json, check_chassis, members, open_southbound, read_southbound, select
+from ..ask.lookup import (
+    Json,
+    check_chassis,
+    make_unregistered,
+    members,
+    open_southbound,
+    read_southbound,
+    select,
+)
 from ..ask.moment import format_time
 from ..ask.northd import warn_if_stale
 from ..ask.waiting import wait_for_drain
@@ -36,7 +45,10 @@ _SELECTS = [
 
 
 def list_all(context: Context) -> None:
-    """chassis-list"""
+    """chassis-list [NAME]: all, or those that NAME means.
+
+    NAME may be that of a chassis or of its host, or of what runs there.
+    """
     chassis, weights, private, bindings = read_southbound(context, _SELECTS)
     warn_if_stale(context)
     known = {row["name"]: row for row in chassis}
@@ -46,7 +58,10 @@ def list_all(context: Context) -> None:
     counts = Counter((row["chassis"], row["role"]) for row in bindings)
     wishes = {row.text("name"): row for row in context.replica.rows(TABLE).values()}
     context.table = OutputTable(_HEADINGS, "table")
-    for name in sorted({*known, *wishes}):
+    names = {*known, *wishes}
+    if context.arguments:
+        names = _choose(context, names, known, bindings)
+    for name in sorted(names):
         weight = judged.get(name)
         context.table.add(
             name,
@@ -125,6 +140,24 @@ def _get(context: Context) -> Row:
         row = context.replica.insert(TABLE)
         row.set_atom("name", name)
     return row
+
+
+def _choose(
+    context: Context, names: AbstractSet[str], known: Mapping[str, Json], bindings: Sequence[Json]
+) -> set[str]:
+    """Returns the chassis that a word means: by name, by host, or since something runs there."""
+    text = context.arguments[0]
+    if text in names:
+        return {text}
+    found = {name for name, row in known.items() if text and row["hostname"] == text}
+    if not found:
+        from ..ask.meaning import find_containers  # which may load the service types
+
+        containers = {row.text("name") for row in find_containers(context, text)}
+        found = {row["chassis"] for row in bindings if row["container"] in containers} & names
+    if not found:
+        raise make_unregistered(text)
+    return found
 
 
 def _find_life(chassis: Json | None, weight: Json | None) -> tuple[str, str]:

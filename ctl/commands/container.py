@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from ...lib.errors import UsageError
 from ..ask.lookup import Json, find_atom
 from ..ask.moment import format_retry, format_time
 from ..ask.northd import warn_if_stale
+from ..ask.units import CONTAINER, find_served
 from ..ask.whereabouts import Whereabouts, is_migrating, read_whereabouts
 from ..context import Context
 from ..db.records import find_row
 from ..db.row import Row
 from ..db.table import OutputTable
-from ..db.values import is_uuid
 from .group import count_standbys
 
-TABLE = "Service_Container"
+TABLE = CONTAINER
 WISH = "Container_Wish"
 
 Fact = tuple[str, str]
@@ -28,10 +29,16 @@ _HEADINGS = [
 
 
 def list_all(context: Context) -> None:
-    """container-list"""
-    context.table = OutputTable(_HEADINGS, "table")
+    """container-list [NAME]: all, or those that NAME means.
+
+    NAME may be that of a container, or of what it serves or runs on.
+    """
     containers = {row.text("name"): row for row in context.replica.rows(TABLE).values()}
     wishes = {row.text("name"): row for row in context.replica.rows(WISH).values()}
+    text = context.argument(0)
+    if text is not None:
+        containers, wishes = _choose(context, text, wishes)
+    context.table = OutputTable(_HEADINGS, "table")
     whereabouts = read_whereabouts(context)
     warn_if_stale(context)
     for name in sorted({*containers, *wishes}):
@@ -47,7 +54,7 @@ def show(context: Context) -> None:
     """container-show CONTAINER"""
     context.refuse_format()
     text = context.arguments[0]
-    row = find_row(context.replica, TABLE, text)
+    row = find(context, text)
     name = row.text("name") if row else text
     wish = context.replica.find(WISH, "name", name)
     if row is None and wish is None:
@@ -66,6 +73,29 @@ def show(context: Context) -> None:
 
 
 # -- pieces ----------------------------------------------------------------
+
+
+def find(context: Context, text: str) -> Row | None:
+    """Returns the container that 'text' means, None if it means none, or only a wish for one."""
+    row = find_row(context.replica, TABLE, text)
+    if row is not None or context.replica.find(WISH, "name", text) is not None:
+        return row
+    from ..ask.meaning import find_container  # which may load the service types
+
+    return find_container(context, text)
+
+
+def _choose(
+    context: Context, text: str, wishes: Mapping[str, Row]
+) -> tuple[dict[str, Row], dict[str, Row]]:
+    """Returns the containers that a word means, and what is wished for them, by name."""
+    from ..ask.meaning import find_containers  # which may load the service types
+
+    found = {row.text("name"): row for row in find_containers(context, text)}
+    wished = {name: row for name, row in wishes.items() if name in found or name == text}
+    if not found and not wished:
+        raise UsageError(f"{text}: no container, and nothing that one serves or runs on")
+    return found, wished
 
 
 def _list_one(context: Context, row: Row, wish: Row | None, whereabouts: Whereabouts) -> None:
@@ -88,22 +118,6 @@ def _list_one(context: Context, row: Row, wish: Row | None, whereabouts: Whereab
 
 def _find_group(context: Context, row: Row) -> Row | None:
     return context.replica.get("Container_Group", row.text("group"))
-
-
-def find_served(context: Context, row: Row) -> tuple[str, ...]:
-    """Returns the names of the rows that a container works for; a UUID where it has none."""
-    served = row.strings("serves")
-    if not any(is_uuid(text) for text in served):
-        return served
-    replica = context.replica
-    half = context.types.commands().get(row.text("service_type"))
-    tables = [words.name for words in half.tables] if half else []
-    known = [name for name in tables if name in context.replica.schema.tables]
-    names = (
-        next((each.text("name") for name in known if (each := replica.get(name, text))), text)
-        for text in served
-    )
-    return tuple(sorted(names))
 
 
 def _show_whereabouts(context: Context, name: str, whereabouts: Whereabouts) -> None:

@@ -13,9 +13,8 @@ from ..ask.eligible import check_eligible
 from ..ask.waiting import wait_for_migration
 from ..ask.whereabouts import is_migrating
 from ..context import Context
-from ..db.records import find_row
 from ..db.row import Row
-from .container import TABLE, WISH
+from .container import WISH, find
 
 
 def pin(context: Context) -> None:
@@ -69,7 +68,7 @@ def migrate(context: Context) -> None:
 def _find_container(context: Context) -> tuple[str, Row | None]:
     """Returns the name of the container that is meant and its row, None with --no-check only."""
     text = context.arguments[0]
-    row = find_row(context.replica, TABLE, text)
+    row = find(context, text)
     if row is not None:
         return row.text("name"), row
     if not text or not context.settings.has("no-check"):

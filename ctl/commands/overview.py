@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ...lib.errors import UsageError
+from ..ask.meaning import find_containers
+from ..ask.units import find_served
 from ..context import Context
-from ..db.records import find_row, get_root
+from ..db.records import get_root
 from ..db.row import Row
 from ..type_run import ask_types, check_lines
 
@@ -23,7 +25,11 @@ def sync(context: Context) -> None:
 
 
 def show(context: Context) -> None:
-    """show [NAME]: what each service type serves, and the containers, as a tree."""
+    """show [NAME]: what each service type serves, and the containers, as a tree.
+
+    NAME may be that of a service, a connection, a router, a container or a chassis, a UUID,
+    or an address: what it means is shown, and the containers that are concerned.
+    """
     context.refuse_format()
     name = context.argument(0)
     for _, lines in ask_types(context, lambda half, run: check_lines(half.show(run, name))):
@@ -31,9 +37,8 @@ def show(context: Context) -> None:
     if name is None:
         containers = _sorted(context, "Service_Container")
     else:
-        found = find_row(context.replica, "Service_Container", name)
-        containers = [found] if found else []
-        if found is None and not context.lines:
+        containers = find_containers(context, name)
+        if not containers and not context.lines:
             raise UsageError(f"{name}: neither a service nor a container has this name")
     for row in containers:
         _show_container(context, row)
@@ -43,6 +48,7 @@ def _show_container(context: Context, row: Row) -> None:
     context.lines.append(f"container {row.text('name')} ({row.text('service_type')})")
     wish = context.replica.find("Container_Wish", "name", row.text("name"))
     for name, value in (
+        ("serves", ", ".join(find_served(context, row))),
         ("chassis", row.text("chassis")),
         ("requested chassis", wish.text("requested_chassis") if wish else ""),
         ("ports", ", ".join(row.strings("ports"))),

@@ -26,11 +26,12 @@ from ..ask.southbound import (
     find_northd_problems,
     read_southbound_state,
 )
+from ..ask.units import CONTAINER as TABLE
+from ..ask.units import find_served
 from ..context import Context
 from ..db.records import ROOT
 from ..db.row import Row
 from ..type_run import ask_types, check_lines
-from .container import TABLE, find_served
 from .problems import find_level, format_problems, format_verdict
 
 _NUMBERS = ("nb_cfg", "sb_cfg", "hv_cfg", "sb_cfg_timestamp")

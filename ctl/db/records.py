@@ -30,7 +30,8 @@ def find_row(replica: Replica, table: str, text: str) -> Row | None:
     named = find_named(replica, table, text)
     if len(named) > 1:
         raise UsageError(f'multiple rows in {table} match "{text}"')
-    return named[0] if named else _find_prefixed(replica, table, text)
+    meant = named or list_prefixed(replica, table, text)
+    return meant[0] if len(meant) == 1 else None
 
 
 def get_row(replica: Replica, table: str, text: str) -> Row:
@@ -79,9 +80,10 @@ def find_named(replica: Replica, table: str, text: str) -> list[Row]:
     return replica.find_all(table, column, text)
 
 
-def _find_prefixed(replica: Replica, table: str, text: str) -> Row | None:
+def list_prefixed(replica: Replica, table: str, text: str) -> list[Row]:
+    """Returns the rows whose UUID begins with 'text', if that has four digits or more."""
     prefix = text.lower()
     if len(prefix) < _SHORTEST_PREFIX or not _UUID_CHARACTERS.issuperset(prefix):
-        return None
+        return []
     found = [uuid for uuid in replica.list_uuids(table) if uuid.startswith(prefix)]
-    return replica.get(table, found[0]) if len(found) == 1 else None
+    return replica.get_all(table, found)

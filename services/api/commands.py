@@ -161,6 +161,20 @@ class StatusLines:
         self.works = works
 
 
+class Meaning:
+    """What a word means: what that is called, its name, and whose containers are concerned.
+
+    'units' are members of Service_Container:serves of the containers that work for it.
+    """
+
+    __slots__ = ("name", "noun", "units")
+
+    def __init__(self, noun: str, name: str, units: Sequence[str]) -> None:
+        self.noun = noun
+        self.name = name
+        self.units = units
+
+
 class Commands:
     """The commands half; one object, without state.  As it is it has no commands."""
 
@@ -180,6 +194,10 @@ class Commands:
     def tell_status(self, run: Run) -> StatusLines:
         """Returns its part of 'status'."""
         return StatusLines()
+
+    def find_meanings(self, run: Run, text: str) -> Sequence[Meaning]:
+        """Returns what of its own an operator may mean by 'text': a name, a UUID, an address."""
+        return ()
 
 
 # -- what svcctl hands in ----------------------------------------------------
@@ -329,6 +347,9 @@ class Run(Protocol):
 
         A type asks before it writes a row with an address outside.
         """
+
+    def find_units(self, text: str) -> Sequence[str]:
+        """Returns what the containers serve that 'text' means: one by its name, or a chassis'."""
 
     def warn_if_stale(self) -> None:
         """Warns that statuses are old if svc-northd is not at work; a list of them calls it."""

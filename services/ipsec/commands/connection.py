@@ -10,7 +10,8 @@ from ...api.commands import Datum, Run, TableRow
 from ...api.make_row import make_row
 from .. import rules
 from ..rows import IPsecConnection
-from .overview import CONNECTION, SERVICE, members_of
+from .meaning import Meant, find_meant
+from .overview import CONNECTION, SERVICE, members_of, sort_by_name
 from .policy import find_policies
 from .siblings import find_connection_problem, make_home
 
@@ -95,13 +96,20 @@ def delete(run: Run) -> None:
 
 
 def list_all(run: Run) -> None:
-    """conn-list VPN"""
-    service = run.get_row(SERVICE, run.arguments[0])
+    """conn-list [NAME]: those of all services, of the one of that name, or what NAME means.
+
+    NAME may also be that of a connection (CONN, or VPN/CONN), a router, a container or a
+    chassis, a UUID, or an address.
+    """
+    text = run.argument(0)
+    service = run.find_row(SERVICE, text) if text is not None else None
+    rows = _list_rows(run, text)
     headings = ["name", "peer", "subnets", "ike-policy", "ipsec-policy", "status", "reason"]
-    table = run.start_table(headings)
+    table = run.start_table(headings if service is not None else ["vpn", *headings])
     run.warn_if_stale()
-    for row in sorted(members_of(run, service), key=lambda each: each.text("name")):
+    for home, row in rows:
         table.add(
+            *([] if service is not None else [home.text("name")]),
             row.text("name"),
             row.text("peer_address"),
             row.strings("peer_subnets"),
@@ -113,6 +121,23 @@ def list_all(run: Run) -> None:
 
 
 # -- pieces ----------------------------------------------------------------
+
+
+def _list_rows(run: Run, text: str | None) -> list[tuple[TableRow, TableRow]]:
+    """Returns the connections that 'text' means, each with its service, in the order of names."""
+    meant: list[Meant]
+    if text is None:
+        meant = [(service, None) for service in sort_by_name(run, SERVICE)]
+    else:
+        meant = find_meant(run, text)
+    if text is not None and not meant:
+        raise UsageError(f"{text}: VPN service not found")
+    return [
+        (service, row)
+        for service, connection in meant
+        for row in sorted(members_of(run, service), key=lambda each: each.text("name"))
+        if connection is None or row.uuid == connection.uuid
+    ]
 
 
 def _find(run: Run, service: TableRow, name: str) -> TableRow | None:

@@ -17,8 +17,9 @@ def show(run: Run, name: str | None) -> Sequence[str]:
     if name is None:
         rows = sort_by_name(run, SERVICE)
     else:
-        found = run.find_row(SERVICE, name)
-        rows = [found] if found is not None else []
+        from .meaning import find_services
+
+        rows = find_services(run, name)
     return [line for row in rows for line in _show_service(run, row)]
 
 

@@ -10,6 +10,7 @@ from ...api.commands import Datum, Run, TableRow
 from ...api.make_row import make_row
 from .. import rules
 from ..rows import VPNService
+from .meaning import get_services
 from .overview import SERVICE, members_of, sort_by_name
 from .siblings import find_service_problem
 
@@ -64,12 +65,18 @@ def delete(run: Run) -> None:
 
 
 def list_all(run: Run) -> None:
-    """vpn-list"""
+    """vpn-list [NAME]: all, or those that NAME means.
+
+    NAME may be that of a service, a connection, a router, a container or a chassis, a UUID,
+    or an address outside.
+    """
+    text = run.argument(0)
+    rows = sort_by_name(run, SERVICE) if text is None else get_services(run, text)
     headings = ["name", "router", "external", "local", "group", "connections", "status", "reason"]
     table = run.start_table(headings)
     run.warn_if_stale()
     groups = run.rows("Container_Group")
-    for row in sort_by_name(run, SERVICE):
+    for row in rows:
         group = groups.get(row.text("group"))
         table.add(
             row.text("name"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...api.commands import Command, Commands, Run, Section, StatusLines, TableWords
+from ...api.commands import Command, Commands, Meaning, Run, Section, StatusLines, TableWords
 
 _VPN = "VPN_Service? IPsec_Connection? Container_Group?"
 _CONN = "VPN_Service? IPsec_Connection? IKE_Policy? IPsec_Policy?"
@@ -29,7 +29,7 @@ _SERVICES = (
         changes=True,
     ),
     Command("vpn-del", "VPN", "service.delete", _VPN, "--if-exists", changes=True),
-    Command("vpn-list", "", "service.list_all", "VPN_Service Container_Group SVC_Global"),
+    Command("vpn-list", "[NAME]", "service.list_all", "VPN_Service Container_Group SVC_Global"),
 )
 
 _CONNECTIONS = (
@@ -50,7 +50,7 @@ _CONNECTIONS = (
         changes=True,
     ),
     Command("conn-del", "VPN CONN", "connection.delete", _CONN, "--if-exists", changes=True),
-    Command("conn-list", "VPN", "connection.list_all", f"{_CONN} SVC_Global"),
+    Command("conn-list", "[NAME]", "connection.list_all", f"{_CONN} SVC_Global"),
     Command(
         "conn-export",
         "[VPN] CONN",
@@ -114,6 +114,12 @@ class IpsecCommands(Commands):
         from .overview import tell_status
 
         return tell_status(run)
+
+    def find_meanings(self, run: Run, text: str) -> Sequence[Meaning]:
+        """Returns the services and connections that 'text' means."""
+        from .meaning import find_meanings
+
+        return find_meanings(run, text)
 
 
 COMMANDS = IpsecCommands()

@@ -1,0 +1,39 @@
+"""What containers work for: as rows of service types, as their names, and by chassis."""
+
+from __future__ import annotations
+
+from ..context import Context
+from ..db.records import find_row
+from ..db.row import Row
+from ..db.values import is_uuid
+
+CONTAINER = "Service_Container"
+
+
+def find_units(context: Context, text: str) -> list[str]:
+    """Returns the members of Service_Container:serves of the containers that 'text' means."""
+    row = find_row(context.replica, CONTAINER, text)
+    rows = [row] if row is not None else find_on_chassis(context, text)
+    return sorted({each for row in rows for each in row.strings("serves")})
+
+
+def find_on_chassis(context: Context, chassis: str) -> list[Row]:
+    """Returns the containers that are active on a chassis."""
+    return context.replica.find_all(CONTAINER, "chassis", chassis) if chassis else []
+
+
+def find_served(context: Context, row: Row) -> tuple[str, ...]:
+    """Returns the names of the rows that a container works for; a UUID where it has none."""
+    served = row.strings("serves")
+    if not any(is_uuid(text) for text in served):
+        return served
+    half = context.types.commands().get(row.text("service_type"))
+    tables = [words.name for words in half.tables] if half else []
+    known = [name for name in tables if name in context.replica.schema.tables]
+    names = {
+        each.uuid: each.text("name")
+        for name in known
+        if "name" in context.replica.schema.tables[name].columns
+        for each in context.replica.get_all(name, served)
+    }
+    return tuple(sorted(names.get(text, text) for text in served))

@@ -1,0 +1,117 @@
+"""Which services and connections a word means that an operator has in his hand.
+
+That may be the name, the UUID or its beginning of a service or of a connection, a connection as
+VPN/CONN, an address of either, a router, or what runs a service: a container, or a chassis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from ....lib.addresses import canonical_address
+from ....lib.errors import UsageError
+from ...api.commands import Meaning, Run, TableRow
+from .overview import CONNECTION, SERVICE, members_of
+
+Meant = tuple[TableRow, TableRow | None]
+"""A service, and the connection of it that is meant, None for all of them."""
+
+
+def find_meant(run: Run, text: str) -> list[Meant]:
+    """Returns what 'text' means, in the order of names; [] if nothing.
+
+    A service of that name is it alone, whatever else is called so.
+    """
+    service = run.find_row(SERVICE, text)
+    if service is not None:
+        return [(service, None)]
+    found: dict[tuple[str, str], Meant] = {}
+    for find in (_find_by_other_words, _find_by_containers, _find_by_ovn):
+        if text and not found:
+            found = {_identify(each): each for each in find(run, text)}
+    return sorted(found.values(), key=_rank)
+
+
+def find_services(run: Run, text: str) -> list[TableRow]:
+    """Returns the services among that, each once."""
+    found = {service.uuid: service for service, _ in find_meant(run, text)}
+    return list(found.values())
+
+
+def get_services(run: Run, text: str) -> list[TableRow]:
+    """As find_services(); raises UsageError if there is none."""
+    found = find_services(run, text)
+    if not found:
+        raise UsageError(f"{text}: VPN service not found")
+    return found
+
+
+def find_meanings(run: Run, text: str) -> Sequence[Meaning]:
+    """Returns what 'text' means here, in words, and the UUIDs of the services concerned."""
+    meanings = []
+    for service, connection in find_meant(run, text):
+        name = service.text("name")
+        if connection is None:
+            meanings.append(Meaning("VPN service", name, (service.uuid,)))
+        else:
+            full = f"{name}/{connection.text('name')}"
+            meanings.append(Meaning("connection", full, (service.uuid,)))
+    return meanings
+
+
+def _find_by_other_words(run: Run, text: str) -> Iterator[Meant]:
+    for place in (place for place, each in enumerate(text) if each == "/"):
+        # Either name may have a slash in it.
+        service = run.find(SERVICE, "name", text[:place])
+        if service is None:
+            continue
+        for row in members_of(run, service):
+            if row.text("name") == text[place + 1 :]:
+                yield service, row
+    connection = run.find_row(CONNECTION, text) if not _is_shared(run, text) else None
+    named = [connection] if connection is not None else run.find_all(CONNECTION, "name", text)
+    yield from _add_services(run, named)
+    address = canonical_address(text)
+    yield from _add_services(run, run.find_all(CONNECTION, "peer_address", address))
+    for column, value in (("external_ips", address), ("router", text)):
+        for service in run.find_all(SERVICE, column, value):
+            yield service, None
+
+
+def _is_shared(run: Run, text: str) -> bool:
+    """Returns whether several connections have this name, as those of several services may."""
+    return len(run.find_all(CONNECTION, "name", text)) > 1
+
+
+def _add_services(run: Run, connections: Iterable[TableRow]) -> Iterator[Meant]:
+    for row in connections:
+        for service in run.find_all(SERVICE, "connections", row.uuid):
+            yield service, row
+
+
+def _find_by_ovn(run: Run, text: str) -> Iterator[Meant]:
+    """Returns the services of a router that they call otherwise, by its UUID or by its name."""
+    if run.no_check:
+        return
+    try:
+        routers = run.find_routers(text)
+    except UsageError:  # what OVN cannot tell at this moment is no reason to find nothing
+        return
+    for router in routers:
+        for service in run.find_all(SERVICE, "router", router.name, str(router.uuid)):
+            yield service, None
+
+
+def _find_by_containers(run: Run, text: str) -> Iterator[Meant]:
+    for service in run.get_all(SERVICE, run.find_units(text)):
+        yield service, None
+
+
+def _identify(meant: Meant) -> tuple[str, str]:
+    service, connection = meant
+    return service.uuid, connection.uuid if connection is not None else ""
+
+
+def _rank(meant: Meant) -> tuple[str, str]:
+    service, connection = meant
+    return service.text("name"), connection.text("name") if connection is not None else ""
