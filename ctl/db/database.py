@@ -124,9 +124,10 @@ def find(context: Context, table: TableSchema, text: str) -> Row | None:
 
 def _print(context: Context, table: TableSchema, rows: Iterable[Row]) -> None:
     columns = _choose_columns(context, table)
+    shown = [(column, _is_hidden(context, column)) for column in columns]
     context.table = OutputTable([column.name for column in columns])
     for row in rows:
-        context.table.rows.append([_make_cell(context, row, column) for column in columns])
+        context.table.rows.append([_make_cell(row, *each) for each in shown])
 
 
 def _choose_columns(context: Context, table: TableSchema) -> list[ColumnSchema]:
@@ -139,9 +140,9 @@ def _choose_columns(context: Context, table: TableSchema) -> list[ColumnSchema]:
     return [table.get_column(name) for name in names]
 
 
-def _make_cell(context: Context, row: Row, column: ColumnSchema) -> Cell | PlainCell:
+def _make_cell(row: Row, column: ColumnSchema, is_hidden: bool) -> Cell | PlainCell:
     datum = row.datum(column.name)
-    if datum and _is_hidden(context, column):
+    if datum and is_hidden:
         return PlainCell(HIDDEN)
     return Cell(datum, column)
 

@@ -20,8 +20,8 @@ from ...lib.errors import UsageError
 from ...lib.refusal import describe_refusal
 from .row import Row
 from .rpc import Client
-from .schema import DatabaseSchema, TableSchema
-from .values import Atom, NewUuid, from_json, is_uuid, to_json
+from .schema import DatabaseSchema
+from .values import Atom, NewUuid, is_uuid, to_json
 
 Where = Sequence[Any]
 """Conditions of RFC 7047 (5.1), all of which hold."""
@@ -151,7 +151,7 @@ class Replica:
         for json_row in rows:
             uuid = json_row["_uuid"][1]
             if uuid not in have and uuid not in self._gone:
-                have[uuid] = self._touched[uuid] = _parse_row(table, json_row)
+                have[uuid] = self._touched[uuid] = Row(table, uuid, json_row)
 
     # -- changing --------------------------------------------------------------
 
@@ -220,12 +220,3 @@ def _make_hold(table: str, where: Where, rows: Sequence[Mapping[str, Any]]) -> d
     same = [{column: row[column] for column in columns} for row in rows]
     wait = {"op": "wait", "timeout": 0, "columns": columns, "until": "==", "rows": same}
     return {**wait, "table": table, "where": where}
-
-
-def _parse_row(table: TableSchema, json: Mapping[str, Any]) -> Row:
-    columns = {
-        name: from_json(json[name], column)
-        for name, column in table.columns.items()
-        if name in json
-    }
-    return Row(table, json["_uuid"][1], columns)

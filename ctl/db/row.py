@@ -21,21 +21,25 @@ from .values import (
 
 
 class Row:
-    """A row, with the changes of the current transaction applied."""
+    """A row, with the changes of the current transaction applied.
+
+    'json' is what the server sent, None for a row that is inserted.  A column is
+    read out of it when it is asked for: of many rows a command wants few columns.
+    """
 
     __slots__ = (
-        *("_absent", "_columns", "_mutations", "_original", "_sets", "_verified"),
+        *("_absent", "_columns", "_json", "_mutations", "_sets", "_verified"),
         *("revision", "table", "uuid"),
     )
 
-    def __init__(self, table: TableSchema, uuid: str, columns: dict[str, Datum] | None) -> None:
+    def __init__(self, table: TableSchema, uuid: str, json: Mapping[str, Any] | None) -> None:
         self.table = table
         self.uuid = uuid
-        self._original = columns
-        if columns is None:
-            columns = {name: make_default(each) for name, each in table.columns.items()}
-            columns["_uuid"] = (uuid,)
-        self._columns = dict(columns)
+        self._json = json
+        self._columns: dict[str, Datum] = {}
+        if json is None:
+            self._columns = {name: make_default(each) for name, each in table.columns.items()}
+            self._columns["_uuid"] = (uuid,)
         self._sets: set[str] = set()
         self._mutations: list[tuple[str, str, Datum]] = []
         self._verified: set[str] = set()
@@ -45,15 +49,25 @@ class Row:
     @property
     def is_new(self) -> bool:
         """Whether the current transaction inserts this row."""
-        return self._original is None
+        return self._json is None
 
     def datum(self, column: str) -> Datum:
         """Returns the value of 'column'."""
+        if column not in self._columns:
+            self._columns[column] = self._read(column)
         return self._columns[column]
+
+    def _read(self, column: str) -> Datum:
+        """Returns the value that the server sent."""
+        assert self._json is not None
+        return from_json(self._json[column], self.table.columns[column])
+
+    def _find(self, column: str) -> Datum:
+        return self.datum(column) if column in self.table.columns else ()
 
     def find(self, column: str) -> Any:
         """Returns the one atom of 'column', or None if there is none."""
-        datum = self._columns.get(column, ())
+        datum = self._find(column)
         return datum[0] if isinstance(datum, tuple) and datum else None
 
     def text(self, column: str) -> str:
@@ -63,11 +77,11 @@ class Row:
 
     def strings(self, column: str) -> tuple[str, ...]:
         """Returns the members of a set of strings or references."""
-        return tuple(str(atom) for atom in self._columns.get(column, ()))
+        return tuple(str(atom) for atom in self._find(column))
 
     def columns(self) -> Mapping[str, Datum]:
         """Returns every column by name, '_uuid' aside."""
-        return {name: datum for name, datum in self._columns.items() if name != "_uuid"}
+        return {name: self.datum(name) for name in self.table.columns if name != "_uuid"}
 
     def set(self, column: str, datum: Datum) -> None:
         """Sets 'column' to 'datum'."""
@@ -82,7 +96,7 @@ class Row:
 
     def insert(self, column: str, elements: Datum) -> None:
         """Adds 'elements' to a set or a map; a key that the map has keeps its value."""
-        have = self._columns[column]
+        have = self.datum(column)
         if isinstance(have, dict):
             assert isinstance(elements, dict)
             merged = make_datum(self.table.columns[column], {**elements, **have})
@@ -93,7 +107,7 @@ class Row:
     def remove(self, column: str, elements: Iterable[Atom]) -> None:
         """Takes members out of a set, or keys out of a map."""
         gone = tuple(elements)
-        have = self._columns[column]
+        have = self.datum(column)
         if isinstance(have, dict):
             rest: Datum = {key: value for key, value in have.items() if key not in gone}
         else:
@@ -115,7 +129,7 @@ class Row:
 
     def verify(self, *columns: str) -> None:
         """Makes the transaction fail, to start again, if a column has changed since."""
-        if self._original is not None:
+        if self._json is not None:
             self._verified.update(columns)
 
     def verify_absent(self, column: str) -> None:
@@ -128,7 +142,7 @@ class Row:
         problem = find_count_problem(result, self.table.columns[column])
         if problem is not None:
             raise UsageError(f"{self.table.name} column {column}: {problem}")
-        changed = result != self._columns[column]
+        changed = result != self.datum(column)
         self._columns[column] = result
         self.revision += 1
         if self.is_new or column in self._sets:
@@ -138,27 +152,27 @@ class Row:
 
     def prerequisites(self) -> list[dict[str, Any]]:
         """Returns the operations that hold what was verified."""
-        if self._original is None:
+        if self._json is None:
             return [self._make_absence(column) for column in sorted(self._absent)]
         if not self._verified:
             return []
         columns = sorted(self._verified)
-        row = {name: self._json(name, self._original[name]) for name in columns}
+        row = {name: self._to_json(name, self._read(name)) for name in columns}
         wait = {"op": "wait", "timeout": 0, "columns": columns, "until": "==", "rows": [row]}
         return [{**wait, **self._place()}]
 
     def operations(self) -> list[dict[str, Any]]:
         """Returns the operations that change this row in the database."""
-        if self._original is None:
+        if self._json is None:
             default = {name: make_default(each) for name, each in self.table.columns.items()}
             named = {name for name in self._sets if self._columns[name] != default[name]}
-            row = {name: self._json(name, self._columns[name]) for name in sorted(named)}
+            row = {name: self._to_json(name, self._columns[name]) for name in sorted(named)}
             label = NewUuid(self.uuid).label
             return [{"op": "insert", "table": self.table.name, "uuid-name": label, "row": row}]
         operations: list[dict[str, Any]] = []
-        differing = [n for n in sorted(self._sets) if self._columns[n] != self._original[n]]
+        differing = [n for n in sorted(self._sets) if self._columns[n] != self._read(n)]
         if differing:
-            row = {name: self._json(name, self._columns[name]) for name in differing}
+            row = {name: self._to_json(name, self._columns[name]) for name in differing}
             operations.append({"op": "update", "row": row, **self._place()})
         mutations = [self._mutation_json(*mutation) for mutation in self._mutations]
         if mutations:
@@ -183,14 +197,14 @@ class Row:
         return {"op": "delete", **self._place()}
 
     def _make_absence(self, column: str) -> dict[str, Any]:
-        where = [[column, "==", self._json(column, self._columns[column])]]
+        where = [[column, "==", self._to_json(column, self._columns[column])]]
         wait = {"op": "wait", "timeout": 0, "columns": [column], "until": "==", "rows": []}
         return {**wait, "table": self.table.name, "where": where}
 
     def _place(self) -> dict[str, Any]:
         return {"table": self.table.name, "where": [["_uuid", "==", ["uuid", self.uuid]]]}
 
-    def _json(self, column: str, datum: Datum) -> Any:
+    def _to_json(self, column: str, datum: Datum) -> Any:
         return to_json(datum, self.table.columns[column])
 
     def _mutation_json(self, name: str, mutator: str, elements: Datum) -> list[Any]:

@@ -66,6 +66,8 @@ def find_count_problem(datum: Datum, column: ColumnSchema) -> str | None:
 
 def format_datum(datum: Datum, column: ColumnSchema, bare: bool = False) -> str:
     """Returns 'datum' in the notation above; 'bare' leaves out quotes and brackets."""
+    if not datum and not bare:
+        return "{}" if column.is_map else "[]"
     if isinstance(datum, dict):
         value = column.value
         assert value is not None
@@ -135,9 +137,11 @@ def from_json(value: Any, column: ColumnSchema) -> Datum:
     """Returns the datum that a server sent."""
     if column.is_map:
         return dict(sorted((_atom(key), _atom(each)) for key, each in value[1]))
-    if isinstance(value, list) and value[0] == "set":
-        return tuple(sorted(_atom(each) for each in value[1]))
-    return (_atom(value),)
+    if not isinstance(value, list):
+        return (value,)
+    if value[0] != "set":
+        return (value[1],)
+    return tuple(sorted(map(_atom, value[1]))) if value[1] else ()
 
 
 def _atom(value: Any) -> Any:
