@@ -11,8 +11,9 @@ from typing import Any
 from ..lib.errors import UsageError
 from ..services.api.commands import Command
 from .db.replica import Replica
-from .db.rpc import Client, Tls, split_remotes
+from .db.rpc import Client, split_remotes
 from .db.table import OutputTable
+from .db.tls import Tls
 from .options import GlobalOptions
 from .row_names import RowNames
 from .service_types import InstalledTypes
@@ -132,5 +133,12 @@ def connect(
     shuffle = not settings.has("no-shuffle-remotes")
     leader_only = not settings.has("no-leader-only")
     find = settings.values.get
-    tls = Tls(find("private-key"), find("certificate"), find("ca-cert"), find("ssl-ciphers"))
+    tls = Tls(
+        find("private-key"),
+        find("certificate"),
+        find("ca-cert"),
+        find("bootstrap-ca-cert"),
+        find("ssl-protocols"),
+        find("ssl-ciphers"),
+    )
     return Client(split_remotes(remotes, shuffle), database, tls, leader_only, patience_s)

@@ -21,6 +21,7 @@ SECTIONS = (
     (
         "General commands",
         (
+            Command("help", "[COMMAND]", "help.tell", ""),
             Command(
                 "events",
                 "[NAME]..",

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+import textwrap
+
 from ..lib import schema
+from ..lib.errors import UsageError
 from ..lib.version import VERSION
 from ..services.api.commands import Command
 from .command_table import CommandTable
+from .context import Context
 from .options import GLOBAL
+
+_INDENT = " " * 6
 
 
 def format_help(table: CommandTable) -> str:
@@ -14,12 +21,14 @@ def format_help(table: CommandTable) -> str:
     lines = [
         f"{table.tool.name}: {table.tool.purpose}",
         f"usage: {table.tool.name} [OPTIONS] COMMAND [ARG...] [-- COMMAND [ARG...]]...",
-        f"       {table.tool.name} COMMAND --help tells more of one command",
+        f"       {table.tool.name} help COMMAND, or COMMAND --help, tells more of one command",
     ]
     for title, commands in table.sections():
         lines += ["", f"{title}:"]
         for command in commands:
             lines += _format_usage(command)
+            summary, _ = _describe(table, command.name)
+            lines += textwrap.wrap(summary, 80, initial_indent=_INDENT, subsequent_indent=_INDENT)
     lines += ["", "Options:"]
     for name, short, argument, text in _list_options(table):
         start = f"  -{short[0]}, " if short else "  "
@@ -29,17 +38,24 @@ def format_help(table: CommandTable) -> str:
 
 
 def format_command(table: CommandTable, name: str) -> str | None:
-    """Returns the usage of one command and what else is to be known of it, if there is one."""
+    """Returns the usage of one command and what it does, if there is one of this name."""
     known = table.find(name)
     if known is None:
         return None
-    import inspect
+    summary, text = _describe(table, name)
+    about = ["", *textwrap.wrap(f"{summary[:1].upper()}{summary[1:]}", 80)] if summary else []
+    about += ["", text] if text else []
+    usage = [f"usage: {table.tool.name} [OPTIONS]", *_format_usage(known[0])]
+    return "\n".join([*usage, *about]) + "\n"
 
-    text = inspect.cleandoc(table.load(*known).__doc__ or "").partition("\n\n")[2]
-    about = ["", text] if text else []
-    return (
-        "\n".join([f"usage: {table.tool.name} [OPTIONS]", *_format_usage(known[0]), *about]) + "\n"
-    )
+
+def _describe(table: CommandTable, name: str) -> tuple[str, str]:
+    """Returns what a command does, in a line, and what else is to be known: its docstring."""
+    known = table.find(name)
+    assert known is not None
+    first, _, rest = inspect.cleandoc(table.load(*known).__doc__ or "").partition("\n")
+    _usage, colon, summary = first.partition(": ")
+    return (summary, rest.strip()) if colon else ("", rest.strip())
 
 
 def _format_usage(command: Command) -> list[str]:
@@ -61,12 +77,26 @@ def format_version(table: CommandTable) -> str:
 
 
 def format_commands(table: CommandTable) -> str:
-    """Returns a line for each command, for completion."""
+    """Returns a line for each command, in the form that completion scripts of OVS read.
+
+    That is "[OPTION].. ,NAME,ARGUMENT..", an argument marked as '!' needed, '?' perhaps
+    there, '+' there once or more, '*' any number of times (ovs/lib/db-ctl-base.c).
+    """
     return "".join(
         " ".join([*(f"[--{option}]" for option in command.options), ""])
-        + f",{command.name},{command.arguments}\n"
+        + f",{command.name},{' '.join(map(_mark, command.arguments.split()))}\n"
         for command in table.list_all()
     )
+
+
+def _mark(argument: str) -> str:
+    is_many = argument.endswith("..")
+    name = argument.removesuffix("..").replace("[,..]", "")
+    is_optional = name.startswith("[") and name.endswith("]")
+    if is_optional:
+        name = name[1:-1]
+    marks = {(False, False): "!", (False, True): "+", (True, False): "?", (True, True): "*"}
+    return marks[is_optional, is_many] + name.replace("[", "?").replace("]", "")
 
 
 def format_options(table: CommandTable) -> str:
@@ -91,3 +121,8 @@ def _spell(name: str, argument: str = "ARG") -> str:
 def _list_options(table: CommandTable) -> list[tuple[str, str, str, str]]:
     """Returns the global options that the program has."""
     return [each for each in GLOBAL if each[0].rstrip("[=") not in table.tool.refused]
+
+
+def tell(context: Context) -> None:
+    """help [COMMAND]: tells what the program does, or one of its commands."""
+    raise UsageError(f"'{context.command.name}' stands alone, with one argument or none")

@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None, tool: Tool = SVCCTL) -> int:
     """Runs 'tool' with the words in 'argv' and returns its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _main(words, tool)
+        return _main([*_find_options(tool), *words], tool)
     except (UsageError, ConfigError) as error:
         return _fail(tool, str(error))
     except KeyboardInterrupt:
@@ -47,10 +47,9 @@ def _main(words: list[str], tool: Tool) -> int:
         sys.stdout.flush()
         return 0
     contexts = parse_commands(table, early, rest)
-    if settings.log_levels or settings.has("log-file"):
-        from . import log
+    from . import log
 
-        log.start(settings)
+    log.start(settings)
     from .run import run
 
     _start_timer(tool, settings)
@@ -63,16 +62,35 @@ def _main(words: list[str], tool: Tool) -> int:
     return max(context.exit_status for context in contexts)
 
 
+def _find_options(tool: Tool) -> list[str]:
+    """Returns the words in SVCCTL_OPTIONS, or svc-sbctl's own, as a shell splits them."""
+    name = f"{tool.name.upper().replace('-', '_')}_OPTIONS"
+    text = os.environ.get(name, "")
+    if not text.strip():
+        return []
+    import shlex
+
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}") from None
+
+
 def _find_text(settings: GlobalOptions, table: CommandTable, words: Sequence[str]) -> str | None:
     """Returns what an option asks for that needs no database."""
     asked = [name for name in ("help", "version", "commands", "options") if settings.has(name)]
-    needs_help = words[1:2] in (["--help"], ["-h"])
-    if not asked and not needs_help:
+    of_command = words[:1] if words[1:2] in (["--help"], ["-h"]) else []
+    if words[:1] == ["help"] and len(words) < 3:
+        asked, of_command = asked or ["help"], of_command or words[1:]
+    if not asked and not of_command:
         return None
     from . import help as texts
 
-    if not asked:
-        return texts.format_command(table, words[0])
+    if of_command:
+        told = texts.format_command(table, of_command[0])
+        if told is None:
+            raise UsageError(f"unknown command '{of_command[0]}'; use --help for help")
+        return told
     text: str = getattr(texts, f"format_{asked[0]}")(table)
     for problem in table.types.problems:
         _say(table.tool, f"warning: {problem}")
@@ -106,7 +124,9 @@ def _print(
         if context.table is not None:
             table_format = settings.format or context.table.format
             pretty = settings.has("pretty")
-            style = Style(table_format, settings.data, settings.headings, pretty)
+            style = Style(
+                table_format, settings.data, settings.headings, pretty, settings.widest_column
+            )
             text = format_table(context.table, style)
             parts.append(text if is_first or table_format == "json" else f"\n{text}")
             is_first = False

@@ -36,15 +36,20 @@ GLOBAL = (
     ("format=", "f", "|".join(FORMATS), "how tables are printed"),
     ("data=", "d", "|".join(DATA_FORMATS), "how the cells of tables are printed"),
     ("no-headings", "", "", "leave out the headings of tables"),
+    ("max-column-width=", "", "N", "cut the columns of tables to N characters"),
     ("pretty", "", "", "break JSON into lines"),
     ("bare", "", "", 'as "--format=list --data=bare --no-headings"'),
     ("private-key=", "p", "FILE", "private key, for ssl:"),
     ("certificate=", "c", "FILE", "certificate of the private key"),
-    ("ca-cert=", "C", "FILE", "certificate of the peer's CA"),
+    ("ca-cert=", "C", "FILE|none", "certificate of the peer's CA; none: believe any peer"),
+    ("bootstrap-ca-cert=", "", "FILE", "as --ca-cert; made from what the server sends, if need be"),
+    ("ssl-protocols=", "", "LIST", "versions of TLS to speak, as TLSv1.2,TLSv1.3"),
     ("ssl-ciphers=", "", "LIST", "ciphers to allow"),
     ("verbose[=", "v[", "SPEC", "log to the console, as every OVS program"),
     ("log-file[=", "", "FILE", "log to FILE (default: svcctl.log among the logs)"),
     ("no-syslog", "", "", "do not tell syslog about changes"),
+    ("syslog-method=", "", "libc|null|unix:FILE|udp:IP:PORT", "how syslog is told"),
+    ("syslog-target=", "", "IP:PORT", "tell the syslog server there as well, by UDP"),
     ("commands", "", "", "list the commands, for completion"),
     ("options", "", "", "list the options, for completion"),
     ("help", "h", "", "print this help"),
@@ -69,6 +74,7 @@ class GlobalOptions:
         self.format: str | None = None
         self.data = "string"
         self.headings = True
+        self.widest_column: int | None = None
         self.log_levels: list[str | None] = []
         self.stage = "reaching the database"
         self.program = "svcctl"
@@ -113,6 +119,8 @@ class GlobalOptions:
             self.format, self.data, self.headings = "list", "bare", False
         elif name == "no-headings":
             self.headings = False
+        elif name == "max-column-width":
+            self.widest_column = _parse_width(text)
 
 
 def parse(
@@ -213,6 +221,12 @@ def _choose(value: str, choices: Iterable[str], problem: str) -> str:
     if value not in choices:
         raise UsageError(problem)
     return value
+
+
+def _parse_width(text: str) -> int | None:
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+        raise UsageError(f"value {text} on --max-column-width is invalid")
+    return int(text) or None
 
 
 def _parse_timeout(text: str) -> int:

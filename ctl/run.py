@@ -179,8 +179,7 @@ def _commit(attempt: Attempt, contexts: Sequence[Context]) -> tuple[int | None, 
     for row, result in zip(questions, results[first_answer:], strict=False):
         row.take_answer(result["rows"][0])
     _warn_of_lost_rows(attempt, contexts[-1])
-    if not settings.has("no-syslog"):
-        log.tell_syslog(settings.program, f"Called as {words}")
+    log.tell_syslog(settings, f"Called as {words}")
     if not waits:
         return None, []
     [selected] = results[first_answer - 2]["rows"]

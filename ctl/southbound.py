@@ -15,6 +15,7 @@ from .tool import Tool
 _GENERAL: Section = (
     "General commands",
     (
+        Command("help", "[COMMAND]", "help.tell", ""),
         Command("init", "", "commands.southbound.init", "SB_Global", changes=True),
         Command("show", "[CHASSIS]", "commands.southbound.show", "Chassis Container_Binding"),
     ),

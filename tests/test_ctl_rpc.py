@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ..ctl.db.framing import Framing
 from .ovsdb import Databases, find_schema, request, wait_until
 from .svcctl import Svcctl
 
@@ -102,40 +110,124 @@ def test_a_cluster_is_reached_through_its_leader(databases: Databases, svcctl: S
             server.stop()
 
 
-def test_tls(databases: Databases, svcctl: Svcctl) -> None:
-    directory = databases.directory
-    for name in ("ca", "key"):
-        words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-        words += ["-nodes", "-subj", f"/CN={name}", "-days", "1"]
-        paths = ["-keyout", f"{directory}/{name}.pem", "-out", f"{directory}/{name}.crt"]
-        subprocess.run([*words, *paths], check=True, capture_output=True)
-    port = find_free_port()
-    remote = f"ssl:127.0.0.1:{port}"
-    files = {name: f"{directory}/{name}" for name in ("ca.pem", "ca.crt", "key.crt")}
-    own = ("-p", files["ca.pem"], "-c", files["ca.crt"])
-    database = f"{directory}/tls.db"
-    create = ["ovsdb-tool", "create", database, find_schema(databases.nb.name)]
-    subprocess.run(create, check=True)
-    server = subprocess.Popen(
-        [
-            *("setpriv", "--pdeathsig", "KILL", "--", "ovsdb-server", "-vconsole:off"),
-            *(f"--remote=pssl:{port}:127.0.0.1", f"--unixctl={directory}/tls.ctl"),
-            *(*own, "-C", files["ca.crt"], database),
-        ]
+def test_the_one_that_serves_the_database_is_taken(svcctl: Svcctl, databases: Databases) -> None:
+    dead, other, good = "unix:/nono", databases.sb.remote, databases.nb.remote
+    for order in itertools.permutations((dead, other, good)):
+        svcctl.good("--no-shuffle-remotes", f"--db={','.join(order)}", "group-list")
+    no_such = "database connection failed (No such file or directory)"
+    said = svcctl.bad("--no-shuffle-remotes", f"--db={other},{dead}", "show")
+    assert said == f"{other}: the server has no database SVC_Northbound; {dead}: {no_such}"
+    said = svcctl.bad("--no-shuffle-remotes", f"--db={dead},{other}", "show")
+    assert said == f"{dead}: {no_such}; {other}: the server has no database SVC_Northbound"
+
+
+def test_who_is_no_ovsdb_server_is_told(svcctl: Svcctl, databases: Databases) -> None:
+    for greeting in (b"SSH-2.0-OpenSSH\r\n", b"[1, 2]", b'{"id": 1, "result": "\xff"}'):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            stranger = f"tcp:127.0.0.1:{listener.getsockname()[1]}"
+            process = svcctl.start("--no-shuffle-remotes", f"--db={stranger}", "show")
+            peer, _ = listener.accept()
+            with peer:
+                peer.sendall(greeting)
+                assert process.communicate()[1] == f"svcctl: {stranger}: not an OVSDB server\n"
+
+
+@given(st.lists(st.dictionaries(st.text(), st.text() | st.lists(st.text()))), st.data())
+def test_messages_are_found_whatever_pieces_they_come_in(messages: Any, data: Any) -> None:
+    stream = b" ".join(json.dumps(each, ensure_ascii=False).encode() for each in messages)
+    framing, found = Framing(), []
+    while stream:
+        length = data.draw(st.integers(1, len(stream)))
+        found += framing.feed(stream[:length])
+        stream = stream[length:]
+    assert found == messages
+
+
+@pytest.fixture
+def tls(databases: Databases) -> Iterator[Tls]:
+    made = Tls(databases)
+    yield made
+    made.stop()
+
+
+class Tls:
+    """An ovsdb-server that speaks TLS with a certificate of a CA, and a client's key and file."""
+
+    def __init__(self, databases: Databases) -> None:
+        directory = databases.directory
+        self.ca, self.bootstrap = f"{directory}/ca.crt", f"{directory}/bootstrapped.crt"
+        make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+        make += ["-nodes", "-days", "1"]
+        signed = ["-CA", self.ca, "-CAkey", f"{directory}/ca.pem"]
+        for name, more in (("ca", []), ("key", signed)):
+            paths = ["-keyout", f"{directory}/{name}.pem", "-out", f"{directory}/{name}.crt"]
+            subject = ["-subj", f"/CN={name}"]
+            subprocess.run([*make, *subject, *paths, *more], check=True, capture_output=True)
+        self.own = ("-p", f"{directory}/key.pem", "-c", f"{directory}/key.crt")
+        database = f"{directory}/tls.db"
+        create = ["ovsdb-tool", "create", database, find_schema(databases.nb.name)]
+        subprocess.run(create, check=True)
+        port = find_free_port()
+        self.remote = f"ssl:127.0.0.1:{port}"
+        self._process = subprocess.Popen(
+            [
+                *("setpriv", "--pdeathsig", "KILL", "--", "ovsdb-server", "-vconsole:off"),
+                *(f"--remote=pssl:{port}:127.0.0.1", f"--unixctl={directory}/tls.ctl"),
+                # It sends its CA's certificate, which --bootstrap-ca-cert of a client takes.
+                *(*self.own, "-C", self.ca, f"--peer-ca-cert={self.ca}", database),
+            ]
+        )
+        wait_until(lambda: is_listening(port), "the server")
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+def test_tls(tls: Tls, svcctl: Svcctl) -> None:
+    connect = (f"--db={tls.remote}", *tls.own)
+    svcctl.good(*connect, "-C", tls.ca, "group-add", "g")
+    listed = svcctl.good(*connect, "-C", tls.ca, "--bare", "group-list")
+    assert listed.split() == ["g", "least", "0", "0"]
+    required = f"{tls.remote}: --private-key, --certificate and --ca-cert are required"
+    assert svcctl.bad(f"--db={tls.remote}", "show") == required
+    assert svcctl.bad(*connect, "show") == required
+    assert "No such file" in svcctl.bad(*connect, "-C", "/nono", "show")
+    reason = svcctl.bad(*connect, "-C", tls.own[3], "show")
+    assert "certificate verify failed" in reason
+    assert svcctl.good(*connect, "-C", "none", "--bare", "group-list") == listed
+
+
+def test_the_certificate_of_the_ca_is_taken_once(tls: Tls, svcctl: Svcctl) -> None:
+    connect = (f"--db={tls.remote}", *tls.own, f"--bootstrap-ca-cert={tls.bootstrap}")
+    for _ in range(2):
+        svcctl.good(*connect, "group-list")
+        assert Path(tls.bootstrap).read_text() == Path(tls.ca).read_text()
+    Path(tls.bootstrap).write_text(Path(tls.own[3]).read_text())
+    assert "certificate verify failed" in svcctl.bad(*connect, "group-list")
+    nowhere = (f"--db={tls.remote}", *tls.own, "--bootstrap-ca-cert=/nono/ca")
+    assert svcctl.bad(*nowhere, "show").endswith(
+        "--bootstrap-ca-cert=/nono/ca: No such file or directory"
     )
-    try:
-        connect = (f"--db={remote}", *own, "-C", files["ca.crt"])
-        wait_until(lambda: svcctl(*connect, "show").status == 0, "the server")
-        svcctl.good(*connect, "group-add", "g")
-        assert svcctl.good(*connect, "--bare", "group-list").split() == ["g", "least", "0", "0"]
-        required = f"{remote}: --private-key, --certificate and --ca-cert are required"
-        assert svcctl.bad(f"--db={remote}", "show") == required
-        assert "No such file" in svcctl.bad(f"--db={remote}", *own, "-C", "/nono", "show")
-        reason = svcctl.bad(f"--db={remote}", *own, "-C", files["key.crt"], "show")
-        assert "certificate verify failed" in reason
-    finally:
-        server.kill()
-        server.wait()
+
+
+def test_versions_of_tls(tls: Tls, svcctl: Svcctl) -> None:
+    connect = (f"--db={tls.remote}", *tls.own, "-C", tls.ca)
+    for protocols in ("TLSv1.2", "TLSv1.2,TLSv1.3", "TLSv1.1 TLSv1.2"):
+        svcctl.good(*connect, f"--ssl-protocols={protocols}", "group-list")
+    svcctl.good(*connect, "--ssl-protocols=TLSv1.2", "--ssl-ciphers=HIGH", "group-list")
+    for option, reason in (
+        ("protocols=TLSv1.1", "database connection failed"),
+        ("protocols=SSLv9", "SSLv9 is none of TLSv1, TLSv1.1, TLSv1.2, TLSv1.3"),
+        ("protocols=,", "no protocol is named"),
+        ("ciphers=NONO", "No cipher can be selected"),
+    ):
+        assert reason in svcctl.bad(*connect, f"--ssl-{option}", "group-list"), option
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def find_free_port() -> int:

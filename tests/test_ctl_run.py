@@ -374,7 +374,11 @@ def test_help_and_completion_know_every_command(svcctl: Svcctl) -> None:
     assert "--psk-file=ARG" in svcctl.good("--options").split("\n")
     assert svcctl.good("-V") == svcctl.good("--version")
     usage = "usage: svcctl [OPTIONS]\n  vpn-del VPN\n      [--if-exists]\n"
-    assert svcctl.good("vpn-del", "--help") == svcctl.good("vpn-del", "-h") == usage
+    told = svcctl.good("vpn-del", "--help")
+    assert told == svcctl.good("vpn-del", "-h") == svcctl.good("help", "vpn-del")
+    assert told.startswith(f"{usage}\nRemoves a VPN service with its connections.\n\n")
+    assert svcctl.good("help") == text
+    assert svcctl.bad("help", "nono") == svcctl.bad("nono", "--help")
 
 
 @pytest.mark.parametrize(

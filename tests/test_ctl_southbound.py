@@ -110,7 +110,7 @@ def test_texts(svc_sbctl: SvcSbctl) -> None:
     version = schema.load(schema.SOUTHBOUND)["version"]
     assert svc_sbctl.good("--version") == f"svc-sbctl (ovnsvc) {VERSION}\nDB Schema {version}\n"
     commands = svc_sbctl.good("--commands")
-    assert ",set-connection,TARGET.." in commands
+    assert ",set-connection,+TARGET" in commands
     assert "container-list" not in commands
 
 

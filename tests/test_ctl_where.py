@@ -10,7 +10,8 @@ import pytest
 from ..ctl import context
 from ..ctl.db.records import find_row
 from ..ctl.db.replica import Replica, TryAgain
-from ..ctl.db.rpc import Client, Tls
+from ..ctl.db.rpc import Client
+from ..ctl.db.tls import Tls
 from .ovsdb import Databases
 from .svcctl import Svcctl, add_router
 

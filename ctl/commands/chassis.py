@@ -45,7 +45,7 @@ _SELECTS = [
 
 
 def list_all(context: Context) -> None:
-    """chassis-list [NAME]: all, or those that NAME means.
+    """chassis-list [NAME]: lists all chassis, or those that NAME means.
 
     NAME may be that of a chassis or of its host, or of what runs there.
     """
@@ -76,12 +76,12 @@ def list_all(context: Context) -> None:
 
 
 def set_weight(context: Context) -> None:
-    """chassis-set-weight CHASSIS N"""
+    """chassis-set-weight CHASSIS N: sets the share of containers that a chassis gets; 0: none."""
     _set_number(context, "container_weight")
 
 
 def set_limit(context: Context) -> None:
-    """chassis-set-limit CHASSIS N|none"""
+    """chassis-set-limit CHASSIS N|none: sets how many containers a chassis takes."""
     if context.arguments[1] == "none":
         _get(context).set_atom("container_limit", None)
     else:
@@ -89,7 +89,7 @@ def set_limit(context: Context) -> None:
 
 
 def drain(context: Context) -> None:
-    """chassis-drain CHASSIS: with --wait until no container is left there."""
+    """chassis-drain CHASSIS: moves containers away; with --wait until none is left."""
     _get(context).set_atom("drain", True)
     if context.has("wait"):
         # That it cannot be waited for is known before anything is written.
@@ -100,7 +100,7 @@ def drain(context: Context) -> None:
 
 
 def undrain(context: Context) -> None:
-    """chassis-undrain CHASSIS"""
+    """chassis-undrain CHASSIS: lets a chassis take containers again."""
     row = context.replica.find(TABLE, "name", context.arguments[0])
     if row is None:
         check_chassis(context, [context.arguments[0]])

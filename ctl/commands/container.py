@@ -29,7 +29,7 @@ _HEADINGS = [
 
 
 def list_all(context: Context) -> None:
-    """container-list [NAME]: all, or those that NAME means.
+    """container-list [NAME]: lists all containers, or those that NAME means.
 
     NAME may be that of a container, or of what it serves or runs on.
     """
@@ -51,7 +51,7 @@ def list_all(context: Context) -> None:
 
 
 def show(context: Context) -> None:
-    """container-show CONTAINER"""
+    """container-show CONTAINER: tells all that is known of a container."""
     context.refuse_format()
     text = context.arguments[0]
     row = find(context, text)

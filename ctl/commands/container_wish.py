@@ -29,7 +29,7 @@ def pin(context: Context) -> None:
 
 
 def unpin(context: Context) -> None:
-    """container-unpin CONTAINER"""
+    """container-unpin CONTAINER: lets a container run anywhere again."""
     wish = context.replica.find(WISH, "name", context.arguments[0])
     if wish is None:
         wish = context.replica.find(WISH, "name", _find_container(context)[0])

@@ -19,7 +19,11 @@ _STANDBY = "standby"  # a key of options
 
 
 def add(context: Context) -> None:
-    """group-add GROUP [POLICY]"""
+    """group-add GROUP [POLICY]: adds a group, which says how chassis are chosen.
+
+    POLICY is least (the default), weighted, random or load.  --spread=KEY spreads over the
+    chassis' values of external_ids:KEY, --standby=N keeps N more chassis ready.
+    """
     name = context.arguments[0]
     check_name(name)
     columns = _parse_columns(context, name, context.argument(1))
@@ -50,7 +54,7 @@ def set_columns(context: Context) -> None:
 
 
 def delete(context: Context) -> None:
-    """group-del GROUP"""
+    """group-del GROUP: removes a group that nothing uses."""
     row = find_to_delete(context, TABLE, "group")
     if row is None:
         return
@@ -59,7 +63,7 @@ def delete(context: Context) -> None:
 
 
 def list_all(context: Context) -> None:
-    """group-list"""
+    """group-list: lists the groups and who uses them."""
     headings = ["name", "policy", "chassis-group", "port-group", "spread", "standby"]
     context.table = OutputTable([*headings, "services", "containers"], "table")
     users = find_users(context, TABLE)
@@ -77,12 +81,12 @@ def list_all(context: Context) -> None:
 
 
 def set_chassis_group(context: Context) -> None:
-    """group-set-chassis-group GROUP [CHASSIS_GROUP]"""
+    """group-set-chassis-group GROUP [CHASSIS_GROUP]: limits a group to some chassis."""
     _set_reference(context, "chassis_group", "Chassis_Group", "chassis group")
 
 
 def set_port_group(context: Context) -> None:
-    """group-set-port-group GROUP [PORT_GROUP]"""
+    """group-set-port-group GROUP [PORT_GROUP]: limits a group to some ports' chassis."""
     _set_reference(context, "port_group", "Port_Group", "port group")
 
 

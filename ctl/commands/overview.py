@@ -25,7 +25,7 @@ def sync(context: Context) -> None:
 
 
 def show(context: Context) -> None:
-    """show [NAME]: what each service type serves, and the containers, as a tree.
+    """show [NAME]: prints what is served, and the containers, as a tree.
 
     NAME may be that of a service, a connection, a router, a container or a chassis, a UUID,
     or an address: what it means is shown, and the containers that are concerned.

@@ -10,20 +10,20 @@ from ..db.records import get_root
 
 
 def get_connection(context: Context) -> None:
-    """get-connection"""
+    """get-connection: prints where the northbound's server listens."""
     rows = context.replica.rows("Connection").values()
     context.lines.extend(sorted(row.text("target") for row in rows))
 
 
 def delete_connection(context: Context) -> None:
-    """del-connection"""
+    """del-connection: makes the northbound's server listen nowhere but at its own socket."""
     for row in list(context.replica.rows("Connection").values()):
         context.replica.delete(row)
     get_root(context.replica).set("connections", ())
 
 
 def set_connection(context: Context) -> None:
-    """set-connection TARGET.."""
+    """set-connection TARGET..: sets where the northbound's server listens, as pssl:6651."""
     probe = context.options.get("inactivity-probe")
     base = context.replica.schema.tables["Connection"].columns["inactivity_probe"].key
     delete_connection(context)
@@ -42,7 +42,7 @@ def set_connection(context: Context) -> None:
 
 
 def get_ssl(context: Context) -> None:
-    """get-ssl"""
+    """get-ssl: prints the files of the northbound's server for TLS."""
     for row in context.replica.rows("SSL").values():
         context.lines += [
             f"Private key: {row.text('private_key')}",
@@ -53,14 +53,18 @@ def get_ssl(context: Context) -> None:
 
 
 def delete_ssl(context: Context) -> None:
-    """del-ssl"""
+    """del-ssl: removes the configuration of TLS."""
     for row in list(context.replica.rows("SSL").values()):
         context.replica.delete(row)
     get_root(context.replica).set("ssl", ())
 
 
 def set_ssl(context: Context) -> None:
-    """set-ssl PRIVATE-KEY CERTIFICATE CA-CERT [SSL-PROTOS] [SSL-CIPHERS]"""
+    """set-ssl PRIVATE-KEY CERTIFICATE CA-CERT [SSL-PROTOS] [SSL-CIPHERS]: sets TLS up.
+
+    The files are the server's.  With --bootstrap it makes CA-CERT of what the first
+    client sends.
+    """
     delete_ssl(context)
     row = context.replica.insert("SSL")
     columns = ("private_key", "certificate", "ca_cert", "ssl_protocols", "ssl_ciphers")

@@ -15,10 +15,13 @@ from __future__ import annotations
 import json
 import socket
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...lib.errors import UsageError
+from .framing import Framing
+from .tls import Tls
 
 _RECEIVE_BYTES = 1 << 18
 _CONNECT_TIMEOUT_S = 15
@@ -26,43 +29,12 @@ _LEADER_ROUNDS = 40
 _LEADER_PAUSE_S = 0.25
 
 
-class ConnectionLost(UsageError):
+class Unserved(UsageError):
+    """A server does not serve the database."""
+
+
+class ConnectionLost(Unserved):
     """No server can be reached, or the one we had went away."""
-
-
-class Tls:
-    """The files that a connection to an ssl: remote needs."""
-
-    __slots__ = ("ca_cert", "certificate", "ciphers", "private_key")
-
-    def __init__(
-        self,
-        private_key: str | None = None,
-        certificate: str | None = None,
-        ca_cert: str | None = None,
-        ciphers: str | None = None,
-    ) -> None:
-        self.private_key = private_key
-        self.certificate = certificate
-        self.ca_cert = ca_cert
-        self.ciphers = ciphers
-
-    def wrap(self, plain: socket.socket, remote: str) -> socket.socket:
-        """Returns 'plain' under TLS; as in OVS the CA alone says who may answer."""
-        import ssl
-
-        if not (self.private_key and self.certificate and self.ca_cert):
-            raise UsageError(f"{remote}: --private-key, --certificate and --ca-cert are required")
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        try:
-            context.load_cert_chain(self.certificate, self.private_key)
-            context.load_verify_locations(self.ca_cert)
-            if self.ciphers:
-                context.set_ciphers(self.ciphers)
-        except (OSError, ssl.SSLError) as error:
-            raise UsageError(f"TLS: the key, a certificate or the ciphers: {error}") from None
-        return context.wrap_socket(plain)
 
 
 class Client:
@@ -85,7 +57,8 @@ class Client:
         self._leader_only = leader_only
         self._patience_s = patience_s
         self._socket: socket.socket | None = None
-        self._received = b""
+        self._framing = Framing()
+        self._messages: deque[Any] = deque()
         self._next_id = 0
         self._changed = False
         self._connect(remotes)
@@ -134,26 +107,29 @@ class Client:
     # -- helpers, in the order they are called ------------------------------
 
     def _connect(self, remotes: Sequence[str]) -> None:
-        """Tries each remote; where a server answers that cannot serve, an election may be on."""
+        """Takes the first remote that serves; where a server may come to lead, it is waited for."""
+        causes: dict[str, UsageError] = {}
         for _ in range(_LEADER_ROUNDS):
-            failure: ConnectionLost | None = None
+            causes.clear()
             for remote in remotes:
                 try:
                     self._open(remote)
                     if self._can_serve():
+                        assert self._socket is not None
+                        self._socket.settimeout(self._patience_s)
                         return
-                except ConnectionLost as error:
-                    failure = failure or error
-                else:
-                    failure = None
+                except Unserved as error:
+                    causes[remote] = error
                 self.close()
-            if failure is not None:
-                raise failure
+            if causes.keys() == set(remotes):
+                raise _join(list(causes.values()))
             time.sleep(_LEADER_PAUSE_S)
-        raise ConnectionLost(f"{','.join(remotes)}: no server leads the cluster")
+        others = "".join(f"; {each}" for each in causes.values())
+        raise ConnectionLost(f"{','.join(remotes)}: no server leads the cluster{others}")
 
     def _open(self, remote: str) -> None:
-        self.remote, self._received = remote, b""
+        self.remote, self._framing = remote, Framing()
+        self._messages.clear()
         family, address = parse_remote(remote)
         connection = socket.socket(family, socket.SOCK_STREAM)
         try:
@@ -161,7 +137,6 @@ class Client:
             connection.connect(address)
             if remote.startswith("ssl:"):
                 connection = self._tls.wrap(connection, remote)
-            connection.settimeout(self._patience_s)
         except OSError as error:
             connection.close()
             reason = _find_reason(error)
@@ -175,7 +150,7 @@ class Client:
         select = {"op": "select", "table": "Database", "where": where, "columns": columns}
         rows = self._receive_result(self._send("transact", ["_Server", select]))[0].get("rows")
         if not rows:
-            raise UsageError(f"{self.remote}: the server has no database {self.database}")
+            raise Unserved(f"{self.remote}: the server has no database {self.database}")
         if rows[0]["model"] != "clustered":
             return True
         return bool(rows[0]["connected"] and (rows[0]["leader"] or not self._leader_only))
@@ -206,28 +181,14 @@ class Client:
     def _receive(self) -> dict[str, Any]:
         """Returns the next message; the server's probes are answered on the way."""
         while True:
-            message = self._take_message()
-            if message is None:
+            while not self._messages:
                 self._read()
-            elif message.get("method") == "echo":
-                self._write({"id": message["id"], "result": message["params"], "error": None})
-            else:
+            message = self._messages.popleft()
+            if not isinstance(message, dict):
+                raise self._make_stranger()
+            if message.get("method") != "echo":
                 return message
-
-    def _take_message(self) -> dict[str, Any] | None:
-        # A message ends with a brace: looking for that first keeps a large reply,
-        # which comes in many pieces, from being parsed as often.
-        if not self._received.endswith(b"}"):
-            return None
-        try:
-            text = self._received.decode()
-            message, end = json.JSONDecoder().raw_decode(text)
-        except ValueError:
-            return None
-        self._received = text[end:].encode()
-        if not isinstance(message, dict):
-            raise ConnectionLost(f"{self.remote}: not an OVSDB server")
-        return message
+            self._write({"id": message["id"], "result": message["params"], "error": None})
 
     def _read(self) -> None:
         assert self._socket is not None
@@ -237,7 +198,13 @@ class Client:
             raise self._lost(error) from None
         if not received:
             raise self._lost(None)
-        self._received += received
+        try:
+            self._messages += self._framing.feed(received)
+        except ValueError:
+            raise self._make_stranger() from None
+
+    def _make_stranger(self) -> ConnectionLost:
+        return ConnectionLost(f"{self.remote}: not an OVSDB server")
 
     def _lost(self, error: OSError | None) -> ConnectionLost:
         reason = _find_reason(error) if error else "the server closed it"
@@ -276,6 +243,15 @@ def parse_remote(remote: str) -> tuple[int, Any]:
     except (OSError, UnicodeError, OverflowError) as error:
         raise ConnectionLost(f"{remote}: database connection failed ({error})") from None
     return found[0][0], found[0][4]
+
+
+def _join(causes: Sequence[UsageError]) -> UsageError:
+    """Returns why none of several remotes serves."""
+    if len(causes) == 1:
+        return causes[0]
+    text = "; ".join(map(str, causes))
+    is_lost = any(isinstance(each, ConnectionLost) for each in causes)
+    return ConnectionLost(text) if is_lost else Unserved(text)
 
 
 def _find_reason(error: OSError) -> str:

@@ -20,15 +20,18 @@ DATA_FORMATS = ("string", "bare", "json")
 
 
 class Style:
-    """How tables are printed."""
+    """How tables are printed; 'widest' is how wide a column may be beside its heading."""
 
-    __slots__ = ("data", "format", "headings", "pretty")
+    __slots__ = ("data", "format", "headings", "pretty", "widest")
 
-    def __init__(self, format: str, data: str, headings: bool, pretty: bool) -> None:
+    def __init__(
+        self, format: str, data: str, headings: bool, pretty: bool, widest: int | None = None
+    ) -> None:
         self.format = format
         self.data = data
         self.headings = headings
         self.pretty = pretty
+        self.widest = widest
 
 
 class Cell:
@@ -122,7 +125,7 @@ def format_table(table: OutputTable, style: Style) -> str:
         return "".join(",".join(map(_quote_csv, line)) + "\n" for line in lines)
     if style.format == "html":
         return _format_html(lines, style.headings)
-    return _format_columns(lines, style.headings)
+    return _format_columns(lines, style.headings, style.widest)
 
 
 def _format_list(headings: list[str], rows: list[list[str]], with_headings: bool) -> str:
@@ -132,9 +135,13 @@ def _format_list(headings: list[str], rows: list[list[str]], with_headings: bool
     )
 
 
-def _format_columns(lines: list[list[str]], with_headings: bool) -> str:
+def _format_columns(lines: list[list[str]], with_headings: bool, widest: int | None) -> str:
     if not lines:
         return ""
+    if widest is not None:
+        least = list(map(len, lines[0])) if with_headings else [0] * len(lines[0])
+        most = [max(widest, length) for length in least]
+        lines = [[text[:width] for text, width in zip(line, most, strict=True)] for line in lines]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     if with_headings:
         lines = [lines[0], ["-" * width for width in widths], *lines[1:]]

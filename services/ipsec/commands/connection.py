@@ -23,7 +23,12 @@ _CLEARED_WHEN_EMPTY = ("peer_id", "local_id")
 
 
 def add(run: Run) -> None:
-    """conn-add VPN CONN PEER_ADDRESS PEER_SUBNET[,..]"""
+    """conn-add VPN CONN PEER_ADDRESS PEER_SUBNET[,..]: adds a remote site to a VPN service.
+
+    PEER_ADDRESS is the site's gateway, PEER_SUBNET what is behind it.  --psk-file has the
+    pre-shared key in one line, '-' being standard input; --ike-policy and --ipsec-policy
+    name policies; the other options are columns of IPsec_Connection (schemas/svc-nb.rst).
+    """
     service = run.get_row(SERVICE, run.arguments[0])
     name, peer_address, peer_subnets = run.arguments[1:4]
     row = _find(run, service, name)
@@ -83,7 +88,7 @@ def set_columns(run: Run) -> None:
 
 
 def delete(run: Run) -> None:
-    """conn-del VPN CONN"""
+    """conn-del VPN CONN: removes a connection; its subnets are no longer guarded."""
     service_name, name = run.arguments
     service = run.find_row(SERVICE, service_name)
     row = _find(run, service, name) if service else None
@@ -96,7 +101,7 @@ def delete(run: Run) -> None:
 
 
 def list_all(run: Run) -> None:
-    """conn-list [NAME]: those of all services, of the one of that name, or what NAME means.
+    """conn-list [NAME]: lists all connections, those of a service, or what NAME means.
 
     NAME may also be that of a connection (CONN, or VPN/CONN), a router, a container or a
     chassis, a UUID, or an address.

@@ -37,36 +37,36 @@ _DEFAULTS = {
 
 
 def add_ike(run: Run) -> None:
-    """ike-policy-add NAME [COLUMN=VALUE].."""
+    """ike-policy-add NAME [COLUMN=VALUE]..: adds a policy of IKE: algorithms, version, lifetime."""
     row = _add(run, *_IKE[:2])
     if row is not None:
         _check(make_row(IKEPolicy, row.columns()))
 
 
 def add_ipsec(run: Run) -> None:
-    """ipsec-policy-add NAME [COLUMN=VALUE].."""
+    """ipsec-policy-add NAME [COLUMN=VALUE]..: adds a policy of ESP: algorithms, lifetimes."""
     row = _add(run, *_IPSEC[:2])
     if row is not None:
         _check(make_row(IPsecPolicy, row.columns()))
 
 
 def delete_ike(run: Run) -> None:
-    """ike-policy-del NAME"""
+    """ike-policy-del NAME: removes a policy that no connection uses."""
     _delete(run, *_IKE)
 
 
 def delete_ipsec(run: Run) -> None:
-    """ipsec-policy-del NAME"""
+    """ipsec-policy-del NAME: removes a policy that no connection uses."""
     _delete(run, *_IPSEC)
 
 
 def list_ike(run: Run) -> None:
-    """ike-policy-list"""
+    """ike-policy-list: lists the policies of IKE, with what unset columns stand for."""
     _list(run, _IKE[0])
 
 
 def list_ipsec(run: Run) -> None:
-    """ipsec-policy-list"""
+    """ipsec-policy-list: lists the policies of ESP, with what unset columns stand for."""
     _list(run, _IPSEC[0])
 
 

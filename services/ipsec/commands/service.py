@@ -16,7 +16,13 @@ from .siblings import find_service_problem
 
 
 def add(run: Run) -> None:
-    """vpn-add VPN ROUTER EXTERNAL_IP[,..] LOCAL_SUBNET[,..]"""
+    """vpn-add VPN ROUTER EXTERNAL_IP[,..] LOCAL_SUBNET[,..]: adds a service to a router.
+
+    EXTERNAL_IP is an address of its own, from a network of the router's gateway port, and
+    LOCAL_SUBNET what the remote site is to reach behind the router.  --mode is routed;
+    --group says how the chassis is chosen.  With --may-exist one that is there as asked
+    for is no mistake.
+    """
     name, router, external_ips, local_subnets = run.arguments
     mode = _parse_mode(name, run.options.get("mode"))
     group = _find_group(run)
@@ -52,7 +58,10 @@ def add(run: Run) -> None:
 
 
 def delete(run: Run) -> None:
-    """vpn-del VPN"""
+    """vpn-del VPN: removes a VPN service with its connections.
+
+    Its traffic is no longer guarded: to stop it and let nothing pass, disable it.
+    """
     name = run.arguments[0]
     row = run.find_row(SERVICE, name)
     if row is None:
@@ -65,7 +74,7 @@ def delete(run: Run) -> None:
 
 
 def list_all(run: Run) -> None:
-    """vpn-list [NAME]: all, or those that NAME means.
+    """vpn-list [NAME]: lists all services, or those that NAME means.
 
     NAME may be that of a service, a connection, a router, a container or a chassis, a UUID,
     or an address outside.

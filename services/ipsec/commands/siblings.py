@@ -46,9 +46,7 @@ def find_service_problem(run: Run, columns: Mapping[str, Datum]) -> str | None:
         if problem is not None:
             return problem
     resolve = make_resolver(run, router)
-    problem = _find_rival_problem(run, service, resolve) or _find_peer(
-        run, service, router, resolve
-    )
+    problem = _find_rival_problem(run, service, resolve) or _find_peer(run, service, router)
     if problem is None and router is not None:
         warnings = [address_warning(router, each) for each in service.external_ips]
         warnings.append(router_rules.find_detached(service, router))
@@ -74,7 +72,7 @@ def find_connection_problem(
     problem = router_rules.connection_problem(connection, router) if router else None
     if problem is not None:
         return problem
-    gathered = _gather(run, service, router, make_resolver(run, router))
+    gathered = _gather(run, service, router)
     ike, _ = find_policies(run, columns)
     contender = make_contender(home, connection, ike)
     problem = gathered.find_problem(contender)
@@ -123,16 +121,11 @@ def _find_rival_problem(
     return None
 
 
-def _find_peer(
-    run: Run, service: VPNService, router: Router | None, find_router: Callable[[str], str]
-) -> str | None:
+def _find_peer(run: Run, service: VPNService, router: Router | None) -> str | None:
     """Returns that a connection on the same router has an external address for its peer."""
-    identity = find_router(service.router)
     addresses = {canonical_address(text): text for text in service.external_ips}
-    rows = run.find_all(SERVICE, "router", *_list_texts(service.router, router))
-    for row in sorted(rows, key=lambda each: each.text("name")):
-        if find_router(row.text("router")) != identity:
-            continue
+    on_router = _find_services(run, service.router, router)
+    for row in sorted(on_router, key=lambda each: each.text("name")):
         for each in members_of(run, row):
             address = addresses.get(canonical_address(each.text("peer_address")))
             if address is not None:
@@ -141,9 +134,12 @@ def _find_peer(
     return None
 
 
-def _list_texts(text: str, router: Router | None) -> list[str]:
-    """Returns the texts by which services name the router that 'text' means."""
-    return sorted({text} if router is None else {text, router.name, str(router.uuid)})
+def _find_services(run: Run, text: str, router: Router | None) -> list[TableRow]:
+    """Returns the services on the router that 'text' names, which is 'router' if that is known."""
+    find_router = make_resolver(run, router)
+    texts = {text} if router is None else {text, router.name, str(router.uuid)}
+    rows = run.find_all(SERVICE, "router", *sorted(texts))
+    return [row for row in rows if find_router(row.text("router")) == find_router(text)]
 
 
 def _find_router(run: Run, text: str) -> Router | None:
@@ -208,23 +204,19 @@ class _Gathered:
                 self.good[contender.uuid] = contender
 
 
-def _gather(
-    run: Run, service: TableRow, router: Router | None, find_router: Callable[[str], str]
-) -> _Gathered:
+def _gather(run: Run, service: TableRow, router: Router | None) -> _Gathered:
     """Returns the connections that the same container serves."""
     text = service.text("router")
-    identity = find_router(text)
     members: dict[str, Member] = {}
     signatures: dict[str, Signature] = {}
-    for home in run.find_all(SERVICE, "router", *_list_texts(text, router)):
-        if find_router(home.text("router")) == identity:
-            columns = tuple(home.datum(column) for column in _SERVICE_CONTENDS)
-            for row in members_of(run, home):
-                found = find_policy_rows(run, row.columns())
-                revisions = tuple(each.revision for each in found if each is not None)
-                members[row.uuid] = home, row, partial(find_policies, run, row.columns())
-                signatures[row.uuid] = row.revision, columns, revisions
-    key = (*_SHARED, identity)
+    for home in _find_services(run, text, router):
+        columns = tuple(home.datum(column) for column in _SERVICE_CONTENDS)
+        for row in members_of(run, home):
+            found = find_policy_rows(run, row.columns())
+            revisions = tuple(each.revision for each in found if each is not None)
+            members[row.uuid] = home, row, partial(find_policies, run, row.columns())
+            signatures[row.uuid] = row.revision, columns, revisions
+    key = (*_SHARED, make_resolver(run, router)(text))
     gathered: _Gathered = run.shared.setdefault(key, _Gathered())
     gathered.take(members, signatures)
     return gathered
