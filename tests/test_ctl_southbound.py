@@ -6,7 +6,6 @@ import contextlib
 import io
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -116,7 +115,7 @@ def test_texts(svc_sbctl: SvcSbctl) -> None:
 
 def test_as_a_program_it_finds_the_southbound(svc_sbctl: SvcSbctl) -> None:
     done = subprocess.run(
-        [Path(sys.executable).parent / "svc-sbctl", "show", "hv2"],
+        [sys.executable, "-m", "ovnsvc.ctl.southbound", "show", "hv2"],
         env=svc_sbctl.databases.environment(),
         capture_output=True,
         text=True,

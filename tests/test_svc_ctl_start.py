@@ -171,6 +171,12 @@ def test_start_controller_waits_until_it_is_registered(directory: Path) -> None:
         ctl "$@" restart_controller
         ctl stop_controller
         ctl stop_controller
+        "$UTILITIES/svc-ctl" "$@" run_controller &
+        until test "$("$UTILITIES/svc-appctl" -t svc-controller is-ready 2> /dev/null)" = true; do
+            sleep .05
+        done
+        test "$(cat run/svc-controller.pid)" = $! && echo it is the daemon itself
+        ctl "$@" run_controller
         """,
     ) == [
         f"svc-ctl: svc-controller does not work yet: {obstacle}: {unset}",
@@ -188,4 +194,6 @@ def test_start_controller_waits_until_it_is_registered(directory: Path) -> None:
         "exit --cleanup).",
         "= 0",
         *("svc-controller is not running.", "= 0"),
+        "it is the daemon itself",
+        *("svc-ctl: svc-controller is already running", "= 1"),
     ]
