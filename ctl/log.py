@@ -28,8 +28,9 @@ def start(settings: GlobalOptions) -> None:
         return
     import ovs.vlog
 
-    from ..lib import log_files
+    from ..lib import log_files, log_pattern
 
+    log_pattern.install()
     _state["vlog"] = ovs.vlog.Vlog("svcctl")
     for level in settings.log_levels:
         problem = _set_level(ovs.vlog.Vlog, level or "any:any:dbg")

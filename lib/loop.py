@@ -32,6 +32,7 @@ from . import (
     descriptors,
     dirs,
     log_files,
+    log_pattern,
     process_commands,
     redaction,
     stopwatch,
@@ -112,6 +113,7 @@ _WARP = _Warp()
 def parse_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
     """Returns the options in 'argv' and hands vlog's and daemon's to python-ovs."""
     redaction.install()
+    log_pattern.install()
     log_files.follow_reopening()
     try:
         _use_directories()
