@@ -23,6 +23,38 @@ serve () {  # NAME SCHEMA
 transact () { ovsdb-client transact "unix:$PWD/$1" "$2" > /dev/null; }
 ip link set lo up
 """
+# A chassis whose one container is of a type that nobody has, so that nothing is made on the host.
+_CONTROLLER = """
+serve ovs "$VSWITCH_SCHEMA"
+serve sb "$SB_SCHEMA"
+transact ovs.sock '["Open_vSwitch",
+    {"op": "insert", "table": "Bridge", "uuid-name": "b", "row": {"name": "br-int"}},
+    {"op": "insert", "table": "Open_vSwitch", "row": {"bridges": ["named-uuid", "b"],
+     "external_ids": ["map", [["system-id", "hv1"]]]}}]'
+transact sb.sock '["SVC_Southbound", {"op": "insert", "table": "SB_Global", "row": {}},
+    {"op": "insert", "table": "Container_Binding", "row":
+     {"container": "c1", "chassis": "hv1", "service_type": "nosuch", "role": "active",
+      "generation": 1}}]'
+set -- --db-sock="$PWD/ovs.sock"
+ctl --start-timeout=1 "$@" start_controller
+ctl status_controller | sed -n '/Registered/p; /Problem/p'
+ovs-vsctl --db="unix:$PWD/ovs.sock" --no-wait \\
+    set Open_vSwitch . external_ids:svc-remote="unix:$PWD/sb.sock"
+ctl "$@" start_controller
+until "$UTILITIES/svc-appctl" -t svc-controller status | grep -q '^Problem: c1'; do
+    sleep .05
+done
+ctl status_controller | sed '1d; /^  Problem: ipsec/d'
+ctl "$@" restart_controller
+ctl stop_controller
+ctl stop_controller
+"$UTILITIES/svc-ctl" "$@" run_controller &
+until test "$("$UTILITIES/svc-appctl" -t svc-controller is-ready 2> /dev/null)" = true; do
+    sleep .05
+done
+test "$(cat run/svc-controller.pid)" = $! && echo it is the daemon itself
+ctl "$@" run_controller
+"""
 
 
 def play(directory: Path, script: str) -> list[str]:
@@ -142,43 +174,9 @@ def test_options_last_and_a_restart_cuts_nobody_off(directory: Path) -> None:
 
 
 def test_start_controller_waits_until_it_is_registered(directory: Path) -> None:
-    """Its one container is of a type that nobody has, so that nothing is made on the host."""
     obstacle = "the local Open_vSwitch does not say who this chassis is"
     unset = "external_ids:svc-remote of the local Open_vSwitch is not set"
-    assert play(
-        directory,
-        """
-        serve ovs "$VSWITCH_SCHEMA"
-        serve sb "$SB_SCHEMA"
-        transact ovs.sock '["Open_vSwitch",
-            {"op": "insert", "table": "Bridge", "uuid-name": "b", "row": {"name": "br-int"}},
-            {"op": "insert", "table": "Open_vSwitch", "row": {"bridges": ["named-uuid", "b"],
-             "external_ids": ["map", [["system-id", "hv1"]]]}}]'
-        transact sb.sock '["SVC_Southbound", {"op": "insert", "table": "SB_Global", "row": {}},
-            {"op": "insert", "table": "Container_Binding", "row":
-             {"container": "c1", "chassis": "hv1", "service_type": "nosuch", "role": "active",
-              "generation": 1}}]'
-        set -- --db-sock="$PWD/ovs.sock"
-        ctl --start-timeout=1 "$@" start_controller
-        ctl status_controller | sed -n '/Registered/p; /Problem/p'
-        ovs-vsctl --db="unix:$PWD/ovs.sock" --no-wait \\
-            set Open_vSwitch . external_ids:svc-remote="unix:$PWD/sb.sock"
-        ctl "$@" start_controller
-        until "$UTILITIES/svc-appctl" -t svc-controller status | grep -q '^Problem: c1'; do
-            sleep .05
-        done
-        ctl status_controller | sed '1d; /^  Problem: ipsec/d'
-        ctl "$@" restart_controller
-        ctl stop_controller
-        ctl stop_controller
-        "$UTILITIES/svc-ctl" "$@" run_controller &
-        until test "$("$UTILITIES/svc-appctl" -t svc-controller is-ready 2> /dev/null)" = true; do
-            sleep .05
-        done
-        test "$(cat run/svc-controller.pid)" = $! && echo it is the daemon itself
-        ctl "$@" run_controller
-        """,
-    ) == [
+    assert play(directory, _CONTROLLER) == [
         f"svc-ctl: svc-controller does not work yet: {obstacle}: {unset}",
         "= 1",
         *("  Registered: no", f"  Problem: {obstacle}: {unset}"),
