@@ -415,6 +415,22 @@ def test_what_nobody_can_look_up(cloud: Svcctl, databases: Databases, command: s
     cloud.good("--no-check", command, "vpn-1", "hv2")
 
 
+def test_where_there_is_no_room_a_pin_waits(cloud: Svcctl, databases: Databases) -> None:
+    hv2 = [["chassis", "==", "hv2"]]
+    databases.sb.update("Chassis_Weight", hv2, limit=1, scheduled=1, problem="full (limit 1)")
+    cloud.good("chassis-set-limit", "hv2", "1")
+    bind(databases, "vpn-2", "hv2")
+    assert cloud.bad("container-migrate", "vpn-1", "hv2").endswith(": it is full (limit 1)")
+    result = cloud("container-pin", "vpn-1", "hv2")
+    assert (result.status, find_wish(databases)["requested_chassis"]) == (0, "hv2")
+    assert result.stderr == (
+        "svcctl: warning: hv2 is full (limit 1); vpn-1 moves there once there is room\n"
+    )
+    # A standby of another one gives way.
+    databases.sb.update("Container_Binding", hv2, role="standby")
+    cloud.good("container-migrate", "vpn-1", "hv2", "--", "container-pin", "vpn-1", "hv2")
+
+
 def test_a_standby_needs_no_further_room(cloud: Svcctl, databases: Databases) -> None:
     hv2 = [["chassis", "==", "hv2"]]
     databases.sb.update("Chassis_Weight", hv2, limit=1, scheduled=1, problem="full (limit 1)")

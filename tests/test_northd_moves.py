@@ -229,6 +229,36 @@ def test_a_drain_of_all_chassis_keeps_the_standbys(cloud: Scenario) -> None:
     assert (cloud.look(container).active, cloud.look(container).standby) == ("hv3", ())
 
 
+def test_two_that_are_pinned_to_each_others_full_chassis_swap(cloud: Scenario) -> None:
+    names = cloud.add_services(2)
+    cloud.settle()
+    places = cloud.list_places()
+    assert sorted(places.values()) == ["hv1", "hv2"]
+    for name in ("hv1", "hv2", "hv3"):
+        cloud.set_chassis(name, container_limit=1)
+    for name, other in (names, names[::-1]):
+        cloud.set_wish(name, requested_chassis=places[other])
+    most = 0
+
+    def note() -> None:
+        nonlocal most
+        rows = cloud.sb.rows("Container_Binding")
+        bound = [row["chassis"] for row in rows]
+        # One place too many on one chassis, and the one that is left until the other serves.
+        assert len(bound) <= 3
+        most = max(most, *(bound.count(name) for name in bound))
+        for name in names:
+            view = cloud.look(name)
+            assert view.redirected
+            # Where OVN's port changes sides both places are there.
+            assert view.serving or len([row for row in rows if row["container"] == name]) == 2
+
+    cloud.walk(note)
+    assert most == 2
+    assert cloud.list_places() == {names[0]: places[names[1]], names[1]: places[names[0]]}
+    assert [cloud.message(name) for name in names] == ["as told"] * 2
+
+
 def test_weight_0_moves_all_at_once(cloud: Scenario) -> None:
     cloud.set_chassis("hv2", container_weight=0)
     cloud.set_chassis("hv3", container_weight=0)

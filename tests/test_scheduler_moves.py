@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from hypothesis import example, given
 
@@ -173,12 +174,34 @@ class Field:
     def _judge_limits(self, plan: Schedule) -> None:
         bound = {name: {where, *plan.standby.get(name, ())} for name, where in plan.chassis.items()}
         count = Counter(where for found in bound.values() for where in found)
+        squeezed: Counter[str] = Counter()
         for name, found in bound.items():
             for where in found - self.spots.get(name, {}).keys():
                 candidate = self.chassis[where]
                 assert suits(self.requests[name], candidate)
-                assert candidate.limit == UNLIMITED or count[where] <= candidate.limit
                 assert self.now >= self.avoided.get((name, where), 0)
+                if candidate.limit != UNLIMITED and count[where] > candidate.limit:
+                    assert count[where] == candidate.limit + 1
+                    squeezed[where] += self._may_swap(name, where, plan)
+        assert all(number == 1 for number in squeezed.values())
+
+    def _may_swap(self, name: str, where: str, plan: Schedule) -> bool:
+        """Says whether it must leave where it is, and another one must leave 'where' for it."""
+        if where not in plan.standby.get(name, ()) or not self._must_leave(name):
+            return False
+        others = [each for each in plan.chassis if plan.chassis[each] == where]
+        origin = self.chassis[plan.chassis[name]]
+        return any(map(self._must_leave, others)) and any(
+            suits(self.requests[each], origin) for each in self.requests if each != name
+        )
+
+    def _must_leave(self, name: str) -> bool:
+        places = self.find_places().get(name, ())
+        place = next((each for each in places if each.role == ACTIVE), None)
+        return place is not None and (
+            place.failure is not None
+            or not may_stay(self.requests[name], self.chassis[place.chassis])
+        )
 
     def _end_migration(self, name: str, outcome: str) -> None:
         request = self.requests[name]
@@ -208,6 +231,7 @@ def _change(field: Field) -> None:
         lambda: _want(field, requested_chassis=dice.some(None, None, where)),
         lambda: _want(field, migrate_chassis=where),
         lambda: _want(field, standby=dice.randint(0, 2)),
+        lambda: _cross(field),
         lambda: field.broken.add((dice.choice(CONTAINERS), where)),
         field.broken.clear,
         lambda: _toggle(field, dice.choice(CONTAINERS)),
@@ -223,6 +247,21 @@ def _want(field: Field, **columns: object) -> None:
     if field.requests:
         name = field.dice.choice(sorted(field.requests))
         field.requests[name] = replace(field.requests[name], **columns)  # type: ignore[arg-type]
+
+
+def _cross(field: Field) -> None:
+    """Wants some containers where others are, on chassis that are full."""
+    names = [name for name in sorted(field.requests) if field.find_serving(name)]
+    some = field.dice.sample(names, min(len(names), field.dice.randint(2, 3)))
+    where = [field.find_serving(name) for name in some]
+    for name, chassis in zip(some, [*where[1:], *where[:1]], strict=True):
+        assert chassis is not None
+        # A group is as good as a pin.
+        only = {"chassis_group": frozenset({chassis})} if field.dice.one_in(2) else {}
+        columns: dict[str, Any] = only or {"requested_chassis": chassis}
+        field.requests[name] = replace(field.requests[name], **columns)
+        count = sum(chassis in spots for spots in field.spots.values())
+        _alter(field, chassis, limit=count, drain=False, weight=1, stopping=False)
 
 
 def _toggle(field: Field, name: str) -> None:
@@ -248,6 +287,7 @@ def test_whatever_happens_no_move_loses_anything(dice: Dice) -> None:
     plan = field.rest()
     for request in field.requests.values():
         _judge_at_rest(field, request, plan)
+    _judge_circles(field, plan)
 
 
 def _judge_at_rest(field: Field, request: Request, plan: Schedule) -> None:
@@ -273,6 +313,26 @@ def _judge_at_rest(field: Field, request: Request, plan: Schedule) -> None:
         assert plan.reasons[request.name]
     else:
         assert request.name not in plan.reasons
+
+
+def _judge_circles(field: Field, plan: Schedule) -> None:
+    """No containers wait for each other's place on chassis that are full, and not over."""
+    count = Counter(where for bound in field.spots.values() for where in bound)
+    waiting = {
+        name: where
+        for name, where in plan.chassis.items()
+        if not may_stay(field.requests[name], field.chassis[where])
+        and count[where] <= field.chassis[where].limit
+    }
+    before: set[tuple[str, str]] = {
+        (name, other)
+        for name in waiting
+        for other, where in waiting.items()
+        if suits(field.requests[name], field.chassis[where])
+    }
+    for _ in waiting:
+        before |= {(a, d) for a, b in before for c, d in before if b == c}
+    assert not any(a == b for a, b in before)
 
 
 def _count_spare(field: Field, plan: Schedule) -> Counter[str]:

@@ -14,11 +14,14 @@ from ..db.row import Row
 from .lookup import Json, ask_southbound, make_unregistered, members, select
 
 
-def check_eligible(context: Context, container: Row | None, chassis: str) -> None:
+def check_eligible(
+    context: Context, container: Row | None, chassis: str, *, waits: bool = False
+) -> None:
     """Raises UsageError if 'chassis' is not registered, or would refuse 'container'.
 
     Of a container that is not there nothing is known.
-    Where the container is already, it is not refused.
+    Where the container is already, it is not refused.  One that 'waits' for
+    room is not refused where there is none, but warned of.
     """
     if not chassis:
         raise UsageError('"": not the name of a chassis')
@@ -27,7 +30,7 @@ def check_eligible(context: Context, container: Row | None, chassis: str) -> Non
     if context.settings.has("no-check") or chassis == container.text("chassis"):
         return
     name = container.text("name")
-    known, weight, is_bound = _read(context, name, chassis)
+    known, weight, standing_by = _read(context, chassis)
     if known is None:
         raise make_unregistered(chassis)
     wish = context.replica.find("Chassis", "name", chassis)
@@ -36,21 +39,31 @@ def check_eligible(context: Context, container: Row | None, chassis: str) -> Non
         _find_group_problem(context, group, chassis)
         or _find_type_problem(container.text("service_type"), known)
         or _find_wish_problem(wish)
-        or _find_judged_problem(weight, wish, is_bound)
+        or _find_judged_problem(weight, wish)
         or _find_load_problem(group, weight)
     )
-    if problem is not None:
-        subject = f"{quote(chassis)}: cannot take container {quote(name)}"
-        raise UsageError(f"{subject}: it is {problem}")
+    if problem is None:
+        return
+    if weight is not None and problem == f"full (limit {weight['limit']})":
+        # One that stands by there has its room, and another one that does gives way.
+        if standing_by:
+            return
+        if waits:
+            context.warnings.append(
+                f"{quote(chassis)} is {problem}; {quote(name)} moves there once there is room"
+            )
+            return
+    subject = f"{quote(chassis)}: cannot take container {quote(name)}"
+    raise UsageError(f"{subject}: it is {problem}")
 
 
-def _read(context: Context, container: str, chassis: str) -> tuple[Json | None, Json | None, bool]:
-    """Returns the rows Chassis and Chassis_Weight, and whether the container is bound there."""
+def _read(context: Context, chassis: str) -> tuple[Json | None, Json | None, bool]:
+    """Returns the rows Chassis and Chassis_Weight, and whether anybody stands by there."""
     here = ["chassis", "==", chassis]
     operations = [
         select("Chassis", [["name", "==", chassis]]),
         select("Chassis_Weight", [here]),
-        select("Container_Binding", [here, ["container", "==", container]], ["role"]),
+        select("Container_Binding", [here, ["role", "==", "standby"]], ["role"]),
     ]
     rows = ask_southbound(context, operations, f"chassis {quote(chassis)}")
     known = next((row for row in rows if "service_types" in row), None)
@@ -81,20 +94,15 @@ def _find_wish_problem(wish: Row | None) -> str | None:
     return "drained" if wish is not None and wish.find("drain") else None
 
 
-def _find_judged_problem(weight: Json | None, wish: Row | None, is_bound: bool) -> str | None:
-    """Returns why svc-northd places nothing there, None if it has not judged the chassis.
-
-    A standby that is there already needs no further room.
-    """
+def _find_judged_problem(weight: Json | None, wish: Row | None) -> str | None:
+    """Returns why svc-northd places nothing there, None if it has not judged the chassis."""
     if weight is None:
         return None
     if not weight["alive"]:
         return "dead"
     # What was judged before the operator's last word on the chassis is of yesterday.
     is_current = (weight["weight"], weight["limit"], weight["drain"]) == _read_wish(wish)
-    if not is_current or (is_bound and weight["problem"] == f"full (limit {weight['limit']})"):
-        return None
-    return weight["problem"] or None
+    return weight["problem"] or None if is_current else None
 
 
 def _find_load_problem(group: Row | None, weight: Json | None) -> str | None:

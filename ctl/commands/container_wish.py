@@ -24,7 +24,7 @@ def pin(context: Context) -> None:
     """
     name, row = _find_container(context)
     chassis = context.arguments[1]
-    check_eligible(context, row, chassis)
+    check_eligible(context, row, chassis, waits=True)
     _get_wish(context, name).set_atom("requested_chassis", chassis)
 
 

@@ -75,6 +75,10 @@ class Decisions:
             or self._displace(request, wanted, claim)
         )
 
+    def squeeze_in(self, request: Request, chassis: str) -> None:
+        """Gives 'request' a chassis though it is full."""
+        self._give(request, chassis)
+
     def adopt(self) -> None:
         """Makes the new places what they are for: to serve from at once, or to move to."""
         for name, chassis in self._new.items():

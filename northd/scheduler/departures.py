@@ -17,11 +17,12 @@ from .model import ACTIVE, Candidate, Place, Request
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """'drained' alone is no hurry: so many at a time."""
+    """'drained' alone is no hurry: so many at a time.  'surplus' is one too many, of any."""
 
     reason: str
     lost: bool = False
     drained: bool = False
+    surplus: bool = False
 
 
 def find_active(places: Sequence[Place]) -> Place | None:
@@ -86,7 +87,9 @@ def _find_surplus(
 ) -> dict[str, Departure]:
     """Returns the departures of those above the limit of their chassis, the last of 'staying'."""
     return {
-        container: Departure(f"chassis {name} is over its limit of {chassis[name].limit}")
+        container: Departure(
+            f"chassis {name} is over its limit of {chassis[name].limit}", surplus=True
+        )
         for name, containers in staying.items()
         if 0 <= chassis[name].limit < len(containers)
         for container in containers[chassis[name].limit :]

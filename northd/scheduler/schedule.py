@@ -31,6 +31,7 @@ from .model import Candidate, MoveRules, Place, Request, Schedule
 from .reasons import FIRST_PLACE
 from .snapshot import Avoided, Places, Snapshot
 from .standbys import choose_standbys, is_serving, keep_standbys
+from .swaps import find_swaps
 
 
 def schedule(
@@ -67,6 +68,7 @@ class _Round:
         self._reasons: dict[str, str] = {}
         self._causes: dict[str, str] = {}
         self._departures: dict[str, Departure] = {}
+        self._staying: Counter[str] = Counter()
         self._lost: set[str] = set()
         self._stranded: set[str] = set()
 
@@ -111,6 +113,7 @@ class _Round:
             if place is None or (departure is not None and departure.lost):
                 continue
             self._given.keep(request, place.chassis)
+            self._staying[place.chassis] += departure is None
 
     # -- what has to go elsewhere at once ----------------------------------
 
@@ -140,6 +143,7 @@ class _Round:
                 return True
         if standby is not None:
             self._given.turn(request, standby.chassis)
+            self._staying[standby.chassis] += 1
         return standby is not None
 
     def _find_rescuer(self, request: Request) -> Place | None:
@@ -197,6 +201,31 @@ class _Round:
                 planned.append((not self._has_begun(request), target is None, name, target))
         for resting, _, name, target in sorted(planned, key=lambda each: each[:3]):
             self._advance(self._snapshot.requests[name], target, resting)
+        self._swap()
+
+    def _swap(self) -> None:
+        """Begins a move of each circle of those that wait for each other's place."""
+        waiting = {
+            name: self._given.active[name]
+            for name in self._stranded - self._migrating.keys() - self._giving_way.gone.keys()
+            if not self._rules.held
+        }
+
+        def find_options(name: str, some: Iterable[str]) -> list[str]:
+            # One that is over its limit would stay so, or be it twice at a time.
+            return [
+                each
+                for each in some
+                if self._snapshot.is_option(self._snapshot.requests[name], each)
+                and not self._snapshot.load.is_over(self._snapshot.chassis[each])
+            ]
+
+        def open_circle(name: str, chassis: str) -> None:
+            self._given.squeeze_in(self._snapshot.requests[name], chassis)
+            self._stranded.discard(name)
+            del self._reasons[name]
+
+        find_swaps(waiting, find_options, open_circle)
 
     def _has_begun(self, request: Request) -> bool:
         """Whether a move is under way: there is a standby beside those that the group asks for."""
@@ -216,7 +245,8 @@ class _Round:
         wanted = self._migrating.get(name)
         if target is None and not self._given.choose(request, wanted, Claim.MOVE):
             self._reasons[name] = f"{departure.reason}, but {self._snapshot.explain(request)}"
-            self._stranded.add(name)
+            if not departure.surplus:
+                self._stranded.add(name)
             return
         self._moving[origin] += 1
         if target is not None and target.ready:
@@ -244,10 +274,20 @@ class _Round:
         """Returns a target where the container can stay; None from where it would have to leave."""
         wanted = self._migrating.get(request.name)
         for place, candidate in self._snapshot.find_standbys(request):
-            surplus = self._rules.enforce_limit and self._snapshot.load.is_over(candidate)
-            if wanted in (None, place.chassis) and not surplus and self._may_serve(request, place):
+            if wanted not in (None, place.chassis) or not self._may_serve(request, place):
+                continue
+            if not self._is_crowded(candidate):
                 return place
         return None
+
+    def _is_crowded(self, candidate: Candidate) -> bool:
+        """Whether one more that serves from 'candidate' would have to leave for its limit.
+
+        Of a chassis that is over its limit, and is to keep it, all are in this plan.
+        """
+        if not self._rules.enforce_limit or not self._snapshot.load.is_over(candidate):
+            return False
+        return self._staying[candidate.name] >= candidate.limit
 
     def _find_stand_in(self, request: Request) -> Place | None:
         """Returns a standby that is ready, for one whose programs do not run where it serves from.

@@ -89,6 +89,11 @@ class Snapshot:
         """Returns the chassis that could take 'request' if they had room, but where it is."""
         return _leave_out(self._find_suitable(request).options, self._find_closed(request))
 
+    def is_option(self, request: Request, chassis: str) -> bool:
+        """Whether a chassis could take 'request' if it had room."""
+        suits = chassis in self._find_suitable(request).chassis
+        return suits and chassis not in self._find_closed(request)
+
     def find_open(self, request: Request) -> Sequence[Candidate]:
         """Returns the chassis that could take 'request' and have room."""
         return _leave_out(self._find_suitable(request).find_open(), self._find_closed(request))
