@@ -10,7 +10,8 @@ from ..lib.errors import ConfigError, UsageError
 from ..lib.router import Router
 from ..services.api.commands import Atom, Commands, Datum
 from .ask.address import find_address_user
-from .ask.northd import warn_if_stale
+from .ask.lookup import read_southbound, select, to_datums
+from .ask.northd import PATIENCE_S, warn_if_stale
 from .ask.router import find_routers
 from .ask.secret_file import read_secret
 from .ask.units import find_units
@@ -137,6 +138,16 @@ class TypeRun:
 
     def find_units(self, text: str) -> Sequence[str]:
         return find_units(self._context, text)
+
+    def read_southbound(
+        self, *questions: tuple[str, str, Atom]
+    ) -> Sequence[Sequence[Mapping[str, Datum]]] | str:
+        selects = [select(table, [[column, "==", value]]) for table, column, value in questions]
+        try:
+            found = read_southbound(self._context, selects, PATIENCE_S)
+        except UsageError as error:
+            return str(error)
+        return [[to_datums(row) for row in rows] for rows in found]
 
     def warn_if_stale(self) -> None:
         warn_if_stale(self._context)

@@ -120,7 +120,7 @@ def test_a_connection_is_found_by_whatever_names_it(
     mars = ("conn-add", "mars", "to-venus", "1.0.0.3", "192.168.2.0/24")
     assert vpn(*mars, f"--psk-file={tmp_path}/psk").status == 0
     assert vpn.bad("conn-export", "to-venus") == (
-        "to-venus: 2 connections have this name: mars/to-venus, mercury/to-venus"
+        "to-venus may mean connection mars/to-venus, connection mercury/to-venus; name one of them"
     )
     assert vpn.bad("conn-export", "x") == "x: connection not found"
     assert vpn.bad("conn-export", "mars", "x") == "x: connection not found in VPN service mars"

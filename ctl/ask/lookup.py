@@ -13,6 +13,7 @@ from typing import Any
 from ...lib.addresses import quote
 from ...lib.errors import UsageError
 from ...lib.refusal import describe_refusal
+from ...services.api.commands import Datum
 from ..context import Context
 from ..db.rpc import Client, ConnectionLost
 
@@ -81,9 +82,11 @@ def make_unregistered(name: str) -> UsageError:
     return UsageError(f"{name}: chassis not found in the southbound")
 
 
-def read_southbound(context: Context, selects: Sequence[Json]) -> list[list[Json]]:
+def read_southbound(
+    context: Context, selects: Sequence[Json], patience_s: float | None = None
+) -> list[list[Json]]:
     """Returns the rows that each of 'selects' finds in the southbound, of one moment."""
-    client = open_southbound(context)
+    client = open_southbound(context, patience_s)
     try:
         return read(client, selects)
     finally:
@@ -128,6 +131,17 @@ def members(value: Any) -> list[Any]:
 def find_atom(value: Any) -> Any:
     """Returns the atom of an optional column in OVSDB's JSON, None if there is none."""
     return next(iter(members(value)), None)
+
+
+def to_datums(row: Json) -> dict[str, Datum]:
+    """Returns a row without its schema: each column as a map or as a tuple of atoms."""
+    return {name: _to_datum(value) for name, value in row.items()}
+
+
+def _to_datum(value: Any) -> Datum:
+    if isinstance(value, list) and value[0] == "map":
+        return {members(key)[0]: members(each)[0] for key, each in value[1]}
+    return tuple(members(value))
 
 
 def _find_error(result: Any) -> str:

@@ -351,6 +351,14 @@ class Run(Protocol):
     def find_units(self, text: str) -> Sequence[str]:
         """Returns what the containers serve that 'text' means: one by its name, or a chassis'."""
 
+    def read_southbound(
+        self, *questions: tuple[str, str, Atom]
+    ) -> Sequence[Sequence[Mapping[str, Datum]]] | str:
+        """Returns for each (table, column, value) the rows of the southbound that have the value.
+
+        They are of one moment.  Returns a sentence if the southbound cannot be read.
+        """
+
     def warn_if_stale(self) -> None:
         """Warns that statuses are old if svc-northd is not at work; a list of them calls it."""
 

@@ -16,7 +16,7 @@ from ..export.remote_side import RemoteSide, make_remote_side
 from ..identity import parse
 from ..ike_settings import make_ike_entry
 from ..rows import IPsecConnection
-from .names import find_connection
+from .meaning import get_connection
 from .overview import SERVICE, members_of
 from .policy import find_policies
 from .siblings import make_home
@@ -42,7 +42,7 @@ def export(run: Run) -> None:
     name = run.options.get("format") or run.table_format or "swanctl"
     if name not in FORMATS:
         raise UsageError(f'format "{name}" is none of {", ".join(FORMATS)}')
-    service, row = find_connection(run)
+    service, row = get_connection(run, run.arguments)
     psk = row.text("psk") if run.shows_secrets else None
     run.lines += FORMATS[name](make_side(run, service, row, psk))
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ....lib.addresses import canonical_address
+from ....lib.addresses import canonical_address, quote
 from ....lib.errors import UsageError
 from ...api.commands import Meaning, Run, TableRow
 from .overview import CONNECTION, SERVICE, members_of
 
 Meant = tuple[TableRow, TableRow | None]
 """A service, and the connection of it that is meant, None for all of them."""
+
+_MOST_NAMED = 5
 
 
 def find_meant(run: Run, text: str) -> list[Meant]:
@@ -44,6 +46,37 @@ def get_services(run: Run, text: str) -> list[TableRow]:
     if not found:
         raise UsageError(f"{text}: VPN service not found")
     return found
+
+
+def get_connection(run: Run, words: Sequence[str]) -> tuple[TableRow, TableRow]:
+    """Returns the service and the connection that VPN CONN mean, or one word; raises UsageError.
+
+    A service that has one connection only means that, too.
+    """
+    found = dict(_find_connections(run, words))
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if not found:
+        where = f" in VPN service {words[0]}" if len(words) > 1 else ""
+        raise UsageError(f"{words[-1]}: connection not found{where}")
+    names = [f"{home.text('name')}/{row.text('name')}" for home, row in found.values()]
+    shown = [f"connection {quote(name)}" for name in sorted(names)[:_MOST_NAMED]]
+    shown += [f"and {len(names) - len(shown)} more"] if len(names) > len(shown) else []
+    raise UsageError(f"{quote(words[-1])} may mean {', '.join(shown)}; name one of them")
+
+
+def _find_connections(
+    run: Run, words: Sequence[str]
+) -> Iterator[tuple[str, tuple[TableRow, TableRow]]]:
+    if len(words) > 1:
+        for service in get_services(run, words[0]):
+            for row in members_of(run, service):
+                if words[1] in (row.text("name"), row.uuid):
+                    yield row.uuid, (service, row)
+        return
+    for service, connection in find_meant(run, words[0]):
+        for row in [connection] if connection is not None else members_of(run, service):
+            yield row.uuid, (service, row)
 
 
 def find_meanings(run: Run, text: str) -> Sequence[Meaning]:

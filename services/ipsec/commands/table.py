@@ -12,6 +12,7 @@ from ...api.commands import Command, Commands, Meaning, Run, Section, StatusLine
 
 _VPN = "VPN_Service? IPsec_Connection? Container_Group?"
 _CONN = "VPN_Service? IPsec_Connection? IKE_Policy? IPsec_Policy?"
+_SHOW = f"{_CONN} Container_Group? Service_Container? SVC_Global"
 _POLICY = "[COLUMN=VALUE].."
 _CONN_OPTIONS = (
     "--psk-file= --psk=* --cert= --peer-id= --local-id= --ike-policy= --ipsec-policy= "
@@ -29,6 +30,7 @@ _SERVICES = (
         changes=True,
     ),
     Command("vpn-del", "VPN", "service.delete", _VPN, "--if-exists", changes=True),
+    Command("vpn-show", "VPN", "detail.show_service", _SHOW),
     Command("vpn-list", "[NAME]", "service.list_all", "VPN_Service Container_Group SVC_Global"),
 )
 
@@ -51,11 +53,12 @@ _CONNECTIONS = (
     ),
     Command("conn-del", "VPN CONN", "connection.delete", _CONN, "--if-exists", changes=True),
     Command("conn-list", "[NAME]", "connection.list_all", f"{_CONN} SVC_Global"),
+    Command("conn-show", "[VPN] CONN", "detail.show_connection", _SHOW),
     Command(
         "conn-export",
         "[VPN] CONN",
         "export.export",
-        _CONN,
+        f"{_CONN} Service_Container?",
         "--format= --show-secrets",
     ),
 )

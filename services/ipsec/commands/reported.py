@@ -1,0 +1,129 @@
+"""What the southbound knows of a VPN: where its container is, and how its tunnels are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ....lib.moment import format_past
+from ...api.commands import Datum, Run
+
+Columns = Mapping[str, Datum]
+"""A row of the southbound."""
+
+_DETAILS = (
+    ("subnets", "{local_subnets} with {peer_subnets}"),
+    ("left out", "{left_out}"),
+    ("IKE", "{ike_algorithms}"),
+    ("IKE opened by", "{opened_by}"),
+    ("IKE made anew by", "{ike_rekeyed_at}"),
+    ("ESP", "{esp_algorithms}"),
+    ("ESP made anew by", "{esp_rekeyed_at}"),
+    ("ESP ends at", "{esp_ends_at}"),
+    ("encapsulation", "{encapsulation}"),
+    ("behind NAT", "{nat}"),
+)
+_COUNTERS = ("bytes_in", "packets_in", "bytes_out", "packets_out")
+_TUNNEL, _CHILD_SA = "tunnel", "child_sa"
+_KEY = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What chassis report of one container; 'problem' is why it is not known, "" if it is."""
+
+    chassis: str = ""
+    standbys: tuple[str, ...] = ()
+    items: Sequence[Columns] = ()
+    problem: str = ""
+
+    def describe_tunnel(self, connection: str, now_ms: int) -> list[str]:
+        """Returns lines on the tunnel of a connection, and on its child SAs if it has several."""
+        if self.problem:
+            return [f"tunnel: not known, since {self.problem}"]
+        tunnel = self._find(_TUNNEL, connection)
+        if not tunnel:
+            who = f"chassis {self.chassis} has not reported on it yet"
+            return [f"tunnel: {who if self.chassis else 'no container runs'}"]
+        lines = ["tunnel", *indent(_list_facts(tunnel[0], now_ms))]
+        for each in self._find(_CHILD_SA, connection):
+            lines += indent(["child SA", *indent(_list_facts(each, now_ms))])
+        return lines
+
+    def _find(self, kind: str, connection: str) -> list[Columns]:
+        """Returns the items of a kind whose names begin with the UUID of a connection."""
+        found = [
+            each
+            for each in self.items
+            if get_text(each, "kind") == kind
+            and get_text(each, "chassis") == self.chassis
+            and get_text(each, "name").startswith(connection)
+        ]
+        return sorted(found, key=lambda each: (len(get_text(each, "name")), get_text(each, "name")))
+
+
+def read_reported(run: Run, container: str) -> Reported:
+    """Returns what the southbound knows of a container; warns if it cannot be read."""
+    if not container:
+        return Reported()
+    questions = [("Container_Binding", "container"), ("Container_Item", "container")]
+    found = run.read_southbound(*((table, column, container) for table, column in questions))
+    if isinstance(found, str):
+        warning = f"what only the southbound knows is left out: {found}"
+        if warning not in run.warnings:
+            run.warnings.append(warning)
+        return Reported(problem="the southbound cannot be read")
+    bindings, items = found
+    places = {
+        role: sorted(get_text(row, "chassis") for row in bindings if get_text(row, "role") == role)
+        for role in ("active", "standby")
+    }
+    return Reported("".join(places["active"][:1]), tuple(places["standby"]), items)
+
+
+def get_text(row: Columns, column: str) -> str:
+    """Returns the one atom of a column as text, "" if there is none."""
+    return next((str(each) for each in row.get(column, ())), "")
+
+
+def indent(lines: Sequence[str] | Iterator[str]) -> list[str]:
+    """Returns lines one step further to the right."""
+    return [f"    {line}" for line in lines]
+
+
+def format_moment(wall_ms: int | None, now_ms: int) -> str:
+    """Returns a moment and how long ago it was, "" for none."""
+    return format_past(wall_ms, now_ms) if wall_ms else ""
+
+
+def list_facts(*facts: tuple[str, str]) -> list[str]:
+    """Returns a line for each fact that there is."""
+    return [f"{name}: {value}" for name, value in facts if value]
+
+
+def _list_facts(item: Columns, now_ms: int) -> list[str]:
+    detail, counters = _read_map(item, "detail"), _read_map(item, "counters")
+    since = get_text(item, "since")
+    error, at = detail.get("last_error", ""), detail.get("last_error_at", "")
+    return list_facts(
+        ("state", get_text(item, "state")),
+        ("since", format_moment(int(since or 0), now_ms)),
+        ("reason", get_text(item, "message")),
+        *((name, _fill(form, detail)) for name, form in _DETAILS),
+        *((name.replace("_", " "), counters.get(name, "")) for name in _COUNTERS),
+        ("last error", f"{error} (began at {at})" if error and at else error),
+    )
+
+
+def _fill(form: str, detail: Mapping[str, str]) -> str:
+    """Returns 'form' with what it names of a detail, "" if something of that is missing."""
+    keys = _KEY.findall(form)
+    if not all(detail.get(key) for key in keys):
+        return ""
+    return _KEY.sub(lambda found: detail[found[1]].replace(",", ", "), form)
+
+
+def _read_map(item: Columns, column: str) -> dict[str, str]:
+    value = item.get(column, {})
+    return {str(key): str(each) for key, each in value.items()} if isinstance(value, dict) else {}
