@@ -127,6 +127,10 @@ def test_a_service_with_its_tunnels(vpn: Svcctl) -> None:
         "        status: up\n"
         "        reason: IKEv2 ...\n"
     ) + move(TUNNEL, 2)
+    text = vpn.good("vpn-show", "mercury")
+    for words in ("tenant-router", CONTAINER, "hv1", "1.0.0.100", "to-venus"):
+        assert vpn.good("vpn-show", words) == text
+    assert vpn.good("conn-show", "hv1") == vpn.good("conn-show", "mercury", "to-venus")
     assert vpn.bad("vpn-show", "mars") == "mars: VPN service not found"
     assert vpn.bad("-f", "json", "vpn-show", "mercury").startswith("'vpn-show' prints text")
 

@@ -19,7 +19,7 @@ from .reported import Reported, format_moment, indent, list_facts, read_reported
 def show_service(run: Run) -> None:
     """vpn-show VPN: the service, its container, and each connection with its tunnel.
 
-    VPN may be whatever means a service: its name, UUID or address, a router, a container, a chassis.
+    VPN may be whatever means one: name, UUID, address, a router, a container, a chassis.
     """
     run.refuse_format()
     run.warn_if_stale()
