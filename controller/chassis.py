@@ -9,7 +9,7 @@ import ovs.poller
 import ovs.vlog
 
 from ..lib import sb
-from ..lib.call import Call, Operation
+from ..lib.call import Call
 from ..lib.delta import Actual, plan
 from ..lib.idl import Session
 from ..lib.loop import now_ms
@@ -19,7 +19,7 @@ from .chassis_lock import ChassisLock, name_lock
 from .gate import Gate
 from .heartbeat import Heartbeat, find_interval_ms
 from .identity import Identity
-from .private_row import PrivateRow
+from .private_row import PrivateRow, make_removal
 from .registration import Registration
 
 vlog = ovs.vlog.Vlog("chassis")
@@ -158,7 +158,7 @@ class ChassisRows:
             vlog.info("left: nothing of this chassis is in the southbound")
         elif self._leaving is None and clock_ms >= self._leave_at_ms:
             self._leave_at_ms = clock_ms + _AGAIN_MS
-            self._leaving = session.call(_remove_all(self._row))
+            self._leaving = session.call(make_removal(self._row.chassis, self._row.lock))
 
     def wait(self, poller: ovs.poller.Poller, clock_ms: int) -> None:
         """Arms 'poller' for the lock, which is waited for before anything else."""
@@ -176,15 +176,3 @@ class ChassisRows:
         assert self._row is not None
         found = self._row.found.ovn_problem if self._row.found is not None else ""
         return str(self._row.told.get("ovn_problem", found))
-
-
-def _remove_all(row: PrivateRow) -> list[Operation]:
-    named = [["name", "==", row.chassis]]
-    placed = [["chassis", "==", row.chassis]]
-    tables = (
-        (sb.ContainerItem.TABLE, placed),
-        (sb.ChassisPrivate.TABLE, named),
-        (sb.Chassis.TABLE, named),
-    )
-    deletes = [{"op": "delete", "table": table, "where": where} for table, where in tables]
-    return [{"op": "assert", "lock": row.lock}, *deletes]

@@ -22,6 +22,7 @@ from . import chassis_lock, leaving, readiness, southbound, status
 from .chassis import ChassisRows, Condition
 from .containers import Containers, Losses, MakeHost
 from .fence import Echoes, Fence, find_dead_after_ms
+from .former_names import FormerNames, Name
 from .identity import Identity, find_identity
 from .linux import ovs as vswitch
 from .linux import switch_rows
@@ -73,6 +74,7 @@ class Controller:
         self.fence = Fence(events)
         self._underlay = Underlay(events)
         self._private_key = private_key
+        self.former_names = FormerNames(sealing.format_public_key(private_key))
         self._strays = Strays()
         self._events = events
         self._writer = StatusWriter()
@@ -102,6 +104,8 @@ class Controller:
         self.containers.run_services(clock_ms)
         if self.ready:
             self._pass(clock_ms)
+            # A name that it has not yet is no reason to give up another.
+            self.former_names.run(clock_ms)
 
     def wait(self, poller: ovs.poller.Poller) -> None:
         clock_ms = monotonic_ms()
@@ -113,6 +117,7 @@ class Controller:
         self.fence.wait(poller, clock_ms)
         self._waiting.wait(poller, clock_ms)
         if self.ready:
+            self.former_names.wait(poller, clock_ms)
             self._events.wait(poller, clock_ms)
             self._ovn_waiting.wait(poller, clock_ms)
             self.chassis.wait_beat(poller, clock_ms)
@@ -129,6 +134,7 @@ class Controller:
         self.containers.services.release()
         self._events.close()
         self.ovs.close()
+        self.former_names.close()
         if self.sb is not None:
             self.sb.close()
 
@@ -248,6 +254,7 @@ class Controller:
         if not other:
             return
         vlog.info(f"chassis {identity.chassis}, southbound {identity.remote}")
+        self.former_names.note(Name(identity.chassis, identity.remote))
         if self.sb is not None:
             self.sb.close()
         self.sb = southbound.open_session(identity)

@@ -134,6 +134,19 @@ class PrivateRow:
         return {"op": name, "table": sb.ChassisPrivate.TABLE, "where": where}
 
 
+def make_removal(chassis: str, lock: str) -> list[Operation]:
+    """Returns what removes all rows that 'chassis' made, if 'lock' is held."""
+    named = [["name", "==", chassis]]
+    placed = [["chassis", "==", chassis]]
+    tables = (
+        (sb.ContainerItem.TABLE, placed),
+        (sb.ChassisPrivate.TABLE, named),
+        (sb.Chassis.TABLE, named),
+    )
+    deletes = [{"op": "delete", "table": table, "where": where} for table, where in tables]
+    return [{"op": "assert", "lock": lock}, *deletes]
+
+
 def _encode(columns: Mapping[str, Any]) -> dict[str, Any]:
     """Returns 'columns' as RFC 7047 writes them (5.1)."""
     return {name: _encode_value(value) for name, value in columns.items()}

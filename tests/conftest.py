@@ -106,6 +106,7 @@ def bench(
     """A svc-controller on a host in memory; the local Open_vSwitch is still empty."""
     directory: Path = tmp_path_factory.mktemp("b")
     monkeypatch.setattr(dirs, "RUNDIR", str(directory))
+    monkeypatch.setattr(dirs, "SYSCONFDIR", str(directory / "etc"))
     monkeypatch.setattr(dirs, "LOGDIR", str(directory / "logs"))
     made = Bench(directory, logs)
     yield made

@@ -15,7 +15,7 @@ from ..controller.chassis_lock import RIVAL
 from ..controller.host.kinds import Links
 from ..controller.overview import format_status
 from ..controller.readiness import PATIENCE_MS, Situation, Waiting, find_obstacle
-from ..lib import sealing
+from ..lib import dirs, sealing
 from .bench import ME, Bench
 from .logs import Logs
 from .rig import to_map
@@ -127,8 +127,9 @@ def test_a_chassis_says_how_it_is(chassis: Bench) -> None:
     ],
 )
 def test_a_chassis_that_cannot_register_says_why(
-    tmp_path: Path, logs: Logs, remote: str, sentence: str
+    tmp_path: Path, logs: Logs, monkeypatch: pytest.MonkeyPatch, remote: str, sentence: str
 ) -> None:
+    monkeypatch.setattr(dirs, "SYSCONFDIR", str(tmp_path / "etc"))
     logs.allow("waiting: |connection attempt failed")
     bench = Bench(tmp_path, logs)
     try:

@@ -1,0 +1,143 @@
+"""A chassis that has another name takes its old rows away, and nobody else's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..lib import dirs, sealing
+from .bench import ME, Bench
+from .rig import to_map
+from .test_controller_identity import call, read_heartbeat, until_registered
+
+NEW = "hv9"
+
+
+def list_chassis(bench: Bench) -> dict[str, list[str]]:
+    """Returns by table the chassis that it has rows of."""
+    names = {"Chassis": "name", "Chassis_Private": "name", "Container_Item": "chassis"}
+    return {
+        table: sorted(row[column] for row in bench.sb.rows(table))
+        for table, column in names.items()
+    }
+
+
+def find_file(bench: Bench) -> Path:
+    return bench.directory / "etc" / "chassis.names"
+
+
+def until_only(bench: Bench, *names: str) -> None:
+    wanted = {"Chassis": sorted(names), "Chassis_Private": sorted(names), "Container_Item": []}
+    bench.until(lambda: list_chassis(bench) == wanted, f"rows of {names} and nobody else")
+
+
+@pytest.fixture
+def chassis(chassis: Bench) -> Bench:
+    """A bench whose chassis has registered, and runs a container with a tunnel."""
+    chassis.sb.update("SB_Global", [], options=to_map({"heartbeat-interval": "100"}))
+    chassis.bind("c1", {"addresses": [], "tunnels": {"t1": "up"}})
+    chassis.until(lambda: list_chassis(chassis)["Container_Item"] == [ME], "the tunnel")
+    return chassis
+
+
+def test_one_that_is_renamed_while_it_runs(chassis: Bench) -> None:
+    call(chassis, NEW)
+    until_only(chassis, NEW)
+    chassis.until(lambda: not chassis.host.find_names(), "what it had to go")
+    # A binding is svc-northd's.
+    assert [row["chassis"] for row in chassis.sb.rows("Container_Binding")] == [ME]
+    assert json.loads(find_file(chassis).read_text()) == [[NEW, chassis.sb.remote]]
+
+
+def test_one_that_is_renamed_before_its_next_start(chassis: Bench) -> None:
+    chassis.controller.close()
+    call(chassis, NEW)
+    chassis.controller = chassis.make_controller()
+    until_only(chassis, NEW)
+
+
+def test_several_names_that_could_not_be_taken_away_at_once(chassis: Bench) -> None:
+    for name in ("hv7", "hv8", NEW):
+        chassis.controller.close()
+        call(chassis, name)
+        chassis.controller = chassis.make_controller()
+        chassis.until(lambda: chassis.controller.identity is not None, "the name")
+    assert [name for name, _ in json.loads(find_file(chassis).read_text())] == [
+        NEW,
+        "hv8",
+        "hv7",
+        ME,
+    ]
+    until_only(chassis, NEW)
+    chassis.until(lambda: chassis.controller.former_names.names == [], "nothing to be left")
+
+
+def test_one_that_has_its_name_again_keeps_its_rows(chassis: Bench) -> None:
+    chassis.controller.close()
+    call(chassis, NEW)
+    chassis.controller = chassis.make_controller()
+    chassis.until(lambda: chassis.controller.identity is not None, "the name")
+    call(chassis, ME)
+    until_registered(chassis, ME)
+    chassis.until(lambda: chassis.controller.former_names.names == [], "nothing to be left")
+    assert chassis.host.find_names() == {"c1"}
+    assert ME in list_chassis(chassis)["Chassis"]
+
+
+def test_rows_of_a_host_that_has_the_old_name_stay(chassis: Bench) -> None:
+    chassis.controller.close()
+    key = sealing.make_private_key()
+    public_key = sealing.format_public_key(key)
+    where = [["name", "==", ME]]
+
+    def read_key() -> Any:
+        return chassis.sb.rows("Chassis", where)[0]["public_key"]
+
+    chassis.controller = chassis.make_controller(key)
+    chassis.until(lambda: read_key() == public_key, "the other host to register")
+    # Though it does not run at this moment, and so has not the lock.
+    chassis.controller.close()
+    call(chassis, NEW)
+    chassis.controller = chassis.make_controller()
+    until_registered(chassis, NEW)
+    chassis.until(lambda: chassis.controller.former_names.names == [], "the name to be looked at")
+    assert read_key() == public_key
+    assert ME in list_chassis(chassis)["Chassis_Private"]
+
+
+def test_rows_of_a_host_with_our_key_stay_while_it_lives(chassis: Bench) -> None:
+    """As where the disk of a host was copied."""
+    twin = chassis.controller
+    call(chassis, NEW)
+    mine = chassis.controller = chassis.make_controller()
+    until_registered(chassis, NEW)
+    chassis.until(lambda: (read_heartbeat(chassis, NEW) or 0) > 3, "some heartbeats")
+    assert ME in list_chassis(chassis)["Chassis_Private"]
+    twin.close()
+    until_only(chassis, NEW)
+    chassis.until(lambda: mine.former_names.names == [], "nothing to be left")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "7", "[]", '[["hv7"], 5, ["", ""], ["hv8", 3]]', '{"a": 1}']
+)
+def test_whatever_is_in_the_file_removes_nothing(chassis: Bench, text: str) -> None:
+    chassis.controller.close()
+    find_file(chassis).write_text(text)
+    chassis.controller = chassis.make_controller()
+    until_registered(chassis, ME)
+    chassis.until_beats(2)
+    assert list_chassis(chassis)["Chassis"] == [ME]
+    assert chassis.host.find_names() == {"c1"}
+
+
+def test_a_disk_that_takes_no_file_is_in_nobodys_way(
+    chassis: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chassis.logs.allow("the name of this chassis is not kept over a restart")
+    monkeypatch.setattr(dirs, "SYSCONFDIR", "/proc/nowhere")
+    call(chassis, NEW)
+    until_only(chassis, NEW)
