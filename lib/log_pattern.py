@@ -72,6 +72,13 @@ def format_line(
     return _CONVERSION.sub(convert, pattern)
 
 
+def escape(text: str) -> str:
+    """Returns 'text', which others may have written, as it can stand in one line of a log."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 def format_time(form: str, now_ns: int, *, utc: bool) -> str:
     """Returns a time by strftime()'s 'form', in which '#' stand for digits of the ms."""
     moment = time.gmtime(now_ns // 10**9) if utc else time.localtime(now_ns // 10**9)

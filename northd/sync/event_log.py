@@ -9,13 +9,13 @@ from typing import Any
 import ovs.vlog
 
 from ...lib import nb
+from ...lib.log_budget import LogBudget
+from ...lib.log_pattern import escape
+from ...lib.loop import monotonic_ms
 from .events import format_event
 
 vlog = ovs.vlog.Vlog("events")
 
-# So many lines at once, and so many more in each second after it.
-BURST = 500
-_PER_S = 10
 # Between two lines that sum up.
 _PAUSE_MS = 5000
 
@@ -25,29 +25,24 @@ class EventLog:
 
     def __init__(self, find_served: Callable[[str], str]) -> None:
         self._find_served = find_served
-        self._left = float(BURST)
-        self._filled_ms: int | None = None
+        self._budget = LogBudget()
         self._next_ms = 0
         self._dropped: Counter[tuple[str, str]] = Counter()
 
     def tell(self, columns: Mapping[str, Any]) -> None:
         """Logs an event, or counts it where there were too many."""
-        if self._left < 1:
+        if not self._budget.take(monotonic_ms()):
             self._dropped[columns["table"], columns["state"]] += 1
             return
-        self._left -= 1
         served = ""
         if columns["table"] == nb.ServiceContainer.TABLE:
             served = self._find_served(columns["name"])
         name = f"{columns['name']} ({served})" if served else columns["name"]
         count = f" ({columns['count']} times)" if columns["count"] > 1 else ""
-        vlog.info(format_event({**columns, "name": name}) + count)
+        vlog.info(escape(format_event({**columns, "name": name}) + count))
 
     def run(self, now_ms: int) -> None:
         """Sums up what was not told one by one, at 'now_ms' (monotonic)."""
-        passed_ms = now_ms - self._filled_ms if self._filled_ms is not None else 0
-        self._filled_ms = now_ms
-        self._left = min(BURST, self._left + passed_ms * _PER_S / 1000)
         if self._dropped and now_ms >= self._next_ms:
             self._next_ms = now_ms + _PAUSE_MS
             each = ", ".join(

@@ -12,6 +12,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+import ovs.vlog
+
+from ....lib.log_budget import LogBudget
+from ....lib.log_pattern import escape
 from ....lib.moment import format_time
 from ...api.item import Item
 from . import children, ike, reasons, sa_facts
@@ -19,6 +23,8 @@ from .connections import Connection
 from .phrases import CLOSED, NO_ANSWER, PROPOSAL, REFUSED, SELECTORS
 from .sa_facts import Sa
 from .vici import text
+
+vlog = ovs.vlog.Vlog("tunnel")
 
 UP = "up"
 PARTIAL = "partial"
@@ -192,6 +198,7 @@ class Tunnel:
             self.child_sas, self.counters, self.ended = {}, {}, sa_facts.count_nothing()
         if state == DOWN and self.silent and self.connection.dpd_action == "clear":
             self.cleared = True
+        _tell_change(self, state, now_ms)
         self.state = state
         self.changed_ms = now_ms
         self.counters_ms = None
@@ -277,6 +284,29 @@ class Tunnel:
             passed = sa_facts.count(each.counted)
             each.counters = sa_facts.add(each.ended, passed)
             self.counters = sa_facts.add(self.counters, passed)
+
+
+# Of all tunnels of this chassis.
+_BUDGET = LogBudget()
+
+
+def _tell_change(tunnel: Tunnel, state: str, now_ms: int) -> None:
+    """Logs that a tunnel comes up as a whole or in part, or goes down."""
+    working = (UP, PARTIAL)
+    if state not in working and tunnel.state not in working:
+        return
+    left_out = _BUDGET.left_out
+    if not _BUDGET.take(now_ms):
+        return
+    if left_out:
+        _BUDGET.left_out = 0
+        vlog.info(f"{left_out} more changes of tunnels are not told")
+    connection, reason = tunnel.connection, tunnel.reason
+    said = f"{connection.name}: {state if state in working else DOWN}"
+    said += f", {connection.local_address} to {connection.peer_address}"
+    if state not in working and reason is not None:
+        said += f": {reason.sentence}"
+    vlog.info(escape(said))
 
 
 def make_item(tunnel: Tunnel, installed: bool, stranger: str = "") -> Item:
