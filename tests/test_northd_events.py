@@ -92,6 +92,18 @@ def test_a_flapping_peer_is_counted(vpn_cloud: Cloud) -> None:
     assert vpn_cloud.logs.count("no answer from 1.0.0.3 (6 times)") == 2
 
 
+def test_a_chassis_that_comes_did_not_die(vpn_cloud: Cloud) -> None:
+    """It is registered a moment before it is heard."""
+    before = read(vpn_cloud, "Chassis")
+    vpn_cloud.add_chassis("hv7")
+    vpn_cloud.chassis["hv7"].alive = False
+    vpn_cloud.settle()
+    vpn_cloud.chassis["hv7"].alive = True
+    vpn_cloud.settle()
+    told = read(vpn_cloud, "Chassis")[len(before) :]
+    assert [each for each in told if each[:2] == ("hv7", "dead")] == []
+
+
 def test_a_chassis_dies(vpn_cloud: Cloud) -> None:
     vpn_cloud.logs.allow("hv. is dead: its heartbeat stopped")
     report(vpn_cloud, "up")

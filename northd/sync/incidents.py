@@ -65,9 +65,10 @@ def _tell_chassis(
 ) -> Iterator[tuple[Owner, News]]:
     columns = _merge(change, row, ("chassis", "alive", "problem"))
     name, alive, problem = columns["chassis"], columns["alive"], columns["problem"]
-    if row is None and alive and not problem:
-        return
     state = ALIVE if alive else DEAD
+    # One that has just come was not heard yet, and so did not die.
+    if row is None and problem in ("", state):
+        return
     message = problem if problem != state else ""
     yield (northbound.CHASSIS, name), News(sb.Chassis.TABLE, name, state, message)
 
