@@ -1,7 +1,8 @@
 """Drivers of the two things of a container that are files: state directory and namespace.
 
 The state directory goes with the host, as /run does; the log file outlives it, in a directory in
-which everything is ours, so that it is a mark as well.
+which every log file is ours, so that it is a mark as well.  With the container it goes to those
+that are kept (past_logs.py).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ...lib.container import is_name
 from ...lib.errors import HostError
 from ..host.kinds import Namespace, StateDirectory
 from ..name import check_name
-from . import netns
+from . import netns, past_logs
 
 _NAMESPACE_MARK = "namespace.made"
 _LOG = ".log"
@@ -78,8 +79,7 @@ class DirectoryDriver:
 
     def remove(self, container: str) -> bool:
         try:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(find_log(container))
+            past_logs.keep(find_log(container))
             if _is_ours(find_directory(container)):
                 shutil.rmtree(find_directory(container))
         except OSError as error:

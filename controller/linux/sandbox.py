@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ...lib import sealing, state_file
 from ...lib.errors import HostError
 from ...services.api.program import ROOT, Launch
-from . import netns, network, process
+from . import netns, network, past_logs, process
 
 MAX_LOG_BYTES = 8 << 20
 
@@ -65,7 +65,7 @@ class LinuxSandbox:
     def bound_log(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             if os.stat(self.log_path).st_size > MAX_LOG_BYTES:
-                os.truncate(self.log_path, 0)
+                past_logs.empty(self.log_path)
 
     def _find_record(self, launch: Launch) -> str:
         return os.path.join(self.directory, launch.record)

@@ -245,7 +245,10 @@ class Sandbox(Protocol):
         """
 
     def bound_log(self) -> None:
-        """Empties the log file when it is too large; who writes there appends."""
+        """Empties the log file when it is too large; who writes there appends.
+
+        What was in it is kept for a while.
+        """
 
 
 # -- what a type gives --------------------------------------------------------
