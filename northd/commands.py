@@ -11,7 +11,7 @@ from ..lib.unixctl import register_command
 from .engine.engine import format_graph
 from .leader import northd_row
 from .northd import Northd
-from .ovn.southbound import PortReplica
+from .ovn.outside import OutsideReplica
 from .sync.forgotten import ACCEPT
 
 
@@ -38,7 +38,10 @@ def register_commands(northd: Northd) -> None:
     register_command("inc-engine/check", _check, northd)
     for name, session in {**northd.sessions, "ovnsb": northd.outside}.items():
         register_command(f"{name}-connection-status", _tell_connection, session)
-        register_command(f"{name}-cluster-state-reset", _reset_cluster_state, session)
+        resets = [session.reset_cluster_state]
+        if session is northd.outside:
+            resets.append(northd.ports.reset_cluster_state)
+        register_command(f"{name}-cluster-state-reset", _reset_cluster_state, resets)
     report_memory(lambda: count_memory(northd))
 
 
@@ -66,6 +69,8 @@ def find_obstacle(northd: Northd) -> str:
             return f"{session.database} cannot be read: {session.trouble}"
     if northd.leadership.obstacle:
         return northd.leadership.obstacle
+    if northd.outside.awaited:
+        return f"OVN_Southbound is waited for: {northd.outside.trouble or 'it is being read'}"
     if northd.active or northd.paused or northd.sb.contended:
         return ""
     return "the southbound has not given the lock yet, nor to another svc-northd"
@@ -126,12 +131,15 @@ def _check(connection: Any, _argv: Sequence[str], northd: Northd) -> None:
         connection.reply("the same")
 
 
-def _tell_connection(connection: Any, _argv: Sequence[str], session: Session | PortReplica) -> None:
+def _tell_connection(
+    connection: Any, _argv: Sequence[str], session: Session | OutsideReplica
+) -> None:
     connection.reply("connected" if session.connected else f"not connected\n{session.trouble}")
 
 
 def _reset_cluster_state(
-    connection: Any, _argv: Sequence[str], session: Session | PortReplica
+    connection: Any, _argv: Sequence[str], resets: Sequence[Callable[[], None]]
 ) -> None:
-    session.reset_cluster_state()
+    for reset in resets:
+        reset()
     connection.reply(None)

@@ -82,6 +82,15 @@ class OutsideReplica:
         return self._session.connected
 
     @property
+    def trouble(self) -> str:
+        """Why it cannot be read now, in words; "" if it can."""
+        return self._session.trouble
+
+    def reset_cluster_state(self) -> None:
+        """As that of Session."""
+        self._session.reset_cluster_state()
+
+    @property
     def awaited(self) -> bool:
         """Whether what is there is yet to be read for the first time, and may be soon."""
         if self._awaited:

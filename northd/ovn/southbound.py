@@ -77,13 +77,6 @@ class PortReplica:
         """Whether there is a connection."""
         return self._session is not None and self._session.connected
 
-    @property
-    def trouble(self) -> str:
-        """Why there is no connection, in words; "" if there is one."""
-        if self._session is None:
-            return "no Container_Group names a Port_Group, so that nothing is read there"
-        return self._session.trouble
-
     def reset_cluster_state(self) -> None:
         """As that of Session."""
         if self._session is not None:
