@@ -36,7 +36,8 @@ def register_commands(northd: Northd) -> None:
     offer("inc-engine/clear-stats", clear_stats)
     offer("inc-engine/show-graph", lambda northd: format_graph(northd.engine.nodes))
     register_command("inc-engine/check", _check, northd)
-    for name, session in {**northd.sessions, "ovnsb": northd.outside}.items():
+    sessions: dict[str, Session | OutsideReplica] = {**northd.sessions, "ovnsb": northd.outside}
+    for name, session in sessions.items():
         register_command(f"{name}-connection-status", _tell_connection, session)
         resets = [session.reset_cluster_state]
         if session is northd.outside:
