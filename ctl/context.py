@@ -115,6 +115,12 @@ class Context:
         """Returns the argument at 'position' if it was given."""
         return self.arguments[position] if position < len(self.arguments) else None
 
+    def start_table(self, headings: Sequence[str], below: Sequence[str] = ()) -> OutputTable:
+        """Returns the table that is printed, still empty; 'below' is as OutputTable has it."""
+        is_wide = self.has("wide") or self.settings.has("wide")
+        self.table = OutputTable(list(headings), "table", None if is_wide else below)
+        return self.table
+
     def refuse_format(self) -> None:
         """Raises UsageError if a table is asked of a command that prints none."""
         if self.settings.format is not None and self.settings.has("format"):

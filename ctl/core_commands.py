@@ -27,7 +27,7 @@ SECTIONS = (
                 "[NAME]..",
                 "commands.events.list_all",
                 "Event Service_Container?",
-                "--since= --last=",
+                "--since= --last= --wide",
             ),
             Command("init", "", "commands.overview.init", "SVC_Global", changes=True),
             Command("show", "[NAME]", "commands.overview.show", _SHOW),
@@ -117,7 +117,13 @@ SECTIONS = (
     (
         "Chassis commands",
         (
-            Command("chassis-list", "[NAME]", "commands.chassis.list_all", "Chassis SVC_Global"),
+            Command(
+                "chassis-list",
+                "[NAME]",
+                "commands.chassis.list_all",
+                "Chassis SVC_Global",
+                "--wide",
+            ),
             Command(
                 "chassis-set-weight",
                 "CHASSIS N",
@@ -149,7 +155,7 @@ SECTIONS = (
     (
         "Container commands",
         (
-            Command("container-list", "[NAME]", "commands.container.list_all", _LIST),
+            Command("container-list", "[NAME]", "commands.container.list_all", _LIST, "--wide"),
             Command("container-show", "CONTAINER", "commands.container.show", _CONTAINER),
             Command(
                 "container-add",

@@ -36,6 +36,7 @@ GLOBAL = (
     ("format=", "f", "|".join(FORMATS), "how tables are printed"),
     ("data=", "d", "|".join(DATA_FORMATS), "how the cells of tables are printed"),
     ("no-headings", "", "", "leave out the headings of tables"),
+    ("wide", "", "", "print each row of a table on one line, however wide"),
     ("max-column-width=", "", "N", "cut the columns of tables to N characters"),
     ("pretty", "", "", "break JSON into lines"),
     ("bare", "", "", 'as "--format=list --data=bare --no-headings"'),

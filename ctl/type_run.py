@@ -126,9 +126,8 @@ class TypeRun:
     def read_secret(self, option: str, path: str, noun: str, *, one_line: bool = True) -> str:
         return read_secret(self._context, f"--{option}={path}", path, noun, one_line=one_line)
 
-    def start_table(self, headings: Sequence[str]) -> OutputTable:
-        self._context.table = OutputTable(list(headings), "table")
-        return self._context.table
+    def start_table(self, headings: Sequence[str], below: Sequence[str] = ()) -> OutputTable:
+        return self._context.start_table(headings, below)
 
     def find_routers(self, text: str) -> Sequence[Router]:
         return find_routers(self._context, text)

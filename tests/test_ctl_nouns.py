@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from .ovsdb import Databases
-from .svcctl import Svcctl, add_router
+from .svcctl import WHEN, WHEN_MS, Svcctl, add_router
 
 ADD_VPN = ("vpn-add", "mercury", "tenant-router", "1.0.0.100", "192.168.1.0/24")
 ADD_CONN = ("conn-add", "mercury", "to-venus", "1.0.0.3", "192.168.2.0/24", "--psk=secret")
@@ -47,24 +49,26 @@ def test_a_vpn_from_three_commands(vpn: Svcctl, databases: Databases) -> None:
 
 
 def test_lists_show_state_and_reason(vpn: Svcctl, databases: Databases) -> None:
-    databases.nb.update(
-        "VPN_Service", [], status="down", status_message="to-venus: no answer from 1.0.0.3"
-    )
-    databases.nb.update("IPsec_Connection", [], status="down", status_message="no answer")
+    message = "to-venus: no answer from 1.0.0.3"
+    databases.nb.update("VPN_Service", [], status="down", status_message=message)
+    since = {"status": "down", "since": WHEN_MS}
+    databases.nb.update("IPsec_Connection", [], status_message="no answer", **since)
     assert vpn.good("vpn-list") == (
-        "name    router        external  local          group connections status reason\n"
-        "------- ------------- --------- -------------- ----- ----------- ------ "
+        "name    router        external  local          group connections status since reason\n"
+        "------- ------------- --------- -------------- ----- ----------- ------ ----- "
         "--------------------------------\n"
-        "mercury tenant-router 1.0.0.100 192.168.1.0/24 vpns  1           down   "
+        "mercury tenant-router 1.0.0.100 192.168.1.0/24 vpns  1           down         "
         "to-venus: no answer from 1.0.0.3\n"
     )
-    assert vpn.good("conn-list", "mercury") == (
-        "name     peer    subnets        ike-policy ipsec-policy status reason\n"
-        "-------- ------- -------------- ---------- ------------ ------ ---------\n"
-        "to-venus 1.0.0.3 192.168.2.0/24                         down   no answer\n"
+    assert re.fullmatch(
+        "name     peer    subnets        ike-policy ipsec-policy status since  +reason\n"
+        "-------- ------- -------------- ---------- ------------ ------ -+ ---------\n"
+        f"to-venus 1.0.0.3 192.168.2.0/24                         down   {WHEN} "
+        r"\([0-9]+ d\) no answer\n",
+        vpn.good("conn-list", "mercury"),
     )
     assert vpn.good("-f", "csv", "--no-headings", "conn-list", "mercury") == (
-        "to-venus,1.0.0.3,192.168.2.0/24,,,down,no answer\n"
+        f"to-venus,1.0.0.3,192.168.2.0/24,,,down,{WHEN},no answer\n"
     )
     assert vpn.good("-f", "json", "group-list") == (
         '{"data":[["vpns","least","","","",0,["set",["mercury"]],0]],'
@@ -325,7 +329,10 @@ def test_policies(vpn: Svcctl, databases: Databases) -> None:
     )
     assert '["set",[]]' in vpn.good("-f", "json", "ike-policy-list")
     vpn.good("ipsec-policy-add", "usual")
-    assert "[group14, none] (default)" in vpn.good("ipsec-policy-list")
+    assert "[group14, none] (default)" in vpn.good("--wide", "ipsec-policy-list")
+    shown = vpn.good("ipsec-policy-list")
+    assert shown.startswith("name  auth_algorithm ")
+    assert max(map(len, shown.splitlines())) <= 120
     vpn.good("ipsec-policy-del", "usual")
     names = (
         "--ike-policy=ike",

@@ -107,7 +107,8 @@ def test_the_worst_comes_first_and_what_is_down_is_named(
     assert vpn("conn-add", "mercury", "to-mars", "1.0.0.4", "10.4.0.0/16", PSK).status == 0
     to_mars = [["name", "==", "to-mars"]]
     message = "no answer from 1.0.0.4"
-    databases.nb.update("IPsec_Connection", to_mars, status="down", status_message=message)
+    down = {"status": "down", "status_message": message, "since": now_ms() - 2 * MINUTE_MS}
+    databases.nb.update("IPsec_Connection", to_mars, **down)
     databases.nb.update("VPN_Service", [], status="partial", status_message="1 of 2 tunnels up")
     dead = {"alive": False, "problem": "dead", "since": now_ms() - 3 * MINUTE_MS}
     databases.sb.update("Chassis_Weight", [["chassis", "==", "hv2"]], **dead)
@@ -115,7 +116,8 @@ def test_the_worst_comes_first_and_what_is_down_is_named(
     verdict, *lines = vpn.tell(1).splitlines()
     assert verdict == "degraded (3 problems)"
     assert lines[0].startswith("ERROR svc-northd: a row is refused (its last whole pass ended at ")
-    assert lines[1] == f"DOWN mercury/to-mars: {message}"
+    stamp = lines[1].split()[3]
+    assert lines[1] == f"DOWN mercury/to-mars since {stamp} (2 min): {message}"
     stamp = lines[2].split()[4]
     assert lines[2] == f"DEAD chassis hv2 since {stamp} (3 min): its heartbeat stopped"
     assert lines[3] == "VPN services: 0 of 1 up", "a service is no worse than its connections"

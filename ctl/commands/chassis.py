@@ -10,6 +10,7 @@ from functools import partial
 from ...lib.addresses import quote
 from ...lib.errors import UsageError
 from ...lib.placement import DEFAULT_WEIGHT, NO_LIMIT
+from ...services.api.commands import Moment
 from ..ask.lookup import (
     Json,
     check_chassis,
@@ -19,14 +20,12 @@ from ..ask.lookup import (
     read_southbound,
     select,
 )
-from ..ask.moment import format_time
 from ..ask.northd import warn_if_stale
 from ..ask.waiting import wait_for_drain
 from ..context import Context
 from ..db.notation import make_complaint, parse_atom
 from ..db.records import get_root
 from ..db.row import Row
-from ..db.table import OutputTable
 
 TABLE = "Chassis"
 
@@ -34,6 +33,7 @@ _HEADINGS = [
     *("name", "hostname", "state", "since", "weight", "limit", "drain", "active", "standby"),
     *("load", "types", "problem", "service-problems"),
 ]
+_BELOW = ["problem", "service-problems"]
 _SELECTS = [
     select("Chassis", (), ["name", "hostname", "service_types", "service_problems"]),
     select("Chassis_Weight"),
@@ -57,13 +57,13 @@ def list_all(context: Context) -> None:
     loads = {row["name"]: dict(row["load"][1]).get("cpu", "") for row in private}
     counts = Counter((row["chassis"], row["role"]) for row in bindings)
     wishes = {row.text("name"): row for row in context.replica.rows(TABLE).values()}
-    context.table = OutputTable(_HEADINGS, "table")
+    table = context.start_table(_HEADINGS, _BELOW)
     names = {*known, *wishes}
     if context.arguments:
         names = _choose(context, names, known, bindings)
     for name in sorted(names):
         weight = judged.get(name)
-        context.table.add(
+        table.add(
             name,
             known[name]["hostname"] if name in known else "",
             *_find_life(known.get(name), weight),
@@ -160,13 +160,13 @@ def _choose(
     return found
 
 
-def _find_life(chassis: Json | None, weight: Json | None) -> tuple[str, str]:
+def _find_life(chassis: Json | None, weight: Json | None) -> tuple[str, Moment]:
     """Returns whether a chassis is alive, and since when that is so."""
     if chassis is None:
-        return "unknown", ""
+        return "unknown", Moment(None)
     if weight is None:
-        return "not yet judged", ""
-    return "alive" if weight["alive"] else "dead", format_time(weight["since"])
+        return "not yet judged", Moment(None)
+    return "alive" if weight["alive"] else "dead", Moment(weight["since"])
 
 
 def _find_wish(row: Row | None) -> tuple[int, str, str]:

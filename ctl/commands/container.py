@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 
 from ...lib.errors import UsageError
+from ...services.api.commands import Moment
 from ..ask.lookup import Json, find_atom
 from ..ask.moment import format_retry, format_time
 from ..ask.northd import warn_if_stale
@@ -14,7 +15,6 @@ from ..ask.whereabouts import Whereabouts, is_migrating, read_whereabouts
 from ..context import Context
 from ..db.records import find_row
 from ..db.row import Row
-from ..db.table import OutputTable
 from .group import count_standbys
 
 TABLE = CONTAINER
@@ -38,7 +38,7 @@ def list_all(context: Context) -> None:
     text = context.argument(0)
     if text is not None:
         containers, wishes = _choose(context, text, wishes)
-    context.table = OutputTable(_HEADINGS, "table")
+    table = context.start_table(_HEADINGS, ["reason"])
     whereabouts = read_whereabouts(context)
     warn_if_stale(context)
     for name in sorted({*containers, *wishes}):
@@ -47,7 +47,7 @@ def list_all(context: Context) -> None:
             _list_one(context, row, wish, whereabouts)
         elif wish is not None and wish.text("requested_chassis"):
             reason = f"no container has this name; it is pinned to {wish.text('requested_chassis')}"
-            context.table.add(name, *[""] * (len(_HEADINGS) - 2), reason)
+            table.add(name, *[""] * (len(_HEADINGS) - 2), reason)
 
 
 def show(context: Context) -> None:
@@ -109,7 +109,7 @@ def _list_one(context: Context, row: Row, wish: Row | None, whereabouts: Whereab
         group.text("name") if group else "",
         row.text("chassis"),
         row.text("status_code"),
-        format_time(row.find("since")),
+        Moment(row.find("since")),
         target,
         tuple(each for each in whereabouts.standbys(name) if each != target),
         row.text("status_message"),

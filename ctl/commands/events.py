@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterable, Sequence
 
 from ...lib.errors import UsageError
+from ...services.api.commands import Moment
 from ..ask.moment import format_time
 from ..context import Context
 from ..db.row import Row
-from ..db.table import OutputTable
 
 TABLE = "Event"
 
@@ -102,16 +102,16 @@ def _print(context: Context, rows: Iterable[Row]) -> None:
     if context.settings.format is None or not context.settings.has("format"):
         context.lines += [_format(row) for row in rows]
         return
-    context.table = OutputTable(_HEADINGS, "table")
+    table = context.start_table(_HEADINGS, ["message"])
     for row in rows:
-        context.table.add(
-            format_time(_number(row, "time")),
+        table.add(
+            Moment(_number(row, "time")),
             row.text("name"),
             row.text("state"),
             row.text("chassis"),
             row.text("from_chassis"),
             _number(row, "count"),
-            format_time(_number(row, "since")),
+            Moment(_number(row, "since")),
             row.text("message"),
         )
 

@@ -11,7 +11,6 @@ from ...lib.numbers import parse_number
 from ..context import Context
 from ..db.records import find_row, get_named
 from ..db.row import Row
-from ..db.table import OutputTable
 from ..db.values import Datum
 
 TABLE = "Container_Group"
@@ -65,10 +64,10 @@ def delete(context: Context) -> None:
 def list_all(context: Context) -> None:
     """group-list: lists the groups and who uses them."""
     headings = ["name", "policy", "chassis-group", "port-group", "spread", "standby"]
-    context.table = OutputTable([*headings, "services", "containers"], "table")
+    table = context.start_table([*headings, "services", "containers"], ["services"])
     users = find_users(context, TABLE)
     for row in sort_by_name(context, TABLE):
-        context.table.add(
+        table.add(
             row.text("name"),
             row.text("policy") or DEFAULT_POLICY,
             _find_name(context, "Chassis_Group", row.text("chassis_group")),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ...lib.errors import UsageError
 from ..context import Context
-from ..db.table import OutputTable
 from .group import check_name, check_unused, find_to_delete, sort_by_name
 
 
@@ -39,9 +38,9 @@ def delete(context: Context, table: str, noun: str) -> None:
 
 def list_all(context: Context, table: str, column: str) -> None:
     """Prints every set with its members."""
-    context.table = OutputTable(["name", column], "table")
+    output = context.start_table(["name", column], [column])
     for row in sort_by_name(context, table):
-        context.table.add(row.text("name"), row.strings(column))
+        output.add(row.text("name"), row.strings(column))
 
 
 def _find_members(context: Context) -> tuple[str, ...]:

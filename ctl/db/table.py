@@ -7,15 +7,19 @@ is a column's value, or a plain one for what a command says in its own words.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...services.api.commands import Plain
+from ...lib.moment import format_age, format_time
+from ...services.api.commands import Moment, Plain
 from .row import Row
 from .schema import ColumnSchema
 from .values import Datum, escape, format_datum, to_json
 
 FORMATS = ("list", "table", "html", "csv", "json")
+# Of a table that people read.
+WIDTH = 120
 DATA_FORMATS = ("string", "bare", "json")
 
 
@@ -48,6 +52,10 @@ class Cell:
         if data == "json":
             return _dump(self.json())
         return format_datum(self._datum, self._column, bare=data == "bare")
+
+    def shown(self) -> str:
+        """Returns the text as a table shows it that people read."""
+        return self.text("string")
 
     def json(self) -> Any:
         """Returns the value in OVSDB's JSON."""
@@ -82,23 +90,43 @@ class PlainCell:
         """Returns the text in the data format 'data'."""
         if data == "json":
             return _dump(self.json())
+        if isinstance(self._value, Moment):
+            return format_time(self._value.ms) if self._value.ms else ""
         if isinstance(self._value, bool):
             return "true" if self._value else "false"
         return ", ".join(self._value) if isinstance(self._value, tuple) else str(self._value)
 
+    def shown(self) -> str:
+        """Returns the text as a table shows it that people read: a moment has its age."""
+        text = self.text("string")
+        if not isinstance(self._value, Moment) or not self._value.ms:
+            return text
+        age_ms = int(time.time() * 1000) - self._value.ms
+        # The clock that wrote it need not be ours.
+        return f"{text} ({format_age(age_ms)})" if age_ms >= 0 else text
+
     def json(self) -> Any:
         """Returns the value as JSON, a tuple as OVSDB's set."""
+        if isinstance(self._value, Moment):
+            return self.text("string")
         return ["set", list(self._value)] if isinstance(self._value, tuple) else self._value
 
 
 class OutputTable:
-    """Rows under headings; 'format' is the one to use where the options name none."""
+    """Rows under headings; 'format' is the one to use where the options name none.
 
-    __slots__ = ("format", "headings", "rows")
+    'below' are the headings of columns that stand below their rows where the table would be
+    too wide for a terminal; with None it is as wide as it is.
+    """
 
-    def __init__(self, headings: list[str], format: str = "list") -> None:
+    __slots__ = ("below", "format", "headings", "rows")
+
+    def __init__(
+        self, headings: list[str], format: str = "list", below: Sequence[str] | None = None
+    ) -> None:
         self.headings = headings
         self.format = format
+        self.below = below
         self.rows: list[list[Cell | PlainCell]] = []
 
     def add(self, *values: Plain) -> None:
@@ -117,7 +145,11 @@ def format_table(table: OutputTable, style: Style) -> str:
     """Returns the lines of 'table', each with its newline."""
     if style.format == "json":
         return _format_json(table, style.pretty)
-    texts = [[escape(cell.text(style.data)) for cell in row] for row in table.rows]
+    is_for_people = style.format == "table" and style.data == "string"
+    texts = [
+        [escape(cell.shown() if is_for_people else cell.text(style.data)) for cell in row]
+        for row in table.rows
+    ]
     if style.format == "list":
         return _format_list(table.headings, texts, style.headings)
     lines = [table.headings, *texts] if style.headings else texts
@@ -125,7 +157,19 @@ def format_table(table: OutputTable, style: Style) -> str:
         return "".join(",".join(map(_quote_csv, line)) + "\n" for line in lines)
     if style.format == "html":
         return _format_html(lines, style.headings)
-    return _format_columns(lines, style.headings, style.widest)
+    text = _format_columns(lines, style.headings, style.widest)
+    fits = max(map(len, text.split("\n"))) <= WIDTH
+    if table.below is None or style.widest is not None or fits:
+        return text
+    from .fit import fit
+
+    return fit(
+        table.headings,
+        texts,
+        table.below,
+        with_headings=style.headings,
+        format_lines=lambda lines, with_headings: _format_columns(lines, with_headings, None),
+    )
 
 
 def _format_list(headings: list[str], rows: list[list[str]], with_headings: bool) -> str:

@@ -24,7 +24,17 @@ Atom = int | float | bool | str
 Datum = tuple[Atom, ...] | dict[Atom, Atom]
 """The value of a column: a sorted tuple of atoms, or a map."""
 
-Plain = str | int | bool | tuple[str, ...]
+
+class Moment:
+    """A point in time in a cell, in ms since the epoch; None or 0 for none."""
+
+    __slots__ = ("ms",)
+
+    def __init__(self, ms: int | None) -> None:
+        self.ms = ms
+
+
+Plain = str | int | bool | tuple[str, ...] | Moment
 """What a cell of a table shows that is no column."""
 
 TYPE_TABLES = "+types"
@@ -336,8 +346,12 @@ class Run(Protocol):
     def read_secret(self, option: str, path: str, noun: str, *, one_line: bool = True) -> str:
         """Returns what a file has, or standard input for "-", without its last newline."""
 
-    def start_table(self, headings: Sequence[str]) -> OutputTable:
-        """Returns the table that the command prints, still empty."""
+    def start_table(self, headings: Sequence[str], below: Sequence[str] = ()) -> OutputTable:
+        """Returns the table that the command prints, still empty.
+
+        'below' are the headings of columns, as of a reason, that stand below their rows
+        where the table would be too wide for a terminal.
+        """
 
     def find_routers(self, text: str) -> Sequence[Router]:
         """Returns OVN's routers whose UUID is 'text', or else those of that name."""

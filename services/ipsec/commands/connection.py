@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from ....lib.addresses import parse_subnet, quote
 from ....lib.errors import UsageError
-from ...api.commands import Datum, Run, TableRow
+from ...api.commands import Datum, Moment, Run, TableRow
 from ...api.make_row import make_row
 from .. import rules
 from ..rows import IPsecConnection
 from .meaning import Meant, find_meant
-from .overview import CONNECTION, SERVICE, members_of, sort_by_name
+from .overview import CONNECTION, SERVICE, find_since, members_of, sort_by_name
 from .policy import find_policies
 from .siblings import find_connection_problem, make_home
 
@@ -19,6 +19,7 @@ _COLUMN_OPTIONS = (
     *("initiator", "mtu", "dpd-action", "dpd-interval", "dpd-timeout"),
     *("force-udp-encapsulation", "enabled"),
 )
+_STATUS = ("status", "since", "reason")
 _CLEARED_WHEN_EMPTY = ("peer_id", "local_id")
 
 
@@ -109,8 +110,9 @@ def list_all(run: Run) -> None:
     text = run.argument(0)
     service = run.find_row(SERVICE, text) if text is not None else None
     rows = _list_rows(run, text)
-    headings = ["name", "peer", "subnets", "ike-policy", "ipsec-policy", "status", "reason"]
-    table = run.start_table(headings if service is not None else ["vpn", *headings])
+    first = ["name"] if service is not None else ["vpn", "name"]
+    headings = [*first, "peer", "subnets", "ike-policy", "ipsec-policy", *_STATUS]
+    table = run.start_table(headings, ["reason"])
     run.warn_if_stale()
     for home, row in rows:
         table.add(
@@ -121,6 +123,7 @@ def list_all(run: Run) -> None:
             _find_policy_name(run, row, "IKE_Policy", "ike_policy"),
             _find_policy_name(run, row, "IPsec_Policy", "ipsec_policy"),
             row.text("status"),
+            Moment(find_since(row)),
             row.text("status_message"),
         )
 

@@ -6,13 +6,18 @@ from collections.abc import Mapping
 
 from ....lib.addresses import parse_address, parse_subnet, quote
 from ....lib.errors import UsageError
-from ...api.commands import Datum, Run, TableRow
+from ...api.commands import Datum, Moment, Run, TableRow
 from ...api.make_row import make_row
 from .. import rules
 from ..rows import VPNService
 from .meaning import get_services
-from .overview import SERVICE, members_of, sort_by_name
+from .overview import SERVICE, find_since, members_of, sort_by_name
 from .siblings import find_service_problem
+
+_HEADINGS = (
+    *("name", "router", "external", "local", "group", "connections"),
+    *("status", "since", "reason"),
+)
 
 
 def add(run: Run) -> None:
@@ -81,8 +86,7 @@ def list_all(run: Run) -> None:
     """
     text = run.argument(0)
     rows = sort_by_name(run, SERVICE) if text is None else get_services(run, text)
-    headings = ["name", "router", "external", "local", "group", "connections", "status", "reason"]
-    table = run.start_table(headings)
+    table = run.start_table(_HEADINGS, ["reason"])
     run.warn_if_stale()
     groups = run.rows("Container_Group")
     for row in rows:
@@ -95,6 +99,7 @@ def list_all(run: Run) -> None:
             group.text("name") if group else "",
             len(row.strings("connections")),
             row.text("status"),
+            Moment(find_since(row)),
             row.text("status_message"),
         )
 

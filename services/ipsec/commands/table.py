@@ -31,7 +31,13 @@ _SERVICES = (
     ),
     Command("vpn-del", "VPN", "service.delete", _VPN, "--if-exists", changes=True),
     Command("vpn-show", "VPN", "detail.show_service", _SHOW),
-    Command("vpn-list", "[NAME]", "service.list_all", "VPN_Service Container_Group SVC_Global"),
+    Command(
+        "vpn-list",
+        "[NAME]",
+        "service.list_all",
+        "VPN_Service Container_Group SVC_Global",
+        "--wide",
+    ),
 )
 
 _CONNECTIONS = (
@@ -52,8 +58,8 @@ _CONNECTIONS = (
         changes=True,
     ),
     Command("conn-del", "VPN CONN", "connection.delete", _CONN, "--if-exists", changes=True),
-    Command("conn-list", "[NAME]", "connection.list_all", f"{_CONN} SVC_Global"),
     Command("conn-show", "[VPN] CONN", "detail.show_connection", _SHOW),
+    Command("conn-list", "[NAME]", "connection.list_all", f"{_CONN} SVC_Global", "--wide"),
     Command(
         "conn-export",
         "[VPN] CONN",
