@@ -32,7 +32,7 @@ GLOBAL = (
     ("no-leader-only", "", "", "use any member of a cluster"),
     ("shuffle-remotes", "", "", "try the servers in random order (the default)"),
     ("no-shuffle-remotes", "", "", "try the servers in the given order"),
-    ("show-secrets", "", "", "show secrets in list, find and get"),
+    ("show-secrets", "", "", "show secrets, as in list, find and get"),
     ("format=", "f", "|".join(FORMATS), "how tables are printed"),
     ("data=", "d", "|".join(DATA_FORMATS), "how the cells of tables are printed"),
     ("no-headings", "", "", "leave out the headings of tables"),

@@ -198,6 +198,17 @@ def test_a_tunnel_that_is_not_there(vpn: Svcctl, databases: Databases) -> None:
     assert "tunnel:" not in text
 
 
+def test_what_a_dead_chassis_said_is_marked(vpn: Svcctl, databases: Databases) -> None:
+    row = {"weight": 1, "limit": -1, "alive": False, "since": WHEN_MS + 60_000}
+    databases.sb.insert("Chassis_Weight", chassis="hv1", **row)
+    since = "dead since 2023-11-14T22:14:20Z (2 min ago)"
+    text = vpn.good("vpn-show", "mercury")
+    assert f"        chassis: hv1, {since}\n" in text
+    assert f"        tunnel (the last word of chassis hv1, {since})\n" in text
+    databases.sb.update("Chassis_Weight", [], alive=True)
+    assert "        tunnel\n" in vpn.good("vpn-show", "mercury")
+
+
 def test_without_the_southbound(vpn: Svcctl, tmp_path: Path) -> None:
     """As far as it can be told, with the word that the rest is missing."""
     result = vpn(f"--sb-db=unix:{tmp_path}/nobody", "conn-show", "to-venus")

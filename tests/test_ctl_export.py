@@ -152,6 +152,15 @@ def test_what_has_a_problem_is_not_exported(vpn: Svcctl, databases: Databases) -
     )
 
 
+def test_one_that_cannot_be_served_beside_others_is_warned_of(
+    vpn: Svcctl, databases: Databases
+) -> None:
+    problem = "connection x has the same addresses"
+    databases.nb.update("IPsec_Connection", [], status="error", status_message=problem)
+    result = vpn("conn-export", "to-venus")
+    assert (result.status, result.stderr) == (0, f"svcctl: warning: mercury/to-venus: {problem}\n")
+
+
 def test_the_key_is_in_no_log(vpn: Svcctl, tmp_path: Path) -> None:
     log = tmp_path / "svcctl.log"
     words = ("conn-export", "to-venus", "--show-secrets", "--format=text")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 
 from ....lib.errors import UsageError
 from ...api.commands import Run, TableRow
@@ -24,17 +25,18 @@ def show_service(run: Run) -> None:
     run.refuse_format()
     run.warn_if_stale()
     now_ms = int(time.time() * 1000)
-    for row in get_services(run, run.arguments[0]):
-        container = _find_container(run, row)
-        reported = read_reported(run, container.text("name") if container else "")
+    found = [(row, _find_container(run, row)) for row in get_services(run, run.arguments[0])]
+    reported = _read_reported(run, [container for _, container in found], now_ms)
+    for row, container in found:
+        known = reported[_name_of(container)]
         run.lines += [
             f"vpn {row.text('name')}",
             *indent(_describe_service(run, row, now_ms)),
-            *indent(_describe_container(container, reported, now_ms)),
+            *indent(_describe_container(container, known, now_ms)),
         ]
         for member in sorted(members_of(run, row), key=lambda each: each.text("name")):
             lines = _describe_connection(member, now_ms)
-            lines += _describe_tunnel(member, reported, now_ms)
+            lines += _describe_tunnel(member, known, now_ms)
             run.lines += indent([f"connection {member.text('name')}", *indent(lines)])
 
 
@@ -45,7 +47,7 @@ def show_connection(run: Run) -> None:
     service, row = get_connection(run, run.arguments)
     now_ms = int(time.time() * 1000)
     container = _find_container(run, service)
-    reported = read_reported(run, container.text("name") if container else "")
+    reported = _read_reported(run, [container], now_ms)[_name_of(container)]
     run.lines += [
         f"connection {service.text('name')}/{row.text('name')}",
         *indent(_describe_connection(row, now_ms)),
@@ -60,6 +62,18 @@ def show_connection(run: Run) -> None:
 def _find_container(run: Run, service: TableRow) -> TableRow | None:
     found = run.find_all("Service_Container", "serves", service.uuid)
     return min(found, key=lambda each: each.text("name"), default=None)
+
+
+def _read_reported(
+    run: Run, containers: Sequence[TableRow | None], now_ms: int
+) -> Mapping[str, Reported]:
+    """Returns what is reported by the name of the container, "" for none."""
+    names = sorted({_name_of(each) for each in containers if each is not None})
+    return {"": Reported(), **read_reported(run, names, now_ms)}
+
+
+def _name_of(container: TableRow | None) -> str:
+    return container.text("name") if container is not None else ""
 
 
 def _describe_service(run: Run, row: TableRow, now_ms: int) -> list[str]:
@@ -114,14 +128,19 @@ def _describe_container(container: TableRow | None, reported: Reported, now_ms: 
     if container is None:
         return ["container: none"]
     facts = list_facts(
-        # Where it is bound to by now, or was when svc-northd last wrote that.
-        ("chassis", reported.chassis or container.text("chassis") or "none"),
+        ("chassis", _describe_chassis(container, reported)),
         ("standbys", ", ".join(reported.standbys)),
         ("status", container.text("status_code")),
         ("since", format_moment(container.find("since"), now_ms)),
         ("reason", container.text("status_message")),
     )
     return [f"container {container.text('name')}", *indent(facts)]
+
+
+def _describe_chassis(container: TableRow, reported: Reported) -> str:
+    """Returns where a container is bound by now, or was when svc-northd last wrote that."""
+    name = reported.chassis or container.text("chassis") or "none"
+    return f"{name}, {reported.lost}" if reported.lost else name
 
 
 def _describe_tunnel(row: TableRow, reported: Reported, now_ms: int) -> list[str]:

@@ -44,6 +44,8 @@ def export(run: Run) -> None:
         raise UsageError(f'format "{name}" is none of {", ".join(FORMATS)}')
     service, row = get_connection(run, run.arguments)
     psk = row.text("psk") if run.shows_secrets else None
+    if row.text("status") == "error":
+        run.warnings.append(f"{quote(_name(service, row))}: {row.text('status_message')}")
     run.lines += FORMATS[name](make_side(run, service, row, psk))
 
 
@@ -51,8 +53,7 @@ def make_side(run: Run, service: TableRow, row: TableRow, psk: str | None = None
     """Returns the other side of a connection; raises UsageError if there can be none."""
     problem = find_problem(run, service, row)
     if problem is not None:
-        name = f"{service.text('name')}/{row.text('name')}"
-        raise UsageError(f"{quote(name)}: {problem}")
+        raise UsageError(f"{quote(_name(service, row))}: {problem}")
     return make_remote_side(
         [_make_entry(run, service, row), *_find_siblings(run, service, row)], psk
     )
@@ -67,6 +68,10 @@ def find_problem(run: Run, service: TableRow, row: TableRow) -> str | None:
     connection = make_row(IPsecConnection, row.columns(), row.uuid)
     policies = find_policies(run, row.columns())
     return rules.connection_problem(connection, home) or rules.policies_problem(*policies)
+
+
+def _name(service: TableRow, row: TableRow) -> str:
+    return f"{service.text('name')}/{row.text('name')}"
 
 
 def _make_entry(run: Run, service: TableRow, row: TableRow) -> Entry:

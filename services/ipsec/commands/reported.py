@@ -31,9 +31,13 @@ _KEY = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """What chassis report of one container; 'problem' is why it is not known, "" if it is."""
+    """What chassis report of one container; 'problem' is why it is not known, "" if it is.
+
+    'lost' says since when the chassis has not been heard, "" for one that is alive.
+    """
 
     chassis: str = ""
+    lost: str = ""
     standbys: tuple[str, ...] = ()
     items: Sequence[Columns] = ()
     problem: str = ""
@@ -46,7 +50,8 @@ class Reported:
         if not tunnel:
             who = f"chassis {self.chassis} has not reported on it yet"
             return [f"tunnel: {who if self.chassis else 'no container runs'}"]
-        lines = ["tunnel", *indent(_list_facts(tunnel[0], now_ms))]
+        old = f" (the last word of chassis {self.chassis}, {self.lost})" if self.lost else ""
+        lines = [f"tunnel{old}", *indent(_list_facts(tunnel[0], now_ms))]
         for each in self._find(_CHILD_SA, connection):
             lines += indent(["child SA", *indent(_list_facts(each, now_ms))])
         return lines
@@ -63,23 +68,44 @@ class Reported:
         return sorted(found, key=lambda each: (len(get_text(each, "name")), get_text(each, "name")))
 
 
-def read_reported(run: Run, container: str) -> Reported:
-    """Returns what the southbound knows of a container; warns if it cannot be read."""
-    if not container:
-        return Reported()
-    questions = [("Container_Binding", "container"), ("Container_Item", "container")]
-    found = run.read_southbound(*((table, column, container) for table, column in questions))
-    if isinstance(found, str):
-        warning = f"what only the southbound knows is left out: {found}"
-        if warning not in run.warnings:
-            run.warnings.append(warning)
-        return Reported(problem="the southbound cannot be read")
-    bindings, items = found
-    places = {
-        role: sorted(get_text(row, "chassis") for row in bindings if get_text(row, "role") == role)
-        for role in ("active", "standby")
+def read_reported(run: Run, containers: Sequence[str], now_ms: int) -> Mapping[str, Reported]:
+    """Returns what the southbound knows of containers; warns if it cannot be read."""
+    tables = ("Container_Binding", "Container_Item")
+    found = _ask(run, [(table, "container", name) for table in tables for name in containers])
+    if found is None:
+        return dict.fromkeys(containers, Reported(problem="the southbound cannot be read"))
+    bindings, items = found[: len(containers)], found[len(containers) :]
+    active = [_find_places(each, "active") for each in bindings]
+    weights = _ask(run, [("Chassis_Weight", "chassis", each[0]) for each in active if each]) or ()
+    lost = {get_text(row, "chassis"): _tell_lost(row, now_ms) for rows in weights for row in rows}
+    return {
+        name: Reported(
+            chassis=place[0] if place else "",
+            lost=lost.get(place[0], "") if place else "",
+            standbys=tuple(_find_places(bindings[number], "standby")),
+            items=items[number],
+        )
+        for number, (name, place) in enumerate(zip(containers, active, strict=True))
     }
-    return Reported("".join(places["active"][:1]), tuple(places["standby"]), items)
+
+
+def _ask(run: Run, questions: Sequence[tuple[str, str, str]]) -> Sequence[Sequence[Columns]] | None:
+    """Returns the rows for each question; None, with a warning, if there is no answer."""
+    found = run.read_southbound(*questions) if questions else []
+    if not isinstance(found, str):
+        return found
+    run.warnings.append(f"what only the southbound knows is left out: {found}")
+    return None
+
+
+def _find_places(bindings: Sequence[Columns], role: str) -> list[str]:
+    return sorted(get_text(row, "chassis") for row in bindings if get_text(row, "role") == role)
+
+
+def _tell_lost(weight: Columns, now_ms: int) -> str:
+    if True in weight.get("alive", ()):
+        return ""
+    return f"dead since {format_moment(int(get_text(weight, 'since') or 0), now_ms)}"
 
 
 def get_text(row: Columns, column: str) -> str:
