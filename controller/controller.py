@@ -168,12 +168,11 @@ class Controller:
     def explain_obstacle(self) -> str:
         """Returns why this chassis is not registered, or has no connection; "" if all is well."""
         session = self.sb
-        rival = session is not None and session.contended
         causes = readiness.Causes(
             self.ovs.trouble,
             self._waiting_for,
             session.trouble if session is not None else "",
-            chassis_lock.RIVAL if rival else "",
+            self._describe_rival() if session is not None and session.contended else "",
         )
         obstacle = readiness.explain_obstacle(self._situation, causes)
         if obstacle or session is None:
@@ -363,6 +362,16 @@ class Controller:
         if not asked or number is None or number >= asked:
             return ""
         return f"ovn-controller does not follow: external_ids:ovn-nb-cfg of {self.identity.bridge}"
+
+    def _describe_rival(self) -> str:
+        """Returns who has the name of this chassis, as far as its row there says it."""
+        assert self.sb is not None
+        host = next((row.hostname for row in self.sb.rows(sb.Chassis).values()), "")
+        return (
+            f"{chassis_lock.RIVAL} (it is registered by host {host})"
+            if host
+            else chassis_lock.RIVAL
+        )
 
     @property
     def _situation(self) -> readiness.Situation:

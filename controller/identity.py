@@ -46,7 +46,7 @@ def find_identity(rows: Iterable[OpenvSwitch], bridges: Iterable[Bridge]) -> Ide
     problem = find_remote_problem(ids["svc-remote"])
     if problem is not None:
         raise HostError(f"external_ids:svc-remote of the local Open_vSwitch: {problem}")
-    bridge = ids.get("svc-bridge", DEFAULT_BRIDGE)
+    bridge = ids.get("svc-bridge") or DEFAULT_BRIDGE
     row = find_bridge(bridges, bridge)
     mappings = ids.get("ovn-bridge-mappings", "").split(",")
     labels, problems = parse_labels(ids.get("svc-labels", ""))

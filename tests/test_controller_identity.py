@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import socket
+import uuid
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ..controller import commands
 from ..controller.bridge_watch import PATIENCE_MS as BRIDGE_PATIENCE_MS
 from ..controller.bridge_watch import BridgeWatch
 from ..controller.chassis_lock import RIVAL
 from ..controller.host.kinds import Links
+from ..controller.identity import Identity, find_identity
+from ..controller.linux import switch_rows
 from ..controller.overview import format_status
 from ..controller.readiness import PATIENCE_MS, Situation, Waiting, find_obstacle
 from ..lib import dirs, sealing
+from ..lib.errors import HostError
+from ..lib.remotes import find_remote_problem
 from .bench import ME, Bench
 from .logs import Logs
 from .rig import to_map
 
+KEYS = st.sampled_from(
+    ("system-id", "svc-remote", "svc-bridge", "svc-labels", "ovn-bridge-mappings", "ovn-remote")
+)
+REMOTES = st.sampled_from(("unix:/x", "tcp:127.0.0.1:1", "ssl:127.0.0.1:1", "tcp:[::1]:1", "tcp:"))
 READY = Situation(ME, "tcp:1.0.0.1:6652", True, True, True, True)
 UNSET = "external_ids:system-id of the local Open_vSwitch is not set"
 
@@ -79,8 +91,9 @@ def test_a_name_that_is_taken_or_none_says_so(chassis: Bench) -> None:
     obstacle = find_obstacle(replace(READY, chassis="hv9", has_lock=False))
     said = f"nothing is changed on this host: {obstacle}"
     chassis.until(lambda: warned(said), "what it waits for", timeout_s=20)
-    assert commands.connection_status(mine) == f"connected\n{obstacle}: {RIVAL}"
-    assert commands.is_ready(mine) == f"false: {obstacle}: {RIVAL}"
+    why = f"{obstacle}: {RIVAL} (it is registered by host {socket.gethostname()})"
+    assert commands.connection_status(mine) == f"connected\n{why}"
+    assert commands.is_ready(mine) == f"false: {why}"
     call(chassis, "")
     chassis.until(lambda: warned(UNSET), "the other reason")
     other.close()
@@ -172,6 +185,27 @@ def test_a_host_without_the_bridge_says_so_and_is_unfit(chassis: Bench) -> None:
     assert f"Problem: {sentence}" in format_status(chassis.controller)
     chassis.ovs.update("Open_vSwitch", [], external_ids=to_map(chassis.ids))
     chassis.until(lambda: not told(), "the end of it")
+
+
+@given(st.dictionaries(KEYS, st.text(max_size=40) | REMOTES))
+def test_whatever_the_local_open_vswitch_says_is_an_identity_or_a_sentence(
+    ids: dict[str, str],
+) -> None:
+    found = _find_identity(ids)
+    if isinstance(found, str):
+        assert found.isprintable()
+        return
+    assert find_remote_problem(found.remote) is None
+    assert found.chassis
+    assert found.bridge
+
+
+def _find_identity(ids: dict[str, str]) -> Identity | str:
+    row = switch_rows.OpenvSwitch(uuid.uuid4(), external_ids=ids, next_cfg=0, cur_cfg=0)
+    try:
+        return find_identity([row], [])
+    except HostError as error:
+        return str(error)
 
 
 def test_a_bridge_that_is_made_anew_is_no_problem() -> None:
