@@ -14,7 +14,7 @@ _CONTAINER = "Service_Container? Container_Wish? Container_Group?"
 _CONTAINERS = "Service_Container Container_Wish Container_Group"
 _LIST = f"{_CONTAINERS} SVC_Global"
 _PLACE = f"{_CONTAINER} Chassis? Chassis_Group?"
-_SHOW = f"{TYPE_TABLES} {_CONTAINERS}"
+_SHOW = f"{TYPE_TABLES} {_CONTAINERS} SVC_Global"
 _STATUS = f"{TYPE_TABLES} SVC_Global Service_Container Container_Group Chassis"
 
 SECTIONS = (
@@ -156,7 +156,12 @@ SECTIONS = (
         "Container commands",
         (
             Command("container-list", "[NAME]", "commands.container.list_all", _LIST, "--wide"),
-            Command("container-show", "CONTAINER", "commands.container.show", _CONTAINER),
+            Command(
+                "container-show",
+                "CONTAINER",
+                "commands.container.show",
+                f"{_CONTAINER} SVC_Global?",
+            ),
             Command(
                 "container-add",
                 "NAME TYPE [KEY=VALUE]..",

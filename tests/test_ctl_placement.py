@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -20,6 +21,7 @@ from .svcctl import (
 )
 
 DISTANT_MS = 4_000_000_000_000
+PAST = f"{WHEN} (3 min ago)"
 
 
 @pytest.fixture
@@ -223,6 +225,13 @@ def test_a_standby_or_a_move(cloud: Svcctl, databases: Databases) -> None:
     assert find_moves(cloud) == ("", "hv2")
 
 
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time is 3 min after WHEN."""
+    monkeypatch.setattr(time, "time", lambda: WHEN_MS / 1000 + 180)
+
+
+@pytest.mark.usefixtures("later")
 def test_one_container(cloud: Svcctl, databases: Databases) -> None:
     over = {"migrated_cfg": 2, "migrate_cfg": 2, "migrate_status": "migrated to hv1"}
     update(databases, since=WHEN_MS)
@@ -243,7 +252,7 @@ def test_one_container(cloud: Svcctl, databases: Databases) -> None:
         "    type: ipsec\n"
         "    group: g\n"
         "    status: running\n"
-        f"    since: {WHEN}\n"
+        f"    since: {PAST}\n"
         "    chassis: hv1\n"
         "    moving to: hv2\n"
         "    migration: request 2: migrated to hv1\n"
@@ -253,13 +262,14 @@ def test_one_container(cloud: Svcctl, databases: Databases) -> None:
         "    standby on hv2\n"
         "        status: error\n"
         "        message: no memory\n"
-        f"        since: {WHEN}\n"
-        f"        unwell since: {WHEN}\n"
+        f"        since: {PAST}\n"
+        f"        unwell since: {PAST}\n"
         "        generation: 1 of 2\n"
         "        restarts: 3\n"
     )
 
 
+@pytest.mark.usefixtures("later")
 def test_what_became_of_a_container(cloud: Svcctl, databases: Databases) -> None:
     avoided = {"container": "vpn-1", "reason": "no memory", "failures": 2, "since": WHEN_MS}
     for chassis, retry_at in (("hv2", WHEN_MS), ("hv3", DISTANT_MS)):
@@ -271,16 +281,16 @@ def test_what_became_of_a_container(cloud: Svcctl, databases: Databases) -> None
     assert shown.endswith(
         "    avoids hv2\n"
         "        reason: no memory\n"
-        f"        failures: 2, the last at {WHEN}\n"
+        f"        failures: 2, the last at {PAST}\n"
         f"        tried again: from {WHEN} on\n"
         "    avoids hv3\n"
         "        reason: no memory\n"
-        f"        failures: 2, the last at {WHEN}\n"
+        f"        failures: 2, the last at {PAST}\n"
         "        tried again: in N s, at 2096-10-02T07:06:40Z\n"
         "    placements\n"
-        f"        11: {WHEN} hv11 (hv0 is dead)\n"
-        f"        10: {WHEN} hv10\n"
-        f"        9: {WHEN} hv9\n"
+        f"        11: {PAST} hv11 (hv0 is dead)\n"
+        f"        10: {PAST} hv10\n"
+        f"        9: {PAST} hv9\n"
     )
 
 
@@ -330,6 +340,7 @@ def test_a_wish_that_was_counted_stays(cloud: Svcctl, databases: Databases) -> N
     assert (row["requested_chassis"], row["migrate_cfg"]) == (["set", []], 1)
 
 
+@pytest.mark.usefixtures("later")
 def test_items_and_metrics(cloud: Svcctl, databases: Databases) -> None:
     item = {"container": "vpn-1", "chassis": "hv1", "kind": "tunnel"}
     detail, counters = ["map", [["ip", "1.0.0.3"]]], ["map", [["bytes_in", 7]]]
@@ -348,7 +359,7 @@ def test_items_and_metrics(cloud: Svcctl, databases: Databases) -> None:
         "    tunnel a on hv1\n"
         "        state: down\n"
         "        message: no answer\n"
-        f"        since: {WHEN}\n"
+        f"        since: {PAST}\n"
         "        counter bytes_in: 7\n"
         "    tunnel b on hv1\n"
         "        state: up\n"

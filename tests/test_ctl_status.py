@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from ..lib.northd_lock import SOUTHBOUND_KEY, SOUTHBOUND_LOCK, make_northbound_l
 from ..services.ipsec.rows import VPNService
 from .ovsdb import Databases, wait_until
 from .svcctl import WHEN, WHEN_MS, Svcctl, add_router
+from .test_northd_takeover import Process
 
 PSK = "--psk=secret"
 MINUTE_MS = 60_000
@@ -90,9 +93,9 @@ def active(vpn: Svcctl, databases: Databases) -> Iterator[Active]:
 
 def test_all_is_well(vpn: Svcctl, active: Active) -> None:
     active.work()
-    assert vpn.tell(0) == (
+    assert re.sub(r"\(\d+ d ago\)", "(N d ago)", vpn.tell(0)) == (
         "well\nVPN services: 1 of 1 up\nconnections: 1 of 1 up\ncontainers: 0 of 0 running\n"
-        f"chassis: 2 of 2 alive\nsvc-northd: active on c1, pid 7, since {WHEN}\n"
+        f"chassis: 2 of 2 alive\nsvc-northd: active on c1, pid 7, since {WHEN} (N d ago)\n"
         "nb_cfg 0, sb_cfg 0, hv_cfg 0\n"
     )
     active.work()
@@ -361,9 +364,9 @@ def test_without_the_northbound(vpn: Svcctl, databases: Databases, active: Activ
         "containers: 1 of 2 running, as their chassis say",
         "tunnel: 1 down, 2 up, as chassis say",
         "chassis: 2 of 2 alive",
-        f"svc-northd: active on c1, pid 7, since {WHEN}",
     ):
         assert f"\n{line}\n" in said
+    assert f"\nsvc-northd: active on c1, pid 7, since {WHEN} (" in said
     databases.sb.stop()
     said = vpn.tell(2)
     assert "\nAWAY SVC_Southbound: " in said
@@ -437,3 +440,32 @@ def test_a_list_without_the_southbound(vpn: Svcctl, databases: Databases, active
     said = vpn("vpn-list", "--", "conn-list", "mercury").stderr
     assert said.startswith("svcctl: warning: what is listed is not of this moment: no svc-northd ")
     assert said.count("\n") == 1
+
+
+# -- a real svc-northd -------------------------------------------------------
+
+
+def test_a_real_svc_northd_that_works_stops_and_is_gone(databases: Databases) -> None:
+    svcctl = Svcctl(databases)
+    remotes = {
+        "svcnb-db": databases.nb.remote,
+        "svcsb-db": databases.sb.remote,
+        "ovnnb-db": databases.ovn_nb.remote,
+        "ovnsb-db": f"unix:{databases.directory}/none.sock",
+    }
+    process = Process(databases.directory, "svc-northd", remotes)
+    try:
+        wait_until(lambda: process.status == "active", "svc-northd to be active", 30)
+        svcctl.good("vpn-list")
+        assert wait_until(lambda: not svcctl("status").status, "all to be well")
+        process.signal(signal.SIGSTOP)
+        hangs = "svc-northd: it hangs: no beat in 2.5 s; last at work "
+        # What it did a moment ago is of this moment.
+        wait_until(lambda: hangs in svcctl("vpn-list").stderr, "the list to say that it is old")
+        process.signal(signal.SIGCONT)
+        assert wait_until(lambda: not svcctl("status").status, "all to be well again")
+        process.signal(signal.SIGKILL)
+        assert "svc-northd: none is active; last at work " in svcctl("vpn-list").stderr
+        assert ": none is active; the last one was on " in svcctl.tell(2)
+    finally:
+        process.stop()

@@ -12,7 +12,7 @@ from ...services.api.commands import Problem
 from ..context import Context
 from ..db.rpc import Client
 from .lookup import Json, members, open_southbound, read, select
-from .moment import format_time
+from .moment import format_past
 from .northd import PATIENCE_S, Work, look
 
 _MOST_NAMED = 3
@@ -93,7 +93,7 @@ def find_northd_problems(work: Work) -> Iterator[Problem]:
         yield Problem("halted", "svc-northd", _describe_halt(work), since)
     if row is not None and row["problem"]:
         who = "" if work.led else "the last one said: "
-        last = format_time(row["worked_at"])
+        last = format_past(row["worked_at"])
         when = f"its last whole pass ended at {last}" if last else "no whole pass yet"
         yield Problem("error", "svc-northd", f"{who}{row['problem']} ({when})")
 
@@ -152,4 +152,4 @@ def _describe_northd(work: Work) -> str:
     if not row["since"]:
         return f"svc-northd: not active yet {where}"
     state = "active" if not work.halt else "not at work"
-    return f"svc-northd: {state} {where}, since {format_time(row['since'])}"
+    return f"svc-northd: {state} {where}, since {format_past(row['since'])}"

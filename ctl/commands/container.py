@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from ...lib.errors import UsageError
 from ...services.api.commands import Moment
 from ..ask.lookup import Json, find_atom
-from ..ask.moment import format_retry, format_time
+from ..ask.moment import format_past, format_retry
 from ..ask.northd import warn_if_stale
 from ..ask.units import CONTAINER, find_served
 from ..ask.whereabouts import Whereabouts, is_migrating, read_whereabouts
@@ -60,6 +60,7 @@ def show(context: Context) -> None:
     if row is None and wish is None:
         raise UsageError(f"{text}: container not found")
     whereabouts = read_whereabouts(context, name)
+    warn_if_stale(context)
     context.lines.append(f"container {name}")
     if row is None:
         context.lines.append("    no container has this name; only what is wished for it is there")
@@ -152,7 +153,7 @@ def _find_facts(
         ("group", group.text("name") if group else ""),
         ("status", row.text("status_code")),
         ("message", row.text("status_message")),
-        ("since", format_time(row.find("since"))),
+        ("since", format_past(row.find("since"))),
         ("chassis", row.text("chassis")),
         ("moving to", target),
     ]
@@ -191,8 +192,8 @@ def _find_binding_facts(binding: Json) -> list[Fact]:
     return [
         ("status", find_atom(binding["status_code"]) or "chassis has not reported"),
         ("message", binding["status_message"]),
-        ("since", format_time(find_atom(binding["since"]))),
-        ("unwell since", format_time(find_atom(binding["unwell_since"]))),
+        ("since", format_past(find_atom(binding["since"]))),
+        ("unwell since", format_past(find_atom(binding["unwell_since"]))),
         ("generation", f"{generation}" if reached == generation else f"{reached} of {generation}"),
         ("restarts", str(restarts) if restarts else ""),
         *((f"metric {key}", f"{value:.15g}") for key, value in sorted(binding["metrics"][1])),
@@ -203,7 +204,7 @@ def _find_item_facts(item: Json) -> list[Fact]:
     return [
         ("state", item["state"]),
         ("message", item["message"]),
-        ("since", format_time(find_atom(item["since"]))),
+        ("since", format_past(find_atom(item["since"]))),
         *((f"detail {key}", value) for key, value in sorted(item["detail"][1])),
         *((f"counter {key}", str(value)) for key, value in sorted(item["counters"][1])),
     ]
@@ -212,12 +213,12 @@ def _find_item_facts(item: Json) -> list[Fact]:
 def _find_avoided_facts(avoided: Json) -> list[Fact]:
     return [
         ("reason", avoided["reason"]),
-        ("failures", f"{avoided['failures']}, the last at {format_time(avoided['since'])}"),
+        ("failures", f"{avoided['failures']}, the last at {format_past(avoided['since'])}"),
         ("tried again", format_retry(avoided["retry_at"], int(time.time() * 1000))),
     ]
 
 
 def _describe_placement(placement: Json) -> str:
     reason = placement["reason"]
-    text = f"{format_time(placement['since'])} {placement['chassis']}"
+    text = f"{format_past(placement['since'])} {placement['chassis']}"
     return f"{text} ({reason})" if reason else text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...lib.errors import UsageError
 from ..ask.meaning import find_containers
+from ..ask.northd import warn_if_stale
 from ..ask.units import find_served
 from ..context import Context
 from ..db.records import get_root
@@ -31,6 +32,7 @@ def show(context: Context) -> None:
     or an address: what it means is shown, and the containers that are concerned.
     """
     context.refuse_format()
+    warn_if_stale(context)
     name = context.argument(0)
     for _, lines in ask_types(context, lambda half, run: check_lines(half.show(run, name))):
         context.lines += lines
