@@ -162,7 +162,8 @@ def test_one_that_is_stopped_is_relieved_and_stands_by_when_it_goes_on(site: Sit
     first, second = site.start_two()
     site.wait_for(lambda: _is_served(cloud), "the VPN to be served")
     assert (first.status, second.status) == ("active", "standby")
-    assert [each.ask("is-ready") for each in (first, second)] == ["true\n", "true\n"]
+    both = (first, second)
+    site.wait_for(lambda: {each.ask("is-ready") for each in both} == {"true\n"}, "both to work")
     place = cloud.find(cloud.sb, "Container_Binding")
     first.signal(signal.SIGSTOP)
     site.wait_for(lambda: second.status == "active", "the second to take over")
@@ -213,6 +214,10 @@ def test_one_that_is_killed_is_followed_at_once(site: Site) -> None:
     assert f"pid {second.pid}, " in answer
     assert second.ask("ovnsb-connection-status").startswith("not connected\nunix:")
     assert second.ask("is-ready") == "true\n"
+    measured = second.ask("stopwatch/show")
+    assert "Statistics for 'en_placement'" in measured, "each node is measured"
+    assert "Statistics for 'svc-northd-loop'" in measured
+    assert "rows-ovn:" in second.ask("memory/show")
 
 
 def _is_served(cloud: Cloud) -> bool:
