@@ -23,7 +23,7 @@ CORE_TABLES = {
             secrets="secret",
             advice="use container-set --secret=KEY=FILE",
             statuses="status_code status_message chassis namespace_name interface_name since"
-            " ports serves",
+            " standby ports serves",
         ),
         TableWords(
             "Container_Wish",

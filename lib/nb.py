@@ -82,6 +82,8 @@ class ServiceContainer(Row):
     namespace_name: str | None
     interface_name: str | None
     since: int | None
+    standby: int | None
+    options: dict[str, str]
     external_ids: dict[str, str]
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .numbers import parse_number
+from .option_keys import propose
 
 MOST_HEARTBEAT_INTERVAL_MS = 600_000
 # A chassis is dead, unless the operator says otherwise, when so many heartbeats are missing.
@@ -76,7 +77,7 @@ def _find_problem(key: str, text: str) -> str:
         wrong = text.lower() not in ("true", "false")
         return f"is {_show(text)}, neither true nor false" if wrong else ""
     if key not in NUMBERS:
-        return "is no option"
+        return f"is no option{propose(key, [*NUMBERS, *FLAGS])}"
     least, most = NUMBERS[key].least, NUMBERS[key].most
     if parse_number(text, least, most) is not None:
         return ""

@@ -95,6 +95,22 @@ def test_other_options_of_a_group_stay(cloud: Svcctl, databases: Databases) -> N
     assert (row["options"], row["policy"]) == (["map", [["other", "x"]]], "random")
 
 
+def test_a_number_of_standbys_that_cannot_be_read(cloud: Svcctl, databases: Databases) -> None:
+    cloud.good("set", "Container_Group", "g", "options:standby=one")
+    assert cloud.good("-f", "csv", "--no-headings", "group-list") == "g,least,,,,one?,,1\n"
+    bind(databases, "vpn-1", "hv2", "standby")
+    update(databases, standby=1)
+    assert find_moves(cloud) == ("", "hv2")
+    said = cloud.bad("--may-exist", "group-add", "g", "--standby=0")
+    assert said.endswith("with another number of standbys")
+    assert "group g: options:standby is 'one', not 0 to 8; each" in cloud("status").stdout
+    cloud.good("group-set", "g", "--standby=0")
+    assert cloud.good("-f", "csv", "--no-headings", "group-list") == "g,least,,,,0,,1\n"
+    cloud.good("set", "Container_Group", "g", "options:stanby=1")
+    assert cloud.good("-f", "csv", "--no-headings", "group-list") == "g,least,,,,?,,1\n"
+    assert "group g: options:stanby is no option, but standby is" in cloud("status").stdout
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [

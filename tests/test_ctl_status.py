@@ -214,7 +214,10 @@ def test_options_that_do_not_count(vpn: Svcctl, databases: Databases, active: Ac
     vpn.good("set", "SVC_Global", ".", "options:chassis-dead-after=soon")
     active.work()
     said = vpn.tell(1)
-    words = "options:standby of group vpns is 'tow', not 0 to 8; it counts as not set"
+    words = (
+        "group vpns: options:standby is 'tow', not 0 to 8;"
+        " each container has as many standbys as before"
+    )
     assert f"\nWARNING: {words}\n" in said
     assert "\nWARNING SVC_Global: options:chassis-dead-after is " in said
 

@@ -78,9 +78,34 @@ def test_standbys(text: str, standby: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["9", "-1", "", "one", "1.5", "٣", "9" * 500])
-def test_standbys_that_cannot_be_count_as_not_set(text: str) -> None:
-    words = f"options:standby of group gold is {text[:40]!r}, not 0 to 8; it counts as not set"
-    assert _make(options={"standby": text}) == Group("gold", remark=words)
+def test_standbys_that_cannot_be_read_are_those_of_before(text: str) -> None:
+    words = (
+        f"group gold: options:standby is {text[:40]!r}, not 0 to 8;"
+        " each container has as many standbys as before"
+    )
+    assert _make(options={"standby": text}) == Group("gold", standby=None, remark=words)
+
+
+@pytest.mark.parametrize(
+    ("options", "standby", "words"),
+    [
+        (
+            {"stanby": "1"},
+            None,
+            "options:stanby is no option, but standby is;"
+            " each container has as many standbys as before",
+        ),
+        ({"stanby": "1", "standby": "2"}, 2, "options:stanby is no option, but standby is"),
+        ({"other": "x", "standby": "2"}, 2, "options:other is no option"),
+        ({"b\n": "", "a": "", "c": ""}, 0, "options:a and 2 more are no options"),
+        ({"a\nb": ""}, 0, 'options:"a\\nb" is no option'),
+    ],
+)
+def test_a_key_that_means_nothing_is_told(
+    options: dict[str, str], standby: int | None, words: str
+) -> None:
+    group = _make(options=options)
+    assert group == Group("gold", standby=standby, remark=f"group gold: {words}")
 
 
 def test_the_chassis_of_a_port_group() -> None:

@@ -260,19 +260,50 @@ def test_a_number_of_standbys_that_cannot_be_read_is_told_and_moves_nothing(
     group = cloud.add_group("pair", {"standby": "1"})
     (container,) = cloud.add_services(1, group=group)
     cloud.settle()
-    assert cloud.look(container).active == "hv1"
+    before = cloud.look(container)
+    assert (before.active, before.standby) == ("hv1", ("hv2",))
     cloud.nb.update("Container_Group", [], options=["map", [["standby", value]]])
-    cloud.settle()
-    assert cloud.look(container).serving
-    words = f"options:standby of group pair is {value[:40]!r}, not 0 to 8; it counts as not set"
-    assert cloud.message(container) == f"as told; {words}"
-    # It moves as any other.
+    assert cloud.follow(container) == [before]
+    words = (
+        f"as told; group pair: options:standby is {value[:40]!r}, not 0 to 8;"
+        " each container has as many standbys as before"
+    )
+    assert cloud.message(container) == words
+    # It moves as any other, and has its standby after that, and with another svc-northd.
     cloud.set_chassis("hv1", drain=True)
     cloud.settle()
-    assert cloud.look(container).active != "hv1"
+    assert (cloud.look(container).active, cloud.look(container).standby) == ("hv2", ("hv3",))
+    cloud.northd.close()
+    cloud.northd = cloud.start_northd()
+    cloud.settle()
+    assert cloud.look(container).standby == ("hv3",)
+    (other,) = cloud.add_services(1, first=1, group=group)
+    cloud.settle()
+    assert (cloud.look(other).serving, cloud.look(other).standby) == (True, ())
     cloud.nb.update("Container_Group", [], options=["map", []])
     cloud.settle()
-    assert "standby" not in cloud.message(container)
+    assert cloud.message(container) == "as told"
+    assert cloud.look(container).standby == ()
+
+
+def test_keys_of_options_that_mean_nothing_are_told_while_all_is_well(cloud: Scenario) -> None:
+    group = cloud.add_group("pair", {"standby": "1"})
+    (container,) = cloud.add_services(1, group=group)
+    cloud.settle()
+    cloud.nb.update("Container_Group", [], options=["map", [["stanby", "2"]]])
+    for table in ("VPN_Service", "IPsec_Connection", "Service_Container"):
+        cloud.nb.update(table, [], options=["map", [["colour", "red"]]])
+    cloud.settle()
+    assert cloud.look(container).standby == ("hv2",)
+    assert cloud.message(container) == (
+        "as told; group pair: options:stanby is no option, but standby is;"
+        " each container has as many standbys as before"
+    )
+    for table in ("VPN_Service", "IPsec_Connection"):
+        (row,) = cloud.nb.rows(table)
+        assert row["status_message"].endswith("; options:colour is no option")
+    # In a row that is ours what others write is put back.
+    assert cloud.show(container)["options"] == ["map", []]
 
 
 @pytest.mark.parametrize("value", ["-1", "soon", ""])

@@ -187,6 +187,15 @@ def test_status_nodes_that_fail_leave_every_row_as_it_is(scene: Scene) -> None:
     scene.wait_problem("")
 
 
+def test_a_key_of_options_that_means_nothing_is_told(scene: Scene) -> None:
+    before = scene.message("mine")
+    scene.cloud.nb.update(
+        "Service_Container", [["name", "==", "mine"]], options=["map", [["a", "b"]]]
+    )
+    scene.cloud.settle()
+    assert scene.message("mine") == f"{before}; options:a is no option"
+
+
 def test_what_its_keys_are_is_nothing_to_svc_northd(scene: Scene) -> None:
     before = scene.cloud.dump()
     scene.fail(scene.own, "describe")

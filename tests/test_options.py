@@ -23,7 +23,8 @@ _OPTIONS = st.dictionaries(st.sampled_from(sorted([*NUMBERS, *FLAGS])) | st.text
         ("container-start-timeout", "1", "is '1', not a number from 5000 to 3600000"),
         ("drain-moves", "x" * 99, f"is '{'x' * 40}', not a number from 1 to 1000"),
         ("enforce-container-limit", "yes", "is 'yes', neither true nor false"),
-        ("heartbeet-interval", "500", "is no option"),
+        ("heartbeet-interval", "500", "is no option, but heartbeat-interval is"),
+        ("colour", "red", "is no option"),
     ],
 )
 def test_problems(key: str, text: str, problem: str) -> None:

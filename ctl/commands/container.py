@@ -102,7 +102,7 @@ def _choose(
 def _list_one(context: Context, row: Row, wish: Row | None, whereabouts: Whereabouts) -> None:
     assert context.table is not None
     name, group = row.text("name"), _find_group(context, row)
-    target = whereabouts.find_target(name, wish, count_standbys(group))
+    target = whereabouts.find_target(name, wish, _count_standbys(row, group))
     context.table.add(
         name,
         row.text("service_type"),
@@ -115,6 +115,13 @@ def _list_one(context: Context, row: Row, wish: Row | None, whereabouts: Whereab
         tuple(each for each in whereabouts.standbys(name) if each != target),
         row.text("status_message"),
     )
+
+
+def _count_standbys(row: Row, group: Row | None) -> int:
+    """Returns how many standbys a container has; those of before if its group cannot be read."""
+    number = count_standbys(group)
+    before: int | None = row.find("standby")
+    return number if number is not None else before or 0
 
 
 def _find_group(context: Context, row: Row) -> Row | None:
@@ -146,7 +153,7 @@ def _find_facts(
     context: Context, row: Row, wish: Row | None, whereabouts: Whereabouts
 ) -> list[Fact]:
     group = _find_group(context, row)
-    target = whereabouts.find_target(row.text("name"), wish, count_standbys(group))
+    target = whereabouts.find_target(row.text("name"), wish, _count_standbys(row, group))
     return [
         ("type", row.text("service_type")),
         ("serves", ", ".join(find_served(context, row))),

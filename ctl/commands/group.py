@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ...lib.addresses import quote
 from ...lib.errors import UsageError
-from ...lib.group import DEFAULT_POLICY, MOST_STANDBYS, POLICIES
+from ...lib.group import DEFAULT_POLICY, MOST_STANDBYS, POLICIES, find_standby
 from ...lib.numbers import parse_number
 from ..context import Context
 from ..db.records import find_row, get_named
@@ -73,7 +73,7 @@ def list_all(context: Context) -> None:
             _find_name(context, "Chassis_Group", row.text("chassis_group")),
             _find_name(context, "Port_Group", row.text("port_group")),
             row.text("spread"),
-            count_standbys(row),
+            _format_standbys(row),
             _name_services(users.get(row.uuid, ())),
             sum(1 for user in users.get(row.uuid, ()) if user.table.name == "Service_Container"),
         )
@@ -89,13 +89,9 @@ def set_port_group(context: Context) -> None:
     _set_reference(context, "port_group", "Port_Group", "port group")
 
 
-def count_standbys(group: Row | None) -> int:
-    """Returns how many standbys the containers of 'group' have; 0 if that cannot be read."""
-    if group is None:
-        return 0
-    options = group.datum("options")
-    assert isinstance(options, dict)
-    return parse_number(str(options.get(_STANDBY, "0")), 0, MOST_STANDBYS) or 0
+def count_standbys(group: Row | None) -> int | None:
+    """Returns how many standbys the containers of 'group' have; None if that cannot be read."""
+    return 0 if group is None else find_standby(_read_options(group))
 
 
 # -- what other groups need too --------------------------------------------
@@ -178,6 +174,18 @@ def _parse_standby(context: Context, name: str) -> int | None:
             f"{name}: --standby: {quote(text)} is not a number from 0 to {MOST_STANDBYS}"
         )
     return number
+
+
+def _read_options(group: Row) -> dict[str, str]:
+    options = group.datum("options")
+    assert isinstance(options, dict)
+    return {str(key): str(value) for key, value in options.items()}
+
+
+def _format_standbys(group: Row) -> str:
+    """Returns the number of standbys, or a question mark behind what stands there instead."""
+    number = count_standbys(group)
+    return f"{_read_options(group).get(_STANDBY, '')}?" if number is None else str(number)
 
 
 def _set_standby(row: Row, number: int) -> None:

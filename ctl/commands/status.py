@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from ...lib.addresses import quote
 from ...lib.container import KEPT
 from ...lib.errors import UsageError
-from ...lib.group import find_standby
+from ...lib.group import find_remark
 from ...lib.moment import format_past
 from ...lib.options import find_problems
 from ...services.api.commands import Problem, StatusLines
@@ -167,7 +167,7 @@ def _find_of_root(
 
 def _find_of_groups(context: Context) -> Iterator[Problem]:
     for row in _sorted(context, "Container_Group"):
-        _, remark = find_standby(row.text("name"), _read_options(row))
+        remark = find_remark(row.text("name"), _read_options(row))
         if remark is not None:
             yield Problem("warning", "", remark)
 

@@ -97,6 +97,7 @@ def find_operator_row(read: Read, name: str) -> nb.ServiceContainer | None:
         namespace_name=None,
         interface_name=None,
         since=None,
+        standby=None,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ...lib import nb
-from ...lib.group import DEFAULT_POLICY, POLICIES, find_standby
+from ...lib.group import DEFAULT_POLICY, POLICIES, find_remark, find_standby
 from ...services.api.node import AnyNode, Datum, Node, Read
 from .en_port_group import HOLDERS
 from .tables import CHASSIS_GROUP, CONTAINER_GROUP, PORT_GROUP
@@ -18,8 +18,9 @@ class Group:
 
     'chassis_group' are the chassis that it allows, 'port_chassis' those that
     hold a port of its port group that is up, 'bound_chassis' also those whose
-    port is not; None for any.  With a 'problem' its containers get no new place;
-    a 'remark' is on what of it counts as not set.
+    port is not; None for any.  With 'standby' None each container has as many
+    standbys as it had.  With a 'problem' its containers get no new place;
+    a 'remark' is on what of it does not count.
     """
 
     name: str = ""
@@ -28,7 +29,7 @@ class Group:
     port_chassis: frozenset[str] | None = None
     bound_chassis: frozenset[str] | None = None
     spread: str | None = None
-    standby: int = 0
+    standby: int | None = 0
     problem: str | None = None
     remark: str | None = None
 
@@ -44,7 +45,6 @@ def run(read: Read, uuid: UUID) -> Group | None:
     allowed = read(CHASSIS_GROUP, row.chassis_group) if row.chassis_group else None
     ports = read(PORT_GROUP, row.port_group) if row.port_group else None
     holders = read(HOLDERS, ports.uuid) if ports else None
-    standby, remark = find_standby(row.name, row.options)
     return Group(
         name=row.name,
         policy=row.policy if row.policy in POLICIES and row.policy else DEFAULT_POLICY,
@@ -52,9 +52,9 @@ def run(read: Read, uuid: UUID) -> Group | None:
         port_chassis=holders.up if holders else None,
         bound_chassis=holders.bound if holders else None,
         spread=row.spread or None,
-        standby=standby,
+        standby=find_standby(row.options),
         problem=_find_problem(row, ports if holders is None else None),
-        remark=remark,
+        remark=find_remark(row.name, row.options),
     )
 
 

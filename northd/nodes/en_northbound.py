@@ -14,7 +14,7 @@ from ..engine.ledger import Owned
 from ..ovn.rows import make_mark
 from .en_container import CONTAINER, Container
 from .en_link import LINK
-from .en_placement import PLACEMENT
+from .en_placement import PLACEMENT, REQUEST
 from .en_status import STATUS, Status
 from .tables import CONTAINER_WISH, VANISHED, WISH_BY_NAME, find_rows
 
@@ -37,6 +37,8 @@ def make_container(read: Read, name: str) -> Owned | None:
     columns["ports"] = tuple(
         each.logical_port for each in read(LINK, name) or () if isinstance(each, Port)
     )
+    request = read(REQUEST, name)
+    columns["standby"] = request.standby if request is not None else None
     columns["serves"] = tuple(str(uuid) for uuid in container.spec.serves)
     if read(OPERATOR_CONTAINER, name) is not None:
         return Owned(updates=(Desired(nb.ServiceContainer.TABLE, name, columns),))
@@ -58,6 +60,7 @@ def _identify(container: Container) -> dict[str, Any]:
         "service_type": container.service_type,
         "group": container.spec.group,
         "configuration": {"router": str(routers[0])} if routers else {},
+        "options": {},
         "external_ids": Keys(make_mark(container.name)),
     }
 
@@ -73,6 +76,11 @@ def make_wish(read: Read, name: str) -> Owned | None:
 
 
 NODES: tuple[AnyNode, ...] = (
-    Node(NB_CONTAINER, make_container, (STATUS,), (CONTAINER, LINK, OPERATOR_CONTAINER, VANISHED)),
+    Node(
+        NB_CONTAINER,
+        make_container,
+        (STATUS,),
+        (CONTAINER, LINK, OPERATOR_CONTAINER, VANISHED, REQUEST),
+    ),
     Node(NB_WISH, make_wish, (WISH_BY_NAME,), (PLACEMENT, CONTAINER_WISH)),
 )

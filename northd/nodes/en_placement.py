@@ -111,9 +111,15 @@ def make_request(read: Read, name: str) -> Request | None:
         requested_chassis=wish.requested_chassis if wish else None,
         migrate_chassis=(wish.migrate_chassis or "") if wish and asked else None,
         spread=group.spread,
-        standby=group.standby,
+        standby=_find_last_standby(read, name) if group.standby is None else group.standby,
         needs=container.spec.needs if container.spec is not None else (),
     )
+
+
+def _find_last_standby(read: Read, name: str) -> int:
+    """Returns how many standbys a container was last to have, 0 for one that never was."""
+    rows = find_rows(read, SERVICE_CONTAINER, read(SERVICE_CONTAINER_BY_NAME, name))
+    return (rows[0].standby if rows else None) or 0
 
 
 def find_places(read: Read, name: str) -> tuple[str, ...] | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ...lib import nb, sb
 from ...lib.container import KEPT, name_problem
+from ...lib.option_keys import find_unknown
 from ...services.api.compile import (
     NOT_COMPILED,
     OPERATOR_CONTAINER,
@@ -187,13 +188,18 @@ def _find_status(read: Read, container: Container) -> Status:
 
 
 def _add_remark(read: Read, container: Container, status: Status) -> Status:
-    """Returns 'status' with what of its group does not count, for one that runs."""
+    """Returns 'status' with what of the options does not count, for one that runs."""
     uuid = container.spec.group if container.spec is not None else None
     group = read(GROUP, uuid) if uuid is not None else None
-    if group is None or group.remark is None or status.status_code != RUNNING:
+    row = read(OPERATOR_CONTAINER, container.name)
+    remarks = [
+        group.remark if group is not None else None,
+        find_unknown(row.options) if row is not None else None,
+    ]
+    said = [each for each in (status.status_message, *remarks) if each]
+    if status.status_code != RUNNING:
         return status
-    said = status.status_message
-    return replace(status, status_message=f"{said}; {group.remark}" if said else group.remark)
+    return replace(status, status_message="; ".join(said))
 
 
 def _add_redirect_problem(read: Read, name: str, status: Status) -> Status:

@@ -28,6 +28,7 @@ class VPNService(Row):
     status: str | None = field(compare=False)
     status_message: str = field(compare=False)
     since: int | None = field(default=None, compare=False)
+    options: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class IPsecConnection(Row):
     status: str | None = field(compare=False)
     status_message: str = field(compare=False)
     since: int | None = field(default=None, compare=False)
+    options: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

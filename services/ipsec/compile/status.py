@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from ....lib.container import KEPT
+from ....lib.option_keys import find_unknown
 from ....lib.router import address_warning
 from ...api.compile import (
     ADDRESS_HOLDERS,
@@ -133,11 +134,13 @@ def run(read: Read, uuid: UUID) -> tuple[RowStatus, ...] | None:
         owner = find_owner(read, connection)
         if owner is not None and owner.uuid == uuid:
             name = f"{row.name}/{member.name}"
-            told.append(_make(IPsecConnection, connection, name, state.status, state.message))
+            message = _join(state.message, find_unknown(member.options))
+            told.append(_make(IPsecConnection, connection, name, state.status, message))
     status, message = _find_service_status(row, situation, states)
     group = situation.seen.group if situation.seen is not None else None
     if situation.seen is not None and row.group and row.group != group:
         message += "; its group is passed over, another service's of this router counts"
+    message = _join(message, find_unknown(row.options))
     return (*told, _make(VPNService, uuid, row.name, status, message))
 
 
