@@ -3,7 +3,11 @@
 from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
-FOLDERS = ("lib", "services", "northd", "controller", "ctl")
+FOLDERS = ("lib", "services", "northd", "controller", "ctl", "northbound")
+# What each program needs beside what all need.  svcctl needs nothing.
+NORTHD = ["netaddr>=1.2,<2", "PyNaCl>=1.5,<2"]
+CONTROLLER = ["pyroute2>=0.7.12,<0.10", "vici>=5.9.8,<7", "PyNaCl>=1.5,<2"]
+API = ["ovsdbapp>=2.1,<4"]
 PARTS = find_packages(include=[f"{folder}{rest}" for folder in FOLDERS for rest in ("", ".*")])
 
 
@@ -26,15 +30,15 @@ setup(
     package_data={"ovnsvc": ["py.typed", "schemas/*.ovsschema"]},
     include_package_data=False,
     cmdclass={"build_py": BuildParts},
-    install_requires=[
-        "netaddr>=1.2,<2",
-        "ovs>=3.1",
-        "pyroute2>=0.7.12,<0.10",
-        "vici>=5.9.8,<7",
-        "PyNaCl>=1.5,<2",
-    ],
+    install_requires=["ovs>=3.1"],
     extras_require={
+        "northd": NORTHD,
+        "controller": CONTROLLER,
+        "api": API,
         "test": [
+            *NORTHD,
+            *CONTROLLER,
+            *API,
             "hypothesis>=6.100,<7",
             "import-linter>=2.1,<3",
             "mypy>=1.13,<3",

@@ -41,3 +41,32 @@ def find_remark(name: str, options: Mapping[str, str]) -> str | None:
     if find_standby(options) is None:
         said.append("each container has as many standbys as before")
     return f"group {quote(name)}: {'; '.join(said)}"
+
+
+def name_problem(name: str) -> str | None:
+    """Returns what is wrong with the name of a group of any kind."""
+    if name and name.isprintable() and name == name.strip():
+        return None
+    return f"{quote(name)}: not a name (empty, or with characters that do not show)"
+
+
+def policy_problem(policy: str) -> str | None:
+    """Returns what is wrong with a policy that is given."""
+    if policy in POLICIES:
+        return None
+    choices = f"{', '.join(POLICIES[:-1])} or {POLICIES[-1]}"
+    return f"policy {quote(policy)} is not served; use {choices}"
+
+
+def spread_problem(key: str) -> str | None:
+    """Returns what is wrong with the key of external_ids by which containers are spread."""
+    if key.isprintable() and key == key.strip():
+        return None
+    return f"{quote(key)} is not a key of external_ids"
+
+
+def standby_problem(text: str) -> str | None:
+    """Returns what is wrong with a number of standbys that is given."""
+    if parse_number(text, 0, MOST_STANDBYS) is not None:
+        return None
+    return f"{quote(text)} is not a number from 0 to {MOST_STANDBYS}"

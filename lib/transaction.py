@@ -65,7 +65,7 @@ def make_operations(
     if not maker.differs:
         return []
     mutations = [maker.make_mutation(holder) for holder in maker.members]
-    note = {"op": "comment", "comment": _check(comment)}
+    note = {"op": "comment", "comment": check_atom(comment)}
     return [*maker.waits, *maker.operations, *mutations, note]
 
 
@@ -182,7 +182,7 @@ class _Maker:
         )
 
     def _set_keys(self, change: SetKeys) -> None:
-        removed = ["set", [_check(key) for key in change.keys]]
+        removed = ["set", [check_atom(key) for key in change.keys]]
         mutations = [
             [change.column, "delete", removed],
             [change.column, "insert", self._to_json(change.keys)],
@@ -203,7 +203,7 @@ class _Maker:
     def _to_json(self, value: Any) -> Any:
         """Returns 'value' as OVSDB writes it (RFC 7047, 5.1)."""
         if type(value) in _ATOMS:
-            return _check(value)
+            return check_atom(value)
         if value is None:
             return ["set", []]
         # In the order of how many there are; to ask whether one is a Mapping takes long.
@@ -212,8 +212,10 @@ class _Maker:
         if isinstance(value, UUID):
             return ["uuid", str(value)]
         if isinstance(value, Mapping):
-            return ["map", [[_check(key), self._to_json(each)] for key, each in value.items()]]
-        return ["named-uuid", self._find_name(value)] if isinstance(value, Ref) else _check(value)
+            return ["map", [[check_atom(key), self._to_json(each)] for key, each in value.items()]]
+        return (
+            ["named-uuid", self._find_name(value)] if isinstance(value, Ref) else check_atom(value)
+        )
 
     def _find_name(self, ref: Ref) -> str:
         name = self.names.get((ref.table, ref.key))
@@ -222,7 +224,7 @@ class _Maker:
         return name
 
 
-def _check(atom: Any) -> Any:
+def check_atom(atom: Any) -> Any:
     """Returns 'atom' if a server can read it: of a message that it cannot, it takes nothing."""
     if isinstance(atom, str):
         if "\0" in atom:

@@ -6,7 +6,10 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PARTS = ("schemas", "lib", "services", "northd", "controller", "ctl", "tests", "utilities")
+PARTS = (
+    *("schemas", "lib", "services", "northd", "controller", "ctl", "northbound"),
+    *("tests", "utilities"),
+)
 # Named in the map by what they test, or not worth a word.
 UNNAMED = re.compile(r"(__init__\.py|tests/(system/)?(test_\w+|site|conftest)\.py)$")
 

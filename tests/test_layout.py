@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("lib", "services", "northd", "controller", "ctl", "tests", "utilities")
+FOLDERS = ("lib", "services", "northd", "controller", "ctl", "northbound", "tests", "utilities")
 # Packages of somebody else, as far as they know.
 OTHERS = ROOT / "tests" / "packages"
 SOURCES = sorted(

@@ -6,8 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ...lib.addresses import quote
 from ...lib.errors import UsageError
-from ...lib.group import DEFAULT_POLICY, MOST_STANDBYS, POLICIES, find_standby
-from ...lib.numbers import parse_number
+from ...lib.group import (
+    DEFAULT_POLICY,
+    find_standby,
+    name_problem,
+    policy_problem,
+    spread_problem,
+    standby_problem,
+)
 from ..context import Context
 from ..db.records import find_row, get_named
 from ..db.row import Row
@@ -99,8 +105,9 @@ def count_standbys(group: Row | None) -> int | None:
 
 def check_name(name: str) -> None:
     """Raises UsageError if 'name' cannot be that of a group."""
-    if not name or not name.isprintable() or name != name.strip():
-        raise UsageError(f"{quote(name)}: not a name (empty, or with characters that do not show)")
+    problem = name_problem(name)
+    if problem is not None:
+        raise UsageError(problem)
 
 
 def find_to_delete(context: Context, table: str, noun: str) -> Row | None:
@@ -152,14 +159,11 @@ def _parse_columns(context: Context, name: str, policy: str | None) -> dict[str,
     if policy == "" and context.command.name == "group-set":
         columns["policy"] = ()
     elif policy is not None:
-        if policy not in POLICIES:
-            choices = f"{', '.join(POLICIES[:-1])} or {POLICIES[-1]}"
-            raise UsageError(f"{name}: policy {quote(policy)} is not served; use {choices}")
+        _check(name, policy_problem(policy))
         columns["policy"] = (policy,)
     spread = context.options.get("spread")
     if spread is not None:
-        if spread and (not spread.isprintable() or spread != spread.strip()):
-            raise UsageError(f"{name}: --spread: {quote(spread)} is not a key of external_ids")
+        _check(f"{name}: --spread", spread_problem(spread))
         columns["spread"] = (spread,) if spread else ()
     return columns
 
@@ -168,12 +172,13 @@ def _parse_standby(context: Context, name: str) -> int | None:
     text = context.options.get("standby")
     if text is None:
         return None
-    number = parse_number(text or "0", 0, MOST_STANDBYS)
-    if number is None:
-        raise UsageError(
-            f"{name}: --standby: {quote(text)} is not a number from 0 to {MOST_STANDBYS}"
-        )
-    return number
+    _check(f"{name}: --standby", standby_problem(text or "0"))
+    return int(text or "0")
+
+
+def _check(subject: str, problem: str | None) -> None:
+    if problem is not None:
+        raise UsageError(f"{subject}: {problem}")
 
 
 def _read_options(group: Row) -> dict[str, str]:
