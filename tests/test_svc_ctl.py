@@ -19,6 +19,8 @@ PROGRAM = Path(__file__).parent.parent / "utilities" / "svc-ctl"
         ("--svc-manage-ovsdb=foo", "--svc-manage-ovsdb=foo: neither yes nor no"),
         ("--monitor=1", "--monitor=1: neither yes nor no"),
         ("--cleanup-timeout=x", "--cleanup-timeout=x: not a number of seconds"),
+        ("--start-timeout=0", "--start-timeout=0: not a number of seconds"),
+        ("--wait=maybe", "--wait=maybe: neither yes nor no"),
         ("--cleanup-timeout=", "--cleanup-timeout=: not a number of seconds"),
         ("--db-nb-port=0", "--db-nb-port=0: not a port"),
         ("--db-nb-port=65536", "--db-nb-port=65536: not a port"),
@@ -44,6 +46,35 @@ def test_bad_options(tmp_path: Path, options: str, sentence: str) -> None:
     assert sentence in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not list(tmp_path.glob("run/*.pid")) + list(tmp_path.glob("*.db"))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("--db-nb-prt=1", 'unknown option "--db-nb-prt" (use --help for help) (in {file})'),
+        ("--monitor=yes --db-nb-port=x", "--db-nb-port=x: not a port (in {file})"),
+        ("-x", 'unknown option "-x" (use --help for help) (in {file})'),
+    ],
+)
+def test_a_mistake_in_the_options_of_every_start_names_the_file(
+    tmp_path: Path, text: str, sentence: str
+) -> None:
+    file = tmp_path / "default"
+    file.write_text(f"SVC_CTL_OPTS='{text}'\n")
+    done = subprocess.run(
+        [PROGRAM, "status_ovsdb"],
+        env={
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "SVC_RUNDIR": str(tmp_path),
+            "SVC_DEFAULTS": str(file),
+        },
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith(f": {sentence.format(file=file)}\n")
 
 
 def test_directories_are_absolute(tmp_path: Path) -> None:
