@@ -19,7 +19,7 @@ from .command_table import CommandTable
 from .context import Attempt, Context, connect
 from .db.records import ROOT, get_root
 from .db.replica import Replica, TryAgain
-from .db.rpc import Client, ConnectionLost
+from .db.rpc import Client, Unserved
 from .db.values import NewUuid
 from .options import GlobalOptions
 from .results import check_results, find_uuids, take_uuids
@@ -53,7 +53,7 @@ def run(
         return _run(settings, table, contexts, database, None)
     try:
         return _run(settings, table, contexts, database, _PATIENCE_S)
-    except ConnectionLost as error:
+    except Unserved as error:
         for context in contexts:
             context.begin(Attempt(None, settings))
             table.load_otherwise(context.command, context.type_name)(context, str(error))

@@ -133,6 +133,17 @@ def test_a_move_takes_what_the_operator_has(
     assert [row["name"] for row in databases.nb.rows("Container_Wish")] == ["vpn-1"]
 
 
+def test_an_item_has_the_name_of_what_it_is_about(
+    svcctl: Svcctl, databases: Databases, uuids: dict[str, str]
+) -> None:
+    item = {"container": "vpn-1", "chassis": "hv1", "kind": "tunnel", "state": "up"}
+    databases.sb.insert("Container_Item", name="t1", subject=uuids["to-1"], **item)
+    databases.sb.insert("Container_Item", name="t2", **item)
+    shown = svcctl.good("container-show", "vpn-1")
+    assert "\n    tunnel t1 (to-1) on hv1\n" in shown
+    assert "\n    tunnel t2 on hv1\n" in shown
+
+
 def test_what_means_nothing(svcctl: Svcctl, databases: Databases, uuids: dict[str, str]) -> None:
     nothing = "00000000-0000-4000-8000-000000000000"
     for word in ("nono", nothing, "", "mercury/nono", "9.9.9.9"):

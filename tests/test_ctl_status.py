@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from ..ctl.ask import northd
+from ..ctl import run
+from ..ctl.ask import northd, southbound
+from ..ctl.commands import status as status_command
 from ..lib import sb, schema
 from ..lib.idl import Session
 from ..lib.northd_lock import SOUTHBOUND_KEY, SOUTHBOUND_LOCK, make_northbound_lock
@@ -123,7 +125,9 @@ def test_the_worst_comes_first_and_what_is_down_is_named(
     assert lines[1] == f"DOWN mercury/to-mars since {stamp} (2 min): {message}"
     stamp = lines[2].split()[4]
     assert lines[2] == f"DEAD chassis hv2 since {stamp} (3 min): its heartbeat stopped"
-    assert lines[3] == "VPN services: 0 of 1 up", "a service is no worse than its connections"
+    assert lines[3] == "VPN services: 0 of 1 up (1 partial)", (
+        "a service is no worse than its connections"
+    )
     # What somebody has ordered is no problem.
     vpn.good("conn-set", "mercury", "to-mars", "--enabled=false")
     message = "the connection is disabled; traffic to its peer subnets is dropped"
@@ -341,6 +345,30 @@ def test_without_the_southbound(vpn: Svcctl, databases: Databases, active: Activ
     assert f"\nAWAY SVC_Southbound: {words}" in said
 
 
+def test_a_southbound_that_does_not_answer(
+    vpn: Svcctl, databases: Databases, active: Active, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """svc-northd, which holds its locks yet, can do nothing either."""
+    for module in (northd, southbound):
+        monkeypatch.setattr(module, "PATIENCE_S", 0.2)
+    databases.sb.pause()
+    try:
+        words = "it does not answer, so what is told is old; chassis and standbys are not known: "
+        assert f"\nAWAY SVC_Southbound: {words}unix:" in vpn.tell(2)
+        said = vpn("vpn-list").stderr
+    finally:
+        databases.sb.resume()
+    assert ": what is listed is not of this moment: SVC_Southbound does not answer: unix:" in said
+
+
+def test_a_northbound_that_is_not_served(vpn: Svcctl, databases: Databases, active: Active) -> None:
+    databases.nb.detach()
+    assert "the server has no database SVC_Northbound\n" in vpn.tell(2)
+    databases.nb.attach()
+    active.work()
+    assert vpn.tell(0)
+
+
 def test_without_ovn(vpn: Svcctl, databases: Databases, active: Active) -> None:
     databases.ovn_nb.stop()
     active.work()
@@ -382,14 +410,10 @@ def test_without_the_northbound(vpn: Svcctl, databases: Databases, active: Activ
 def test_a_database_that_hangs_is_waited_for_in_vain(
     vpn: Svcctl, databases: Databases, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ..ctl import run
-    from ..ctl.ask import southbound
-    from ..ctl.commands import status
-
     for module, constant in (
         (run, "_PATIENCE_S"),
         (southbound, "PATIENCE_S"),
-        (status, "PATIENCE_S"),
+        (status_command, "PATIENCE_S"),
     ):
         monkeypatch.setattr(module, constant, 0.2)
     getattr(databases, name).pause()

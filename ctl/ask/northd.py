@@ -16,7 +16,7 @@ from ...lib.northd_lock import SOUTHBOUND_KEY, SOUTHBOUND_LOCK, make_northbound_
 from ...lib.schema import NORTHBOUND
 from ..context import Context
 from ..db.records import ROOT
-from ..db.rpc import Client, ConnectionLost
+from ..db.rpc import Client, NoAnswer, Unserved
 from .lookup import Json, open_southbound, read, select
 from .moment import format_past
 
@@ -91,7 +91,9 @@ def _find_staleness(context: Context) -> str | None:
     active = is_active(context)
     try:
         client = open_southbound(context, PATIENCE_S)
-    except ConnectionLost as error:
+    except NoAnswer as error:
+        return f"SVC_Southbound does not answer: {error}"
+    except Unserved as error:
         # Whoever holds the lock of the northbound reaches the southbound; we need not.
         return f"no svc-northd is active, and {error}" if active is False else None
     try:

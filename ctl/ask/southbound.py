@@ -10,7 +10,7 @@ from ...lib.errors import UsageError
 from ...lib.placement import UNFIT
 from ...services.api.commands import Problem
 from ..context import Context
-from ..db.rpc import Client
+from ..db.rpc import Client, NoAnswer
 from .lookup import Json, members, open_southbound, read, select
 from .moment import format_past
 from .northd import PATIENCE_S, Work, look
@@ -40,23 +40,31 @@ class Southbound:
         return [name for name in sorted(self.chassis) if self.weights.get(name, {}).get("alive")]
 
 
-def read_southbound_state(context: Context, *selects: Json) -> Southbound | str:
+@dataclass(frozen=True, slots=True)
+class Away:
+    """Why the southbound cannot be read; one that 'is_silent' is reached, and does not answer."""
+
+    reason: str
+    is_silent: bool
+
+
+def read_southbound_state(context: Context, *selects: Json) -> Southbound | Away:
     """Returns what the southbound says, or why it cannot be read."""
     try:
         client = open_southbound(context, PATIENCE_S)
     except UsageError as error:
-        return str(error)
+        return Away(str(error), isinstance(error, NoAnswer))
     try:
         return _read(client, selects)
     except UsageError as error:
-        return str(error)
+        return Away(str(error), isinstance(error, NoAnswer))
     finally:
         client.close()
 
 
-def describe(found: Southbound | str) -> list[str]:
+def describe(found: Southbound | Away) -> list[str]:
     """Returns lines on how many chassis are alive, and on which svc-northd is active."""
-    if isinstance(found, str):
+    if isinstance(found, Away):
         return ["chassis: not known", "svc-northd: not known"]
     return [
         f"chassis: {len(found.alive)} of {len(found.chassis)} alive",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..context import Context
 from ..db.records import find_row
 from ..db.row import Row
@@ -25,15 +27,20 @@ def find_on_chassis(context: Context, chassis: str) -> list[Row]:
 def find_served(context: Context, row: Row) -> tuple[str, ...]:
     """Returns the names of the rows that a container works for; a UUID where it has none."""
     served = row.strings("serves")
-    if not any(is_uuid(text) for text in served):
-        return served
-    half = context.types.commands().get(row.text("service_type"))
-    tables = [words.name for words in half.tables] if half else []
-    known = [name for name in tables if name in context.replica.schema.tables]
-    names = {
-        each.uuid: each.text("name")
-        for name in known
-        if "name" in context.replica.schema.tables[name].columns
-        for each in context.replica.get_all(name, served)
-    }
+    names = find_names(context, row.text("service_type"), served)
     return tuple(sorted(names.get(text, text) for text in served))
+
+
+def find_names(context: Context, service_type: str, texts: Iterable[str]) -> dict[str, str]:
+    """Returns the names of rows of a service type by their UUIDs, which are among 'texts'."""
+    uuids = [text for text in texts if is_uuid(text)]
+    # The types are loaded only if there is something to ask them.
+    half = context.types.commands().get(service_type) if uuids else None
+    schemas = context.replica.schema.tables
+    tables = [words.name for words in half.tables if words.name in schemas] if half else []
+    return {
+        each.uuid: each.text("name")
+        for name in tables
+        if "name" in schemas[name].columns
+        for each in context.replica.get_all(name, uuids)
+    }

@@ -10,7 +10,7 @@ from ...services.api.commands import Moment
 from ..ask.lookup import Json, find_atom
 from ..ask.moment import format_past, format_retry
 from ..ask.northd import warn_if_stale
-from ..ask.units import CONTAINER, find_served
+from ..ask.units import CONTAINER, find_names, find_served
 from ..ask.whereabouts import Whereabouts, is_migrating, read_whereabouts
 from ..context import Context
 from ..db.records import find_row
@@ -70,7 +70,8 @@ def show(context: Context) -> None:
         _add(context, 1, _find_wishes(wish))
     if row is not None:
         _add(context, 1, _find_own_facts(row))
-    _show_whereabouts(context, name, whereabouts)
+    service_type = row.text("service_type") if row is not None else ""
+    _show_whereabouts(context, name, service_type, whereabouts)
 
 
 # -- pieces ----------------------------------------------------------------
@@ -128,12 +129,17 @@ def _find_group(context: Context, row: Row) -> Row | None:
     return context.replica.get("Container_Group", row.text("group"))
 
 
-def _show_whereabouts(context: Context, name: str, whereabouts: Whereabouts) -> None:
+def _show_whereabouts(
+    context: Context, name: str, service_type: str, whereabouts: Whereabouts
+) -> None:
     for binding in whereabouts.bindings(name):
         context.lines.append(f"    {binding['role']} on {binding['chassis']}")
         _add(context, 2, _find_binding_facts(binding))
-    for item in whereabouts.items(name):
-        context.lines.append(f"    {item['kind']} {item['name']} on {item['chassis']}")
+    items = whereabouts.items(name)
+    names = find_names(context, service_type, {item["subject"] for item in items})
+    for item in items:
+        whose = f" ({names[item['subject']]})" if item["subject"] in names else ""
+        context.lines.append(f"    {item['kind']} {item['name']}{whose} on {item['chassis']}")
         _add(context, 2, _find_item_facts(item))
     for avoided in whereabouts.avoided(name):
         context.lines.append(f"    avoids {avoided['chassis']}")

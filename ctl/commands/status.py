@@ -19,6 +19,7 @@ from ...services.api.commands import Problem, StatusLines
 from ..ask.lookup import select
 from ..ask.northd import PATIENCE_S, is_active
 from ..ask.southbound import (
+    Away,
     Southbound,
     describe,
     find_chassis_problems,
@@ -72,8 +73,8 @@ def tell_without_northbound(context: Context, reason: str) -> None:
     known = "services, connections and what is wanted of chassis and containers are not known"
     problems = [Problem("away", "SVC_Northbound", f"{known}: {reason}")]
     counts: list[str] = []
-    if isinstance(southbound, str):
-        problems.append(Problem("away", "SVC_Southbound", southbound))
+    if isinstance(southbound, Away):
+        problems.append(Problem("away", "SVC_Southbound", southbound.reason))
     else:
         bindings, items = southbound.rows
         active = [row for row in bindings if row["role"] == "active"]
@@ -93,16 +94,20 @@ def tell_without_northbound(context: Context, reason: str) -> None:
 # -- what is wrong -----------------------------------------------------------
 
 
-def _find_absences(context: Context, southbound: Southbound | str) -> Iterator[Problem]:
+def _find_absences(context: Context, southbound: Southbound | Away) -> Iterator[Problem]:
     """Returns what keeps svc-northd from its work, as far as it is seen from here."""
-    if isinstance(southbound, str):
-        left = "chassis and standbys are not known"
+    if isinstance(southbound, Away):
+        left = f"chassis and standbys are not known: {southbound.reason}"
+        if southbound.is_silent:
+            cause = f"it does not answer, so what is told is old; {left}"
+            yield Problem("away", "SVC_Southbound", cause)
+            return
         if is_active(context):
             # It holds the lock of the northbound only while it reaches the southbound.
-            cause = f"not reached from here, but by svc-northd; {left}: {southbound}"
+            cause = f"not reached from here, but by svc-northd; {left}"
             yield Problem("warning", "SVC_Southbound", cause)
             return
-        cause = f"no svc-northd is active without, so what is told is old; {left}: {southbound}"
+        cause = f"no svc-northd is active without, so what is told is old; {left}"
         yield Problem("away", "SVC_Southbound", cause)
     else:
         yield from find_northd_problems(southbound.work)
@@ -132,8 +137,8 @@ def _find_of_containers(context: Context, told: dict[str, StatusLines]) -> Itera
         yield Problem(state, _name_container(context, row), message, row.find("since"))
 
 
-def _find_of_chassis(context: Context, southbound: Southbound | str) -> Iterator[Problem]:
-    if isinstance(southbound, str):
+def _find_of_chassis(context: Context, southbound: Southbound | Away) -> Iterator[Problem]:
+    if isinstance(southbound, Away):
         return
     wanted = [row.text("name") for row in _sorted(context, "Chassis")]
     yield from find_chassis_problems(southbound, wanted)
@@ -143,7 +148,7 @@ def _find_of_chassis(context: Context, southbound: Southbound | str) -> Iterator
 
 
 def _find_of_root(
-    context: Context, told: dict[str, StatusLines], southbound: Southbound | str
+    context: Context, told: dict[str, StatusLines], southbound: Southbound | Away
 ) -> Iterator[Problem]:
     """Returns who has not answered to what the operator wrote, and options that do not count."""
     root = next(iter(context.replica.rows(ROOT).values()), None)
@@ -158,7 +163,7 @@ def _find_of_root(
     else:
         for each in told.values():
             yield from (Problem("waiting", "", f"{silent}: {line}") for line in each.delays)
-        late = find_late(southbound, numbers) if not isinstance(southbound, str) else None
+        late = find_late(southbound, numbers) if not isinstance(southbound, Away) else None
         if late is not None:
             yield late
     for line in find_problems(_read_options(root)):
@@ -210,7 +215,7 @@ def _tell(
     context: Context,
     problems: Sequence[Problem],
     counts: Sequence[str],
-    southbound: Southbound | str,
+    southbound: Southbound | Away,
     *,
     works: bool,
 ) -> None:
@@ -219,7 +224,7 @@ def _tell(
     context.exit_status = level
     context.lines.append(format_verdict(level, problems, works=works))
     context.lines += format_problems(problems, now_ms, all_of_them=context.has("all"))
-    row = southbound.work.row if not isinstance(southbound, str) and southbound.work.halt else None
+    row = southbound.work.row if not isinstance(southbound, Away) and southbound.work.halt else None
     if row is not None and row["worked_at"]:
         context.lines.append(f"as of {format_past(row['worked_at'], now_ms)}:")
     context.lines += counts

@@ -37,6 +37,10 @@ class ConnectionLost(Unserved):
     """No server can be reached, or the one we had went away."""
 
 
+class NoAnswer(ConnectionLost):
+    """A server that can be reached does not answer in time."""
+
+
 class Client:
     """A connection to 'database' at the first of 'remotes' that serves it.
 
@@ -208,7 +212,8 @@ class Client:
 
     def _lost(self, error: OSError | None) -> ConnectionLost:
         reason = _find_reason(error) if error else "the server closed it"
-        return ConnectionLost(f"{self.remote}: database connection lost ({reason})")
+        kind = NoAnswer if isinstance(error, TimeoutError) else ConnectionLost
+        return kind(f"{self.remote}: database connection lost ({reason})")
 
 
 def split_remotes(text: str, shuffle: bool = False) -> list[str]:
@@ -250,8 +255,8 @@ def _join(causes: Sequence[UsageError]) -> UsageError:
     if len(causes) == 1:
         return causes[0]
     text = "; ".join(map(str, causes))
-    is_lost = any(isinstance(each, ConnectionLost) for each in causes)
-    return ConnectionLost(text) if is_lost else Unserved(text)
+    kinds = (NoAnswer, ConnectionLost, Unserved)
+    return next(kind for kind in kinds if any(isinstance(each, kind) for each in causes))(text)
 
 
 def _find_reason(error: OSError) -> str:

@@ -136,6 +136,7 @@ def _join(status: str, reason: str) -> str:
 
 def _count(rows: Sequence[TableRow]) -> str:
     statuses = [row.text("status") for row in rows]
-    disabled = statuses.count("disabled")
-    shown = f" ({disabled} disabled)" if disabled else ""
-    return f"{statuses.count('up')} of {len(rows) - disabled} up{shown}"
+    counts = {word: statuses.count(word) for word in ("partial", "disabled")}
+    shown = ", ".join(f"{number} {word}" for word, number in counts.items() if number)
+    wanted = len(rows) - counts["disabled"]
+    return f"{statuses.count('up')} of {wanted} up{f' ({shown})' if shown else ''}"
