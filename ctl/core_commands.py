@@ -149,6 +149,14 @@ SECTIONS = (
             Command(
                 "chassis-undrain", "CHASSIS", "commands.chassis.undrain", "Chassis?", changes=True
             ),
+            Command(
+                "chassis-del",
+                "CHASSIS",
+                "commands.chassis.delete",
+                "Chassis?",
+                "--if-exists --wait",
+                changes=True,
+            ),
             Command("failover-now", "", "commands.chassis.fail_over", "SVC_Global", changes=True),
         ),
     ),

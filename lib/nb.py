@@ -63,6 +63,9 @@ class Chassis(Row):
     container_weight: int | None
     container_limit: int | None
     drain: bool
+    delete_cfg: int
+    deleted_cfg: int
+    delete_status: str
     external_ids: dict[str, str]
 
 

@@ -9,5 +9,8 @@ from __future__ import annotations
 DEFAULT_WEIGHT = 1
 NO_LIMIT = -1
 
+# Chassis:delete_status of one that was deleted.
+DELETED = "deleted"
+
 # How Chassis_Weight:problem begins of a chassis that is alive and can serve no port of OVN.
 UNFIT = "unfit"

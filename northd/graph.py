@@ -67,6 +67,7 @@ OUTPUTS: Mapping[str, Mapping[Datum[Any, Any], str]] = {
     "nb": {
         en_northbound.NB_CONTAINER: northbound.CONTAINER,
         en_northbound.NB_WISH: northbound.WISH,
+        en_northbound.NB_CHASSIS: northbound.CHASSIS,
     },
 }
 
@@ -75,6 +76,7 @@ WATCHED: tuple[Datum[Any, Any], ...] = (
     en_hv_cfg.HV_CFG,
     en_health.OVN_WAIT,
     en_withheld.WITHHELD,
+    en_chassis.REMOVAL,
     tables.OPTIONS,
 )
 

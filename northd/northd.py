@@ -28,6 +28,7 @@ from .failover import Failover
 from .leader.leadership import Leadership
 from .liveness import Liveness, Verdict
 from .mass_failure import Now, Numbers
+from .nodes.en_chassis import REMOVAL
 from .nodes.en_health import OVN_WAIT
 from .nodes.en_port_group import find_ports
 from .nodes.en_withheld import WITHHELD
@@ -53,6 +54,7 @@ from .scheduler.clock import Clock
 from .scheduler.health import Memory
 from .sessions import open_sessions
 from .sync import ovn as ovn_sync
+from .sync.chassis_removal import ChassisRemoval
 from .sync.lost_content import LostContent
 from .writers import Writers
 
@@ -87,6 +89,7 @@ class Northd:
         self.engine.put(ROOT, ONLY, True)
         self.progress = Progress()
         self.failover = Failover(self.engine)
+        self.removal = ChassisRemoval(self.sb)
         self.writers = Writers(self.engine, self.sessions, statuses, self.progress, self.failover)
         self.replicas = Replicas(
             self.engine,
@@ -139,6 +142,7 @@ class Northd:
         moments = [self.engine.find_next_ms(), self.failover.find_next_ms()]
         if self.active:
             moments += [self.writers.find_next_ms(), self.progress.find_next_ms()]
+            moments.append(self.removal.find_next_ms())
             if self.progress.has_words:
                 poller.immediate_wake()
         for moment_ms in moments:
@@ -204,6 +208,7 @@ class Northd:
         self._follow_ovn(active)
         self._compute()
         if active and not self._is_held():
+            self.removal.run(loop.monotonic_ms())
             self.writers.run(loop.monotonic_ms())
         elif not active:
             self.writers.compare()
@@ -346,6 +351,9 @@ class Northd:
         changed = self.engine.run(now_ms)
         self.writers.note_changes(changed)
         self.failover.follow(changed.get(WITHHELD, ()))
+        removed = changed.get(REMOVAL, set())
+        gone = {name for name in removed if self.engine.get(REMOVAL, name)}
+        self.removal.note(gone, removed - gone)
         for container in changed.get(OVN_WAIT, ()):
             self.progress.note(container, self.engine.get(OVN_WAIT, container), now_ms)
         for place, fault in self.engine.take_faults().items():

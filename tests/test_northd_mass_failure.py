@@ -12,7 +12,7 @@ from .logs import Logs
 from .ovsdb import Databases
 from .scenario import Scenario, count
 
-DEAD_AFTER_MS = 1000
+DEAD_AFTER_MS = 2000
 NAMES = tuple(f"hv{number}" for number in range(1, 7))
 LOST = NAMES[:3]
 KEPT = NAMES[3:]
@@ -170,7 +170,7 @@ def test_one_that_stands_by_knows_it(cloud: Scenario) -> None:
     before = cloud.list_places()
     for name in LOST:
         cloud.chassis[name].alive = False
-    for _ in range(4):
+    for _ in range(6):
         loop.warp(500)
         cloud.settle(cloud.northd, second)
     assert list_marks(cloud) == dict.fromkeys(LOST, "held")

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...lib.addresses import quote
 from ...lib.errors import UsageError
+from ...lib.placement import DELETED
 from ..context import Context
 from ..db.row import Row
 from ..db.rpc import Client
@@ -55,6 +56,23 @@ def wait_for_migration(context: Context, client: Client, wish: Row, chassis: str
     if found["migrated_cfg"] > number:
         status = f"another request came after that to migrate to {chassis}: {status}"
     raise UsageError(f"{quote(container)}: {status}")
+
+
+def wait_for_deletion(context: Context, client: Client, chassis: str) -> None:
+    """Returns once 'chassis' is deleted; raises UsageError if it is not."""
+    where = [["name", "==", chassis]]
+    columns = ["delete_cfg", "deleted_cfg", "delete_status"]
+    while True:
+        [rows] = read(client, [select("Chassis", where, columns)])
+        if not rows:
+            raise UsageError(f"{quote(chassis)}: somebody has removed its row meanwhile")
+        if rows[0]["deleted_cfg"] >= rows[0]["delete_cfg"]:
+            break
+        context.settings.stage = f"waiting for chassis {quote(chassis)} to be deleted; {_WRITTEN}"
+        _await_change(client, "Chassis", where, rows)
+    if rows[0]["delete_status"] != DELETED:
+        raise UsageError(f"{quote(chassis)}: {rows[0]['delete_status']}")
+    context.lines.append(f"{chassis} is deleted")
 
 
 def wait_for_drain(context: Context, client: Client, chassis: str) -> None:

@@ -21,7 +21,7 @@ from ..ask.lookup import (
     select,
 )
 from ..ask.northd import warn_if_stale
-from ..ask.waiting import wait_for_drain
+from ..ask.waiting import wait_for_deletion, wait_for_drain
 from ..context import Context
 from ..db.notation import make_complaint, parse_atom
 from ..db.records import get_root
@@ -34,6 +34,7 @@ _HEADINGS = [
     *("load", "types", "problem", "service-problems"),
 ]
 _BELOW = ["problem", "service-problems"]
+_LEAVE = "'svc-appctl -t svc-controller exit --cleanup' there"
 _SELECTS = [
     select("Chassis", (), ["name", "hostname", "service_types", "service_problems"]),
     select("Chassis_Weight"),
@@ -57,6 +58,7 @@ def list_all(context: Context) -> None:
     loads = {row["name"]: dict(row["load"][1]).get("cpu", "") for row in private}
     counts = Counter((row["chassis"], row["role"]) for row in bindings)
     wishes = {row.text("name"): row for row in context.replica.rows(TABLE).values()}
+    wishes = {name: row for name, row in wishes.items() if name in known or _says_something(row)}
     table = context.start_table(_HEADINGS, _BELOW)
     names = {*known, *wishes}
     if context.arguments:
@@ -106,6 +108,50 @@ def undrain(context: Context) -> None:
         check_chassis(context, [context.arguments[0]])
     else:
         row.set_atom("drain", False)
+
+
+def delete(context: Context) -> None:
+    """chassis-del CHASSIS: removes what is known of a chassis that is dead and gone for good.
+
+    Its containers are placed elsewhere at once.  Its weight, limit and drain stay, for one that
+    comes back.  With --wait until it is done.
+    """
+    name = context.arguments[0]
+    if not _check_dead(context, name):
+        return
+    row = context.replica.find(TABLE, "name", name)
+    if row is None:
+        row = context.replica.insert(TABLE)
+        row.set_atom("name", name)
+    if row.find("delete_cfg") <= row.find("deleted_cfg"):
+        row.set_atom("delete_cfg", row.find("deleted_cfg") + 1)
+    if context.has("wait"):
+        context.forces_wait = True
+        context.follow_up = partial(wait_for_deletion, context, chassis=name)
+
+
+def _check_dead(context: Context, name: str) -> bool:
+    """Returns whether there is anything to delete; raises UsageError if it must not be."""
+    if not name:
+        raise UsageError('"": not the name of a chassis')
+    if context.settings.has("no-check"):
+        return True
+    named, placed = [["name", "==", name]], [["chassis", "==", name]]
+    selects = [
+        select("Chassis", named, ["name"]),
+        select("Chassis_Private", named, ["name"]),
+        select("Chassis_Weight", placed, ["chassis", "alive"]),
+    ]
+    chassis, private, weights = read_southbound(context, selects)
+    if not (chassis or private or weights):
+        if context.has("if-exists"):
+            return False
+        raise make_unregistered(name)
+    if any(row["alive"] for row in weights):
+        raise UsageError(f"{name}: is alive; {_LEAVE} takes a chassis out of service")
+    if chassis and not weights:
+        raise UsageError(f"{name}: svc-northd has not judged yet whether it is alive")
+    return True
 
 
 def fail_over(context: Context) -> None:
@@ -158,6 +204,12 @@ def _choose(
     if not found:
         raise make_unregistered(text)
     return found
+
+
+def _says_something(row: Row) -> bool:
+    """Returns whether an operator has set anything; chassis-del leaves a row that says nothing."""
+    said = (row.find("container_weight"), row.find("container_limit"), row.datum("external_ids"))
+    return bool(row.find("drain")) or any(each not in (None, {}) for each in said)
 
 
 def _find_life(chassis: Json | None, weight: Json | None) -> tuple[str, Moment]:

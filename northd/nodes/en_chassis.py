@@ -1,4 +1,4 @@
-"""Node 'candidate': each registered chassis as the scheduler sees it, by name."""
+"""Nodes 'removal' and 'candidate': each registered chassis as the scheduler sees it, by name."""
 
 from __future__ import annotations
 
@@ -18,17 +18,28 @@ from .tables import (
 
 CANDIDATE: Datum[str, Candidate] = Datum("candidate")
 PUBLIC_KEY: Datum[str, str] = Datum("public_key")
+# A chassis that is dead, and of which an operator says that it is gone for good.
+REMOVAL: Datum[str, bool] = Datum("removal")
 
 
 def run(read: Read, name: str) -> Candidate | None:
     """Returns the candidate; the operator's word on it is optional."""
     rows = find_rows(read, CHASSIS, read(CHASSIS_BY_NAME, name))
     words = find_rows(read, CHASSIS_WORD, read(CHASSIS_WORD_BY_NAME, name))
-    if not rows:
+    if not rows or read(REMOVAL, name):
         return None
     verdict = read(VERDICT, name) or Verdict(alive=False)
     usable_key = read(PUBLIC_KEY, name) is not None
     return _make(rows[0], words[0] if words else None, verdict, usable_key)
+
+
+def find_removal(read: Read, name: str) -> bool | None:
+    """Returns whether all rows of a chassis are to go; None if not."""
+    words = find_rows(read, CHASSIS_WORD, read(CHASSIS_WORD_BY_NAME, name))
+    if not words or words[0].delete_cfg <= words[0].deleted_cfg:
+        return None
+    verdict = read(VERDICT, name)
+    return verdict is None or not verdict.alive or None
 
 
 def find_public_key(read: Read, name: str) -> str | None:
@@ -61,10 +72,11 @@ def _make(
 
 NODES: tuple[AnyNode, ...] = (
     Node(PUBLIC_KEY, find_public_key, (CHASSIS_BY_NAME,), (CHASSIS,)),
+    Node(REMOVAL, find_removal, (CHASSIS_WORD_BY_NAME,), (CHASSIS_WORD, VERDICT)),
     Node(
         CANDIDATE,
         run,
         (CHASSIS_BY_NAME,),
-        (CHASSIS, CHASSIS_WORD, CHASSIS_WORD_BY_NAME, VERDICT, PUBLIC_KEY),
+        (CHASSIS, CHASSIS_WORD, CHASSIS_WORD_BY_NAME, VERDICT, PUBLIC_KEY, REMOVAL),
     ),
 )

@@ -1,4 +1,4 @@
-"""Nodes 'nb_container' and 'nb_wish': what svc-northd writes to the northbound of containers."""
+"""Nodes 'nb_container', 'nb_wish', 'nb_chassis': what svc-northd writes to the northbound."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from ...lib import nb
 from ...lib.delta import Desired, Keys
+from ...lib.placement import DELETED
 from ...services.api.compile import OPERATOR_CONTAINER, Transit
 from ...services.api.node import AnyNode, Datum, Node, Read
 from ..attach.port import Port
@@ -16,10 +17,20 @@ from .en_container import CONTAINER, Container
 from .en_link import LINK
 from .en_placement import PLACEMENT, REQUEST
 from .en_status import STATUS, Status
-from .tables import CONTAINER_WISH, VANISHED, WISH_BY_NAME, find_rows
+from .tables import (
+    CHASSIS_BY_NAME,
+    CHASSIS_WORD,
+    CHASSIS_WORD_BY_NAME,
+    CONTAINER_WISH,
+    VANISHED,
+    VERDICT,
+    WISH_BY_NAME,
+    find_rows,
+)
 
 NB_CONTAINER: Datum[str, Owned] = Datum("nb_container")
 NB_WISH: Datum[str, Owned] = Datum("nb_wish")
+NB_CHASSIS: Datum[str, Owned] = Datum("nb_chassis")
 
 _STATUS = tuple(field.name for field in fields(Status))
 
@@ -75,6 +86,22 @@ def make_wish(read: Read, name: str) -> Owned | None:
     return Owned(updates=(Desired(nb.ContainerWish.TABLE, name, columns),))
 
 
+def make_chassis(read: Read, name: str) -> Owned | None:
+    """Returns how a request to delete a chassis ended that is over."""
+    words = find_rows(read, CHASSIS_WORD, read(CHASSIS_WORD_BY_NAME, name))
+    if not words or not words[0].delete_cfg:
+        return None
+    word, verdict = words[0], read(VERDICT, name)
+    number, status = word.deleted_cfg, word.delete_status
+    if word.delete_cfg > word.deleted_cfg:
+        if verdict is not None and verdict.alive:
+            number, status = word.delete_cfg, "not deleted: it is alive"
+        elif verdict is None and not read(CHASSIS_BY_NAME, name):
+            number, status = word.delete_cfg, DELETED
+    columns = {"deleted_cfg": number, "delete_status": status}
+    return Owned(updates=(Desired(nb.Chassis.TABLE, name, columns),))
+
+
 NODES: tuple[AnyNode, ...] = (
     Node(
         NB_CONTAINER,
@@ -83,4 +110,7 @@ NODES: tuple[AnyNode, ...] = (
         (CONTAINER, LINK, OPERATOR_CONTAINER, VANISHED, REQUEST),
     ),
     Node(NB_WISH, make_wish, (WISH_BY_NAME,), (PLACEMENT, CONTAINER_WISH)),
+    Node(
+        NB_CHASSIS, make_chassis, (CHASSIS_WORD_BY_NAME,), (CHASSIS_WORD, CHASSIS_BY_NAME, VERDICT)
+    ),
 )

@@ -16,6 +16,7 @@ from .events import find_uuid
 CONTAINER = "container"
 WISH = "wish"
 CHASSIS = "chassis"
+CHASSIS = "chassis"
 
 # What is written beside a column 'status' when that changes.
 SINCE = "since"
@@ -30,6 +31,8 @@ def find_mark(row: Row) -> Mark:
         case nb.ServiceContainer():
             foreign = not is_ours(row.external_ids)
             return Mark((CONTAINER, row.name), row.name, foreign=foreign)
+        case nb.Chassis():
+            return Mark((CHASSIS, row.name), row.name, foreign=True)
         case nb.ContainerWish():
             return Mark((WISH, row.name), row.name, foreign=True)
         case nb.Event():

@@ -1,0 +1,144 @@
+"""A chassis that an operator says is gone for good: nothing of it stays, and no settings go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from .logs import Logs
+from .ovsdb import Databases
+from .rig import to_map
+from .scenario import Scenario, count, run_scenario
+
+TIMES = {"heartbeat-interval": "500", "chassis-dead-after": "2000"}
+_CHASSIS = {
+    "Chassis": "name",
+    "Chassis_Private": "name",
+    "Chassis_Weight": "chassis",
+    "Container_Binding": "chassis",
+    "Port_Binding": "chassis",
+    "Container_Item": "chassis",
+}
+
+
+@pytest.fixture
+def cloud(databases: Databases, logs: Logs) -> Iterator[Scenario]:
+    """A cloud of three chassis, held to the laws at the end."""
+    logs.allow("chassis hv. is dead: its heartbeat stopped")
+    databases.nb.insert("SVC_Global", options=to_map(TIMES))
+    yield from run_scenario(databases, logs)
+
+
+def kill(cloud: Scenario, name: str) -> None:
+    cloud.chassis[name].alive = False
+    cloud.pass_time(2500)
+
+
+def delete(cloud: Scenario, name: str) -> int:
+    """Asks for it; returns the number of that."""
+    rows = cloud.nb.rows("Chassis", [["name", "==", name]])
+    number: int = rows[0]["delete_cfg"] + 1 if rows else 1
+    cloud.set_chassis(name, delete_cfg=number)
+    return number
+
+
+def list_tables(cloud: Scenario, name: str) -> list[str]:
+    """Returns the tables of the southbound that have rows of a chassis."""
+    found = {table: cloud.sb.rows(table, [[key, "==", name]]) for table, key in _CHASSIS.items()}
+    return [table for table, rows in found.items() if rows]
+
+
+def read_end(cloud: Scenario, name: str) -> tuple[int, str]:
+    row = cloud.find(cloud.nb, "Chassis", name=name)
+    return row["deleted_cfg"], row["delete_status"]
+
+
+def test_all_of_it_goes_and_what_it_had_is_placed(cloud: Scenario, logs: Logs) -> None:
+    group = cloud.add_group("only", chassis_group=cloud.add_chassis_group("one", "hv1"))
+    [stuck] = cloud.add_services(1, group=group)
+    cloud.set_chassis("hv1", container_weight=7)
+    cloud.settle()
+    cloud.chassis["hv1"].report_tunnel("t1")
+    kill(cloud, "hv1")
+    assert cloud.list_places()[stuck] == "hv1", "it has no other place, and may run still"
+    number = delete(cloud, "hv1")
+    del cloud.chassis["hv1"]
+    cloud.settle()
+    assert list_tables(cloud, "hv1") == []
+    assert read_end(cloud, "hv1") == (number, "deleted")
+    assert cloud.message(stuck) == "no chassis can run it, 2 refused: 2 not in the chassis group"
+    assert logs.count("chassis hv1: an operator deleted it; its rows are removed") == 1
+    # One that comes back registers anew, with what the operator had set.
+    cloud.add_chassis("hv1")
+    cloud.settle()
+    assert cloud.list_places()[stuck] == "hv1"
+    assert cloud.find(cloud.sb, "Chassis_Weight", chassis="hv1")["weight"] == 7
+    assert read_end(cloud, "hv1") == (number, "deleted")
+
+
+def test_what_is_held_after_a_mass_failure_is_placed_at_once(cloud: Scenario, logs: Logs) -> None:
+    logs.allow("3 of 5 chassis went silent at once")
+    cloud.add_chassis("hv4", "hv5")
+    cloud.settle()
+    cloud.add_services(5, group=cloud.add_group("all", policy="least"))
+    cloud.settle()
+    assert count(cloud.list_places()) == {f"hv{number}": 1 for number in range(1, 6)}
+    for name in ("hv2", "hv3"):
+        cloud.chassis[name].alive = False
+    kill(cloud, "hv1")
+    assert count(cloud.list_places())["hv1"] == 1
+    delete(cloud, "hv1")
+    cloud.settle()
+    places = count(cloud.list_places())
+    assert "hv1" not in places
+    assert (places["hv2"], places["hv3"]) == (1, 1)
+    assert sum(places.values()) == 5
+
+
+def test_one_that_is_alive_is_not_deleted_then_nor_later(cloud: Scenario) -> None:
+    cloud.add_services(3)
+    cloud.settle()
+    before = cloud.dump()["sb"]["Chassis"]
+    number = delete(cloud, "hv1")
+    cloud.settle()
+    assert read_end(cloud, "hv1") == (number, "not deleted: it is alive")
+    kill(cloud, "hv1")
+    assert cloud.dump()["sb"]["Chassis"] == before
+    assert "Chassis_Weight" in list_tables(cloud, "hv1")
+
+
+def test_what_was_asked_while_no_svc_northd_ran_is_done(cloud: Scenario) -> None:
+    cloud.add_services(3)
+    kill(cloud, "hv1")
+    cloud.northd.close()
+    delete(cloud, "hv1")
+    # Of one that was being deleted when svc-northd ended only some rows are left.
+    cloud.sb.delete("Chassis", [["name", "==", "hv1"]])
+    cloud.northd = cloud.start_northd()
+    cloud.settle()
+    assert list_tables(cloud, "hv1") == []
+    assert read_end(cloud, "hv1") == (1, "deleted")
+
+
+def test_one_that_never_was_is_deleted(cloud: Scenario) -> None:
+    delete(cloud, "hv9")
+    cloud.settle()
+    assert read_end(cloud, "hv9") == (1, "deleted")
+
+
+def test_who_waits_for_the_number_has_it_gone(cloud: Scenario) -> None:
+    kill(cloud, "hv1")
+    cloud.nb.transact(
+        {
+            "op": "insert",
+            "table": "Chassis",
+            "row": {"name": "hv1", "delete_cfg": 1},
+        },
+        {"op": "update", "table": "SVC_Global", "where": [], "row": {"nb_cfg": 5}},
+    )
+    seen = cloud.wait_for(
+        lambda: cloud.find(cloud.nb, "SVC_Global")["sb_cfg"] == 5 and [list_tables(cloud, "hv1")],
+        "the number",
+    )
+    assert seen == [[]]
