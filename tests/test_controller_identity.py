@@ -120,10 +120,13 @@ def test_a_chassis_says_how_it_is(chassis: Bench) -> None:
     chassis.until_status("c2", "error")
     chassis.host.probe = replace(chassis.host.probe, problem="no charon")
     chassis.controller.chassis._registration.probe()
+    chassis.host.full_disks = ("/var is full",)
+    chassis.until(lambda: chassis.controller.chassis.heartbeat.warnings, "a look at the disks")
     counted, _, *problems = format_status(chassis.controller).splitlines()[3:]
     assert counted == "Containers: 2 (1 error, 1 running)"
-    assert problems[0] == "Problem: fake: no charon"
-    assert problems[1] == "Problem: c2: no memory"
+    assert problems == [
+        *("Problem: /var is full", "Problem: fake: no charon", "Problem: c2: no memory"),
+    ]
 
 
 @pytest.mark.parametrize(
