@@ -121,7 +121,7 @@ SECTIONS = (
                 "chassis-list",
                 "[NAME]",
                 "commands.chassis.list_all",
-                "Chassis SVC_Global",
+                "Chassis SVC_Global Container_Group?",
                 "--wide",
             ),
             Command(

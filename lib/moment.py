@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 # A shorter pause is over before anybody has read of it.
 TOLD_FROM_MS = 2000
 _LAST_YEAR = 9999
-_RETRY = "; tried again at "
+# Older ones of a chassis tell a time.
+_RETRY = re.compile(r"; tried again (?:after [0-9]+ s|at [0-9T:-]+Z)")
 # In seconds.  A unit is used from two of it on: 90 s tell more than 1 min.
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
@@ -43,17 +45,17 @@ def format_past(wall_ms: int, now_ms: int) -> str:
     return f"{format_time(wall_ms)} ({format_age(now_ms - wall_ms)} ago)"
 
 
-def add_retry(sentence: str, pause_ms: int, wall_ms: int) -> str:
-    """Returns 'sentence' with the time of the next try, 'pause_ms' from 'wall_ms' on.
+def add_retry(sentence: str, pause_ms: int) -> str:
+    """Returns 'sentence' with the pause before the next try.
 
-    A short pause is not told, so that a try that fails at once writes nothing.
+    A short one is not told, so that a try that fails at once writes nothing; nor is the
+    time of the next try, so that the sentence stands still once the pause does.
     """
     if pause_ms < TOLD_FROM_MS:
         return sentence
-    return f"{sentence}{_RETRY}{format_time(wall_ms + pause_ms)}"
+    return f"{sentence}; tried again after {pause_ms // 1000} s"
 
 
 def drop_retry(sentence: str) -> str:
-    """Returns 'sentence' without the times of next tries, for what is kept longer than they are."""
-    first, *rest = sentence.split(_RETRY)
-    return first + "".join(each.partition("Z")[2] for each in rest)
+    """Returns 'sentence' without what is said of next tries, for what is kept for longer."""
+    return _RETRY.sub("", sentence)

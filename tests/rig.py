@@ -334,7 +334,9 @@ class Rig:
         """Returns what is there of any container: namespaces, links, processes, files, rows."""
         links = [each.split(":")[1].strip() for each in self.run("ip", "-o", "link").splitlines()]
         files = [str(each) for each in self.directory.glob("containers/*")]
-        files += [str(each) for each in self.directory.glob("log/*")]
+        # Logs outlive their containers there.
+        logs = [each for each in self.directory.glob("log/**/*") if each.is_file()]
+        files += [str(each) for each in logs if each.parent.name != "past"]
         rows = [row["name"] for row in self.ovs.rows("Port") + self.ovs.rows("Interface")]
         return [
             *self.run("ip", "netns").split(),

@@ -249,4 +249,4 @@ def test_the_next_try_is_told_once_for_each_try() -> None:
         assert reconciler.find_problem(name) == told[-1]
         assert reconciler.find_next_ms() == retry_ms
     assert told[:2] == ["no room"] * 2
-    assert all(each.startswith("no room; tried again at 20") for each in told[2:])
+    assert all(each.startswith("no room; tried again after ") for each in told[2:])

@@ -117,7 +117,7 @@ def test_the_way_back_of_one_that_does_not_serve_yet_stays() -> None:
     wanted = [*_pair(), Request(C, "ipsec")]
     plan = schedule(wanted, idle(1, 1, limit=1), {A: turned})
     assert (plan.chassis, plan.gone) == ({A: "hv1"}, {})
-    assert plan.reasons[C] == "no chassis can run it, 2 refused: 2 full (limit 1)"
+    assert plan.reasons[C] == "no chassis can run it: both chassis are full (limit 1)"
 
 
 def test_so_do_those_of_one_that_fails_though_it_has_its_port() -> None:

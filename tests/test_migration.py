@@ -72,8 +72,8 @@ def test_a_target_that_fails_is_left_for_another() -> None:
     plan = schedule(burst(1), cloud[:2], {VPN: (Place("hv1"), failed)}, avoided)
     assert _where(plan) == ("hv1", ())
     assert plan.reasons == {
-        VPN: "chassis hv1 is drained, but no chassis can run it, 2 refused: 1 avoided since it"
-        " failed there (no charon); 1 drained; hv2 is tried again at 1970-01-01T00:16:40Z"
+        VPN: "chassis hv1 is drained, but no chassis can run it: of 2 chassis 1 is avoided since"
+        " it failed there (no charon); 1 is drained; hv2 is tried again at 1970-01-01T00:16:40Z"
     }
     assert plan.lost == frozenset()
 
@@ -155,7 +155,7 @@ def test_with_no_other_place_a_container_that_is_lost_stays(
 ) -> None:
     cloud = _change(1, idle(1), **change)
     plan = schedule(burst(1), cloud, {VPN: on("hv1")})
-    sentence = f"chassis hv1 is {reason}, and no chassis can run it, 1 refused: 1 {reason}"
+    sentence = f"chassis hv1 is {reason}, and no chassis can run it: the only chassis is {reason}"
     assert plan == Schedule({VPN: "hv1"}, reasons={VPN: sentence}, lost=frozenset({VPN}))
     assert schedule(burst(1), cloud, {}).chassis == {}
     plan = schedule(burst(1), [*cloud, *idle(1, 1)[1:]], {VPN: on("hv1")})
@@ -278,7 +278,7 @@ def test_a_pin_to_a_chassis_that_is_not_there_has_its_words() -> None:
 )
 def test_each_refusal_has_its_words(change: dict[str, Any], reason: str) -> None:
     plan = schedule([_request(requested_chassis="hv1")], _change(1, idle(1), **change), {})
-    assert plan.reasons == {VPN: f"no chassis can run it, 1 refused: 1 {reason}"}
+    assert plan.reasons == {VPN: f"no chassis can run it: the only chassis is {reason}"}
 
 
 def test_refusals_are_counted_the_most_frequent_first() -> None:
@@ -288,8 +288,9 @@ def test_refusals_are_counted_the_most_frequent_first() -> None:
     avoided = {(VPN, "hv5"): Avoidance("no charon", 5000), (VPN, "hv1"): UNTOLD}
     plan = schedule([_request(chassis_group=group)], cloud, {}, avoided)
     assert plan.reasons[VPN] == (
-        "no chassis can run it, 5 refused: 2 drained; 1 avoided since it failed there (no charon);"
-        " 1 dead; 1 not in the chassis group; hv5 is tried again at 1970-01-01T00:00:05Z"
+        "no chassis can run it: of 5 chassis 2 are drained; 1 is avoided since it failed there"
+        " (no charon); 1 is dead; 1 is not in the chassis group; hv5 is tried again at"
+        " 1970-01-01T00:00:05Z"
     )
 
 
@@ -302,7 +303,7 @@ def test_the_first_retry_is_told() -> None:
 def test_no_chassis_at_all_and_an_empty_group_are_said() -> None:
     assert schedule(burst(1), [], {}).reasons == {VPN: "no chassis is registered"}
     plan = schedule([_request(chassis_group=frozenset())], idle(1, 1), {})
-    assert plan.reasons == {VPN: "no chassis can run it, 2 refused: 2 not in the chassis group"}
+    assert plan.reasons == {VPN: "no chassis can run it: both chassis are not in the chassis group"}
 
 
 def test_with_a_problem_it_gets_no_new_place_and_keeps_what_it_has() -> None:

@@ -30,19 +30,18 @@ def test_time(wall_ms: int, text: str) -> None:
 @given(st.integers())
 def test_any_number_is_shown(wall_ms: int) -> None:
     assert format_time(wall_ms)
-    assert add_retry("no", 5000, wall_ms).startswith("no; tried again at ")
 
 
 def test_only_a_pause_worth_reading_of_is_told() -> None:
-    assert add_retry("no", TOLD_FROM_MS - 1, WALL_MS) == "no"
-    assert add_retry("no", TOLD_FROM_MS, WALL_MS) == "no; tried again at 2026-01-01T00:00:02Z"
+    assert add_retry("no", TOLD_FROM_MS - 1) == "no"
+    assert add_retry("no", TOLD_FROM_MS) == "no; tried again after 2 s"
 
 
 def test_what_stands_around_a_time_stays() -> None:
-    sentence = f"{add_retry('no', 5000, WALL_MS)}; and {add_retry('never', 9000, WALL_MS)}"
+    sentence = f"{add_retry('no', 5000)}; and {add_retry('never', 9000)}"
     assert drop_retry(sentence) == "no; and never"
 
 
 @given(st.text(), st.integers(0, 10**6))
 def test_a_time_that_was_added_is_dropped(sentence: str, pause_ms: int) -> None:
-    assert drop_retry(add_retry(sentence, pause_ms, WALL_MS)) == drop_retry(sentence)
+    assert drop_retry(add_retry(sentence, pause_ms)) == drop_retry(sentence)

@@ -131,8 +131,8 @@ def test_tries_go_on_for_ever_with_a_growing_pause(cloud: Scenario, container: s
         assert avoided["failures"] == failures
         pauses_s.append((avoided["retry_at"] - avoided["since"]) // 1000)
         assert re.fullmatch(
-            "it failed on hv1: no memory, but no chassis can run it, 3 refused: 2 of weight 0;"
-            rf" 1 avoided since it failed there \(no memory\); hv1 is tried again at {TIME}",
+            "it failed on hv1: no memory, but no chassis can run it: of 3 chassis 2 are of weight"
+            rf" 0; 1 is avoided since it failed there \(no memory\); hv1 is tried again at {TIME}",
             cloud.message(container),
         )
         assert cloud.show(container)["status_code"] == "error"
@@ -241,8 +241,7 @@ def test_with_no_other_place_a_container_stays_on_a_dead_chassis(
     row = cloud.show(container)
     assert row["status_code"] == "error"
     assert row["status_message"] == (
-        "chassis hv1 is dead, and no chassis can run it, 3 refused:"
-        " 2 not the requested chassis hv1; 1 dead"
+        "chassis hv1 is dead, and no chassis can run it: the requested chassis hv1 is dead"
     )
     cloud.chassis["hv1"].alive = True
     cloud.settle()
@@ -265,8 +264,8 @@ def test_chassis_that_ovn_cannot_serve_is_left_at_once(cloud: Scenario, containe
     cloud.settle()
     assert cloud.look(container) == _serving_from("hv2")
     assert cloud.message(container) == (
-        "as told; chassis hv2 is not the requested chassis hv1, but no chassis can run it,"
-        f" 3 refused: 2 not the requested chassis hv1; 1 unfit ({problem})"
+        "as told; chassis hv2 is not the requested chassis hv1, but no chassis can run it:"
+        f" the requested chassis hv1 is unfit ({problem})"
     )
     cloud.chassis["hv1"].tell(ovn_problem="")
     cloud.settle()
@@ -283,7 +282,7 @@ def test_with_no_other_place_the_row_says_what_ovn_cannot_serve(
     row = cloud.show(container)
     unfit = "unfit (ovn-controller is not running)"
     assert row["status_message"] == (
-        f"chassis hv1 is {unfit}, and no chassis can run it, 3 refused: 3 {unfit}"
+        f"chassis hv1 is {unfit}, and no chassis can run it: all 3 chassis are {unfit}"
     )
     assert (row["status_code"], row["chassis"]) == ("error", "hv1")
 

@@ -127,9 +127,9 @@ def test_move_whose_only_target_fails_goes_on_later(
     why = "starting after 15 s (charon is being started)" if failure == "slow" else "no memory"
     message = cloud.message(container)
     assert message.startswith(
-        "as told; chassis hv1 is not the requested chassis hv2, but no chassis can run it,"
-        " 3 refused: 2 not the requested chassis hv2;"
-        f" 1 avoided since it failed there ({why}); hv2 is tried again at "
+        "as told; chassis hv1 is not the requested chassis hv2, but no chassis can run it:"
+        f" the requested chassis hv2 is avoided since it failed there ({why});"
+        " hv2 is tried again at "
     )
     hv2.slow, hv2.failing = set(), {}
     cloud.warp(15_000)

@@ -100,8 +100,8 @@ def test_a_standby_gives_way_to_a_container_that_has_no_other_place(cloud: Scena
     assert cloud.look(pair).serving
     assert cloud.look(pair).standby == ()
     assert cloud.message(pair) == (
-        "as told; it has too few standbys: no other chassis can hold it,"
-        " 2 refused: 2 full (limit 1)"
+        "as told; it has too few standbys: no other chassis can hold it:"
+        " both chassis are full (limit 1)"
     )
     cloud.set_chassis("hv3", container_limit=2)
     cloud.settle()
@@ -150,7 +150,7 @@ def test_containers_follow_the_ports_of_their_port_group(cloud: Scenario, ovn_sb
     ports.bind("web1", None)
     nowhere = (
         "as told; chassis hv3 is without a port of the port group, but no chassis can"
-        " run it, 3 refused: 3 without a port of the port group that is up"
+        " run it: all 3 chassis are without a port of the port group that is up"
     )
     cloud.wait_for(lambda: cloud.message(container) == nowhere, "the reason")
     assert cloud.look(container).active == "hv3"
@@ -199,7 +199,7 @@ def _find_reason(cloud: Scenario, **columns: Any) -> str:
 def test_unknown_and_empty_chassis_groups_are_counted(cloud: Scenario) -> None:
     east = cloud.add_chassis_group("east", "hv7", "hv8")
     group = cloud.add_group("east", chassis_group=east)
-    reason = "no chassis can run it, 3 refused: 3 not in the chassis group"
+    reason = "no chassis can run it: all 3 chassis are not in the chassis group"
     assert _find_reason(cloud, group=group) == reason
     (container,) = (row["name"] for row in cloud.nb.rows("Service_Container"))
     cloud.nb.update("Chassis_Group", [], chassis=["set", []])
@@ -223,9 +223,9 @@ def test_each_refusal_has_its_count(cloud: Scenario) -> None:
     cloud.set_chassis("hv2", container_weight=0)
     cloud.set_chassis("hv7", container_limit=0)
     assert _find_reason(cloud, group=group) == (
-        "no chassis can run it, 7 refused: 2 without service type ipsec; 1 drained;"
-        " 1 full (limit 0); 1 not in the chassis group; 1 of weight 0;"
-        " 1 without a usable public key"
+        "no chassis can run it: of 7 chassis 2 are without service type ipsec; 1 is drained;"
+        " 1 is full (limit 0); 1 is not in the chassis group; 1 is of weight 0;"
+        " 1 is without a usable public key"
     )
 
 
@@ -234,7 +234,7 @@ def test_each_refusal_has_its_count(cloud: Scenario) -> None:
     [
         (
             "hv1",
-            "no chassis can run it, 3 refused: 2 not the requested chassis hv1; 1 drained",
+            "no chassis can run it: the requested chassis hv1 is drained",
         ),
         ("nowhere", "the requested chassis nowhere is not registered"),
     ],

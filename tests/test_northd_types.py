@@ -344,7 +344,7 @@ def test_a_type_that_no_chassis_has(scene: Scene) -> None:
     scene.restart()
     scene.add("another", "rare")
     assert scene.message("another") == (
-        "no chassis can run it, 2 refused: 2 without service type rare"
+        "no chassis can run it: both chassis are without service type rare"
     )
     assert scene.look() == before
 

@@ -314,8 +314,8 @@ def test_refusals_are_counted_in_words(cloud: Cloud) -> None:
     row = cloud.find(cloud.nb, "Service_Container")
     assert row["status_code"] == "error"
     assert row["status_message"] == (
-        "no chassis can run it, 3 refused: "
-        "3 without service type ipsec (charon-systemd is not installed)"
+        "no chassis can run it: all 3 chassis are"
+        " without service type ipsec (charon-systemd is not installed)"
     )
     cloud.sb.update("Chassis", [["name", "==", "hv2"]], service_types="ipsec")
     cloud.settle()

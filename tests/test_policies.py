@@ -130,7 +130,9 @@ def test_overloaded_chassis_get_nothing_by_load_and_keep_what_they_have() -> Non
     assert plan.chassis["vpn-00000"] == "hv1"
     assert _count(schedule(burst(4, "least"), cloud, {})) == {"hv1": 2, "hv2": 2}
     alone = schedule(burst(1, "load"), cloud[:1], {})
-    assert alone.reasons == {"vpn-00000": "no chassis can run it, 1 refused: 1 under too much load"}
+    assert alone.reasons == {
+        "vpn-00000": "no chassis can run it: the only chassis is under too much load"
+    }
 
 
 # -- spread ---------------------------------------------------------------------------

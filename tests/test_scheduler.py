@@ -302,7 +302,7 @@ def test_one_that_failed_and_stays_keeps_its_room() -> None:
     plan = schedule(wanted, idle(1, limit=1), {"vpn-00000": (failed,)}, avoided)
     assert plan.chassis == {"vpn-00000": "hv1"}
     assert plan.lost == {"vpn-00000"}
-    assert plan.reasons["vpn-00001"] == "no chassis can run it, 1 refused: 1 full (limit 1)"
+    assert plan.reasons["vpn-00001"] == "no chassis can run it: the only chassis is full (limit 1)"
 
 
 # -- what is fine -------------------------------------------------------------
@@ -414,7 +414,7 @@ def test_pinned_containers_get_their_place_first(case: Case) -> None:
 def test_decisions_of_this_plan_count_against_limits() -> None:
     plan = schedule(burst(7, "least"), idle(1, 1, limit=3), {})
     assert Counter(plan.chassis.values()) == {"hv1": 3, "hv2": 3}
-    assert plan.reasons == {"vpn-00006": "no chassis can run it, 2 refused: 2 full (limit 3)"}
+    assert plan.reasons == {"vpn-00006": "no chassis can run it: both chassis are full (limit 3)"}
 
 
 def test_standbys_count_against_limits() -> None:
@@ -422,7 +422,9 @@ def test_standbys_count_against_limits() -> None:
     places = {"vpn-00000": on("hv1", "hv2"), "vpn-00001": on("hv3")}
     plan = schedule(wanted, idle(1, 1, 1, limit=1), places)
     assert plan.standby == {"vpn-00000": ("hv2",)}
-    reason = "it has too few standbys: no other chassis can hold it, 2 refused: 2 full (limit 1)"
+    reason = (
+        "it has too few standbys: no other chassis can hold it: both chassis are full (limit 1)"
+    )
     assert plan.reasons == {"vpn-00001": reason}
 
 
@@ -430,7 +432,9 @@ def test_limit_0_takes_none_and_evicts_none() -> None:
     places = {f"vpn-{number:05}": on("hv1") for number in range(3)}
     plan = schedule(burst(4), idle(1, limit=0), places)
     assert plan.chassis == {name: "hv1" for name in places}
-    assert plan.reasons == {"vpn-00003": "no chassis can run it, 1 refused: 1 full (limit 0)"}
+    assert plan.reasons == {
+        "vpn-00003": "no chassis can run it: the only chassis is full (limit 0)"
+    }
 
 
 def test_changed_weights_move_nothing() -> None:

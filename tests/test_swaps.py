@@ -92,8 +92,8 @@ def test_a_row_of_those_that_wait_is_no_circle() -> None:
     plan = schedule(wanted, _full(2), {"vpn-a": on("hv1"), "vpn-b": on("hv2")})
     assert plan.standby == {}
     assert plan.reasons["vpn-a"] == (
-        "chassis hv1 is not the requested chassis hv2, but no chassis can run it,"
-        " 2 refused: 1 full (limit 1); 1 not the requested chassis hv2"
+        "chassis hv1 is not the requested chassis hv2, but no chassis can run it:"
+        " the requested chassis hv2 is full (limit 1)"
     )
 
 

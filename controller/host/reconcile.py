@@ -23,7 +23,7 @@ import ovs.vlog
 from ...lib.container import is_name
 from ...lib.errors import ConfigError, HostError, TransientError
 from ...lib.failures import describe, format_trace
-from ...lib.loop import monotonic_ms, now_ms
+from ...lib.loop import monotonic_ms
 from ...lib.moment import add_retry
 from ...services.api.host import Network, Workload
 from ..timers import Timers
@@ -253,7 +253,7 @@ class Reconciler:
             return ""  # what is told of the next try stays, however often it is looked at
         attempts = before.attempts + 1 if before else 1
         delay_ms = min(_FIRST_RETRY_MS << min(attempts - 1, 10), _MAX_RETRY_MS)
-        told = add_retry(sentence, delay_ms, now_ms())
+        told = add_retry(sentence, delay_ms)
         self.failures[name] = _Failure(sentence, told, attempts, self.clock_ms() + delay_ms)
         if before is None or before.sentence != sentence:
             vlog.warn(f"{name}: {sentence}")

@@ -23,7 +23,6 @@ import ovs.vlog
 
 from ...lib import state_file
 from ...lib.errors import ConfigError, HostError
-from ...lib.loop import now_ms as wall_clock_ms
 from ...services.api.digest import make_digest
 from ...services.api.host import Process, Sandbox
 from ...services.api.program import ROOT, Launch, Program
@@ -208,7 +207,7 @@ class SupervisedProgram:
             return  # it was to end
         sentence = f"{self.name} {self._verdict or how}"
         self._verdict = None
-        self.restarts.note_end(sentence, now_ms, wall_clock_ms())
+        self.restarts.note_end(sentence, now_ms)
         self._message = f"{sentence}; restarted"
         vlog.warn(f"{self._sandbox.container}: {sentence}")
 
@@ -241,7 +240,7 @@ class SupervisedProgram:
         self._begin(now_ms)
 
     def _begin(self, now_ms: int) -> None:
-        self.restarts.note_start(now_ms, wall_clock_ms())
+        self.restarts.note_start(now_ms)
         health = self._wanted.health if self._wanted is not None else None
         self._condition = None if health is None else Condition(health, now_ms, now_ms)
         self._look_at_ms = now_ms + _SETTLED_MS

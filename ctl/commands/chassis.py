@@ -61,6 +61,7 @@ def list_all(context: Context) -> None:
     wishes = {name: row for name, row in wishes.items() if name in known or _says_something(row)}
     table = context.start_table(_HEADINGS, _BELOW)
     names = {*known, *wishes}
+    counts_load = bool(context.replica.find_all("Container_Group", "policy", "load"))
     if context.arguments:
         names = _choose(context, names, known, bindings)
     for name in sorted(names):
@@ -72,7 +73,7 @@ def list_all(context: Context) -> None:
             *_find_wish(wishes.get(name)),
             counts[name, "active"],
             counts[name, "standby"],
-            _describe_load(loads.get(name, ""), weight),
+            _describe_load(loads.get(name, ""), weight, counts_load),
             *_find_problems(known.get(name), weight, warnings.get(name, [])),
         )
 
@@ -231,12 +232,15 @@ def _find_wish(row: Row | None) -> tuple[int, str, str]:
     )
 
 
-def _describe_load(cpu: str, weight: Json | None) -> str:
-    """Returns the load of a chassis that is alive: that of a dead one is of another time."""
+def _describe_load(cpu: str, weight: Json | None, counts: bool) -> str:
+    """Returns the load of a chassis that is alive: that of a dead one is of another time.
+
+    It is too high only where it 'counts', since a group looks at it.
+    """
     if weight is not None and not weight["alive"]:
         return ""
     text = f"{cpu}%" if cpu else ""
-    return f"{text} (too high)" if text and weight and weight["overloaded"] else text
+    return f"{text} (too high)" if text and counts and weight and weight["overloaded"] else text
 
 
 def _find_problems(

@@ -2,7 +2,7 @@
 
 A transaction that is refused is halved by its owners until the one is found
 whose rows the server does not take; that one is tried again with a growing
-pause, and 'refusals' has a sentence for its row, with the time of the next try.
+pause, and 'refusals' has a sentence for its row, with the pause before the next try.
 Nobody else waits for it.
 """
 
@@ -20,7 +20,6 @@ import ovs.vlog
 from ...lib.delta import Change
 from ...lib.failures import describe, format_trace
 from ...lib.idl import Session
-from ...lib.loop import now_ms as wall_clock_ms
 from ...lib.moment import add_retry
 from ...lib.suspects import Suspects
 from .ledger import Ledger, Owner
@@ -201,7 +200,7 @@ class Writer:
     def _refuse(self, owner: Owner, sentence: str, now_ms: int) -> None:
         before = self._refused.get(owner)
         pause_ms = min(before.pause_ms * 2, LONGEST_PAUSE_MS) if before else FIRST_PAUSE_MS
-        told = add_retry(sentence, pause_ms, wall_clock_ms())
+        told = add_retry(sentence, pause_ms)
         changes = self.ledger.plan(owner)
         self._refused[owner] = _Refusal(told, changes, pause_ms, now_ms + pause_ms)
         self.ledger.dirty.discard(owner)

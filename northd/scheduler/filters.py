@@ -16,6 +16,7 @@ from .model import Candidate, Request
 Filter = Callable[[Request, Candidate], str | None]
 
 DRAINED = "drained"
+UNREQUESTED = "not the requested chassis "
 
 
 def find_refusal(request: Request, candidate: Candidate) -> str | None:
@@ -56,7 +57,7 @@ def _refuse_unrequested(request: Request, candidate: Candidate) -> str | None:
     wanted = request.requested_chassis
     if wanted in (None, candidate.name):
         return None
-    return f"not the requested chassis {wanted}"
+    return f"{UNREQUESTED}{wanted}"
 
 
 def _refuse_group(request: Request, candidate: Candidate) -> str | None:

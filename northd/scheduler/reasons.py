@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from ...lib.moment import format_time
+from .filters import UNREQUESTED
 from .model import Avoidance
 
 FIRST_PLACE = "its first place"
@@ -16,19 +17,41 @@ NO_OTHER = "no other chassis can hold it"
 def explain(refusals: Counter[str], retries: Mapping[str, int], verdict: str) -> str:
     """Returns 'verdict', which is that no chassis takes a container, and why.
 
-    'refusals' are the reasons of all chassis; they stand with their number, the
-    most frequent first.  'retries' say when (ms since the epoch) a chassis
-    on which it failed is tried again; the first to come is told.
+    'refusals' are the reasons of all chassis, the most frequent of which is told
+    first.  'retries' say when (ms since the epoch) a chassis on which it failed is
+    tried again; the first to come is told.
     """
     if not refusals:
         return "no chassis is registered"
-    ordered = sorted(refusals.items(), key=lambda item: (-item[1], item[0]))
-    parts = "; ".join(f"{count} {reason}" for reason, count in ordered)
-    sentence = f"{verdict}, {refusals.total()} refused: {parts}"
+    sentence = f"{verdict}: {_describe_pinned(refusals) or _describe(refusals)}"
     if retries:
         chassis, retry_at = min(retries.items(), key=lambda item: (item[1], item[0]))
         sentence += f"; {chassis} is tried again at {format_time(retry_at)}"
     return sentence
+
+
+def _describe_pinned(refusals: Counter[str]) -> str | None:
+    """Returns why the one chassis that is asked for does not take it; None if any would do.
+
+    That all others are not that one is no reason for anybody.
+    """
+    pinned = next((each for each in refusals if each.startswith(UNREQUESTED)), None)
+    if pinned is None:
+        return None
+    name = pinned.removeprefix(UNREQUESTED)
+    reason = next((each for each in refusals if each != pinned), "not registered")
+    return f"the requested chassis {name} is {reason}"
+
+
+def _describe(refusals: Counter[str]) -> str:
+    ordered = sorted(refusals.items(), key=lambda item: (-item[1], item[0]))
+    total = refusals.total()
+    if total == 1:
+        return f"the only chassis is {ordered[0][0]}"
+    if len(ordered) == 1:
+        return f"{'both' if total == 2 else f'all {total}'} chassis are {ordered[0][0]}"
+    parts = [f"{count} {'is' if count == 1 else 'are'} {reason}" for reason, count in ordered]
+    return f"of {total} chassis {'; '.join(parts)}"
 
 
 def describe_avoided(avoidance: Avoidance) -> str:

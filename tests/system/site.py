@@ -251,8 +251,10 @@ class Operator:
 
     def _look_at(self, host: Host) -> dict[str, Any]:
         ports = host.run("ovs-vsctl", "--bare", "--columns=name", "list", "Interface")
-        # Directories that are there once the first container was, and empty, are no trace of it.
-        files = "find /run/ovnsvc /var/lib/ovnsvc /var/log/ovnsvc /etc/ovnsvc ! -type d | sort"
+        # Directories that are there once the first container was, and empty, are no trace of it;
+        # logs that outlive it are one that is to be.
+        places = "/run/ovnsvc /var/lib/ovnsvc /var/log/ovnsvc /etc/ovnsvc"
+        files = f"find {places} ! -type d ! -path '*/containers/past/*' | sort"
         names = "cat /proc/[0-9]*/comm 2>/dev/null | sort"
         return {
             "namespaces": sorted(host.run("ls", "/run/netns").split()),

@@ -54,6 +54,7 @@ charon-systemd {{
             append = yes
             default = 1
             flush_line = yes
+            ike_name = yes
             time_format = %Y-%m-%dT%H:%M:%S
         }}
     }}

@@ -24,15 +24,15 @@ import ovs.vlog
 
 from ....lib.errors import HostError
 from ....lib.loop import monotonic_ms
-from ....lib.loop import now_ms as wall_clock_ms
 from ...api import host
 from ...api.item import Item
 from ...api.restarts import Restarts
 from . import charon
 from .children import find_connection_id
 from .connections import Settings
-from .ike import format_initiation, format_termination
+from .ike import find_name, format_initiation, format_termination
 from .loader import Loader
+from .names import Names
 from .tunnels import Initiation, Tunnels
 from .vici import Channel, Disconnected, Reply
 
@@ -68,6 +68,7 @@ class Gateway:
         self._daemon: host.Process | None = None
         self._channel: Channel | None = None
         self._tunnels = Tunnels()
+        self._names = Names()
         self._loader = Loader(sandbox, self._tunnels)
         self._adopted = False
         self._replacing = False
@@ -92,6 +93,8 @@ class Gateway:
             self._message = ""
         self._wanted = wanted
         self._tunnels.set_connections(wanted.settings.connections)
+        connections = wanted.settings.connections
+        self._names.want((find_name(each), each.name) for each in connections)
         self._loader.want(wanted)
 
     def set_installed(self, installed: bool) -> None:
@@ -279,7 +282,7 @@ class Gateway:
             self._replacing = False
             vlog.info(f"{self._sandbox.container}: charon was not in the container's namespace")
             return
-        self._restarts.note_end(self._problem or f"charon {how}", now_ms, wall_clock_ms())
+        self._restarts.note_end(self._problem or f"charon {how}", now_ms)
         if self._restarts.problem is not None:
             self._problem = None  # it says that, and what comes next
         self._message = f"charon {how}; restarted"
@@ -299,7 +302,7 @@ class Gateway:
             vlog.info(f"{self._sandbox.container}: started charon, pid {self._daemon.pid}")
         if self._daemon is not None:
             self._apart_ms = now_ms
-            self._restarts.note_start(now_ms, wall_clock_ms())
+            self._restarts.note_start(now_ms)
 
     @property
     def _inner_mtu(self) -> int:
@@ -309,7 +312,8 @@ class Gateway:
 
     def _connect(self, now_ms: int) -> None:
         try:
-            channel = Channel(charon.find_socket(self._sandbox), self._on_event)
+            self._names.forget()
+            channel = Channel(charon.find_socket(self._sandbox), self._on_event, self._names)
         except OSError as error:
             # One that is just ending has closed its socket already.
             late = now_ms > self._apart_ms + _START_TIMEOUT_MS

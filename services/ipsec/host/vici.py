@@ -18,6 +18,8 @@ from typing import Any
 import ovs.poller
 from vici.protocol import Message, Packet
 
+from .names import Names
+
 TIMEOUT_MS = 3000
 
 _HEADER = struct.Struct("!I")
@@ -51,8 +53,9 @@ class _Request:
 class Channel:
     """A connection; run() raises Disconnected when it is of no more use."""
 
-    def __init__(self, path: str, on_event: OnEvent) -> None:
-        """Connects at once or raises OSError."""
+    def __init__(self, path: str, on_event: OnEvent, names: Names | None = None) -> None:
+        """Connects at once or raises OSError; 'names' has those that charon's log is to have."""
+        self._names = names or Names()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             self._socket.connect(path)
@@ -83,7 +86,8 @@ class Channel:
         stream: str | None = None,
     ) -> None:
         """Sends 'command'; 'stream' is the event, registered before, that it streams."""
-        encoded = Message.serialize(dict(message)) if message is not None else None
+        named = self._names.to_charon(command, message)
+        encoded = Message.serialize(dict(named)) if named is not None else None
         self._enqueue(Packet.request(command, encoded), stream, on_reply, now_ms)
 
     def run(self, now_ms: int) -> None:
@@ -168,7 +172,8 @@ class Channel:
             request = self._requests.popleft()
             request.on_reply(_parse_reply(parsed, request))
 
-    def _take_event(self, name: str, message: Mapping[str, Any], now_ms: int) -> None:
+    def _take_event(self, name: str, named: Mapping[str, Any], now_ms: int) -> None:
+        message = self._names.from_charon(name, named)
         if self._requests and self._requests[0].stream == name:
             self._deadline_ms = now_ms + TIMEOUT_MS
             self._requests[0].events.append(message)
