@@ -37,7 +37,7 @@ OF_CONTAINERS = (
     *("Avoided_Chassis", "Placement"),
 )
 # What a program says when it met what it did not expect; another one's silence is no such thing.
-UNEXPECTED = re.compile(r"\| (?!reconnect)[\w-]+ \| (ERR|EMER) \||Traceback|unexpected failure")
+UNEXPECTED = re.compile(r"\|(?!reconnect)[\w-]+\|(ERR|EMER)\||Traceback|unexpected failure")
 # Links and ports that are not containers', beside those of guests.
 OTHERS = re.compile(r"lo|mgmt|underlay|provider|ovs-netdev|br-.*|patch-.*|ovn-.*|ipsec\d+")
 
@@ -256,7 +256,8 @@ def look_at(host: Host) -> dict[str, list[str]]:
     links = json.loads(host.run("ip", "-json", "link"))
     ports = host.run("ovs-vsctl", "--bare", "--columns=name", "list", "Interface").split()
     folder = "ls /run/ovnsvc/containers 2>/dev/null || true"
-    logs = "ls /var/log/ovnsvc/containers 2>/dev/null || true"
+    # Those of containers that are gone are in a directory there.
+    logs = "cd /var/log/ovnsvc/containers 2>/dev/null && ls -d *.log 2>/dev/null || true"
     names = keep([each["name"] for each in json.loads(namespaces or "[]")])
     charons = host.find_processes("charon")
     return {
