@@ -36,7 +36,7 @@ tunnel
     IKE: IKEv2 AES_CBC_256/HMAC_SHA2_256_128/MODP_2048
     IKE opened by: this side
     IKE made anew by: 2023-11-15T01:49:00Z
-    ESP: ESP AES_CBC_256/HMAC_SHA2_256_128
+    ESP: AES_CBC_256/HMAC_SHA2_256_128
     ESP made anew by: 2023-11-14T23:07:00Z
     ESP ends at: 2023-11-14T23:13:00Z
     encapsulation: UDP

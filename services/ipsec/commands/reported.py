@@ -147,7 +147,10 @@ def _fill(form: str, detail: Mapping[str, str]) -> str:
     keys = _KEY.findall(form)
     if not all(detail.get(key) for key in keys):
         return ""
-    return _KEY.sub(lambda found: detail[found[1]].replace(",", ", "), form)
+    # A list of subnets has no spaces, and algorithms begin with the protocol, which is told before.
+    return _KEY.sub(
+        lambda found: ", ".join(each.strip() for each in detail[found[1]].split(",")), form
+    ).removeprefix("ESP ")
 
 
 def _read_map(item: Columns, column: str) -> dict[str, str]:
