@@ -216,6 +216,14 @@ SECTIONS = (
                 _CONTAINER,
                 changes=True,
             ),
+            Command(
+                "container-forgive",
+                "CONTAINER [CHASSIS]",
+                "commands.container_wish.forgive",
+                _CONTAINER,
+                "--if-exists",
+                changes=True,
+            ),
         ),
     ),
     (

@@ -99,6 +99,7 @@ class ContainerWish(Row):
     migrate_cfg: int
     migrated_cfg: int
     migrate_status: str
+    forgive_cfg: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)

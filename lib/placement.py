@@ -14,3 +14,6 @@ DELETED = "deleted"
 
 # How Chassis_Weight:problem begins of a chassis that is alive and can serve no port of OVN.
 UNFIT = "unfit"
+
+# The key of Container_Wish:forgive_cfg that stands for all chassis.
+EVERYWHERE = ""

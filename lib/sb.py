@@ -145,6 +145,7 @@ class AvoidedChassis(Row):
     retry_at: int
     incarnation: str
     weight: int
+    orders: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

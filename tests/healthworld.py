@@ -59,6 +59,7 @@ def make_avoided(spot: Spot = HERE, **columns: Any) -> sb.AvoidedChassis:
         "retry_at": NOW + FIRST_PAUSE_MS,
         "incarnation": "1",
         "weight": 1,
+        "orders": (),
     }
     container, chassis = spot
     return sb.AvoidedChassis(make_uuid(*spot), container, chassis, **{**values, **columns})
@@ -92,6 +93,7 @@ class World:
         self.queue_start: dict[Spot, int] = {}
         self.wait: Wait | None = None
         self.word: Word | None = None
+        self.orders: dict[Spot, frozenset[str]] = {}
         self.ahead_ms = 0
         self.take_over()
 
@@ -128,6 +130,7 @@ class World:
             self.reported.get(name),
             self.wait,
             self.word,
+            lambda chassis: self.orders.get((name, chassis), frozenset()),
         )
         return judge(name, evidence, self._find_chassis, TIMEOUT_MS, self.memory, is_past)
 

@@ -1,4 +1,4 @@
-"""container-pin, container-unpin, container-migrate: where the operator wants a container.
+"""container-pin, -unpin, -migrate, -forgive: where the operator wants a container.
 
 That is a row of its own by the container's name, so that it outlives a
 container that goes and comes again.
@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from functools import partial
 
+from ...lib.addresses import quote
 from ...lib.errors import UsageError
+from ...lib.placement import EVERYWHERE
 from ..ask.eligible import check_eligible
+from ..ask.lookup import ask_southbound, select
 from ..ask.waiting import wait_for_migration
 from ..ask.whereabouts import is_migrating
 from ..context import Context
 from ..db.row import Row
 from .container import WISH, find
+
+# What keeps a wish that pins a container no more.
+_LASTING = ("forgive_cfg", "external_ids")
 
 
 def pin(context: Context) -> None:
@@ -25,7 +31,11 @@ def pin(context: Context) -> None:
     name, row = _find_container(context)
     chassis = context.arguments[1]
     check_eligible(context, row, chassis, waits=True)
-    _get_wish(context, name).set_atom("requested_chassis", chassis)
+    wish = _get_wish(context, name)
+    if wish.text("requested_chassis") == chassis:
+        # Where it is pinned already, and failed, it is to be tried again.
+        _forgive(wish, chassis)
+    wish.set_atom("requested_chassis", chassis)
 
 
 def unpin(context: Context) -> None:
@@ -36,9 +46,9 @@ def unpin(context: Context) -> None:
     if wish is None:
         return
     wish.set_atom("requested_chassis", None)
-    if not wish.find("migrate_cfg") and not wish.datum("external_ids"):
+    if not any(wish.find("migrate_cfg") or wish.datum(name) for name in _LASTING):
         # Somebody may ask for something at this moment.
-        wish.verify("migrate_cfg", "external_ids")
+        wish.verify("migrate_cfg", *_LASTING)
         context.replica.delete(wish)
 
 
@@ -62,7 +72,42 @@ def migrate(context: Context) -> None:
         context.follow_up = partial(wait_for_migration, context, wish=wish, chassis=chassis)
 
 
+def forgive(context: Context) -> None:
+    """container-forgive CONTAINER [CHASSIS]: lets it be tried at once where it failed.
+
+    One that fails there again is avoided again, for as long as after a first failure.
+    """
+    name, row = _find_container(context)
+    chassis = context.argument(1)
+    if row is not None and not context.settings.has("no-check"):
+        avoided = _find_avoided(context, name)
+        if chassis is not None and chassis not in avoided and not context.has("if-exists"):
+            raise UsageError(f"{quote(chassis)}: not avoided by container {quote(name)}")
+        if not avoided or chassis not in (None, *avoided):
+            return
+    _forgive(_get_wish(context, name), chassis)
+
+
 # -- pieces ----------------------------------------------------------------
+
+
+def _find_avoided(context: Context, name: str) -> set[str]:
+    """Returns the chassis that a container avoids, or did a while ago."""
+    where = [["container", "==", name]]
+    subject = f"what container {quote(name)} avoids"
+    rows = ask_southbound(context, [select("Avoided_Chassis", where, ["chassis"])], subject)
+    return {str(row["chassis"]) for row in rows}
+
+
+def _forgive(wish: Row, chassis: str | None) -> None:
+    """Counts one more request to forgive 'chassis', or all, which stands for all before it."""
+    numbers = wish.datum("forgive_cfg")
+    assert isinstance(numbers, dict)
+    # Of two that count at the same time the second counts again.
+    wish.verify("forgive_cfg")
+    number = max((int(each) for each in numbers.values()), default=0) + 1
+    others = {} if chassis is None else numbers
+    wish.set("forgive_cfg", {**others, chassis or EVERYWHERE: number})
 
 
 def _find_container(context: Context) -> tuple[str, Row | None]:

@@ -187,10 +187,10 @@ def _read_options(group: Row) -> dict[str, str]:
     return {str(key): str(value) for key, value in options.items()}
 
 
-def _format_standbys(group: Row) -> str:
+def _format_standbys(group: Row) -> int | str:
     """Returns the number of standbys, or a question mark behind what stands there instead."""
     number = count_standbys(group)
-    return f"{_read_options(group).get(_STANDBY, '')}?" if number is None else str(number)
+    return f"{_read_options(group).get(_STANDBY, '')}?" if number is None else number
 
 
 def _set_standby(row: Row, number: int) -> None:

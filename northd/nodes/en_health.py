@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...lib import nb
 from ...services.api.node import AnyNode, Datum, Node, Read
 from ..scheduler.failures import ChassisLife
 from ..scheduler.health import Evidence, Health, Memory, find_wait, judge
+from ..scheduler.orders import find_orders
 from ..scheduler.ovn_wait import Wait
 from .en_chassis import CANDIDATE
 from .en_container import CONTAINER
@@ -16,6 +18,7 @@ from .tables import (
     AVOIDED_CHASSIS,
     BINDINGS_BY_CONTAINER,
     CONTAINER_BINDING,
+    CONTAINER_WISH,
     ONLY,
     OVN_WORD,
     PORT_BINDING,
@@ -25,6 +28,7 @@ from .tables import (
     SERVICE_CONTAINER_BY_NAME,
     VERDICT,
     WATCH,
+    WISH_BY_NAME,
     find_rows,
 )
 
@@ -89,7 +93,13 @@ def _find_evidence(read: Read, name: str) -> Evidence:
         reported=None if bindings else _find_reported(read, name),
         wait=read(OVN_WAIT, name),
         word=read(OVN_WORD, name),
+        find_orders=lambda chassis: find_orders(_find_wish(read, name), chassis),
     )
+
+
+def _find_wish(read: Read, name: str) -> nb.ContainerWish | None:
+    rows = find_rows(read, CONTAINER_WISH, read(WISH_BY_NAME, name))
+    return rows[0] if rows else None
 
 
 def _find_reported(read: Read, name: str) -> str | None:
@@ -126,4 +136,6 @@ _INPUTS = (
     QUEUE_START,
     START_TIMEOUT_MS,
     WATCH,
+    WISH_BY_NAME,
+    CONTAINER_WISH,
 )

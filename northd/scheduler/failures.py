@@ -7,13 +7,16 @@ of a pause is bounded by the pause that follows from the number of failures.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from ...lib import sb
 from ...lib.moment import drop_retry
 from .clock import Deadline, IsPast, Reading
 from .model import UNLIMITED, Avoidance
+
+FindOrders = Callable[[str], frozenset[str]]
+"""Returns what the operator wants of the container on a chassis (orders.py)."""
 
 FIRST_PAUSE_MS = 15_000
 LONGEST_PAUSE_MS = 600_000
@@ -48,7 +51,9 @@ class Failures:
         chassis: Mapping[str, ChassisLife],
         reading: Reading,
         is_past: IsPast,
+        find_orders: FindOrders,
     ) -> None:
+        self._find_orders = find_orders
         self._chassis = chassis
         self._reading = reading
         self._is_past = is_past
@@ -75,6 +80,7 @@ class Failures:
             retry_at=end.wall_ms,
             incarnation=life.incarnation or "",
             weight=UNLIMITED if life.weight is None else life.weight,
+            orders=tuple(sorted(self._find_orders(chassis))),
         )
         self._known[chassis] = avoidance, end
 
@@ -92,17 +98,25 @@ class Failures:
         return not self._is_past(self._known[chassis][1].monotonic_ms)
 
     def _is_same(self, row: sb.AvoidedChassis) -> bool:
-        """Whether the chassis has not changed since it failed there."""
+        """Whether it failed on this chassis as it is, under all orders that there are."""
         life = self._chassis[row.chassis]
-        return life.incarnation in (None, row.incarnation) and life.weight in (None, row.weight)
+        same = life.incarnation in (None, row.incarnation) and life.weight in (None, row.weight)
+        return same and self._find_orders(row.chassis) <= set(row.orders)
 
     def _recall(self, row: sb.AvoidedChassis) -> tuple[Avoidance, Deadline]:
         failures = max(1, min(row.failures, _MOST_FAILURES))
         end = self._reading.find_deadline(row.retry_at, _find_pause(failures))
-        return (
-            Avoidance(row.reason, end.wall_ms, failures, row.since, row.incarnation, row.weight),
-            end,
+        avoidance = Avoidance(
+            reason=row.reason,
+            failures=failures,
+            since=row.since,
+            retry_at=end.wall_ms,
+            incarnation=row.incarnation,
+            weight=row.weight,
+            # One that was taken back and is given again is another one.
+            orders=tuple(sorted(self._find_orders(row.chassis))),
         )
+        return avoidance, end
 
 
 def _find_pause(failures: int) -> int:

@@ -16,13 +16,17 @@ from dataclasses import dataclass, field
 
 from ...lib import sb
 from .clock import Clock, IsPast, Reading
-from .failures import ChassisLife, Failures
+from .failures import ChassisLife, Failures, FindOrders
 from .model import ACTIVE, Avoidance, Place
 from .ovn_wait import Wait, Word
 from .spells import ERROR, STARTING, STEADY_MS, WAITING, WELL, Condition, Spell, Spells
 
 # A step that fails once is tried again by the chassis within this time.
 ERROR_PATIENCE_MS = 2000
+
+
+def _order_nothing(_chassis: str) -> frozenset[str]:
+    return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,8 @@ class Evidence:
     'ports_up' are the chassis on which all its ports are up, 'queue_start' says
     of a chassis when its time there began anew (build_queue.py), 'reported' is
     the northbound's last word on its chassis.  'wait' and 'word' are that it
-    waits for OVN, as find_wait() has it, and what is known of OVN.
+    waits for OVN, as find_wait() has it, and what is known of OVN.  'find_orders'
+    returns what the operator wants of it on a chassis.
     """
 
     bindings: Collection[sb.ContainerBinding] = ()
@@ -42,6 +47,7 @@ class Evidence:
     reported: str | None = None
     wait: Wait | None = None
     word: Word | None = None
+    find_orders: FindOrders = _order_nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,7 @@ def judge(
         evidence,
         chassis,
         timeout_ms,
-        Failures(evidence.avoided, chassis, reading, is_past),
+        Failures(evidence.avoided, chassis, reading, is_past, evidence.find_orders),
         is_past,
     )
     conditions = look.find_conditions(rows)

@@ -87,7 +87,7 @@ class Place:
 class Avoidance:
     """A container failed on a chassis: the columns of an Avoided_Chassis row beside its key.
 
-    Times in ms of svc-northd's wall clock.
+    Times in ms of svc-northd's wall clock.  'orders' are those under which it failed.
     """
 
     reason: str
@@ -96,6 +96,7 @@ class Avoidance:
     since: int = 0
     incarnation: str = ""
     weight: int = 1
+    orders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
