@@ -59,8 +59,8 @@ def explain_obstacle(now: Situation, causes: Causes) -> str:
     cause = causes.rival
     if not now.switch_synced:
         cause = causes.switch
-    elif not now.chassis:
-        cause = causes.identity
+    elif not now.chassis and causes.identity:
+        return causes.identity
     elif not now.synced:
         cause = causes.southbound
     return f"{obstacle}: {cause}" if cause else obstacle
