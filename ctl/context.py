@@ -34,6 +34,11 @@ class Attempt:
         self.shared: dict[Any, Any] = {}
 
     @property
+    def has_replica(self) -> bool:
+        """Whether there is one."""
+        return self._replica is not None
+
+    @property
     def replica(self) -> Replica:
         """The rows; not to be asked for where the northbound cannot be reached."""
         assert self._replica is not None
@@ -92,6 +97,11 @@ class Context:
     def replica(self) -> Replica:
         """The rows that the command reads and changes."""
         return self.attempt.replica
+
+    @property
+    def has_replica(self) -> bool:
+        """Whether the northbound can be read."""
+        return self.attempt.has_replica
 
     @property
     def settings(self) -> GlobalOptions:

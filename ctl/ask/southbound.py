@@ -81,7 +81,7 @@ def find_chassis_problems(found: Southbound, wanted: Sequence[str]) -> Iterator[
             yield Problem("dead", subject, "its heartbeat stopped", weight["since"] or None)
         elif weight is not None and weight["problem"]:
             state = "unfit" if weight["problem"].startswith(UNFIT) else "note"
-            yield Problem(state, subject, weight["problem"])
+            yield Problem(state, subject, weight["problem"], subject=("Chassis", name))
         for service_type, problem in sorted(chassis["service_problems"][1]):
             yield Problem("note", subject, f"{service_type}: {problem}")
         if weight is not None and weight["alive"]:

@@ -50,24 +50,13 @@ def format_verdict(level: int, problems: Sequence[Problem], *, works: bool) -> s
     return f"{_WORDS[level]}{'' if works else ': nothing works'}{count}"
 
 
-def format_problems(problems: Iterable[Problem], now_ms: int, *, all_of_them: bool) -> list[str]:
-    """Returns a line for each problem, the worst first, or as many as fit on one screen.
-
-    Among equals what happened last comes first.
-    """
-    ordered = sorted(problems, key=_rank)
-    shown = ordered if all_of_them else _choose(ordered)
-    lines = [_format(each, now_ms, shorten=not all_of_them) for each in shown]
-    if len(shown) < len(ordered):
-        left = Counter(each.state for each in ordered)
-        left.subtract(each.state for each in shown)
-        kinds = ", ".join(f"{number} {state}" for state, number in left.items() if number)
-        lines.append(f"and {len(ordered) - len(shown)} more: {kinds} (svcctl status --all)")
-    return lines
+def order(problems: Iterable[Problem]) -> list[Problem]:
+    """Returns the worst first; among equals what happened last."""
+    return sorted(problems, key=_rank)
 
 
-def _choose(ordered: Sequence[Problem]) -> list[Problem]:
-    """Returns those that are shown: some of each state, however many there are of a worse one."""
+def choose(ordered: Sequence[Problem]) -> list[Problem]:
+    """Returns those that fit on one screen: some of each state, however many there are of one."""
     if len(ordered) <= _MOST:
         return list(ordered)
     seen: Counter[str] = Counter()
@@ -81,6 +70,19 @@ def _choose(ordered: Sequence[Problem]) -> list[Problem]:
             rest.append(number)
     chosen = first.union(rest[: _MOST - len(first)])
     return [each for number, each in enumerate(ordered) if number in chosen]
+
+
+def format_problems(
+    shown: Sequence[Problem], ordered: Sequence[Problem], now_ms: int, *, shorten: bool
+) -> list[str]:
+    """Returns a line for each problem that is shown, and one on how many are not."""
+    lines = [_format(each, now_ms, shorten=shorten) for each in shown]
+    if len(shown) < len(ordered):
+        left = Counter(each.state for each in ordered)
+        left.subtract(each.state for each in shown)
+        kinds = ", ".join(f"{number} {state}" for state, number in left.items() if number)
+        lines.append(f"and {len(ordered) - len(shown)} more: {kinds} (svcctl status --all)")
+    return lines
 
 
 def _rank(problem: Problem) -> tuple[int, int, str]:

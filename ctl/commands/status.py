@@ -16,6 +16,7 @@ from ...lib.group import find_remark
 from ...lib.moment import format_past
 from ...lib.options import find_problems
 from ...services.api.commands import Problem, StatusLines
+from ..ask.dates import date
 from ..ask.lookup import select
 from ..ask.northd import PATIENCE_S, is_active
 from ..ask.southbound import (
@@ -33,7 +34,7 @@ from ..context import Context
 from ..db.records import ROOT
 from ..db.row import Row
 from ..type_run import ask_types, check_lines
-from .problems import find_level, format_problems, format_verdict
+from .problems import choose, find_level, format_problems, format_verdict, order
 
 _NUMBERS = ("nb_cfg", "sb_cfg", "hv_cfg", "sb_cfg_timestamp")
 _BINDINGS = select("Container_Binding", (), ["container", "role", "status_code", "status_message"])
@@ -134,7 +135,8 @@ def _find_of_containers(context: Context, told: dict[str, StatusLines]) -> Itera
         state = code if code in ("error", "starting") else "kept" if KEPT in message else ""
         if not state or f"container {code}: {message}" in said or message in said:
             continue
-        yield Problem(state, _name_container(context, row), message, row.find("since"))
+        subject = TABLE, row.text("name")
+        yield Problem(state, _name_container(context, row), message, row.find("since"), subject)
 
 
 def _find_of_chassis(context: Context, southbound: Southbound | Away) -> Iterator[Problem]:
@@ -223,7 +225,10 @@ def _tell(
     level = find_level(problems, works=works)
     context.exit_status = level
     context.lines.append(format_verdict(level, problems, works=works))
-    context.lines += format_problems(problems, now_ms, all_of_them=context.has("all"))
+    ordered = order(problems)
+    shown = ordered if context.has("all") else choose(ordered)
+    date(context, shown)
+    context.lines += format_problems(shown, ordered, now_ms, shorten=not context.has("all"))
     row = southbound.work.row if not isinstance(southbound, Away) and southbound.work.halt else None
     if row is not None and row["worked_at"]:
         context.lines.append(f"as of {format_past(row['worked_at'], now_ms)}:")

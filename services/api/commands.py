@@ -135,16 +135,25 @@ class Problem:
 
     'state' is the word that its row has for it, as "down"; 'name' is what an operator
     calls the thing, "" where there is none; 'since' is since when it is in that
-    state, in ms since the epoch, None if that is not known.
+    state, in ms since the epoch, None if that is not known.  'subject' is the table and
+    the name by which table Event has it: that may tell since when.
     """
 
-    __slots__ = ("cause", "name", "since", "state")
+    __slots__ = ("cause", "name", "since", "state", "subject")
 
-    def __init__(self, state: str, name: str, cause: str, since: int | None = None) -> None:
+    def __init__(
+        self,
+        state: str,
+        name: str,
+        cause: str,
+        since: int | None = None,
+        subject: tuple[str, str] | None = None,
+    ) -> None:
         self.state = state
         self.name = name
         self.cause = cause
         self.since = since
+        self.subject = subject
 
 
 class StatusLines:

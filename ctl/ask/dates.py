@@ -1,0 +1,44 @@
+"""Since when something is as it is, of what only the history tells that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
+
+from ...services.api.commands import Problem
+from ..context import Context
+from ..db.row import Row
+
+EVENT = "Event"
+
+# What happens to a container or a chassis and is no state of it.
+_NO_STATES = ("placed", "removed", "failed", "mended")
+
+
+def date(context: Context, problems: Iterable[Problem]) -> None:
+    """Sets 'since' of problems that have none, as far as the northbound has a history of them."""
+    undated = [each for each in problems if each.since is None and each.subject is not None]
+    if not undated or not context.has_replica or EVENT not in context.replica.schema.tables:
+        return
+    subjects = [each.subject for each in undated if each.subject is not None]
+    events = context.replica.find_all(EVENT, "name", *sorted({name for _, name in subjects}))
+    for problem in undated:
+        problem.since = _find_since(problem, events)
+
+
+def _find_since(problem: Problem, events: Sequence[Row]) -> int | None:
+    """Returns when the first of the last events came that all tell of the problem, if any does."""
+    of_it = [
+        row
+        for row in events
+        if (row.text("table"), row.text("name")) == problem.subject
+        and row.text("state") not in _NO_STATES
+    ]
+    of_it.sort(key=lambda row: -int(row.find("number")))
+    run = list(takewhile(lambda row: _tells(row, problem), of_it))
+    return int(run[-1].find("time")) or None if run else None
+
+
+def _tells(event: Row, problem: Problem) -> bool:
+    message = event.text("message")
+    return event.text("state") == problem.state or bool(message and message in problem.cause)
