@@ -15,11 +15,11 @@ _MOST = 65535
 _HOST = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
-def find_remote_problem(remotes: str) -> str | None:
-    """Returns in a sentence why a daemon of ours cannot connect to 'remotes', separated by commas.
+def find_remote_problem(remotes: str, *, has_keys: bool = False) -> str | None:
+    """Returns in a sentence why python-ovs cannot connect to 'remotes', separated by commas.
 
-    python-ovs takes unix:PATH and, with ports and without resolving names, tcp:IP:PORT; ssl: takes
-    keys that the daemons have no options for.
+    It takes unix:PATH and, with ports and without resolving names, tcp:IP:PORT; ssl:IP:PORT takes
+    keys, and the daemons have no options for those.
     """
     for remote in remotes.split(","):
         method, _, rest = remote.partition(":")
@@ -27,9 +27,9 @@ def find_remote_problem(remotes: str) -> str | None:
             if not _is_text(rest):
                 return f"{remote!a} is not valid UTF-8"
             continue
-        if method == "ssl":
+        if method == "ssl" and not has_keys:
             return f"{remote!a}: the daemons of ovnsvc have no keys for TLS yet, so it must be tcp:"
-        if method != "tcp":
+        if method not in ("tcp", "ssl"):
             return f"{remote!a} is neither unix:PATH nor tcp:IP:PORT"
         problem = _find_active_problem(remote, rest)
         if problem is not None:

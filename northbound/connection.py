@@ -50,10 +50,13 @@ def open_connection(
 ) -> connection.Connection:
     """Returns a connection that is not started; raises OvsdbConnectionUnavailable in time."""
     remote = remote or os.environ.get("SVC_NB_DB") or dirs.NB_REMOTE
-    problem = find_remote_problem(remote)
+    problem = find_remote_problem(remote, has_keys=True)
     if problem is not None:
         raise _make_unavailable(problem)
+    if tls is None and "ssl:" in remote:
+        raise _make_unavailable(f"{remote}: a key and certificates are needed ('tls')")
     if tls is not None:
+        _check_readable(tls)
         ovs.stream.Stream.ssl_set_private_key_file(tls[0])
         ovs.stream.Stream.ssl_set_certificate_file(tls[1])
         ovs.stream.Stream.ssl_set_ca_cert_file(tls[2])
@@ -75,6 +78,16 @@ def _fetch_schema(remote: str, timeout: float) -> dict[str, Any]:
         poller.timer_wait(max(1, int((deadline - time.monotonic()) * 1000)))
         poller.block()
     raise _make_unavailable(f"{remote} did not tell its schema within {timeout:g} s")
+
+
+def _check_readable(files: tuple[str, ...]) -> None:
+    """Raises OvsdbConnectionUnavailable for a file that cannot be read: nobody else says so."""
+    for file in files:
+        try:
+            with open(file, "rb"):
+                pass
+        except OSError as error:
+            raise _make_unavailable(f"{file}: {error.strerror}") from None
 
 
 def _make_unavailable(reason: str) -> exceptions.OvsdbConnectionUnavailable:

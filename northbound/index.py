@@ -16,8 +16,10 @@ from .values import read_datum
 
 # Every table is found by name, too.
 _COLUMNS: Mapping[str, Sequence[str]] = {
-    "VPN_Service": ("name", "router", "external_ips"),
+    "VPN_Service": ("name", "router", "external_ips", "group"),
     "IPsec_Connection": ("name", "ike_policy", "ipsec_policy"),
+    "Container_Group": ("name", "chassis_group", "port_group"),
+    "Service_Container": ("name", "group"),
     "Connection": ("target",),
 }
 _NAME = ("name",)

@@ -223,6 +223,10 @@ class PlacementApi:
         }
         return self._command("set-options", Request(values=texts), root.set_options)
 
+    def failover_now(self) -> commands.Command:
+        """Has what was lost when many chassis went silent at once placed anew, if that is held."""
+        return self._command("failover-now", Request(), root.fail_over)
+
     def nb_cfg_increment(self) -> root.NbCfgIncrement:
         """Raises nb_cfg in the transaction that it is added to; the result is the number.
 

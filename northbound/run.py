@@ -200,10 +200,9 @@ class Run(Alone):
     def find_users(self, row: Row) -> Iterator[Row]:
         """Returns the rows of any table that refer to 'row'."""
         for table in self._attempt.api.tables.values():
-            columns = [name for name, column in table.columns.items() if _refers(column, row)]
-            for other in self.rows(table.name).values() if columns else ():
-                if any(row.uuid in other.strings(name) for name in columns):
-                    yield other
+            for name, column in table.columns.items():
+                if _refers(column, row):
+                    yield from self.find_all(table.name, name, row.uuid)
 
 
 def _refers(column: Any, row: Row) -> bool:

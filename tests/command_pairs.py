@@ -158,6 +158,11 @@ STEPS: list[tuple[str, Call]] = [
     ),
     ("set SVC_Global . options:drain-moves=4", lambda api: api.set_options(drain_moves=4)),
     ("remove SVC_Global . options drain-moves", lambda api: api.set_options(drain_moves=None)),
+    (
+        "set SVC_Global . mass_failure_cfg=3",
+        lambda api: api.db_set("SVC_Global", ".", mass_failure_cfg=3),
+    ),
+    ("failover-now", lambda api: api.failover_now()),
     ("vpn-del mercury", lambda api: api.vpn_del("mercury")),
     ("--if-exists vpn-del mercury", lambda api: api.vpn_del("mercury", if_exists=True)),
     ("ipsec-policy-del fast", lambda api: api.ipsec_policy_del("fast")),

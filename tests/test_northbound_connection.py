@@ -27,6 +27,7 @@ from ..northbound import (
 )
 from .cloud import Cloud
 from .ovsdb import Database, Databases, wait_until
+from .tls import Tls
 
 ROOT = Path(__file__).resolve().parents[1]
 SECRET = "open-sesame-4711"
@@ -180,6 +181,20 @@ def test_rows_are_found_whoever_changed_them(api: Any, databases: Databases) -> 
     wait_until(lambda: api.vpn_list().execute() == [], "the row to go")
     assert api.vpn_del("mercury", if_exists=True).execute() is None
     assert not api.idl.index.find("VPN_Service", "name", "mercury")
+
+
+def test_tls(databases: Databases) -> None:
+    server = Tls(databases)
+    _, key, _, certificate = server.own
+    api = connect(server.remote, timeout=10, tls=(key, certificate, server.ca))
+    api.group_add("g").execute()
+    assert [row.name for row in api.group_list().execute()] == ["g"]
+    api.close()
+    with pytest.raises(exceptions.OvsdbConnectionUnavailable, match="/nono: No such file"):
+        connect(server.remote, timeout=0.5, tls=(key, certificate, "/nono"))
+    with pytest.raises(exceptions.OvsdbConnectionUnavailable, match="certificates are needed"):
+        connect(server.remote, timeout=0.5)
+    server.stop()
 
 
 # -- errors -----------------------------------------------------------------------------
