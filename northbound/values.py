@@ -7,6 +7,7 @@ costs the connection.  Here both raise Refused.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,8 @@ from ..lib.redaction import SECRET_COLUMNS
 from ..lib.transaction import Unwritable, check_atom
 from ..services.api.commands import Atom, Datum
 from .errors import Refused
+
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
 
 
 def check_value(table: Any, column: str, value: Any) -> None:
@@ -78,10 +81,9 @@ def parse_atom(table: Any, column: str, text: str) -> Atom:
     if kind == ovs.db.types.BooleanType and text in ("true", "false"):
         atom = text == "true"
     elif kind == ovs.db.types.IntegerType:
-        try:
-            atom = int(text)
-        except ValueError:
-            raise Refused(f'"{text}" is not a valid integer') from None
+        if _INTEGER.fullmatch(text) is None:
+            raise Refused(f'"{text}" is not a valid integer')
+        atom = int(text)
     problem = _find_problem(table.columns[column].type, atom)
     if problem is not None:
         raise Refused(problem)
