@@ -48,11 +48,11 @@ setup(
             "ruff>=0.8,<1",
         ],
     },
+    scripts=["utilities/svcctl"],
     entry_points={
         "console_scripts": [
             "svc-northd = ovnsvc.northd.main:main",
             "svc-controller = ovnsvc.controller.main:main",
-            "svcctl = ovnsvc.ctl.main:main",
             "svc-sbctl = ovnsvc.ctl.southbound:main",
         ],
         "ovnsvc.service_types": ["ipsec = ovnsvc.services.ipsec:TYPE"],

@@ -13,6 +13,7 @@ from typing import Any
 from ..lib import dirs
 from ..lib.errors import UsageError
 from .options import GlobalOptions
+from .site_packages import find_packages
 
 _state: dict[str, Any] = {}
 
@@ -26,6 +27,7 @@ def start(settings: GlobalOptions) -> None:
     _find_syslog_targets(settings)
     if not settings.log_levels and not settings.has("log-file"):
         return
+    find_packages()
     import ovs.vlog
 
     from ..lib import log_files, log_pattern

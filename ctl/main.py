@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..lib.errors import ConfigError, UsageError
 from .command_line import parse_commands
@@ -22,8 +22,17 @@ from .tool import SVCCTL, Tool
 def main(argv: Sequence[str] | None = None, tool: Tool = SVCCTL) -> int:
     """Runs 'tool' with the words in 'argv' and returns its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
+    return _guard(tool, lambda: _run([*_find_options(tool), *words], CommandTable(tool)))
+
+
+def serve(words: Sequence[str], table: CommandTable) -> int:
+    """As main(), for one command line that a daemon was given."""
+    return _guard(table.tool, lambda: _run(words, table, is_served=True))
+
+
+def _guard(tool: Tool, run: Callable[[], int]) -> int:
     try:
-        return _main([*_find_options(tool), *words], tool)
+        return run()
     except (UsageError, ConfigError) as error:
         return _fail(tool, str(error))
     except KeyboardInterrupt:
@@ -34,13 +43,21 @@ def main(argv: Sequence[str] | None = None, tool: Tool = SVCCTL) -> int:
         return 1
 
 
-def _main(words: list[str], tool: Tool) -> int:
+def _run(words: Sequence[str], table: CommandTable, *, is_served: bool = False) -> int:
+    """Runs a command line here, or has the daemon do it that the options or SVC_NB_DAEMON name."""
     for word in words:
         if "\0" in word or any("\ud800" <= character <= "\udfff" for character in word):
             raise UsageError(f"argument {word!a} is not valid UTF-8")
-    table = CommandTable(tool)
+    tool = table.tool
     settings, early, rest = parse(words, table.find_options)
     settings.serve(tool)
+    if settings.has("detach"):
+        return _detach(settings, table, [*early, *rest], is_served)
+    daemon = settings.values.get("unixctl") or (tool.typed and os.environ.get("SVC_NB_DAEMON"))
+    if daemon and not is_served:
+        from .client import ask
+
+        return ask(daemon, words)
     text = _find_text(settings, table, rest)
     if text is not None:
         sys.stdout.write(text)
@@ -60,6 +77,21 @@ def _main(words: list[str], tool: Tool) -> int:
             signal.alarm(0)
     _print(tool, settings, contexts, wait_time)
     return max(context.exit_status for context in contexts)
+
+
+def _detach(
+    settings: GlobalOptions, table: CommandTable, words: Sequence[str], is_served: bool
+) -> int:
+    if is_served:
+        raise UsageError("--detach is not for a daemon to do; unset SVC_NB_DAEMON")
+    if words:
+        raise UsageError("non-option arguments not supported with --detach (use --help for help)")
+    from .site_packages import find_packages
+
+    find_packages()
+    from .daemon import detach
+
+    return detach(settings, table, serve)
 
 
 def _find_options(tool: Tool) -> list[str]:

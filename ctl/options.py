@@ -51,6 +51,12 @@ GLOBAL = (
     ("no-syslog", "", "", "do not tell syslog about changes"),
     ("syslog-method=", "", "libc|null|unix:FILE|udp:IP:PORT", "how syslog is told"),
     ("syslog-target=", "", "IP:PORT", "tell the syslog server there as well, by UDP"),
+    ("detach", "", "", "run commands for others, in the background; tells $SVC_NB_DAEMON"),
+    ("unixctl=", "u", "SOCKET", "where a daemon listens, or is asked (default: $SVC_NB_DAEMON)"),
+    ("pidfile[=", "", "FILE", "of the daemon (default: svcctl.pid among those of ovnsvc)"),
+    ("overwrite-pidfile", "", "", "start the daemon though the pid file is in use"),
+    ("no-chdir", "", "", "let the daemon stay in this directory"),
+    ("monitor", "", "", "start the daemon again if it dies"),
     ("commands", "", "", "list the commands, for completion"),
     ("options", "", "", "list the options, for completion"),
     ("help", "h", "", "print this help"),
@@ -58,6 +64,7 @@ GLOBAL = (
 )
 
 
+DAEMON_OPTIONS = (*("detach", "unixctl", "pidfile", "overwrite-pidfile", "no-chdir", "monitor"),)
 _WAIT_PROBLEM = 'argument to --wait must be "none", "sb", or "hv"'
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..lib.schema import NORTHBOUND
 from ..services.api.commands import Command, Commands, TableWords
+from .site_packages import find_packages
 from .table_words import CORE_TABLES
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class InstalledTypes:
         if self._types is None:
             from ..services.api.service_type import load_service_types
 
+            find_packages()
             self._types, problems = load_service_types()
             self.problems += problems
         return self._types

@@ -10,6 +10,7 @@ from ..lib.schema import SOUTHBOUND
 from ..services.api.commands import Command, Section
 from . import main as program
 from .core_commands import SECTIONS as NORTHBOUND_SECTIONS
+from .options import DAEMON_OPTIONS
 from .tool import Tool
 
 _GENERAL: Section = (
@@ -39,7 +40,7 @@ SVC_SBCTL = Tool(
     (_GENERAL, *map(_turn, NORTHBOUND_SECTIONS[-2:])),
     refused=(
         *("sb-db", "ovn-db", "no-check", "show-secrets"),
-        *("wait", "no-wait", "print-wait-time"),
+        *("wait", "no-wait", "print-wait-time", *DAEMON_OPTIONS),
     ),
 )
 

@@ -233,10 +233,9 @@ class _Exit:
         """
         for connection in self._waiting[:]:
             stream = connection._rpc.stream
-            if stream is not None and not _is_closed(stream.socket):
+            if stream is not None and not is_closed(stream.socket):
                 continue
-            if stream is not None:
-                connection._rpc.error(errno.EPIPE)
+            drop(connection)
             self._waiting.remove(connection)
 
     def reply(self) -> None:
@@ -249,7 +248,14 @@ class _Exit:
         poller.fd_wait(self._wakeup_read, ovs.poller.POLLIN)
 
 
-def _is_closed(peer: socket.socket) -> bool:
+def drop(connection: Any) -> None:
+    """Closes the connection of somebody who did not wait for the answer."""
+    if connection._rpc.stream is not None:
+        connection._rpc.error(errno.EPIPE)
+
+
+def is_closed(peer: socket.socket) -> bool:
+    """Returns whether whoever is at the other end is gone."""
     try:
         return peer.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
     except BlockingIOError:

@@ -38,9 +38,7 @@ def test_lists_for_completion_are_of_the_form_of_ovn(svcctl: Svcctl) -> None:
     # Those that commands on OVN's own tables have.
     general = options.stdout.partition("--if-exists\n")[0].split("\n")
     missing = set(general) - set(svcctl.good("--options").split("\n"))
-    daemon = {"--detach", "--no-chdir", "--pidfile=ARG", "--unixctl=ARG", "-u ARG", "--monitor"}
-    daemon |= {"--overwrite-pidfile"}
-    assert missing == {"--user=ARG", "--no-self-confinement", *daemon}
+    assert missing == {"--user=ARG", "--no-self-confinement"}
 
 
 def test_options_of_the_environment(svcctl: Svcctl, monkeypatch: pytest.MonkeyPatch) -> None:
