@@ -5,6 +5,7 @@ a command does; who needs an installed one looks then (site_packages.py).
 """
 
 import gc
+import importlib
 import os
 import sys
 
@@ -17,9 +18,8 @@ def start() -> int:
     sys.modules["ovnsvc"] = package
     # What a command makes it keeps until its end.
     gc.disable()
-    from ovnsvc.ctl.main import main
-
-    return main()
+    status: int = importlib.import_module(f"{package.__name__}.ctl.main").main()
+    return status
 
 
 if __name__ == "__main__":
