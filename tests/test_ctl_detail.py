@@ -229,3 +229,21 @@ def test_a_connection_with_a_problem(vpn: Svcctl, databases: Databases) -> None:
     assert vpn.good("conn-show", "to-venus").endswith(
         "    peer must have: not known: mercury/to-venus: peer address: x is not an IP address\n"
     )
+
+
+def test_no_row_says_more_than_its_line(vpn: Svcctl, databases: Databases) -> None:
+    """Whatever a row holds, it is told in one line, without what a terminal takes for commands."""
+    before = [len(vpn.good(command, "hv1").splitlines()) for command in ("vpn-show", "conn-show")]
+    hostile = "up\n    status: up\r\x1b[2J"
+    databases.nb.update("IPsec_Connection", [], name=hostile, status_message=hostile)
+    databases.nb.update("VPN_Service", [], name=hostile)
+    databases.sb.update(
+        *("Container_Item", [["chassis", "==", "hv1"]]),
+        message=hostile,
+        detail=to_map({**DETAIL, "nat": hostile, "last_error": hostile}),
+    )
+    for command, lines in zip(("vpn-show", "conn-show"), before, strict=True):
+        text = vpn.good(command, "hv1")
+        assert all(line.isprintable() for line in text.splitlines())
+        # The message of the tunnel is a line more; what the peer must have is one sentence.
+        assert len(text.splitlines()) == (lines + 1 if command == "vpn-show" else lines + 1 - 16)

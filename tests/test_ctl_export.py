@@ -156,9 +156,11 @@ def test_one_that_cannot_be_served_beside_others_is_warned_of(
     vpn: Svcctl, databases: Databases
 ) -> None:
     problem = "connection x has the same addresses"
-    databases.nb.update("IPsec_Connection", [], status="error", status_message=problem)
-    result = vpn("conn-export", "to-venus")
-    assert (result.status, result.stderr) == (0, f"svcctl: warning: mercury/to-venus: {problem}\n")
+    for status, message in (("error", problem), ("up", f"still as configured before: {problem}")):
+        databases.nb.update("IPsec_Connection", [], status=status, status_message=message)
+        result = vpn("conn-export", "to-venus")
+        warning = f"svcctl: warning: mercury/to-venus: {message}\n"
+        assert (result.status, result.stderr) == (0, warning)
 
 
 def test_the_key_is_in_no_log(vpn: Svcctl, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ....lib.addresses import quote
+from ....lib.container import KEPT
 from ....lib.errors import UsageError
 from ...api.commands import Run, TableRow
 from ...api.make_row import make_row
@@ -44,8 +45,9 @@ def export(run: Run) -> None:
         raise UsageError(f'format "{name}" is none of {", ".join(FORMATS)}')
     service, row = get_connection(run, run.arguments)
     psk = row.text("psk") if run.shows_secrets else None
-    if row.text("status") == "error":
-        run.warnings.append(f"{quote(_name(service, row))}: {row.text('status_message')}")
+    message = row.text("status_message")
+    if row.text("status") == "error" or message.startswith(KEPT):
+        run.warnings.append(f"{quote(_name(service, row))}: {message}")
     run.lines += FORMATS[name](make_side(run, service, row, psk))
 
 

@@ -70,7 +70,8 @@ def _list_child_settings(side: RemoteSide, child: RemoteChild) -> Iterator[str]:
     if child.esp_lifetime_bytes is not None:
         yield f"lifebytes={child.esp_lifetime_bytes}"
         yield f"marginbytes={child.esp_lifetime_bytes // 5}"
-    yield "rekeyfuzz=0%"
+    # At another moment than the other side.
+    yield "rekeyfuzz=100%"
     yield f"closeaction={'restart' if side.must_initiate else 'none'}"
     # By traffic, so that the two sides do not open it at the same moment.
     yield f"auto={'start' if side.must_initiate else 'route'}"
