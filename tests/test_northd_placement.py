@@ -43,6 +43,18 @@ def test_burst_is_shared_by_weight(cloud: Scenario, policy: str, counts: dict[st
     assert count(cloud.list_places()) == counts
 
 
+@pytest.mark.parametrize("policy", [None, "weighted"])
+def test_groups_of_one_are_shared_by_weight_too(cloud: Scenario, policy: str | None) -> None:
+    for number, weight in ((1, 1), (2, 2), (3, 3)):
+        cloud.set_chassis(f"hv{number}", container_weight=weight)
+    columns = {} if policy is None else {"policy": policy}
+    for number in range(6):
+        group = cloud.add_group(f"g{number}", **columns)
+        cloud.add_services(1, first=number, group=group)
+        cloud.settle()
+    assert count(cloud.list_places()) == {"hv1": 1, "hv2": 2, "hv3": 3}
+
+
 def test_load_decides_about_new_places_with_hysteresis(cloud: Scenario) -> None:
     def place(first: int) -> dict[str, int]:
         cloud.settle()

@@ -87,6 +87,25 @@ def test_shares_are_due_for_any_division_into_groups(policy: str, size: int) -> 
         assert abs(got[name] - due) <= due * 0.02
 
 
+@many
+@given(
+    st.lists(st.integers(1, 9), min_size=1, max_size=4),
+    st.lists(st.integers(0, 9), min_size=1, max_size=60),
+    st.integers(0, 60),
+    st.sampled_from(EVEN),
+)
+def test_no_division_into_groups_changes_who_goes_where(
+    weights: list[int], groups: list[int], before: int, policy: str
+) -> None:
+    wanted, cloud = burst(len(groups), policy), idle(*weights)
+    divided = [replace(each, group=f"g{n}") for each, n in zip(wanted, groups, strict=True)]
+    expected = schedule(wanted, cloud, {})
+    assert schedule(divided, cloud, {}) == expected
+    # Nor does it when they come one after the other.
+    places = {each.name: on(expected.chassis[each.name]) for each in wanted[:before]}
+    assert schedule(divided, cloud, places).chassis == expected.chassis
+
+
 def test_least_counts_standbys_and_weighted_does_not() -> None:
     places = {"vpn-00000": on("hv3", "hv1")}
     for policy, expected in (("least", "hv2"), ("weighted", "hv1")):

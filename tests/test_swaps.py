@@ -6,7 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from ..northd.scheduler.model import STANDBY, Candidate, MoveRules, Place, Request, Schedule
+from ..northd.scheduler.model import (
+    STANDBY,
+    Avoidance,
+    Candidate,
+    MoveRules,
+    Place,
+    Request,
+    Schedule,
+)
 from ..northd.scheduler.schedule import schedule
 from .placements import idle, on
 
@@ -63,6 +71,27 @@ def test_a_circle_of_three_is_closed(rules: MoveRules) -> None:
     assert plan.standby == {"vpn-a": ("hv2",)}
     plan = schedule(wanted, _full(3), places | {"vpn-a": on("hv2")}, {}, rules)
     assert plan.standby == {"vpn-c": ("hv1",)}
+
+
+def test_one_that_failed_and_serves_from_nowhere_swaps_too() -> None:
+    wanted, cloud = [_pinned("vpn-a", "hv1"), _pinned("vpn-b", "hv2")], _full(2)
+    failed = Place("hv2", ready=False, serving=False, failure="no charon")
+    avoided = {("vpn-a", "hv2"): Avoidance("no charon", 60_000)}
+    places = {"vpn-a": (failed,), "vpn-b": on("hv1")}
+    plan = schedule(wanted, cloud, places, avoided)
+    assert plan.standby == {"vpn-a": ("hv1",)}
+    assert plan.reasons["vpn-a"] == "it failed on hv2: no charon; it moves to hv1"
+    plan = schedule(wanted, cloud, places | {"vpn-a": (failed, _coming("hv1"))}, avoided)
+    assert plan.chassis == {"vpn-a": "hv1", "vpn-b": "hv1"}
+    places = {"vpn-a": (Place("hv1", serving=False),), "vpn-b": on("hv1")}
+    assert schedule(wanted, cloud, places, avoided).standby == {"vpn-b": ("hv2",)}
+
+
+def test_who_gets_no_new_place_for_a_problem_opens_no_circle() -> None:
+    wanted = [_pinned("vpn-a", "hv2"), _pinned("vpn-b", "hv1")]
+    wanted = [replace(each, problem="policy x is not known") for each in wanted]
+    places = {"vpn-a": on("hv1"), "vpn-b": on("hv2")}
+    assert schedule(wanted, _full(2), places).standby == {}
 
 
 def test_circles_on_the_same_chassis_are_closed_one_after_the_other() -> None:

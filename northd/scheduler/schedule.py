@@ -177,7 +177,7 @@ class _Round:
         if departure is not None and place is not None:
             self._reasons[request.name] = f"{departure.reason}, and {sentence}"
             if place.chassis in self._snapshot.chassis:
-                self._given.active[request.name] = place.chassis
+                self._given.keep(request, place.chassis)
                 self._lost.add(request.name)
 
     # -- what is to go elsewhere once it is ready there --------------------
@@ -205,10 +205,11 @@ class _Round:
 
     def _swap(self) -> None:
         """Begins a move of each circle of those that wait for each other's place."""
+        names = (self._stranded | self._lost) - self._migrating.keys()
         waiting = {
             name: self._given.active[name]
-            for name in self._stranded - self._migrating.keys() - self._giving_way.gone.keys()
-            if not self._rules.held
+            for name in names - self._giving_way.gone.keys()
+            if not self._rules.held and self._can_swap(name)
         }
 
         def find_options(name: str, some: Iterable[str]) -> list[str]:
@@ -226,6 +227,11 @@ class _Round:
             del self._reasons[name]
 
         find_swaps(waiting, find_options, open_circle)
+
+    def _can_swap(self, name: str) -> bool:
+        """Whether a container may have a new place, and takes room where it is."""
+        here = self._snapshot.chassis[self._given.active[name]]
+        return self._snapshot.requests[name].problem is None and find_loss(here) is None
 
     def _has_begun(self, request: Request) -> bool:
         """Whether a move is under way: there is a standby beside those that the group asks for."""
