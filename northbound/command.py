@@ -232,6 +232,14 @@ class DbAdd(_Checked, ovsdbapp_command.DbAddCommand):
 class DbRemove(Told, ovsdbapp_command.DbRemoveCommand):
     """db_remove"""
 
+    def run_idl(self, txn: Any) -> None:
+        """Removes; raises Refused for what python-ovs would leave out without a word."""
+        row = self.api.lookup(self.table, self.record, default=None)
+        known = None if row is None else row._table.columns.get(self.column)
+        for value in self.values if known is not None and not known.type.is_map() else ():
+            check_value(row._table, self.column, value)
+        super().run_idl(txn)
+
 
 class DbDestroy(Told, ovsdbapp_command.DbDestroyCommand):
     """db_destroy"""

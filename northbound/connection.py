@@ -62,6 +62,8 @@ def open_connection(
         ovs.stream.Stream.ssl_set_ca_cert_file(tls[2])
     helper = idl.SchemaHelper(schema_json=_fetch_schema(remote, timeout))
     helper.register_all()
+    # python-ovs asks no server at a unix socket for a sign of life, unless it is told to.
+    options.setdefault("probe_interval", _PROBE_MS)
     return connection.Connection(NorthboundIdl(remote, helper, **options), timeout)
 
 

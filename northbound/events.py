@@ -109,13 +109,18 @@ def wait_for_rows(
     Raises WaitTimeout with what 'tell' says after 'timeout' seconds.
     """
     deadline = time.monotonic() + timeout
-    stir = _Stir(table)
+    stir, lock = _Stir(table), api.ovsdb_connection.lock
     api.watch_event(stir)
     try:
         while True:
             stir.flag.clear()
-            with api.ovsdb_connection.lock:
+            # Whoever waits for a server that hangs has the lock.
+            if not lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                raise WaitTimeout(f"the database did not answer, after {timeout:g} s")
+            try:
                 found = check()
+            finally:
+                lock.release()
             if found is not None:
                 return found
             if not stir.flag.wait(max(0.0, deadline - time.monotonic())):

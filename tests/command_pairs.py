@@ -330,5 +330,6 @@ DIFFERENT: list[tuple[Call, str]] = [
     (lambda api: api.db_add("VPN_Service", "mercury", "external_ids", "a"), "a map, which takes"),
     (lambda api: api.db_create("IKE_Policy", name="p", lifetime=1), "1 is not in the valid range"),
     (lambda api: api.db_set("VPN_Service", "mercury", nothing=1), "has no column nothing"),
+    (lambda api: api.db_remove("VPN_Service", "mercury", "local_subnets", 5), "expected string"),
     (lambda api: api.db_destroy("VPN_Service", "venus"), "venus: VPN service not found"),
 ]

@@ -118,6 +118,8 @@ def test_what_waits_behind_a_server_that_hangs_is_not_done(api: Any, databases: 
             api.transaction(timeout=0.2, log_errors=False),
         ):
             api.group_add(name).execute()
+    with pytest.raises(WaitTimeout, match="the database did not answer"):
+        api.wait_for_cfg(1, timeout=0.1)
     databases.nb.resume()
     api.group_add("last").execute()
     assert {row["name"] for row in databases.nb.rows("Container_Group")} <= {"sent", "last"}
