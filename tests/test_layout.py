@@ -65,3 +65,8 @@ def test_wheel_has_every_package_and_schema(tmp_path: Path) -> None:
     scripts = set(entry_points["console_scripts"])
     assert scripts == {"svc-northd", "svc-controller", "svc-sbctl"}
     assert "utilities/svcctl" in listed
+    needs = (tmp_path / "ovnsvc.egg-info" / "requires.txt").read_text()
+    # What a program gets that uses the API: nothing that only a daemon needs.
+    base, api = needs.partition("\n[")[0], needs.partition("[api]\n")[2].partition("\n[")[0]
+    names = {re.split(r"\W", line)[0] for line in f"{base}\n{api}".splitlines() if line}
+    assert names == {"ovs", "ovsdbapp"}
