@@ -162,7 +162,7 @@ def test_options_that_do_not_count(vpn: Svcctl, databases: Databases, active: Ac
 
 
 def test_what_a_chassis_warns_of(vpn: Svcctl, databases: Databases, active: Active) -> None:
-    warnings = ["set", ["file system /run is full (0 KB left)", "a second"]]
+    warnings = ["set", ["file system /run is full (less than 1 MB left)", "a second"]]
     for name in ("hv1", "hv2"):
         databases.sb.insert("Chassis_Private", name=name, warnings=warnings)
     where = [["chassis", "==", "hv2"]]
@@ -171,7 +171,7 @@ def test_what_a_chassis_warns_of(vpn: Svcctl, databases: Databases, active: Acti
     assert "\nWARNING chassis hv1: a second\nWARNING chassis hv1: file system /run is full" in said
     # What a dead one said is of another time.
     assert "WARNING chassis hv2" not in said
-    assert "a second; file system /run is full (0 KB left)" in vpn.good("chassis-list")
+    assert "a second; file system /run is full (less than 1 MB left)" in vpn.good("chassis-list")
 
 
 def test_which_chassis_is_unfit(vpn: Svcctl, databases: Databases, active: Active) -> None:

@@ -143,7 +143,7 @@ def test_disks_are_looked_at_now_and_then(tmp_path: Path) -> None:
 
 
 def test_the_chassis_tells(bench: Bench) -> None:
-    sentence = "file system /run is full (0 KB left)"
+    sentence = "file system /run is full (less than 1 MB left)"
 
     def read() -> object:
         return bench.sb.rows("Chassis_Private")[0]["warnings"]

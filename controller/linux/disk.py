@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 
 from ...lib import dirs
 
-# Less than that is none: a log, a record and a database want to be written.
+# Less than that is none: a log, a record and a database want to be written.  How much it is would
+# be another sentence at each look.
 _LEAST_BYTES = 1 << 20
 _INTERVAL_MS = 10_000
 
@@ -35,7 +36,7 @@ def _look(directories: Iterable[str]) -> Iterator[str]:
             found = os.statvfs(directory)
             free = found.f_bavail * found.f_frsize
             if free < _LEAST_BYTES:
-                yield f"file system {_find_mount(directory)} is full ({free >> 10} KB left)"
+                yield f"file system {_find_mount(directory)} is full (less than 1 MB left)"
             elif found.f_files and not found.f_favail:
                 yield f"file system {_find_mount(directory)} has no inodes left"
 
