@@ -83,6 +83,9 @@ def test_a_peer_that_takes_one_pair_for_each_child(rig: Rig, version: str) -> No
     begin(rig, connect(A, VENUS, ike_version=int(version), peer_subnets=both))
     rig.wait_tunnel(A, "up")
     assert [local for local, _ in venus.list_children()] == [(VENUS.subnet,), (MORE,)]
+    parts = rig.sb.rows("Container_Item", [["kind", "==", "child_sa"]])
+    told = [dict(row["detail"][1])["peer_subnets"] for row in parts]
+    assert sorted(told) == sorted([VENUS.subnet, MORE])
     assert venus.ping(INSIDE, A.inner)
     assert venus.ping("192.168.30.1", A.inner)
     with venus.control() as session:
