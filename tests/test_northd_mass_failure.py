@@ -117,12 +117,14 @@ def test_the_operator_ends_it_and_a_later_one_is_held_anew(cloud: Scenario, logs
 
 
 def test_those_that_are_heard_again_have_what_they_had(cloud: Scenario) -> None:
-    before = cloud.list_places()
+    before, warm = cloud.list_places(), add_warm(cloud)
     kill(cloud, *LOST)
     for name in LOST:
         cloud.chassis[name].alive = True
     cloud.pass_time(1000)
-    assert cloud.list_places() == before
+    places = cloud.list_places()
+    assert {name: places[name] for name in before} == before
+    assert list_warm(cloud, *warm) == [("hv6", ("hv1",))] * 2
     assert list_marks(cloud) == {}
     assert read_root(cloud) == (None, 0)
     assert all(len(cloud.list_history(name)) == 1 for name in before)
@@ -188,20 +190,36 @@ def test_one_that_stands_by_knows_it(cloud: Scenario) -> None:
     assert read_root(cloud) == (1, 0)
 
 
-def test_a_standby_elsewhere_takes_over_at_once(cloud: Scenario) -> None:
-    group = cloud.add_group(
-        "warm", {"standby": "1"}, chassis_group=cloud.add_chassis_group("two", "hv1", "hv6")
-    )
-    cloud.set_chassis("hv6", container_weight=1)
-    [name] = cloud.add_services(1, first=30, group=group)
+def add_warm(cloud: Scenario) -> tuple[str, str]:
+    """Adds a container on hv1 that stands by on hv6, and one for which that is reversed."""
+    where = cloud.add_chassis_group("some", "hv1", "hv6")
+    group = cloud.add_group("warm", {"standby": "1"}, chassis_group=where)
+    served, ready = cloud.add_services(2, first=30, group=group)
     cloud.settle()
-    if cloud.look(name).active != "hv1":
-        cloud.migrate(name, "hv1")
-        cloud.settle()
-    assert (cloud.look(name).active, cloud.look(name).standby) == ("hv1", ("hv6",))
+    for name, chassis in ((served, "hv1"), (ready, "hv6")):
+        if cloud.look(name).active != chassis:
+            cloud.migrate(name, chassis)
+    cloud.settle()
+    assert list_warm(cloud, served, ready) == [("hv1", ("hv6",)), ("hv6", ("hv1",))]
+    # There is another chassis for a standby.
+    cloud.nb.update("Chassis_Group", [], chassis=["set", ["hv1", "hv5", "hv6"]])
+    cloud.settle()
+    return served, ready
+
+
+def list_warm(cloud: Scenario, *names: str) -> list[tuple[str | None, tuple[str, ...]]]:
+    return [(cloud.look(name).active, cloud.look(name).standby) for name in names]
+
+
+def test_a_standby_takes_over_at_once_and_none_is_built_instead(cloud: Scenario) -> None:
+    names = add_warm(cloud)
     kill(cloud, *LOST)
-    assert cloud.look(name).active == "hv6"
+    assert list_warm(cloud, *names) == [("hv6", ("hv1",))] * 2
+    assert all(cloud.look(name).serving for name in names)
     assert len(list_lost(cloud)) == 3
+    cloud.nb.update("SVC_Global", [], failover_cfg=1)
+    cloud.settle()
+    assert list_warm(cloud, *names) == [("hv6", ("hv5",))] * 2
 
 
 def test_a_chassis_of_it_that_is_gone_for_good_holds_nothing(cloud: Scenario) -> None:

@@ -1,7 +1,8 @@
-"""Node 'withheld': the containers that stay bound where they are lost, after a mass failure.
+"""Nodes 'held_places' and 'withheld': what stays bound to chassis that went silent with others.
 
-Those that have a standby from which they can serve are not among them: they need
-no new place.
+A container that is lost there stays, unless it has a standby from which it can
+serve: that one needs no new place to serve from.  As standbys those places stay
+as well while they are held, so that none is built elsewhere in their stead.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...services.api.node import AnyNode, Datum, Node, Read
+from ..mass_failure import HELD
 from ..scheduler.departures import find_active
 from ..scheduler.filters import find_loss
 from ..scheduler.model import Place
@@ -27,6 +29,15 @@ class Withheld:
 
 
 WITHHELD: Datum[str, Withheld] = Datum("withheld")
+HELD_PLACES: Datum[str, frozenset[str]] = Datum("held_places")
+
+
+def find_held_places(read: Read, name: str) -> frozenset[str] | None:
+    """Returns the chassis that a container is bound to, and that are held; None for none."""
+    health = read(HEALTH, name)
+    bound = [place.chassis for place in health.places] if health is not None else []
+    held = (each for each in bound if read(MASS_FAILURE, each) == HELD)
+    return frozenset(each for each in held if read(CANDIDATE, each) is not None) or None
 
 
 def run(read: Read, name: str) -> Withheld | None:
@@ -45,8 +56,8 @@ def run(read: Read, name: str) -> Withheld | None:
         return None
     words = read(HOLD, ONLY)
     reason = f"chassis {active.chassis} is dead, and many others with it; {words}"
-    held = (place.chassis for place in others if read(MASS_FAILURE, place.chassis) is not None)
-    return Withheld(active.chassis, tuple(sorted(held)), reason)
+    held = read(HELD_PLACES, name) or frozenset()
+    return Withheld(active.chassis, tuple(sorted(held - {active.chassis})), reason)
 
 
 def _is_usable(read: Read, place: Place) -> bool:
@@ -55,5 +66,6 @@ def _is_usable(read: Read, place: Place) -> bool:
 
 
 NODES: tuple[AnyNode, ...] = (
-    Node(WITHHELD, run, (HEALTH,), (CANDIDATE, MASS_FAILURE, HAS_TURN, HOLD)),
+    Node(HELD_PLACES, find_held_places, (HEALTH,), (CANDIDATE, MASS_FAILURE)),
+    Node(WITHHELD, run, (HEALTH,), (CANDIDATE, MASS_FAILURE, HAS_TURN, HOLD, HELD_PLACES)),
 )
