@@ -47,7 +47,7 @@ def test_burst_is_shared_by_weight(cloud: Scenario, policy: str, counts: dict[st
 def test_groups_of_one_are_shared_by_weight_too(cloud: Scenario, policy: str | None) -> None:
     for number, weight in ((1, 1), (2, 2), (3, 3)):
         cloud.set_chassis(f"hv{number}", container_weight=weight)
-    columns = {} if policy is None else {"policy": policy}
+    columns: dict[str, Any] = {} if policy is None else {"policy": policy}
     for number in range(6):
         group = cloud.add_group(f"g{number}", **columns)
         cloud.add_services(1, first=number, group=group)
