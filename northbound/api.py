@@ -24,7 +24,7 @@ from ovsdbapp.backend import ovs_idl
 from ovsdbapp.backend.ovs_idl import rowview
 
 from . import command as commands
-from . import root, vpn
+from . import hiding, root, vpn
 from .errors import NotFound
 from .index import find_rows
 from .placement_api import PlacementApi
@@ -44,11 +44,16 @@ _EXTRAS = frozenset({"external_ids", "options"})
 
 
 class NorthboundApi(PlacementApi, WaitingApi, ovs_idl.Backend, ovsdbapp.api.API):
-    """Commands on SVC_Northbound; connect() makes one."""
+    """Commands on SVC_Northbound; connect() makes one.
+
+    On a connection that a program made by itself, rows by name cost what the table
+    has, and nothing can be waited for, unless its replica is a NorthboundIdl.
+    """
 
     schema = "SVC_Northbound"
 
     def __init__(self, connection: Any, start: bool = True, **options: Any) -> None:
+        hiding.install()
         self.attempts: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
         self._own_connection = connection
         # python-ovs's indexes fail where others change a row (index.py).

@@ -21,11 +21,17 @@ class WaitingApi:
 
     def watch_event(self, event: Any) -> None:
         """Has an ovsdbapp RowEvent told from this moment on."""
-        self.idl.notify_handler.watch_event(event)
+        self._get_handler().watch_event(event)
 
     def unwatch_event(self, event: Any) -> None:
         """Ends watch_event()."""
-        self.idl.notify_handler.unwatch_event(event)
+        self._get_handler().unwatch_event(event)
+
+    def _get_handler(self) -> Any:
+        handler = getattr(self.idl, "notify_handler", None)
+        if handler is None:
+            raise TypeError("the connection tells no events; connect() makes one that does")
+        return handler
 
     def wait_for_cfg(self, number: int, wait: str = "hv", timeout: float = 60.0) -> None:
         """Waits until what was asked with 'number' (see nb_cfg_increment) is done.

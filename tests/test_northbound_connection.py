@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ovsdbapp import exceptions
-from ovsdbapp.backend.ovs_idl import event, idlutils, vlog
+from ovsdbapp.backend.ovs_idl import connection, event, idlutils, vlog
 
 from ..lib import schema
 from ..northbound import (
@@ -60,6 +60,20 @@ def test_two_servers_from_one_process(
     # The one goes on when the other has ended.
     api.group_add("vpns").execute()
     assert {row["name"] for row in databases.nb.rows("Container_Group")} == {"here", "vpns"}
+
+
+def test_a_connection_of_a_program_s_own(databases: Databases) -> None:
+    idl = connection.OvsdbIdl.from_server(databases.nb.remote, schema.NORTHBOUND)
+    mine = NorthboundApi(connection.Connection(idl, 10))
+    with mine.transaction() as change:
+        change.add(mine.vpn_add(*VPN))
+        change.add(mine.conn_add(*CONNECTION, psk=SECRET))
+    assert SECRET not in str(mine.conn_get("mercury", "to-venus").execute())
+    with pytest.raises(Refused, match="already exists"):
+        mine.vpn_add(*VPN).execute(log_errors=False)
+    with pytest.raises(TypeError, match="tells no events"):
+        mine.wait_for_cfg(1)
+    mine.close()
 
 
 def test_those_who_add_the_same_at_once_all_have_it(api: Any, databases: Databases) -> None:
