@@ -27,9 +27,14 @@ def find_standby(options: Mapping[str, str]) -> int | None:
     return None if any(propose(key, [_STANDBY]) for key in options) else 0
 
 
-def find_remark(name: str, options: Mapping[str, str]) -> str | None:
-    """Returns a sentence on what of the options of group 'name' does not count."""
+def find_remark(name: str, options: Mapping[str, str], unlabelled: str | None = None) -> str | None:
+    """Returns a sentence on what of group 'name' does not count.
+
+    'unlabelled' is its failure domain if no chassis is in one.
+    """
     said = []
+    if unlabelled is not None:
+        said.append(f"no chassis has the key {quote(unlabelled)}, over which it is spread")
     text = options.get(_STANDBY, "0")
     if parse_number(text, 0, MOST_STANDBYS) is None:
         said.append(f"options:{_STANDBY} is {text[:_LONGEST_SHOWN]!r}, not 0 to {MOST_STANDBYS}")

@@ -10,7 +10,7 @@ import pytest
 from ..lib import nb
 from ..lib.group import POLICIES
 from ..northd.engine.engine import Engine
-from ..northd.nodes import en_group
+from ..northd.nodes import en_chassis, en_group
 from ..northd.nodes.en_group import Group
 from ..northd.nodes.en_port_group import HOLDERS, Holders
 from ..northd.nodes.tables import CHASSIS_GROUP, CONTAINER_GROUP, PORT_GROUP
@@ -40,6 +40,7 @@ def _make(
         (CHASSIS_GROUP, chassis_groups or ALLOWED),
         (PORT_GROUP, HELD),
         (HOLDERS, port_chassis or {}),
+        (en_chassis.CHASSIS_BY_LABEL, {"rack": {"hv1"}}),
     )
     for datum, values in sources:
         for key, value in values.items():
@@ -70,6 +71,11 @@ def test_chassis_and_spread() -> None:
     assert group == Group("gold", chassis_group=frozenset({"hv1", "hv2"}), spread="rack")
     assert _make(EMPTY, chassis_group=CHASSIS).chassis_group == frozenset()
     assert _make(spread="") == Group("gold")
+
+
+def test_a_failure_domain_that_no_chassis_is_in_is_told() -> None:
+    words = "group gold: no chassis has the key rak, over which it is spread"
+    assert _make(spread="rak") == Group("gold", spread="rak", remark=words)
 
 
 @pytest.mark.parametrize(("text", "standby"), [("0", 0), ("1", 1), ("8", 8)])

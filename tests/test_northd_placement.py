@@ -95,6 +95,14 @@ def test_spread_over_racks_and_a_standby_in_another(cloud: Scenario) -> None:
     for name in names:
         view = cloud.look(name)
         assert (view.active == "hv3") != (view.standby == ("hv3",))
+    cloud.nb.update("Container_Group", [], spread="rak")
+    cloud.settle()
+    assert cloud.message(names[0]) == (
+        "as told; group wide: no chassis has the key rak, over which it is spread"
+    )
+    cloud.set_chassis("hv3", external_ids=["map", [["rak", "c"]]])
+    cloud.settle()
+    assert cloud.message(names[0]) == "as told"
 
 
 def test_a_standby_gives_way_to_a_container_that_has_no_other_place(cloud: Scenario) -> None:

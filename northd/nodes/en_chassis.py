@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+
 from ...lib import nb, sb, sealing
 from ...lib.placement import DEFAULT_WEIGHT
-from ...services.api.node import AnyNode, Datum, Node, Read
+from ...services.api.node import AnyNode, Datum, Index, Node, Read
 from ..liveness import Verdict
 from ..scheduler.model import UNLIMITED, Candidate
 from .tables import (
@@ -17,6 +19,8 @@ from .tables import (
 )
 
 CANDIDATE: Datum[str, Candidate] = Datum("candidate")
+# The chassis that have a label, whatever it says.
+CHASSIS_BY_LABEL: Datum[str, AbstractSet[str]] = Datum("chassis_by_label")
 PUBLIC_KEY: Datum[str, str] = Datum("public_key")
 # A chassis that is dead, and of which an operator says that it is gone for good.
 REMOVAL: Datum[str, bool] = Datum("removal")
@@ -79,4 +83,5 @@ NODES: tuple[AnyNode, ...] = (
         (CHASSIS_BY_NAME,),
         (CHASSIS, CHASSIS_WORD, CHASSIS_WORD_BY_NAME, VERDICT, PUBLIC_KEY, REMOVAL),
     ),
+    Index(CHASSIS_BY_LABEL, CANDIDATE, lambda _name, candidate: candidate.labels),
 )

@@ -8,6 +8,7 @@ from uuid import UUID
 from ...lib import nb
 from ...lib.group import DEFAULT_POLICY, POLICIES, find_remark, find_standby
 from ...services.api.node import AnyNode, Datum, Node, Read
+from .en_chassis import CHASSIS_BY_LABEL
 from .en_port_group import HOLDERS
 from .tables import CHASSIS_GROUP, CONTAINER_GROUP, PORT_GROUP
 
@@ -45,16 +46,18 @@ def run(read: Read, uuid: UUID) -> Group | None:
     allowed = read(CHASSIS_GROUP, row.chassis_group) if row.chassis_group else None
     ports = read(PORT_GROUP, row.port_group) if row.port_group else None
     holders = read(HOLDERS, ports.uuid) if ports else None
+    spread = row.spread or None
+    labelled = read(CHASSIS_BY_LABEL, spread) if spread is not None else None
     return Group(
         name=row.name,
         policy=row.policy if row.policy in POLICIES and row.policy else DEFAULT_POLICY,
         chassis_group=frozenset(allowed.chassis) if allowed else None,
         port_chassis=holders.up if holders else None,
         bound_chassis=holders.bound if holders else None,
-        spread=row.spread or None,
+        spread=spread,
         standby=find_standby(row.options),
         problem=_find_problem(row, ports if holders is None else None),
-        remark=find_remark(row.name, row.options),
+        remark=find_remark(row.name, row.options, None if labelled else spread),
     )
 
 
@@ -70,5 +73,5 @@ def _find_problem(row: nb.ContainerGroup, unknown_ports: nb.PortGroup | None) ->
 
 
 NODES: tuple[AnyNode, ...] = (
-    Node(GROUP, run, (CONTAINER_GROUP,), (CHASSIS_GROUP, PORT_GROUP, HOLDERS)),
+    Node(GROUP, run, (CONTAINER_GROUP,), (CHASSIS_GROUP, PORT_GROUP, HOLDERS, CHASSIS_BY_LABEL)),
 )
