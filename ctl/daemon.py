@@ -29,7 +29,7 @@ import ovs.dirs
 import ovs.poller
 import ovs.util
 
-from ..lib import loop, unixctl
+from ..lib import loop, redaction, unixctl
 from ..lib.errors import UsageError
 from .client import METHOD, format_answer
 from .command_table import CommandTable
@@ -102,6 +102,7 @@ class Daemon:
         self._words = words
         self._serve = serve
         self._runs: list[_Run] = []
+        redaction.hide_all_words()
         # A command comes after wait() has armed what this pass waits for.
         self._begun, self._begin = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         for command in table.list_all():

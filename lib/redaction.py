@@ -2,7 +2,8 @@
 
 python-ovs logs each JSON-RPC message at level dbg, and puts what it could not
 read into its complaints.  'install' replaces what makes text of them.  The
-daemons call it before anything is logged (loop.py); svcctl logs no messages.
+daemons call it before anything is logged (loop.py); svcctl logs no messages, and as a daemon
+no word of one.
 
 What cannot be told apart is dropped rather than printed.
 """
@@ -21,6 +22,7 @@ import ovs.jsonrpc
 SECRET_COLUMNS = frozenset({"psk", "seal_seed", "secret", "secrets"})
 HIDDEN = "***"
 _DESTINATIONS = ("console", "file", "syslog")
+_hides_all = False
 # What the parser says of a broken stream may hold a piece of it.
 _PARSE_ERROR = re.compile(r"(error parsing stream:) .*", re.DOTALL)
 
@@ -52,6 +54,15 @@ def install() -> None:
             logger.addFilter(_drop_parse_error)
 
 
+def hide_all_words() -> None:
+    """Makes python-ovs log no word of a message: for who is told command lines, and prints to them.
+
+    In a line of text nothing tells what of it is a secret.
+    """
+    global _hides_all  # noqa: PLW0603
+    _hides_all = True
+
+
 def _format_message(message: Any) -> str:
     """Returns a JSON-RPC message as python-ovs shows it, without secrets."""
     words = [ovs.jsonrpc.Message.type_to_string(message.type)]
@@ -65,6 +76,8 @@ def _format_message(message: Any) -> str:
 
 
 def _format_json(json: Any) -> str:
+    if _hides_all and not isinstance(json, int):
+        return HIDDEN
     try:
         return str(ovs.json.to_string(redact(json)))
     except Exception:  # a text that cannot be made must not end the daemon, nor be made otherwise

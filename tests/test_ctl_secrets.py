@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import pytest
 
 from .ovsdb import Databases
 from .svcctl import ROOT, Svcctl, add_router
+from .test_ctl_daemon import Daemon
 
 MARK = "correct-horse-battery"
 
@@ -216,3 +218,27 @@ def test_a_mark_of_the_encoding_is_no_part_of_a_secret(
     (tmp_path / "marked").write_bytes(b"\xef\xbb\xbfanother\r\n")
     vpn.good("conn-set", "mercury", "c", f"--psk-file={tmp_path}/marked")
     assert [row["psk"] for row in databases.nb.rows("IPsec_Connection")] == ["another"]
+
+
+def test_what_a_daemon_is_told_and_prints_is_in_no_log(
+    vpn: Svcctl, databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Neither an option with a key, nor what --show-secrets prints."""
+    directory = tmp_path_factory.mktemp("d")
+    log = directory / "svcctl.log"
+    daemon = Daemon(databases, directory, f"--log-file={log}", "-vfile:dbg")
+    try:
+        assert daemon.run("conn-set", "mercury", "c", f"--psk={MARK}").status == 0
+        for line in ("get IPsec_Connection c psk", "conn-export c", "-f json conn-export c"):
+            assert MARK in decode_keys(daemon.good("--show-secrets", *line.split()))
+    finally:
+        daemon.stop()
+    told = log.read_text()
+    assert 'received request, method="answer", params=***' in told
+    assert "result=***" in told
+    assert MARK not in decode_keys(told)
+
+
+def decode_keys(text: str) -> str:
+    """Returns a text with what it has in base64, as strongSwan takes it."""
+    return re.sub("0s([A-Za-z0-9+/=]+)", lambda found: base64.b64decode(found[1]).decode(), text)
