@@ -180,6 +180,16 @@ class Operator:
         weights = self.rows("SVC_Southbound", "Chassis_Weight", ["alive", "==", True])
         return sorted(row["chassis"] for row in weights)
 
+    def list_registered(self) -> list[str]:
+        """Returns the chassis of which the southbound has any row of their own."""
+        tables = {"Chassis": "name", "Chassis_Private": "name", "Chassis_Weight": "chassis"}
+        rows = (
+            row[column]
+            for table, column in tables.items()
+            for row in self.rows("SVC_Southbound", table)
+        )
+        return sorted(set(rows))
+
     # -- hosts -------------------------------------------------------------
 
     def host(self, name: str) -> Host:

@@ -61,26 +61,15 @@ def test_a_chassis_that_is_called_otherwise_serves(operator: Operator, host: Hos
     rename(host, NEW)
     others = list_others(operator)
     operator.wait(lambda: operator.alive_chassis() == [*others, NEW], "the new name")
-    operator.wait(lambda: list_registered(operator) == [*others, NEW], "the old name to go")
+    operator.wait(lambda: operator.list_registered() == [*others, NEW], "the old name to go")
     migrate(operator, NEW)
     operator.svcctl("--wait=hv", "sync")
     rename(host, OLD)
     everyone = sorted([*others, OLD])
     operator.wait(lambda: operator.alive_chassis() == everyone, "its own name")
-    operator.wait(lambda: list_registered(operator) == everyone, "the other name to go")
+    operator.wait(lambda: operator.list_registered() == everyone, "the other name to go")
     migrate(operator, OLD)
     operator.svcctl("--wait=hv", "sync")
-
-
-def list_registered(operator: Operator) -> list[str]:
-    """Returns the chassis of which there is any row."""
-    tables = {"Chassis": "name", "Chassis_Private": "name", "Chassis_Weight": "chassis"}
-    rows = (
-        row[column]
-        for table, column in tables.items()
-        for row in operator.rows("SVC_Southbound", table)
-    )
-    return sorted(set(rows))
 
 
 def test_a_name_that_cannot_be_had_says_so(operator: Operator, host: Host) -> None:

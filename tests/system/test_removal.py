@@ -25,6 +25,21 @@ def test_nothing_is_left_on_a_chassis_that_was_down(operator: Operator) -> None:
     _wait_same(operator, before)
 
 
+def test_a_chassis_that_is_deleted_registers_anew(operator: Operator) -> None:
+    chassis = operator.add_vpn_and_wait()
+    everyone = operator.alive_chassis()
+    operator.host(chassis).kill()
+    assert "is alive" in operator.try_svcctl("chassis-del", chassis).stderr
+    operator.wait(lambda: chassis not in operator.alive_chassis(), "its death")
+    said = operator.svcctl("-t", "30", "chassis-del", chassis, "--wait")
+    assert said == f"{chassis} is deleted\n"
+    assert operator.list_registered() == [each for each in everyone if each != chassis]
+    operator.wait_tunnel()
+    operator.wait_whole()
+    assert operator.list_registered() == everyone
+    operator.svcctl("--wait=hv", "sync")
+
+
 def test_chassis_without_strongswan_gets_no_container(operator: Operator) -> None:
     hidden = [host for host in operator.lab.list_chassis() if host.name != "hv3"]
     for host in hidden:
