@@ -5,6 +5,8 @@ What a group may say is in group.py.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 # Chassis:container_weight and container_limit where they are not set.
 DEFAULT_WEIGHT = 1
 NO_LIMIT = -1
@@ -17,3 +19,12 @@ UNFIT = "unfit"
 
 # The key of Container_Wish:forgive_cfg that stands for all chassis.
 EVERYWHERE = ""
+
+
+def count_forgiveness(numbers: Mapping[str, int], chassis: str | None) -> dict[str, int]:
+    """Returns Container_Wish:forgive_cfg with one more request, for 'chassis' or for all.
+
+    One for all stands for those before it.
+    """
+    number = max(numbers.values(), default=0) + 1
+    return {**numbers, chassis: number} if chassis is not None else {EVERYWHERE: number}

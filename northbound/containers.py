@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from ..lib.container import name_problem
 from ..lib.errors import UsageError
+from ..lib.placement import count_forgiveness
 from ..lib.router import is_ours
 from .row import Row
 from .run import Run
@@ -69,6 +70,9 @@ def pin(run: Run) -> Row:
     """A container may run on one chassis and nowhere else."""
     name, chassis = _find_container(run)[0], _read_chassis(run)
     wish = _get_wish(run, name)
+    if wish.text("requested_chassis") == chassis:
+        # Where it is pinned already, and failed, it is to be tried again.
+        _forgive(wish, chassis)
     wish.set_atom("requested_chassis", chassis)
     return wish
 
@@ -80,9 +84,10 @@ def unpin(run: Run) -> None:
         wish = run.find(WISH, "name", _find_container(run)[0])
     if wish is None:
         return
-    wish.verify("migrate_cfg", "external_ids")
+    wish.verify("migrate_cfg", "forgive_cfg", "external_ids")
     wish.set_atom("requested_chassis", None)
-    if not wish.find("migrate_cfg") and not wish.datum("external_ids"):
+    lasting = (wish.datum("forgive_cfg"), wish.datum("external_ids"))
+    if not wish.find("migrate_cfg") and not any(lasting):
         run.delete(wish)
 
 
@@ -101,6 +106,13 @@ def migrate(run: Run) -> Row | None:
     wish = _get_wish(run, name)
     wish.set_atom("migrate_chassis", chassis)
     wish.increment("migrate_cfg")
+    return wish
+
+
+def forgive(run: Run) -> Row:
+    """A container may be tried at once where it failed, on one chassis or on all."""
+    wish = _get_wish(run, _find_container(run)[0])
+    _forgive(wish, run.arguments[1] if len(run.arguments) > 1 else None)
     return wish
 
 
@@ -167,6 +179,13 @@ def _read_chassis(run: Run) -> str:
     if not run.arguments[1]:
         raise UsageError('"": not the name of a chassis')
     return run.arguments[1]
+
+
+def _forgive(wish: Row, chassis: str | None) -> None:
+    """Counts one more request to forgive 'chassis', or all."""
+    numbers = {key: int(number) for key, number in wish.pairs("forgive_cfg").items()}
+    wish.verify("forgive_cfg")
+    wish.set("forgive_cfg", {**count_forgiveness(numbers, chassis)})
 
 
 def _get_wish(run: Run, name: str) -> Row:

@@ -212,6 +212,11 @@ class PlacementApi:
         request = Words(container, chassis).ask()
         return self._command("container-migrate", request, containers.migrate)
 
+    def container_forgive(self, container: str, chassis: str | None = None) -> commands.Command:
+        """Lets a container be tried at once where it failed, or on one chassis only."""
+        words = Words(container) if chassis is None else Words(container, chassis)
+        return self._command("container-forgive", words.ask(), containers.forgive)
+
     # -- the root row -----------------------------------------------------------------------
 
     def set_options(self, **options: Any) -> commands.Command:

@@ -149,7 +149,10 @@ STEPS: list[tuple[str, Call]] = [
     ),
     ("container-migrate echo-1 hv1", lambda api: api.container_migrate("echo-1", "hv1")),
     ("container-migrate echo-1 hv1", lambda api: api.container_migrate("echo-1", "hv1")),
+    ("container-forgive echo-1 hv2", lambda api: api.container_forgive("echo-1", "hv2")),
+    ("container-pin echo-1 hv1", lambda api: api.container_pin("echo-1", "hv1")),
     ("container-unpin echo-1", lambda api: api.container_unpin("echo-1")),
+    ("container-forgive echo-1", lambda api: api.container_forgive("echo-1")),
     ("container-unpin vpn-later", lambda api: api.container_unpin("vpn-later")),
     ("container-del echo-1", lambda api: api.container_del("echo-1")),
     (

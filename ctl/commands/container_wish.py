@@ -10,7 +10,7 @@ from functools import partial
 
 from ...lib.addresses import quote
 from ...lib.errors import UsageError
-from ...lib.placement import EVERYWHERE
+from ...lib.placement import count_forgiveness
 from ..ask.eligible import check_eligible
 from ..ask.lookup import ask_southbound, select
 from ..ask.waiting import wait_for_migration
@@ -100,14 +100,13 @@ def _find_avoided(context: Context, name: str) -> set[str]:
 
 
 def _forgive(wish: Row, chassis: str | None) -> None:
-    """Counts one more request to forgive 'chassis', or all, which stands for all before it."""
-    numbers = wish.datum("forgive_cfg")
-    assert isinstance(numbers, dict)
+    """Counts one more request to forgive 'chassis', or all."""
+    datum = wish.datum("forgive_cfg")
+    assert isinstance(datum, dict)
+    numbers = {str(key): int(value) for key, value in datum.items()}
     # Of two that count at the same time the second counts again.
     wish.verify("forgive_cfg")
-    number = max((int(each) for each in numbers.values()), default=0) + 1
-    others = {} if chassis is None else numbers
-    wish.set("forgive_cfg", {**others, chassis or EVERYWHERE: number})
+    wish.set("forgive_cfg", {**count_forgiveness(numbers, chassis)})
 
 
 def _find_container(context: Context) -> tuple[str, Row | None]:
