@@ -185,7 +185,7 @@ def _forgive(wish: Row, chassis: str | None) -> None:
     """Counts one more request to forgive 'chassis', or all."""
     numbers = {key: int(number) for key, number in wish.pairs("forgive_cfg").items()}
     wish.verify("forgive_cfg")
-    wish.set("forgive_cfg", {**count_forgiveness(numbers, chassis)})
+    wish.set("forgive_cfg", dict(count_forgiveness(numbers, chassis).items()))
 
 
 def _get_wish(run: Run, name: str) -> Row:

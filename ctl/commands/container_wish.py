@@ -106,7 +106,7 @@ def _forgive(wish: Row, chassis: str | None) -> None:
     numbers = {str(key): int(value) for key, value in datum.items()}
     # Of two that count at the same time the second counts again.
     wish.verify("forgive_cfg")
-    wish.set("forgive_cfg", {**count_forgiveness(numbers, chassis)})
+    wish.set("forgive_cfg", dict(count_forgiveness(numbers, chassis).items()))
 
 
 def _find_container(context: Context) -> tuple[str, Row | None]:
