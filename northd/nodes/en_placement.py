@@ -27,7 +27,7 @@ from .en_container import CONTAINER, find_group
 from .en_group import GROUP, Group
 from .en_health import HEALTH
 from .en_options import MOVE_RULES
-from .en_withheld import HELD_PLACES, WITHHELD
+from .en_withheld import SILENT_PLACES, WITHHELD, find_held
 from .tables import (
     CONTAINER_WISH,
     ONLY,
@@ -160,8 +160,8 @@ def find_unsettled(read: Read, name: str) -> Unsettled | None:
         return None
     if read(WITHHELD, name) is not None:
         return None
-    held = read(HELD_PLACES, name)
-    if held is not None:  # they may be heard again
+    held = find_held(read, name)
+    if held:  # they may be heard again
         request = replace(request, standby=max(0, request.standby - len(held)))
     return Unsettled(request, health)
 
@@ -246,8 +246,8 @@ def place(read: Read, name: str) -> Placement | None:
         error.__notes__ = [mistake.trace]  # as add_note() of Python 3.11
         raise error
     active, standby = plan.chassis.get(name), plan.standby.get(name, ())
-    held = read(HELD_PLACES, name)
-    if held is not None:
+    held = find_held(read, name)
+    if held:
         standby = tuple(sorted({*standby, *held} - {active}))
     return Placement(
         active=active,
@@ -280,7 +280,7 @@ NODES: tuple[AnyNode, ...] = (
     # Only what takes room somewhere is settled.
     Node(SETTLED, find_stay, (_PLACES,), (REQUEST, HEALTH, CANDIDATE, OVER_LIMIT)),
     Tally(LOAD, SETTLED, lambda _name, settled: make_load(settled)),
-    Node(UNSETTLED, find_unsettled, (REQUEST,), (HEALTH, SETTLED, WITHHELD, HELD_PLACES)),
+    Node(UNSETTLED, find_unsettled, (REQUEST,), (HEALTH, SETTLED, WITHHELD, SILENT_PLACES)),
     Index(STANDING_BY, SETTLED, lambda _name, settled: settled.dispensable),
     Node(
         SCHEDULE,
@@ -293,7 +293,7 @@ NODES: tuple[AnyNode, ...] = (
         PLACEMENT,
         place,
         (CONTAINER,),
-        (REQUEST, SETTLED, WITHHELD, HELD_PLACES, SCHEDULE, GIVES_WAY),
+        (REQUEST, SETTLED, WITHHELD, SILENT_PLACES, SCHEDULE, GIVES_WAY),
     ),
     Tally(SCHEDULED, PLACEMENT, _count_scheduled),
 )

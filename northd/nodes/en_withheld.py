@@ -1,4 +1,4 @@
-"""Nodes 'held_places' and 'withheld': what stays bound to chassis that went silent with others.
+"""Nodes 'silent_places' and 'withheld': what stays bound to chassis that went silent with others.
 
 A container that is lost there stays, unless it has a standby from which it can
 serve: that one needs no new place to serve from.  As standbys those places stay
@@ -7,6 +7,7 @@ as well while they are held, so that none is built elsewhere in their stead.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...services.api.node import AnyNode, Datum, Node, Read
@@ -29,35 +30,43 @@ class Withheld:
 
 
 WITHHELD: Datum[str, Withheld] = Datum("withheld")
-HELD_PLACES: Datum[str, frozenset[str]] = Datum("held_places")
+# Of the chassis that a container is bound to those of a mass failure, with its state.
+SILENT_PLACES: Datum[str, Mapping[str, str]] = Datum("silent_places")
 
 
-def find_held_places(read: Read, name: str) -> frozenset[str] | None:
-    """Returns the chassis that a container is bound to, and that are held; None for none."""
+def find_silent_places(read: Read, name: str) -> Mapping[str, str] | None:
+    """Returns the chassis of a mass failure that a container is bound to; None for none."""
     health = read(HEALTH, name)
-    bound = [place.chassis for place in health.places] if health is not None else []
-    held = (each for each in bound if read(MASS_FAILURE, each) == HELD)
-    return frozenset(each for each in held if read(CANDIDATE, each) is not None) or None
+    found: dict[str, str] = {}
+    for place in health.places if health is not None else ():
+        state = read(MASS_FAILURE, place.chassis)
+        # One that is not registered any more is gone for good.
+        if state is not None and read(CANDIDATE, place.chassis) is not None:
+            found[place.chassis] = state
+    return found or None
+
+
+def find_held(read: Read, name: str) -> frozenset[str]:
+    """Returns the chassis that a container is bound to and that are held."""
+    silent = read(SILENT_PLACES, name) or {}
+    return frozenset(chassis for chassis, state in silent.items() if state == HELD)
 
 
 def run(read: Read, name: str) -> Withheld | None:
     """Returns where a container is to stay, None for one that a plan is made for, or is well."""
-    health = read(HEALTH, name)
+    silent, health = read(SILENT_PLACES, name), read(HEALTH, name)
     active = find_active(health.places) if health is not None else None
-    if health is None or active is None:
+    if silent is None or health is None or active is None:
         return None
-    if read(MASS_FAILURE, active.chassis) is None:
-        return None
-    # One that is not registered any more is gone for good.
-    if read(CANDIDATE, active.chassis) is None or read(HAS_TURN, name):
+    if active.chassis not in silent or read(HAS_TURN, name):
         return None
     others = [place for place in health.places if place is not active]
     if any(_is_usable(read, place) for place in others):
         return None
     words = read(HOLD, ONLY)
     reason = f"chassis {active.chassis} is dead, and many others with it; {words}"
-    held = read(HELD_PLACES, name) or frozenset()
-    return Withheld(active.chassis, tuple(sorted(held - {active.chassis})), reason)
+    standby = tuple(sorted(find_held(read, name) - {active.chassis}))
+    return Withheld(active.chassis, standby, reason)
 
 
 def _is_usable(read: Read, place: Place) -> bool:
@@ -66,6 +75,6 @@ def _is_usable(read: Read, place: Place) -> bool:
 
 
 NODES: tuple[AnyNode, ...] = (
-    Node(HELD_PLACES, find_held_places, (HEALTH,), (CANDIDATE, MASS_FAILURE)),
-    Node(WITHHELD, run, (HEALTH,), (CANDIDATE, MASS_FAILURE, HAS_TURN, HOLD, HELD_PLACES)),
+    Node(SILENT_PLACES, find_silent_places, (HEALTH,), (CANDIDATE, MASS_FAILURE)),
+    Node(WITHHELD, run, (SILENT_PLACES,), (HEALTH, CANDIDATE, HAS_TURN, HOLD)),
 )
