@@ -61,7 +61,7 @@ def test_chassis_without_strongswan_gets_no_container(operator: Operator) -> Non
         "the refusal",
     )
     message = operator.row("Service_Container")["status_message"]
-    assert "3 refused" in message
+    assert "all 3 chassis are without service type ipsec" in message
     assert "charon-systemd" in message
     for host in operator.lab.list_chassis():
         host.run("umount", "/usr/sbin/charon-systemd")
