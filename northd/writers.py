@@ -125,6 +125,7 @@ class Writers:
 
     def resume(self) -> None:
         """Begins to write what compare() found to differ, and looks at the root rows."""
+        self._news.begin()
         for writer in self.writers.values():
             writer.resume()
 

@@ -202,6 +202,23 @@ def test_rows_of_ours_that_are_mended(vpn_cloud: Cloud) -> None:
     assert vpn_cloud.logs.count(f"Service_Container {name} (mercury): mended: OVN_North") == 2
 
 
+def test_what_is_told_at_great_length_is_told_once(vpn_cloud: Cloud) -> None:
+    """Each time that somebody does it again, and not each time that anything is looked at."""
+    first = vpn_cloud.find(vpn_cloud.nb, "Service_Container")["chassis"]
+    vpn_cloud.chassis[first].failing[""] = "charon cannot be started: " + "why " * 1000
+    vpn_cloud.pass_time(4000)
+    failed = [each for each in vpn_cloud.nb.rows("Event") if each["state"] == events.FAILED]
+    assert [each["count"] for each in failed] == [1]
+    assert len(failed[0]["message"]) == 500
+    vpn_cloud.chassis[first].failing.clear()
+    for number in range(1, 6):
+        vpn_cloud.ovn.delete("Logical_Switch", [["name", "==", f"svc-{find_container(vpn_cloud)}"]])
+        vpn_cloud.settle()
+        mended = [each for each in vpn_cloud.nb.rows("Event") if each["state"] == events.MENDED]
+        assert sum(each["count"] for each in mended) == number
+        assert len(mended) == min(number, 3)
+
+
 def test_what_an_operator_orders_is_no_mending(vpn_cloud: Cloud) -> None:
     report(vpn_cloud, "up")
     vpn_cloud.nb.update("IPsec_Connection", [], peer_subnets="192.168.7.0/24")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
@@ -16,17 +16,17 @@ from ..engine.ledger import Ledger, Owned, Owner
 from . import events
 from .event_log import EventLog
 from .events import News, find_uuid
-from .northbound import CHASSIS, CONTAINER, SINCE, find_mark
+from .northbound import CHASSIS, CONTAINER, SINCE, find_mark, find_subject
 
 # Of what could not be written yet.
 _MOST_WAITING = 10_000
+_MOST_OF_ONE = 10
+_SLACK = 5000
 _ERROR = "error"
 _ON_THE_WAY = ("starting", "running")
 _STATUS = frozenset({"status", "status_message", "status_code"})
 # Of a chassis it is not told that it is gone, nor of what no event of ours is about.
 _ENDLESS = (CHASSIS, nb.Event.TABLE)
-# Among so many of its events what waited is looked for.
-_LAST = 3
 
 
 class EventLedger(Ledger):
@@ -42,6 +42,8 @@ class EventLedger(Ledger):
         self._now_ms = now_ms
         self._log = EventLog(self.find_served)
         self._waiting: dict[Owner, list[News]] = {}
+        # What of it is in the transaction that was planned last.
+        self._planned: dict[Owner, tuple[News, ...]] = {}
         self._events: dict[UUID, nb.Event] = {}
         # All of them by number, with some that are gone or have another one by now.
         self._oldest: list[tuple[int, UUID]] = []
@@ -61,10 +63,15 @@ class EventLedger(Ledger):
 
     def add_news(self, owner: Owner, news: News) -> None:
         """Has something told of an owner that no column of the northbound says."""
-        waiting = self._waiting.setdefault(owner, [])
-        if len(self._waiting) < _MOST_WAITING and len(waiting) < events.KEPT:
-            waiting.append(news)
+        waiting = self._waiting.get(owner, [])
+        if len(self._waiting) < _MOST_WAITING and len(waiting) < _MOST_OF_ONE:
+            self._waiting[owner] = [*waiting, news]
             self.dirty.add(owner)
+
+    def begin(self) -> None:
+        """Forgets what another svc-northd was to tell, which is active no more."""
+        for owner, waiting in list(self._waiting.items()):
+            self._drop_news(owner, [each for each in waiting if each.state != events.REMOVED])
 
     def forget(self, owner: Owner) -> None:
         """Notes that the row of an operator, whose status is kept, is gone."""
@@ -79,17 +86,19 @@ class EventLedger(Ledger):
         self._log.run(now_ms)
 
     def note_committed(self, changes: Iterable[Change]) -> None:
-        """Tells the events that were written."""
+        """Tells the events that were written; what waited of their subjects is among them."""
         for change in changes:
-            if isinstance(change, Insert | Update) and change.table == nb.Event.TABLE:
-                row = self._events.get(change.uuid) if isinstance(change, Update) else None
-                columns = (
-                    {}
-                    if row is None
-                    else {name: getattr(row, name) for name in find_columns(nb.Event)}
-                )
-                if columns or isinstance(change, Insert):
-                    self._log.tell({**columns, **change.columns})
+            if not isinstance(change, Insert | Update) or change.table != nb.Event.TABLE:
+                continue
+            columns = dict(change.columns)
+            if isinstance(change, Update):
+                row = self._events.get(change.uuid)
+                if row is None:
+                    continue
+                columns = {each: getattr(row, each) for each in find_columns(nb.Event)} | columns
+            self._log.tell(columns)
+            owner = find_subject(columns["table"], columns["row"], columns["name"])
+            self._drop_news(owner, self._planned.pop(owner, ()))
 
     def find_served(self, container: str) -> str:
         """Returns the names of what a container serves, "" if it is not known."""
@@ -114,13 +123,15 @@ class EventLedger(Ledger):
         rows = list(self.find_rows(owner))
         known = sorted((row for row in rows if isinstance(row, nb.Event)), key=_find_number)
         subjects = {row.uuid: row for row in rows if not isinstance(row, nb.Event)}
-        told = self._take_waiting(owner, known)
+        told = list(self._waiting.get(owner, ()))
+        if told:
+            self._planned[owner] = tuple(told)
         for change in changes:
             told += self._find_news(owner, change, subjects, known, now_ms)
         if not any(each.state == events.REMOVED for each in told):
             told += self._find_end(owner, changes, subjects, known)
         finished: list[Change] = [_add_since(each, subjects, now_ms) for each in changes]
-        return finished + self._record(told, known, now_ms)
+        return finished + self._record(owner, told, known, now_ms)
 
     # -- helpers, in the order they are called -----------------------------
 
@@ -129,7 +140,9 @@ class EventLedger(Ledger):
         heapq.heappush(self._oldest, (row.number, row.uuid))
         if row.number <= events.MOST_NUMBER:
             self._number = max(self._number, row.number)
-        if len(self._oldest) > 2 * len(self._events) + 1000:
+        # Beside those that are gone are some of which it was planned in vain.
+        most = 2 * len(self._events) + _SLACK
+        if not len(self._events) - _SLACK <= len(self._oldest) <= most:
             self._oldest = [(each.number, uuid) for uuid, each in self._events.items()]
             heapq.heapify(self._oldest)
 
@@ -200,16 +213,17 @@ class EventLedger(Ledger):
             removed = events.REMOVED
             yield News(last.table, last.name, removed, row=last.row, from_chassis=last.chassis)
 
-    def _take_waiting(self, owner: Owner, known: Sequence[nb.Event]) -> list[News]:
-        """Returns what waits to be told, until it is found among the events."""
-        last = {(each.state, each.message) for each in known[-_LAST:]}
-        waiting = self._waiting.pop(owner, [])
-        left = [each for each in waiting if (each.state, each.message) not in last]
+    def _drop_news(self, owner: Owner, told: Collection[News]) -> None:
+        """Forgets what waited of an owner."""
+        left = [each for each in self._waiting.get(owner, ()) if each not in told]
         if left:
             self._waiting[owner] = left
-        return list(left)
+        else:
+            self._waiting.pop(owner, None)
 
-    def _record(self, told: Iterable[News], known: Sequence[nb.Event], now_ms: int) -> list[Change]:
+    def _record(
+        self, owner: Owner, told: Iterable[News], known: Sequence[nb.Event], now_ms: int
+    ) -> list[Change]:
         changes: dict[Any, Change] = {}
         for news in told:
             self._number = self._number + 1 if self._number < events.MOST_NUMBER else 1
@@ -217,7 +231,10 @@ class EventLedger(Ledger):
             later = [each for each in known if each.number > self._number]
             changes |= {each.uuid: Delete(each.TABLE, each.uuid, None) for each in later}
             known = [each for each in known if each.number <= self._number]
-            for each in events.record(news, known, self._number, now_ms):
+            recorded = events.record(news, known, self._number, now_ms)
+            if not recorded:  # it is known already
+                self._drop_news(owner, (news,))
+            for each in recorded:
                 changes[each.key if isinstance(each, Insert) else each.uuid] = each
         added = sum(isinstance(each, Insert) for each in changes.values())
         gone = {key for key, each in changes.items() if isinstance(each, Delete)}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -68,7 +68,8 @@ def record(news: News, events: Sequence[nb.Event], number: int, now_ms: int) -> 
 
     'number' is for a row that is written, 'now_ms' is the wall clock.
     """
-    message = news.message[:_LONGEST]
+    news = replace(news, name=news.name[:_LONGEST], message=news.message[:_LONGEST])
+    message = news.message
     last = find_last(events)
     if last is not None and news.state not in INCIDENTS and last.chassis == news.chassis:
         if _is_same(last, news):
@@ -111,9 +112,9 @@ def _insert(news: News, number: int, now_ms: int) -> Insert:
         "number": number,
         "table": news.table,
         "row": news.row,
-        "name": news.name[:_LONGEST],
+        "name": news.name,
         "state": news.state,
-        "message": news.message[:_LONGEST],
+        "message": news.message,
         "chassis": news.chassis,
         "from_chassis": news.from_chassis,
         "since": now_ms,

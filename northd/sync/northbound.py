@@ -37,17 +37,17 @@ def find_mark(row: Row) -> Mark:
             return Mark((WISH, row.name), row.name, foreign=True)
         case nb.Event():
             # What is written of them follows from the rest; see event_ledger.py.
-            return Mark(find_subject(row), row.uuid, foreign=True)
+            return Mark(find_subject(row.table, row.row, row.name), row.uuid, foreign=True)
     return Mark((row.TABLE, row.uuid), row.uuid, foreign=True)
 
 
-def find_subject(event: nb.Event) -> Owner:
-    """Returns the owner that an event is about."""
-    uuid = find_uuid(event.row)
+def find_subject(table: str, row: str | None, name: str) -> Owner:
+    """Returns the owner that an event with these columns is about."""
+    uuid = find_uuid(row)
     if uuid is not None:
-        return event.table, uuid
+        return table, uuid
     kinds = {nb.ServiceContainer.TABLE: CONTAINER, sb.Chassis.TABLE: CHASSIS}
-    return kinds.get(event.table, event.TABLE), event.name
+    return kinds.get(table, nb.Event.TABLE), name
 
 
 def rank(owner: Any) -> tuple[str, str]:
