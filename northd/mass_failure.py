@@ -34,6 +34,8 @@ AT_ONCE_MS = 5000
 _LONGEST_STEP_MS = 5000
 # The moment that is told is told anew if it is off by more.
 _SAME_MOMENT_MS = 2000
+# What the columns of the numbers hold.
+_MOST_NUMBER = 2**53 - 1
 
 # Chassis_Weight:mass_failure.
 HELD = "held"
@@ -134,7 +136,7 @@ class MassFailure:
             self._begun_ms = self._calm_ms = None
             self.silent, self.total = len(self.members), 0
             if self.state == HELD:
-                self.number = numbers.mass_failure_cfg or numbers.failover_cfg + 1
+                self.number = numbers.mass_failure_cfg or _find_next(numbers)
         self._restored = set()
 
     def _take_step(self, now: Now) -> None:
@@ -162,7 +164,7 @@ class MassFailure:
         }
         silent, total = _count(self._deaths, now)
         if is_mass(silent, total, options.mass_failure_share):
-            self.state, self.number = HELD, numbers.failover_cfg + 1
+            self.state, self.number = HELD, _find_next(numbers)
             self.silent, self.total = silent, total
             self._begun_ms, self._calm_ms = now.monotonic_ms, None
             self.members |= self._deaths.keys()
@@ -196,6 +198,11 @@ class MassFailure:
 def is_mass(silent: int, total: int, share: int) -> bool:
     """Returns whether 'silent' of 'total' chassis are more than 'share' percent, and not few."""
     return silent >= LEAST_SILENT and 100 * silent > share * total
+
+
+def _find_next(numbers: Numbers) -> int:
+    """Returns the number of a new one; with the highest that there is nothing can be held."""
+    return min(numbers.failover_cfg + 1, _MOST_NUMBER)
 
 
 def _count(dead: Iterable[str], now: Now) -> tuple[int, int]:

@@ -188,6 +188,13 @@ def test_a_number_that_was_raised_before_ends_nothing() -> None:
     assert world.mass.number == 8
 
 
+def test_the_highest_number_holds_nothing_and_is_not_exceeded() -> None:
+    world = World(10)
+    world.numbers = Numbers(2**53 - 1)
+    assert world.kill_first(5) == PACED
+    assert world.mass.number is None
+
+
 @pytest.mark.parametrize("state", [HELD, PACED])
 def test_a_svc_northd_that_is_started_goes_by_the_southbound(state: str) -> None:
     world = World(4)

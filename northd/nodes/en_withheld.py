@@ -40,8 +40,9 @@ def find_silent_places(read: Read, name: str) -> Mapping[str, str] | None:
     found: dict[str, str] = {}
     for place in health.places if health is not None else ():
         state = read(MASS_FAILURE, place.chassis)
+        candidate = read(CANDIDATE, place.chassis) if state is not None else None
         # One that is not registered any more is gone for good.
-        if state is not None and read(CANDIDATE, place.chassis) is not None:
+        if state is not None and candidate is not None and not candidate.alive:
             found[place.chassis] = state
     return found or None
 
