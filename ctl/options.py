@@ -238,6 +238,6 @@ def _parse_width(text: str) -> int | None:
 
 
 def _parse_timeout(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 10**9):
         raise UsageError(f"value {text} on -t or --timeout is invalid")
     return int(text)

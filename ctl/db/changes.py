@@ -9,7 +9,7 @@ from ...lib.errors import UsageError
 from ...lib.schema import NORTHBOUND
 from ..context import Context
 from .conditions import check_key, parse_assignment
-from .database import find, get_table
+from .database import check_columns, find, get_table
 from .notation import parse_atom, parse_datum
 from .row import Row
 from .schema import UNLIMITED, ColumnSchema, TableSchema
@@ -19,6 +19,7 @@ from .values import Atom, Datum, NewUuid, make_datum
 def set_values(context: Context) -> None:
     """set TABLE RECORD COLUMN[:KEY]=VALUE..: changes a row."""
     table = get_table(context)
+    check_columns(context, table, context.arguments[2:])
     row = find(context, table, context.arguments[1])
     for position in range(2, len(context.arguments)):
         _assign(context, table, row, position)
@@ -29,8 +30,8 @@ def set_values(context: Context) -> None:
 def add_values(context: Context) -> None:
     """add TABLE RECORD COLUMN [KEY=]VALUE..: adds to a set or a map."""
     table = get_table(context)
-    row = find(context, table, context.arguments[1])
     column = table.get_writable_column(context.arguments[2])
+    row = find(context, table, context.arguments[1])
     _warn_of_status(context, column)
     for position in range(3, len(context.arguments)):
         elements = _parse(context, context.arguments[position], _some(column))
@@ -41,8 +42,8 @@ def add_values(context: Context) -> None:
 def remove_values(context: Context) -> None:
     """remove TABLE RECORD COLUMN KEY|VALUE|KEY=VALUE..: takes out of a set or a map."""
     table = get_table(context)
-    row = find(context, table, context.arguments[1])
     column = table.get_writable_column(context.arguments[2])
+    row = find(context, table, context.arguments[1])
     _warn_of_status(context, column)
     for position in range(3, len(context.arguments)):
         gone = _parse_removal(context, context.arguments[position], column)
@@ -53,9 +54,9 @@ def remove_values(context: Context) -> None:
 def clear_columns(context: Context) -> None:
     """clear TABLE RECORD COLUMN..: empties columns."""
     table = get_table(context)
+    columns = [table.get_writable_column(text) for text in context.arguments[2:]]
     row = find(context, table, context.arguments[1])
-    for text in context.arguments[2:]:
-        column = table.get_writable_column(text)
+    for column in columns:
         _warn_of_status(context, column)
         if column.min > 0:
             raise UsageError(
@@ -92,11 +93,12 @@ def destroy_rows(context: Context) -> None:
             raise UsageError("--all and records argument should not be specified together")
         if context.has("if-exists"):
             raise UsageError("--all and --if-exists should not be specified together")
-        found: list[Row | None] = list(context.replica.rows(table.name).values())
-    else:
-        found = [find(context, table, name) for name in names]
-    for row in dict.fromkeys(row for row in found if row is not None):
-        context.replica.delete(row)
+        for row in list(context.replica.rows(table.name).values()):
+            context.replica.delete(row)
+    for name in names:
+        found = find(context, table, name)
+        if found is not None:
+            context.replica.delete(found)
 
 
 # -- pieces ----------------------------------------------------------------

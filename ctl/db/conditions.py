@@ -120,8 +120,6 @@ def _take_column_key(text: str, table: TableSchema) -> tuple[ColumnKey, str]:
     if text[position : position + 1] != ":":
         return ColumnKey(column, None), text[position:]
     key, position = take_token(text, position + 1)
-    if not key:
-        raise UsageError(f"{text}: missing key")
     return ColumnKey(column, key), text[position:]
 
 

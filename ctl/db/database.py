@@ -14,7 +14,7 @@ from ...lib.errors import UsageError
 from ..context import Context
 from ..run import Unsatisfied
 from ..telling import HIDDEN, is_condition_secret
-from .conditions import ColumnKey, holds, make_where, parse_column_key
+from .conditions import ColumnKey, find_column, holds, make_where, parse_column_key
 from .records import find_row, get_row
 from .row import Row
 from .schema import ColumnSchema, TableSchema
@@ -27,25 +27,29 @@ _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 def list_rows(context: Context) -> None:
     """list TABLE [RECORD]..: prints the rows, or all of them."""
     table, names = get_table(context), context.arguments[1:]
+    columns = _choose_columns(context, table)
     if names:
         found = [find(context, table, name) for name in names]
     else:
         found = list(_in_order(context, table))
-    _print(context, table, (row for row in found if row is not None))
+    _print(context, columns, (row for row in found if row is not None))
 
 
 def find_rows(context: Context) -> None:
     """find TABLE [CONDITION]..: prints the rows that fulfil all conditions."""
     table, conditions = get_table(context), context.arguments[1:]
+    check_columns(context, table, conditions)
+    columns = _choose_columns(context, table)
     rows = sorted(_find_candidates(context, table, conditions), key=lambda row: row.uuid)
     _print(
-        context, table, (row for row in rows if all(_holds(context, row, c) for c in conditions))
+        context, columns, (row for row in rows if all(_holds(context, row, c) for c in conditions))
     )
 
 
 def get_values(context: Context) -> None:
     """get TABLE RECORD [COLUMN[:KEY]]..: prints each value on a line."""
     table = get_table(context)
+    check_columns(context, table, context.arguments[2:])
     row = find(context, table, context.arguments[1])
     if row is None:
         return
@@ -59,8 +63,9 @@ def get_values(context: Context) -> None:
 def wait_until(context: Context) -> None:
     """wait-until TABLE RECORD [CONDITION]..: goes on when the row is there and fulfils them."""
     table = get_table(context)
-    row = find_row(context.replica, table.name, context.arguments[1])
     conditions = context.arguments[2:]
+    check_columns(context, table, conditions)
+    row = find_row(context.replica, table.name, context.arguments[1])
     if row is None and not context.has("if-exists"):
         raise Unsatisfied(table.name)
     if row is not None and not all(_holds(context, row, each) for each in conditions):
@@ -77,6 +82,16 @@ def comment(context: Context) -> None:
 def get_table(context: Context) -> TableSchema:
     """Returns the table that the first argument names."""
     return context.replica.schema.get_table(context.arguments[0])
+
+
+def check_columns(context: Context, table: TableSchema, texts: Sequence[str]) -> None:
+    """Raises UsageError if a text begins with no column, whatever else is wrong with the command.
+
+    What may hold a secret is for whoever reads its value, who does not repeat it.
+    """
+    for text in texts:
+        if not is_condition_secret(context, table, text):
+            find_column(text, table)
 
 
 def _find_candidates(
@@ -122,8 +137,7 @@ def find(context: Context, table: TableSchema, text: str) -> Row | None:
     return get_row(context.replica, table.name, text)
 
 
-def _print(context: Context, table: TableSchema, rows: Iterable[Row]) -> None:
-    columns = _choose_columns(context, table)
+def _print(context: Context, columns: Sequence[ColumnSchema], rows: Iterable[Row]) -> None:
     shown = [(column, _is_hidden(context, column)) for column in columns]
     context.table = OutputTable([column.name for column in columns])
     for row in rows:

@@ -8,7 +8,8 @@ the same transaction creates, the name of a row for a reference to it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ...lib.errors import UsageError
@@ -17,7 +18,9 @@ from .values import Atom, Datum, find_count_problem, format_atom, is_uuid, make_
 
 _DELIMITERS = ":=, []{}!<>"
 _LONGEST_INTEGER = 20
+_LONGEST_RANGE = 4096
 _VIOLATION = "constraint violation: "
+_EMPTY = 'An empty string is not valid as input; use "" to represent the empty string'
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 
@@ -51,20 +54,28 @@ def strip_complaint(error: UsageError) -> UsageError:
 
 
 def take_token(text: str, start: int) -> tuple[str, int]:
-    """Returns the token at 'start', quotes included, and where it ends."""
-    if text[start : start + 1] != '"':
-        end = start
-        while end < len(text) and text[end] not in _DELIMITERS:
-            end += 1
-        return text[start:end], end
-    end = start + 1
+    """Returns the token at 'start', quotes included, and where it ends.
+
+    A delimiter within quotes, or behind a backslash, is a character like others.
+    """
+    token: list[str] = []
+    end, is_quoted = start, False
     while end < len(text):
-        if text[end] == "\\":
-            end += 1
-        elif text[end] == '"':
-            return text[start : end + 1], end + 1
+        character = text[end]
+        if character == "\\":
+            if end + 1 == len(text):
+                raise UsageError(f"{text}: backslash at end of argument")
+            token.append(text[end : end + 2] if is_quoted else text[end + 1])
+            end += 2
+            continue
+        if not is_quoted and character in _DELIMITERS:
+            break
+        is_quoted ^= character == '"'
+        token.append(character)
         end += 1
-    raise UsageError(f"{text}: quoted string extends past end of argument")
+    if is_quoted:
+        raise UsageError(f"{text}: quoted string extends past end of argument")
+    return "".join(token), end
 
 
 def _parse_elements(text: str, column: ColumnSchema, resolve: Resolve) -> Datum:
@@ -80,8 +91,8 @@ def _parse_elements(text: str, column: ColumnSchema, resolve: Resolve) -> Datum:
         if text[position] in _DELIMITERS:
             kind = _describe(column)
             raise UsageError(f'{text}: unexpected "{text[position]}" parsing {kind}')
-        element, position = _parse_element(text, position, column, resolve)
-        elements.append(element)
+        found, position = _parse_element(text, position, column, resolve)
+        elements += found
         position = _skip_spaces(text, position)
         if text[position : position + 1] == ",":
             position = _skip_spaces(text, position + 1)
@@ -104,17 +115,35 @@ def _collect(text: str, elements: list[Any], column: ColumnSchema) -> Datum:
 
 def _parse_element(
     text: str, start: int, column: ColumnSchema, resolve: Resolve
-) -> tuple[Any, int]:
+) -> tuple[list[Any], int]:
+    """Returns the element at 'start', or those of a range of integers, and where it ends."""
     token, position = take_token(text, start)
-    key = parse_atom(token, column.key, resolve)
     if column.value is None:
-        return key, position
+        if column.key.type == "integer":
+            return [*_parse_range(token, column.key, resolve)], position
+        return [parse_atom(token, column.key, resolve)], position
+    key = parse_atom(token, column.key, resolve)
     position = _skip_spaces(text, position)
     if text[position : position + 1] != "=":
         found = f'"{text[position]}"' if position < len(text) else "end of value"
         raise UsageError(f'{text}: syntax error at {found} expecting "="')
     token, position = take_token(text, _skip_spaces(text, position + 1))
-    return (key, parse_atom(token, column.value, resolve)), position
+    return [(key, parse_atom(token, column.value, resolve))], position
+
+
+def _parse_range(token: str, base: Base, resolve: Resolve) -> Iterable[Atom]:
+    """Returns the integer in 'token', or those of FIRST-LAST."""
+    match = re.fullmatch(r"(-?[0-9]+)-(-?[0-9]+)", token, re.ASCII)
+    if match is None:
+        return [parse_atom(token, base, resolve)]
+    first, last = map(_parse_integer, match.groups())
+    if last < first:
+        raise UsageError(f'"{token}" is not a valid range. Range end cannot be before start.')
+    for each in (first, last):
+        _check(each, base)
+    if last - first >= _LONGEST_RANGE:
+        raise UsageError(f'"{token}" is not a valid range: more than {_LONGEST_RANGE} elements')
+    return range(first, last + 1)
 
 
 def _parse_unconstrained(text: str, base: Base, resolve: Resolve) -> Atom:
@@ -142,14 +171,16 @@ def _parse_integer(text: str) -> int:
         number = int(text)
         if -(2**63) <= number < 2**63:
             return number
-    raise UsageError(f'"{text}" is not a valid integer')
+    raise UsageError(f'"{text}" is not a valid integer or range')
 
 
 def _parse_string(text: str) -> str:
     if not text:
-        raise UsageError('an empty string is not valid as input; use "" to represent it')
+        raise UsageError(_EMPTY)
     if not text.startswith('"'):
         return check_text(text)
+    if len(text) < 2 or not text.endswith('"'):
+        raise UsageError(f"{text}: missing quote at end of quoted string")
     try:
         value = json.loads(text, strict=False)
     except ValueError:
@@ -191,9 +222,11 @@ def _skip_spaces(text: str, position: int) -> int:
 
 def _describe(column: ColumnSchema) -> str:
     """Returns the type of 'column' in the words of ovsdb_type_to_english()."""
+    if column.value is None and column.min == column.max == 1:
+        return column.key.type
+    count = f" {column.min} to {column.max}" if column.min else f" up to {column.max}"
+    if column.max == UNLIMITED:
+        count = f" {column.min} or more" if column.min else ""
     if column.value is not None:
-        return f"map of ({column.key.type}, {column.value.type}) pairs"
-    if column.max == 1:
-        return f"{'optional ' if column.min == 0 else ''}{column.key.type}"
-    some = "" if column.max == UNLIMITED else f" of up to {column.max}"
-    return f"set{some or ' of'} {column.key.type}s" if some else f"set of {column.key.type}s"
+        return f"map of{count} ({column.key.type}, {column.value.type}) pairs"
+    return f"set of{count} {column.key.type}s"
