@@ -189,7 +189,7 @@ def test_a_newcomer_that_contends_with_one_that_runs_loses(cloud: Cloud) -> None
     cloud.settle()
     assert cloud.find(cloud.sb, "Container_Binding")["configuration"] == given["configuration"]
     ours = cloud.find(cloud.nb, "IPsec_Connection", name="to-venus")
-    assert ours["status_message"] == told[1]
+    assert ours["status_message"] == f"{told[1]}; contested by connection to-mars"
     row = cloud.find(cloud.nb, "IPsec_Connection", name="to-mars")
     assert (row["status"], row["status_message"]) == (
         "error",
