@@ -180,3 +180,42 @@ def test_of_two_rows_with_one_key_one_stays() -> None:
     ledger = _make(_make_thing(1, "ann", "a"), _make_thing(2, "ann", "a"))
     ledger.set_owned("ann", Owned(_want("a")))
     assert _show(ledger.plan("ann")) == {("Delete", 2)}
+
+
+def test_only_what_somebody_else_did_is_mended() -> None:
+    ledger = _make()
+    ledger.set_owned("a", Owned(_want("one", "two", "three")))
+    assert ledger.find_mended("a", ledger.plan("a")) is None
+    rows = [_make_thing(number, "a", name) for number, name in enumerate(("one", "two", "three"))]
+    for row in rows:
+        ledger.note_row(None, row)
+    assert ledger.plan("a") == []
+    ledger.note_row(rows[0], None)
+    assert ledger.find_mended("a", ledger.plan("a")) == "Thing one was gone"
+    painted = _make_thing(1, "a", "two", colour="red")
+    ledger.note_row(rows[1], painted)
+    other = _make_thing(7, "a", "another")
+    ledger.note_row(None, other)
+    mended = ledger.find_mended("a", ledger.plan("a"))
+    assert mended is not None
+    assert mended.endswith(" (and 2 more)")
+    ledger.note_row(other, None)
+    ledger.note_row(None, rows[0])
+    assert ledger.find_mended("a", ledger.plan("a")) == "Thing two had another colour"
+    # From here on it is we who want something else.
+    ledger.set_owned("a", Owned(_want("one", "two", colour="blue")))
+    assert ledger.find_mended("a", ledger.plan("a")) is None
+
+
+def test_what_is_left_of_nobody_and_rows_of_others_are_not_mended() -> None:
+    ledger = _make(_make_thing(1, "a", "one"))
+    assert ledger.find_mended("a", ledger.plan("a")) is None
+    ledger = _make(_make_thing(1, "a", "one", foreign=True))
+    ledger.set_owned("a", Owned(updates=_want("one")))
+    assert ledger.plan("a") == []
+    ledger.note_row(
+        _make_thing(1, "a", "one", foreign=True),
+        _make_thing(1, "a", "one", foreign=True, colour="red"),
+    )
+    assert ledger.plan("a")
+    assert ledger.find_mended("a", ledger.plan("a")) is None

@@ -81,8 +81,8 @@ class Ledger:
         self._actual: dict[Owner, dict[UUID, tuple[Row, Mark]]] = {}
         self._owners: dict[UUID, Owner] = {}
         self._parents: dict[UUID, Parent] = {}
-        # Who was found to have what it should have, and should have the same still.
-        self._true: set[Owner] = set()
+        # Who should have something else since it was last found to have all that it should.
+        self._changed: set[Owner] = set()
         self.dirty: set[Owner] = set()
 
     def set_owned(self, owner: Owner, owned: Owned | None) -> None:
@@ -92,13 +92,13 @@ class Ledger:
         else:
             self._owned[owner] = owned
         self._frozen.discard(owner)
-        self._true.discard(owner)
+        self._changed.add(owner)
         self.dirty.add(owner)
 
     def freeze(self, owner: Owner) -> None:
         """Notes that what an owner should have is not known: its rows stay as they are."""
         self._frozen.add(owner)
-        self._true.discard(owner)
+        self._changed.add(owner)
         self.dirty.discard(owner)
 
     def hold(self, names: frozenset[str]) -> None:
@@ -146,7 +146,7 @@ class Ledger:
         """Notes that nothing is known of an owner any more, without making it dirty."""
         self._owned.pop(owner, None)
         self._frozen.discard(owner)
-        self._true.discard(owner)
+        self._changed.discard(owner)
 
     def find_rows(self, owner: Owner) -> Iterable[Row]:
         """Yields the rows that an owner has."""
@@ -184,7 +184,7 @@ class Ledger:
                 changes += plan([kept], [actual])
         changes += plan(wanted, compared)
         if not changes:
-            self._true.add(owner)
+            self._changed.discard(owner)
         return changes
 
     def find_mended(self, owner: Owner, changes: Iterable[Change]) -> str | None:
@@ -193,7 +193,7 @@ class Ledger:
         None where it is we who want something else, or where rows are somebody's whose
         columns only are kept true.
         """
-        if owner not in self._true:
+        if owner in self._changed or owner not in self._owned:
             return None
         told = [each for each in (self._describe(owner, change) for change in changes) if each]
         more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
