@@ -12,9 +12,9 @@ _GROUP = "Container_Group? Chassis_Group? Port_Group?"
 _GROUPS = "Container_Group Chassis_Group Port_Group"
 _CONTAINER = "Service_Container? Container_Wish? Container_Group?"
 _CONTAINERS = "Service_Container Container_Wish Container_Group"
-_LIST = f"{_CONTAINERS} SVC_Global"
+_LIST = "Service_Container?! Container_Wish?! Container_Group?! SVC_Global"
 _PLACE = f"{_CONTAINER} Chassis? Chassis_Group?"
-_SHOW = f"{TYPE_TABLES} {_CONTAINERS} SVC_Global"
+_SHOW = f"{TYPE_TABLES}?! {_LIST}"
 _STATUS = f"{TYPE_TABLES} SVC_Global Service_Container Container_Group Chassis"
 
 SECTIONS = (

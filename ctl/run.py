@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..lib.errors import UsageError
-from ..services.api.commands import BY_NEED, TYPE_TABLES
+from ..services.api.commands import BY_NAME, BY_NEED, TYPE_TABLES
 from . import log
 from .answer import Touched, find_errors, wait
 from .command_table import CommandTable
@@ -68,6 +68,8 @@ def _run(
     patience_s: float | None,
 ) -> str:
     client = connect(settings, settings.db, database, patience_s)
+    # One that answers at all may take long for much.
+    client.wait_longer()
     log.debug(f"connected to {client.remote}")
     try:
         start_ms = int(time.time() * 1000)
@@ -120,19 +122,25 @@ def _find_tables(
     tables: dict[str, None] = {}
     for context in contexts:
         for word in context.command.tables.split():
-            if word == TYPE_TABLES:
-                found = context.types.list_tables()
-                tables.update(
-                    dict.fromkeys(each for each in found if each in replica.schema.tables)
-                )
-                continue
-            wanted = context.arguments[0] if word == "*" else word.removesuffix(BY_NEED)
-            name = replica.schema.get_table(wanted).name
-            if len(context.arguments) == 1 if word == "*" else not word.endswith(BY_NEED):
-                tables[name] = None
+            wanted = word.removesuffix(BY_NAME).removesuffix(BY_NEED)
+            if wanted == TYPE_TABLES:
+                known = replica.schema.tables
+                names = [each for each in context.types.list_tables() if each in known]
+            else:
+                wanted = context.arguments[0] if wanted == "*" else wanted
+                names = [replica.schema.get_table(wanted).name]
+            if _is_whole(word, len(context.arguments)):
+                tables.update(dict.fromkeys(names))
     if settings.wait != "none":
         tables[replica.schema.get_table(ROOT).name] = None
     return list(tables)
+
+
+def _is_whole(word: str, arguments: int) -> bool:
+    """Returns whether a table of a command is read whole before it runs."""
+    if word == "*":
+        return arguments == 1
+    return not arguments if word.endswith(BY_NAME) else not word.endswith(BY_NEED)
 
 
 def _load(table: CommandTable, context: Context) -> Callable[[Context], None]:

@@ -49,9 +49,11 @@ def find_meant(context: Context, text: str) -> list[tuple[Row, str]]:
     for row in list_prefixed(context.replica, CONTAINER, text):
         found[row.uuid] = row, f" ({row.uuid})"
     for _, meanings in ask_types(context, lambda half, run: _check(half.find_meanings(run, text))):
+        units = sorted({unit for each in meanings for unit in each.units})
+        rows = context.replica.find_all(CONTAINER, "serves", *units)
         for each in meanings:
-            rows = context.replica.find_all(CONTAINER, "serves", *each.units)
-            _note(found, rows, f" ({each.noun} {quote(each.name)})")
+            served = [row for row in rows if not set(row.strings("serves")).isdisjoint(each.units)]
+            _note(found, served, f" ({each.noun} {quote(each.name)})")
     _note(found, find_on_chassis(context, text), f" (on {quote(text)})")
     if not found:
         # The key by which every type that has a router calls it.

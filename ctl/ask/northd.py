@@ -97,6 +97,7 @@ def _find_staleness(context: Context) -> str | None:
         # Whoever holds the lock of the northbound reaches the southbound; we need not.
         return f"no svc-northd is active, and {error}" if active is False else None
     try:
+        client.wait_longer()
         work = look(client)
     except UsageError as error:
         return f"SVC_Southbound: {error}"

@@ -55,6 +55,7 @@ def read_southbound_state(context: Context, *selects: Json) -> Southbound | Away
     except UsageError as error:
         return Away(str(error), isinstance(error, NoAnswer))
     try:
+        client.wait_longer()
         return _read(client, selects)
     except UsageError as error:
         return Away(str(error), isinstance(error, NoAnswer))

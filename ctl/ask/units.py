@@ -31,6 +31,15 @@ def find_served(context: Context, row: Row) -> tuple[str, ...]:
     return tuple(sorted(names.get(text, text) for text in served))
 
 
+def read_served(context: Context, rows: Iterable[Row]) -> None:
+    """Reads in one question what find_served() is asked for of each of 'rows'."""
+    served: dict[str, set[str]] = {}
+    for row in rows:
+        served.setdefault(row.text("service_type"), set()).update(row.strings("serves"))
+    for service_type, texts in served.items():
+        find_names(context, service_type, sorted(texts))
+
+
 def find_names(context: Context, service_type: str, texts: Iterable[str]) -> dict[str, str]:
     """Returns the names of rows of a service type by their UUIDs, which are among 'texts'."""
     uuids = [text for text in texts if is_uuid(text)]

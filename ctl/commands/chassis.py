@@ -200,8 +200,11 @@ def _choose(
     if not found:
         from ..ask.meaning import find_containers  # which may load the service types
 
-        containers = {row.text("name") for row in find_containers(context, text)}
-        found = {row["chassis"] for row in bindings if row["container"] in containers} & names
+        containers = {
+            row.text("name"): row.text("chassis") for row in find_containers(context, text)
+        }
+        bound = {row["chassis"] for row in bindings if row["container"] in containers}
+        found = {*bound, *containers.values()}.intersection(names)
     if not found:
         raise make_unregistered(text)
     return found

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from ...lib.errors import UsageError
 from ...services.api.commands import Moment
 from ..ask.lookup import Json, find_atom
 from ..ask.moment import format_past, format_retry
 from ..ask.northd import warn_if_stale
-from ..ask.units import CONTAINER, find_names, find_served
+from ..ask.units import CONTAINER, find_names, find_served, read_served
 from ..ask.whereabouts import Whereabouts, is_migrating, read_whereabouts
 from ..context import Context
 from ..db.records import find_row
@@ -33,13 +33,11 @@ def list_all(context: Context) -> None:
 
     NAME may be that of a container, or of what it serves or runs on.
     """
-    containers = {row.text("name"): row for row in context.replica.rows(TABLE).values()}
-    wishes = {row.text("name"): row for row in context.replica.rows(WISH).values()}
-    text = context.argument(0)
-    if text is not None:
-        containers, wishes = _choose(context, text, wishes)
+    containers, wishes = _choose(context, context.argument(0))
     table = context.start_table(_HEADINGS, ["reason"])
-    whereabouts = read_whereabouts(context)
+    read_served(context, containers.values())
+    one = next(iter(containers)) if len(containers) == 1 else None
+    whereabouts = read_whereabouts(context, one)
     warn_if_stale(context)
     for name in sorted({*containers, *wishes}):
         row, wish = containers.get(name), wishes.get(name)
@@ -87,17 +85,22 @@ def find(context: Context, text: str) -> Row | None:
     return find_container(context, text)
 
 
-def _choose(
-    context: Context, text: str, wishes: Mapping[str, Row]
-) -> tuple[dict[str, Row], dict[str, Row]]:
-    """Returns the containers that a word means, and what is wished for them, by name."""
+def _choose(context: Context, text: str | None) -> tuple[dict[str, Row], dict[str, Row]]:
+    """Returns the containers that a word means, or all, and what is wished for them, by name."""
+    replica = context.replica
+    if text is None:
+        return _by_name(replica.rows(TABLE).values()), _by_name(replica.rows(WISH).values())
     from ..ask.meaning import find_containers  # which may load the service types
 
-    found = {row.text("name"): row for row in find_containers(context, text)}
-    wished = {name: row for name, row in wishes.items() if name in found or name == text}
+    found = _by_name(find_containers(context, text))
+    wished = _by_name(replica.find_all(WISH, "name", *sorted({*found, text})))
     if not found and not wished:
         raise UsageError(f"{text}: no container, and nothing that one serves or runs on")
     return found, wished
+
+
+def _by_name(rows: Iterable[Row]) -> dict[str, Row]:
+    return {row.text("name"): row for row in rows}
 
 
 def _list_one(context: Context, row: Row, wish: Row | None, whereabouts: Whereabouts) -> None:

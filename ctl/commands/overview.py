@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...lib.errors import UsageError
 from ..ask.meaning import find_containers
 from ..ask.northd import warn_if_stale
-from ..ask.units import find_served
+from ..ask.units import find_served, read_served
 from ..context import Context
 from ..db.records import get_root
 from ..db.row import Row
@@ -42,6 +42,9 @@ def show(context: Context) -> None:
         containers = find_containers(context, name)
         if not containers and not context.lines:
             raise UsageError(f"{name}: neither a service nor a container has this name")
+    # What is asked of each is read at once, since each question costs a round trip.
+    read_served(context, containers)
+    context.replica.find_all("Container_Wish", "name", *(row.text("name") for row in containers))
     for row in containers:
         _show_container(context, row)
 

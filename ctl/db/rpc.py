@@ -25,6 +25,7 @@ from .tls import Tls
 
 _RECEIVE_BYTES = 1 << 18
 _CONNECT_TIMEOUT_S = 15
+_LONG_ANSWER_S = 60.0
 _LEADER_ROUNDS = 40
 _LEADER_PAUSE_S = 0.25
 
@@ -101,6 +102,11 @@ class Client:
         while not self._changed:
             self._changed = self._receive().get("method") == "update"
         self._changed = False
+
+    def wait_longer(self) -> None:
+        """Gives each answer from here on the time that it takes to tell much, if one is limited."""
+        if self._socket is not None and self._patience_s is not None:
+            self._socket.settimeout(_LONG_ANSWER_S)
 
     def close(self) -> None:
         """Drops the connection."""

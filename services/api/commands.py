@@ -43,6 +43,9 @@ TYPE_TABLES = "+types"
 BY_NEED = "?"
 """Behind a table of a command: it is not read whole unless rows() is called."""
 
+BY_NAME = "?!"
+"""Behind a table of a command: as BY_NEED if the command has an argument, else it is read whole."""
+
 _UNLIMITED = 1 << 30
 
 

@@ -140,6 +140,8 @@ def _list_rows(run: Run, text: str | None) -> list[tuple[TableRow, TableRow]]:
         meant = find_meant(run, text)
     if text is not None and not meant:
         raise UsageError(f"{text}: VPN service not found")
+    # All at once, since each question costs a round trip.
+    run.get_all(CONNECTION, [each for home, _ in meant for each in home.strings("connections")])
     return [
         (service, row)
         for service, connection in meant

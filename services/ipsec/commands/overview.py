@@ -20,6 +20,8 @@ def show(run: Run, name: str | None) -> Sequence[str]:
         from .meaning import find_services
 
         rows = find_services(run, name)
+        # All at once, since each question costs a round trip.
+        run.get_all(CONNECTION, [each for row in rows for each in row.strings("connections")])
     return [line for row in rows for line in _show_service(run, row)]
 
 

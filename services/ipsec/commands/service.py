@@ -88,9 +88,8 @@ def list_all(run: Run) -> None:
     rows = sort_by_name(run, SERVICE) if text is None else get_services(run, text)
     table = run.start_table(_HEADINGS, ["reason"])
     run.warn_if_stale()
-    groups = run.rows("Container_Group")
     for row in rows:
-        group = groups.get(row.text("group"))
+        group = run.get("Container_Group", row.text("group"))
         table.add(
             row.text("name"),
             row.text("router"),

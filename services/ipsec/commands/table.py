@@ -35,7 +35,7 @@ _SERVICES = (
         "vpn-list",
         "[NAME]",
         "service.list_all",
-        "VPN_Service Container_Group SVC_Global",
+        "VPN_Service?! Container_Group?! SVC_Global",
         "--wide",
     ),
 )
@@ -59,7 +59,13 @@ _CONNECTIONS = (
     ),
     Command("conn-del", "VPN CONN", "connection.delete", _CONN, "--if-exists", changes=True),
     Command("conn-show", "[VPN] CONN", "detail.show_connection", _SHOW),
-    Command("conn-list", "[NAME]", "connection.list_all", f"{_CONN} SVC_Global", "--wide"),
+    Command(
+        "conn-list",
+        "[NAME]",
+        "connection.list_all",
+        "VPN_Service?! IPsec_Connection?! IKE_Policy?! IPsec_Policy?! SVC_Global",
+        "--wide",
+    ),
     Command(
         "conn-export",
         "[VPN] CONN",
