@@ -144,6 +144,23 @@ def test_an_item_has_the_name_of_what_it_is_about(
     assert "\n    tunnel t2 on hv1\n" in shown
 
 
+def test_a_connection_is_changed_by_its_name_alone(
+    svcctl: Svcctl, databases: Databases, uuids: dict[str, str]
+) -> None:
+    words = "connection mars/to-venus, connection mercury/to-venus; name one of them"
+    for command in (["conn-set", "--mtu=1300"], ["conn-del"], ["--if-exists", "conn-del"]):
+        assert svcctl.bad(*command, "to-venus") == f"to-venus may mean {words}"
+        for word in ("mercury", "r1", "1.0.9.18"):
+            if "--if-exists" not in command:
+                assert svcctl.bad(*command, word) == f"{word}: connection not found"
+    svcctl.good("conn-set", "mars/to-venus", "--mtu=1300")
+    svcctl.good("conn-set", "to-1", "--mtu=1301", "--", "conn-set", uuids["to-2"], "--mtu=1302")
+    sizes = [row["mtu"] for row in databases.nb.rows("IPsec_Connection")]
+    assert all(size in sizes for size in (1300, 1301, 1302))
+    svcctl.good("conn-del", "mercury/to-venus", "--", "--if-exists", "conn-del", "nono")
+    assert read(svcctl, "conn-list", "mercury") == ["to-1"]
+
+
 def test_what_means_nothing(svcctl: Svcctl, databases: Databases, uuids: dict[str, str]) -> None:
     nothing = "00000000-0000-4000-8000-000000000000"
     for word in ("nono", nothing, "", "mercury/nono", "9.9.9.9"):

@@ -10,7 +10,7 @@ from ...api.commands import Datum, Moment, Run, TableRow
 from ...api.make_row import make_row
 from .. import rules
 from ..rows import IPsecConnection
-from .meaning import Meant, find_meant
+from .meaning import Meant, find_meant, find_named
 from .overview import CONNECTION, SERVICE, find_since, members_of, sort_by_name
 from .policy import find_policies
 from .siblings import find_connection_problem, make_home
@@ -58,12 +58,14 @@ def add(run: Run) -> None:
 
 
 def set_columns(run: Run) -> None:
-    """conn-set VPN CONN: changes what its options name; an empty argument means the default."""
-    service_name, name = run.arguments
-    service = run.get_row(SERVICE, service_name)
-    row = _find(run, service, name)
-    if row is None:
-        raise UsageError(f"{name}: connection not found in VPN service {service_name}")
+    """conn-set [VPN] CONN: changes what its options name; an empty argument means the default.
+
+    CONN alone is the name of a connection, or VPN/CONN, or its UUID.
+    """
+    service, row = _find_target(run)
+    if service is None or row is None:
+        raise _make_missing(run, service)
+    name = row.text("name")
     columns: dict[str, Datum] = {
         **_parse_peer(run),
         **_parse_authentication(run, name),
@@ -89,16 +91,16 @@ def set_columns(run: Run) -> None:
 
 
 def delete(run: Run) -> None:
-    """conn-del VPN CONN: removes a connection; its subnets are no longer guarded."""
-    service_name, name = run.arguments
-    service = run.find_row(SERVICE, service_name)
-    row = _find(run, service, name) if service else None
+    """conn-del [VPN] CONN: removes a connection; its subnets are no longer guarded.
+
+    CONN alone is the name of a connection, or VPN/CONN, or its UUID.
+    """
+    service, row = _find_target(run)
     if service is not None and row is not None:
         service.remove("connections", [row.uuid])
         run.delete_member(row)
     elif not run.has("if-exists"):
-        missing = f"{name}: connection not found in VPN service {service_name}"
-        raise UsageError(missing if service else f"{service_name}: VPN service not found")
+        raise _make_missing(run, service)
 
 
 def list_all(run: Run) -> None:
@@ -129,6 +131,23 @@ def list_all(run: Run) -> None:
 
 
 # -- pieces ----------------------------------------------------------------
+
+
+def _find_target(run: Run) -> tuple[TableRow | None, TableRow | None]:
+    """Returns the service and the connection that is to be changed, None for what is not there."""
+    if len(run.arguments) == 1:
+        return find_named(run, run.arguments[0]) or (None, None)
+    service = run.find_row(SERVICE, run.arguments[0])
+    return service, _find(run, service, run.arguments[1]) if service is not None else None
+
+
+def _make_missing(run: Run, service: TableRow | None) -> UsageError:
+    home, name = run.arguments[0], run.arguments[-1]
+    if len(run.arguments) == 1:
+        return UsageError(f"{name}: connection not found")
+    if service is None:
+        return UsageError(f"{home}: VPN service not found")
+    return UsageError(f"{name}: connection not found in VPN service {home}")
 
 
 def _list_rows(run: Run, text: str | None) -> list[tuple[TableRow, TableRow]]:

@@ -59,10 +59,35 @@ def get_connection(run: Run, words: Sequence[str]) -> tuple[TableRow, TableRow]:
     if not found:
         where = f" in VPN service {words[0]}" if len(words) > 1 else ""
         raise UsageError(f"{words[-1]}: connection not found{where}")
-    names = [f"{home.text('name')}/{row.text('name')}" for home, row in found.values()]
+    raise _make_ambiguous(words[-1], list(found.values()))
+
+
+def find_named(run: Run, text: str) -> tuple[TableRow, TableRow] | None:
+    """Returns the connection that 'text' names, CONN or VPN/CONN, or by its UUID, to change it.
+
+    Raises UsageError if it names several: what changes something takes no other word.
+    """
+    found = {
+        row.uuid: (service, row)
+        for service, row in _find_by_other_words(run, text)
+        if row is not None and _is_named(service, row, text)
+    }
+    if len(found) > 1:
+        raise _make_ambiguous(text, list(found.values()))
+    return next(iter(found.values()), None)
+
+
+def _is_named(service: TableRow, row: TableRow, text: str) -> bool:
+    name = row.text("name")
+    return text in (name, f"{service.text('name')}/{name}") or row.uuid.startswith(text.lower())
+
+
+def _make_ambiguous(text: str, found: Sequence[tuple[TableRow, TableRow]]) -> UsageError:
+    """Returns that 'text' may mean any of several connections."""
+    names = [f"{home.text('name')}/{row.text('name')}" for home, row in found]
     shown = [f"connection {quote(name)}" for name in sorted(names)[:_MOST_NAMED]]
     shown += [f"and {len(names) - len(shown)} more"] if len(names) > len(shown) else []
-    raise UsageError(f"{quote(words[-1])} may mean {', '.join(shown)}; name one of them")
+    return UsageError(f"{quote(text)} may mean {', '.join(shown)}; name one of them")
 
 
 def _find_connections(

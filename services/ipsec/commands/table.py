@@ -51,13 +51,13 @@ _CONNECTIONS = (
     ),
     Command(
         "conn-set",
-        "VPN CONN",
+        "[VPN] CONN",
         "connection.set_columns",
         _CONN,
         f"--peer-address= --peer-subnets= {_CONN_OPTIONS}",
         changes=True,
     ),
-    Command("conn-del", "VPN CONN", "connection.delete", _CONN, "--if-exists", changes=True),
+    Command("conn-del", "[VPN] CONN", "connection.delete", _CONN, "--if-exists", changes=True),
     Command("conn-show", "[VPN] CONN", "detail.show_connection", _SHOW),
     Command(
         "conn-list",
