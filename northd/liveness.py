@@ -31,7 +31,7 @@ a heartbeat moves none of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from ..lib import sb
@@ -97,7 +97,7 @@ class Liveness:
         """How many chassis are alive."""
         return self._alive
 
-    def count_silent(self) -> int:
+    def count_silent(self, is_counted: Callable[[str], bool]) -> int:
         """Returns of how many that are alive nothing was heard for half of their time.
 
         It looks at each chassis: it is for the moment at which one is found dead.
@@ -106,7 +106,8 @@ class Liveness:
             return 0
         now_ms, options = self._now_ms, self._options
         return sum(
-            pulse.alive and pulse.is_silent(now_ms, options) for pulse in self._pulses.values()
+            pulse.alive and pulse.is_silent(now_ms, options) and is_counted(name)
+            for name, pulse in self._pulses.items()
         )
 
     def take_changed(self) -> Mapping[str, Verdict | None]:

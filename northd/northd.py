@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import ovs.poller
@@ -28,7 +29,7 @@ from .failover import Failover
 from .leader.leadership import Leadership
 from .liveness import Liveness, Verdict
 from .mass_failure import Now, Numbers
-from .nodes.en_chassis import REMOVAL
+from .nodes.en_chassis import PUBLIC_KEY, REMOVAL
 from .nodes.en_health import OVN_WAIT
 from .nodes.en_port_group import find_ports
 from .nodes.en_withheld import WITHHELD
@@ -265,8 +266,8 @@ class Northd:
         if options is None or not self.sb.connected:
             self.failover.interrupt()
             return
-        alive, count_silent = self.liveness.alive, self.liveness.count_silent
-        now = Now(loop.monotonic_ms(), loop.now_ms(), alive, count_silent)
+        count_silent = partial(self.liveness.count_silent, self._can_serve)
+        now = Now(loop.monotonic_ms(), loop.now_ms(), self.liveness.alive, count_silent)
         roots = self.nb.rows(nb_rows.SVCGlobal).values()
         root = next(iter(roots), None)
         numbers = Numbers(root.failover_cfg, root.mass_failure_cfg) if root else Numbers()
@@ -289,13 +290,17 @@ class Northd:
             self.failover.forget(name)
             return
         self._verdicts[name] = now
-        self.failover.note_verdict(name, before.alive, now.alive)
+        self.failover.note_verdict(name, before.alive and self._can_serve(name), now.alive)
         if now.alive and not before.alive:
             vlog.info(f"chassis {name} is alive")
         elif before.alive and not now.alive:
             vlog.warn(f"chassis {name} is dead: its heartbeat stopped")
         if now.ovn_problem and now.ovn_problem != before.ovn_problem:
             vlog.warn(f"chassis {name} is unfit: {now.ovn_problem}")
+
+    def _can_serve(self, chassis: str) -> bool:
+        """Returns whether a chassis is one that containers may be on: rows by hand are not."""
+        return self.engine.get(PUBLIC_KEY, chassis) is not None
 
     def _read_options(self) -> None:
         rows = list(self.nb.rows(nb_rows.SVCGlobal).values())
