@@ -148,7 +148,7 @@ def test_a_northbound_restored_from_an_older_file_ends_nothing(scene: Scene) -> 
     cloud.start_process(central, "svcnb_db")
     sentence = "SVC_Northbound lost content: IPsec_Connection to-luna (and 1 more) goes on"
     operator.wait(lambda: sentence in operator.tell_status(), "the sentence")
-    assert "to-luna" not in operator.svcctl("conn-list", "mercury")
+    assert "to-luna" not in operator.svcctl("--wide", "conn-list", "mercury")
     operator.svcctl("--wait=hv", "sync")
     scene.ping.wait_answers(WATCHED_PINGS)
     assert find_drops(operator) == today

@@ -66,7 +66,7 @@ def test_a_longer_discard_is_told(operator: Operator, ovn: OVN) -> None:
     operator.wait(
         lambda: operator.row("IPsec_Connection")["status_message"].startswith(sentence), "the words"
     )
-    assert sentence in operator.svcctl("vpn-list")
+    assert sentence in operator.svcctl("--wide", "vpn-list")
     assert not traffic.is_reachable(operator.lab, "vm1", SITE_HOST)
 
 

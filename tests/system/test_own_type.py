@@ -203,7 +203,7 @@ def test_it_is_added_seen_changed_and_removed(scene: Cloud) -> None:
     assert f"echo port 7 on {scene.find_chassis()}" in shown
     assert "secrets: token" in shown
     assert TOKEN not in shown
-    (line,) = (line for line in operator.svcctl("container-list").splitlines() if NAME in line)
+    (line,) = (line for line in operator.svcctl("--wide", "container-list").splitlines() if NAME in line)
     assert {"echo", "running", scene.find_chassis()} <= set(line.split())
     listed = operator.svcctl("echo-list")
     assert ADDRESS in listed
@@ -307,7 +307,7 @@ def test_a_broken_type_harms_nobody(scene: Cloud) -> None:
     operator.svcctl("wait-until", "Service_Container", BROKEN, "status_code=running")
     for method in ("commands", "commands.show", "commands.tell_status"):
         methods.write_text(method)
-        assert NAME in operator.svcctl("container-list")
+        assert NAME in operator.svcctl("--wide", "container-list")
         operator.svcctl("show")
         operator.tell_status()
     assert scene.find_pids() == pids

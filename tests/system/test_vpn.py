@@ -77,8 +77,8 @@ def test_columns_of_the_container(operator: Operator) -> None:
     shown = operator.svcctl("list", "Service_Container")
     for column in ("service_type", "group", "ports", "configuration", "status_code"):
         assert column in shown
-    assert "up" in operator.svcctl("vpn-list")
-    assert "to-venus" in operator.svcctl("conn-list", "mercury")
+    assert "up" in operator.svcctl("--wide", "vpn-list")
+    assert "to-venus" in operator.svcctl("--wide", "conn-list", "mercury")
 
 
 def test_monitor_shows_starting_then_running(operator: Operator) -> None:
@@ -110,7 +110,7 @@ def test_wrong_key_says_authentication(operator: Operator) -> None:
         "a reason",
     )
     assert row["status"] == "down"
-    assert "authentication" in operator.svcctl("conn-list", "mercury").lower()
+    assert "authentication" in operator.svcctl("--wide", "conn-list", "mercury").lower()
     operator.svcctl("set", "IPsec_Connection", "to-venus", f'psk="{PSK}"')
     operator.wait_tunnel()
 
@@ -121,7 +121,7 @@ def test_absent_peer_says_no_answer(operator: Operator) -> None:
     operator.wait(
         lambda: "no answer" in operator.row("IPsec_Connection")["status_message"], "a reason"
     )
-    assert "no answer" in operator.svcctl("vpn-list")
+    assert "no answer" in operator.svcctl("--wide", "vpn-list")
     operator.wait_whole()
     operator.wait_tunnel()
 
