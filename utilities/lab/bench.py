@@ -17,7 +17,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from . import change, cloud, database, gaps, process, recompute, replica, scale, tenant, traffic
+from . import (
+    change,
+    cloud,
+    commands,
+    database,
+    gaps,
+    process,
+    recompute,
+    replica,
+    scale,
+    tenant,
+    traffic,
+)
 from .errors import LabError
 from .figure import Figure
 from .host import VENV_BIN, Host
@@ -194,6 +206,11 @@ def run_replica(_lab: Lab, runs: int) -> Iterator[Figure]:
         yield Figure(f"replica: load of a {kind.name}", "us", [each.load_us for each in costs])
 
 
+def run_many_rows(_lab: Lab, runs: int) -> Iterator[Figure]:
+    """Commands with very many rows, against ovn-nbctl; on databases of its own."""
+    return commands.measure(runs)
+
+
 PARTS: dict[str, Part] = {
     "commands": run_commands,
     "start": run_start,
@@ -201,12 +218,13 @@ PARTS: dict[str, Part] = {
     "gaps": gaps.measure,
     "recompute": run_recompute,
     "change": run_change,
+    "rows": run_many_rows,
     "scale": run_scale,
     "memory": run_memory,
     "replica": run_replica,
 }
 # Those that have databases of their own need no lab.
-WITHOUT_LAB = frozenset({"recompute", "change", "scale", "replica"})
+WITHOUT_LAB = frozenset({"rows", "recompute", "change", "scale", "replica"})
 
 
 @contextlib.contextmanager
