@@ -18,6 +18,12 @@ from .options import GlobalOptions
 from .row_names import RowNames
 from .service_types import InstalledTypes
 
+# In the order of the arguments of Tls.
+_TLS_OPTIONS = (
+    *("private-key", "certificate", "ca-cert", "bootstrap-ca-cert"),
+    *("ssl-protocols", "ssl-ciphers"),
+)
+
 
 class Attempt:
     """What the commands of a run work on, until somebody else turns out to have been faster.
@@ -142,19 +148,30 @@ class Context:
         return connect(self.settings, remotes, database, patience_s)
 
 
+_prepared: dict[Any, Client] = {}
+
+
+def prepare(settings: GlobalOptions, remotes: str, database: str) -> None:
+    """Makes the next connect() with these arguments quick."""
+    client = connect(settings, remotes, database)
+    client.get_schema()
+    _prepared[_list_arguments(settings, remotes, database)] = client
+
+
 def connect(
     settings: GlobalOptions, remotes: str, database: str, patience_s: float | None = None
 ) -> Client:
     """Returns a connection to 'database' at 'remotes', with the TLS files of the options."""
+    arguments = _list_arguments(settings, remotes, database)
+    client = _prepared.pop(arguments, None) if patience_s is None else None
+    if client is not None and client.is_good():
+        return client
     shuffle = not settings.has("no-shuffle-remotes")
-    leader_only = not settings.has("no-leader-only")
-    find = settings.values.get
-    tls = Tls(
-        find("private-key"),
-        find("certificate"),
-        find("ca-cert"),
-        find("bootstrap-ca-cert"),
-        find("ssl-protocols"),
-        find("ssl-ciphers"),
-    )
+    _, _, leader_only, *files = arguments
+    tls = Tls(*files)
     return Client(split_remotes(remotes, shuffle), database, tls, leader_only, patience_s)
+
+
+def _list_arguments(settings: GlobalOptions, remotes: str, database: str) -> tuple[Any, ...]:
+    leader_only = not settings.has("no-leader-only")
+    return remotes, database, leader_only, *map(settings.values.get, _TLS_OPTIONS)

@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import gc
 import importlib
+import json
 import logging
 import os
 import signal
@@ -22,15 +23,16 @@ import socket
 import struct
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import ovs.dirs
 import ovs.poller
 import ovs.util
 
-from ..lib import loop, redaction, unixctl
+from ..lib import loop, unixctl
 from ..lib.errors import UsageError
+from . import main as program
 from .client import METHOD, format_answer
 from .command_table import CommandTable
 from .db.rpc import split_remotes
@@ -43,11 +45,12 @@ _REMOTES = ("db", "sb-db", "ovn-db")
 _OWN = (*DAEMON_OPTIONS, "verbose", "log-file", "timeout", "help", "version", "commands", "options")
 _NEEDED = ("run", "log", "help", "answer", "db.table", "db.changes", "ask.waiting", "ask.eligible")
 
-Serve = Callable[[Sequence[str], CommandTable], int]
-"""Runs a command line and returns its exit status."""
+# Where a process of a command hears of that.
+_CHANNEL = 3
+_READY = b"1"
 
 
-def detach(settings: GlobalOptions, table: CommandTable, serve: Serve) -> int:
+def detach(settings: GlobalOptions, table: CommandTable) -> int:
     """Goes on as a daemon until it is told to exit; prints the path of its socket."""
     name = ovs.util.PROGRAM_NAME = table.tool.name
     # Whoever may ask may do all that this user may.
@@ -59,7 +62,7 @@ def detach(settings: GlobalOptions, table: CommandTable, serve: Serve) -> int:
         path = options.unixctl or f"{name}.{os.getpid()}.ctl"
         sys.stdout.write(f"{ovs.util.abs_file_name(ovs.dirs.RUNDIR, path)}\n")
         sys.stdout.flush()
-        return Daemon(table, words, serve)
+        return Daemon(table, words)
 
     return loop.serve(name, options, make)
 
@@ -95,14 +98,13 @@ def _make_arguments(settings: GlobalOptions) -> list[str]:
 
 
 class Daemon:
-    """The commands that run; a Program of lib/loop.py."""
+    """The commands that run, and the process of the next one; a Program of lib/loop.py."""
 
-    def __init__(self, table: CommandTable, words: Sequence[str], serve: Serve) -> None:
+    def __init__(self, table: CommandTable, words: Sequence[str]) -> None:
         self._table = table
         self._words = words
-        self._serve = serve
-        self._runs: list[_Run] = []
-        redaction.hide_all_words()
+        self._runs: list[_Worker] = []
+        self._next: _Worker | None = None
         # A command comes after wait() has armed what this pass waits for.
         self._begun, self._begin = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         for command in table.list_all():
@@ -111,16 +113,19 @@ class Daemon:
             importlib.import_module(f"{__package__}.{name}")
         # What is there now is there in each process of a command, and never garbage.
         gc.freeze()
-        unixctl.register_command(METHOD, self._start, _format_all, arguments="[ARG]..")
-        unixctl.register_command("run", self._start, None, arguments="[ARG]..")
+        unixctl.register_command(METHOD, self._start, format_answer, arguments="[ARG]..")
+        unixctl.register_command("run", self._start, None, arguments="ARG..")
+        unixctl.register_command("run/count", self._count)
 
     def run(self) -> None:
         """Answers for the commands that have ended, and ends those whose callers are gone."""
         with contextlib.suppress(BlockingIOError):
             os.read(self._begun, _MOST_RUNS)
-        for each in self._runs[:]:
-            if each.finish():
-                self._runs.remove(each)
+        ended = [each for each in self._runs if each.finish()]
+        self._runs = [each for each in self._runs if each not in ended]
+        # Not while the command that took the last one is at work.
+        if self._next is None and (ended or not self._runs):
+            self._next = _Worker(self._table, self._words, is_ahead=True)
 
     def wait(self, poller: ovs.poller.Poller) -> None:
         """Arms 'poller' for the end of a command."""
@@ -133,47 +138,62 @@ class Daemon:
 
     def close(self) -> None:
         """Ends the commands that run."""
-        for each in self._runs:
+        for each in [*self._runs, *([self._next] if self._next else [])]:
             each.kill()
+
+    def _count(self, connection: Any, _words: Sequence[str], _aux: Any) -> None:
+        connection.reply(f"{len(self._runs)}")
 
     def _start(self, connection: Any, words: Sequence[str], aux: Any) -> None:
         if len(self._runs) >= _MOST_RUNS:
             raise UsageError(f"{_MOST_RUNS} commands run already")
-        outputs = [os.memfd_create(name, os.MFD_CLOEXEC) for name in ("out", "err")]
-        caller = _find_caller(connection)
-        try:
-            pid = os.fork()
-        except OSError:
-            for each in outputs:
-                os.close(each)
-            raise
-        if pid == 0:
-            self._become(words, outputs, caller)
-        self._runs.append(_Run(connection, pid, outputs, aux))
+        worker, self._next = self._next, None
+        if worker is None or not worker.is_ready():
+            # One that is not ready waits for a server, which this command may not need.
+            if worker is not None:
+                worker.abandon()
+            worker = _Worker(self._table, self._words, is_ahead=False)
+        worker.begin(connection, words, aux)
+        self._runs.append(worker)
         os.write(self._begin, b"1")
 
-    def _become(self, words: Sequence[str], outputs: Sequence[int], caller: int) -> None:
-        """Is the process of a command, until its end."""
-        status = 1
+
+class _Worker:
+    """The process of one command, which may be there before the command is.
+
+    One that was forked ahead has connected to the database already.
+    """
+
+    def __init__(self, table: CommandTable, words: Sequence[str], *, is_ahead: bool) -> None:
+        self._outputs = [os.memfd_create(name, os.MFD_CLOEXEC) for name in ("out", "err")]
+        self._channel, theirs = socket.socketpair()
         try:
-            _take_place(outputs, caller)
-            status = self._serve([*self._words, *words], self._table)
-            sys.stdout.flush()
-        except BaseException as error:  # whatever it is must not go on as a second daemon
-            os.write(2, f"{self._table.tool.name}: {error!r}\n".encode())
-        finally:
-            os._exit(status)
+            self._pid = os.fork()
+        except OSError:
+            for each in self._outputs:
+                os.close(each)
+            raise
+        if self._pid == 0:
+            _work(table, words, theirs, self._outputs, is_ahead)
+        theirs.close()
+        self.pidfd = os.pidfd_open(self._pid)
+        self._connection: Any = None
+        self._format: Any = None
 
+    def is_ready(self) -> bool:
+        """Returns whether the process waits for its command."""
+        try:
+            return self._channel.recv(len(_READY), socket.MSG_DONTWAIT) == _READY
+        except OSError:
+            return False
 
-class _Run:
-    """A command that runs: its caller, its process, and what it has said."""
-
-    def __init__(self, connection: Any, pid: int, outputs: Sequence[int], aux: Any) -> None:
-        self._connection = connection
-        self._pid = pid
-        self._outputs = outputs
-        self._format = aux
-        self.pidfd = os.pidfd_open(pid)
+    def begin(self, connection: Any, words: Sequence[str], aux: Any) -> None:
+        """Hands the command over; 'aux' makes the reply of status and outputs, None: as 'run'."""
+        self._connection, self._format = connection, aux
+        request = json.dumps([_find_caller(connection), list(words)]).encode()
+        with self._channel, contextlib.suppress(OSError):  # one that died is told of by its status
+            self._channel.sendall(request)
+            self._channel.shutdown(socket.SHUT_WR)
 
     def finish(self) -> bool:
         """Returns whether the command has ended, and the caller its answer."""
@@ -196,8 +216,17 @@ class _Run:
             self._connection.reply_error(err or out or f"exit status {code}")
         return True
 
+    def abandon(self) -> None:
+        """Ends a process that got no command."""
+        self.kill()
+        os.waitpid(self._pid, 0)
+        os.close(self.pidfd)
+        self._channel.close()
+        for each in self._outputs:
+            os.close(each)
+
     def kill(self) -> None:
-        """Ends the command."""
+        """Ends the process."""
         os.kill(self._pid, signal.SIGKILL)
 
     def _is_caller_gone(self) -> bool:
@@ -205,7 +234,33 @@ class _Run:
         return stream is None or loop.is_closed(stream.socket)
 
 
-_format_all = format_answer
+def _work(
+    table: CommandTable,
+    words: Sequence[str],
+    channel: socket.socket,
+    outputs: Sequence[int],
+    is_ahead: bool,
+) -> NoReturn:
+    """Is the process of a command, until its end."""
+    status = 1
+    try:
+        _take_place(outputs, channel.fileno())
+        if is_ahead:
+            with contextlib.suppress(UsageError):  # the command will say so
+                program.prepare(words, table)
+            os.write(_CHANNEL, _READY)
+        with open(_CHANNEL, "rb") as requests:
+            text = requests.read()
+        if text:
+            caller, more = json.loads(text)
+            os.dup2(_open_input(caller), 0)
+            _enter_directory(caller)
+            status = program.serve([*words, *more], table)
+            sys.stdout.flush()
+    except BaseException as error:  # whatever it is must not go on as a second daemon
+        os.write(2, f"{table.tool.name}: {error!r}\n".encode())
+    finally:
+        os._exit(status)
 
 
 def _read(descriptor: int) -> str:
@@ -224,17 +279,16 @@ def _find_caller(connection: Any) -> int:
     return pid
 
 
-def _take_place(outputs: Sequence[int], caller: int) -> None:
-    """Makes this the process of a command: the daemon's own things closed, the caller's open."""
+def _take_place(outputs: Sequence[int], channel: int) -> None:
+    """Closes what is the daemon's own, and opens what a command has."""
     logging.disable()
     signal.set_wakeup_fd(-1)
     for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM):
         signal.signal(each, signal.SIG_DFL)
-    for number, descriptor in enumerate(outputs, 1):
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for number, descriptor in enumerate((*outputs, channel), 1):
         os.dup2(descriptor, number)
-    os.dup2(_open_input(caller), 0)
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-    _enter_directory(caller)
+    os.closerange(_CHANNEL + 1, os.sysconf("SC_OPEN_MAX"))
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     gc.disable()

@@ -30,6 +30,15 @@ def serve(words: Sequence[str], table: CommandTable) -> int:
     return _guard(table.tool, lambda: _run(words, table, is_served=True))
 
 
+def prepare(words: Sequence[str], table: CommandTable) -> None:
+    """Connects to the database for a command that comes later, as the options in 'words' say."""
+    from . import context
+
+    settings, _, _ = parse(words, table.find_options)
+    settings.serve(table.tool)
+    context.prepare(settings, settings.db, table.tool.database)
+
+
 def _guard(tool: Tool, run: Callable[[], int]) -> int:
     try:
         return run()
@@ -91,7 +100,7 @@ def _detach(
     find_packages()
     from .daemon import detach
 
-    return detach(settings, table, serve)
+    return detach(settings, table)
 
 
 def _find_options(tool: Tool) -> list[str]:

@@ -66,6 +66,7 @@ class Client:
         self._messages: deque[Any] = deque()
         self._next_id = 0
         self._changed = False
+        self._schema: dict[str, Any] = {}
         self._connect(remotes)
 
     def transact(self, operations: Iterable[Any]) -> list[Any]:
@@ -75,10 +76,12 @@ class Client:
         return result
 
     def get_schema(self) -> dict[str, Any]:
-        """Returns the schema of the database as JSON."""
-        schema = self._receive_result(self._send("get_schema", [self.database]))
-        assert isinstance(schema, dict)
-        return schema
+        """Returns the schema of the database as JSON; a server that changes it ends connections."""
+        if not self._schema:
+            found = self._receive_result(self._send("get_schema", [self.database]))
+            assert isinstance(found, dict)
+            self._schema = found
+        return self._schema
 
     def select(self, tables: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
         """Returns all rows of 'tables', of one moment, as the server's JSON."""
@@ -107,6 +110,14 @@ class Client:
         """Gives each answer from here on the time that it takes to tell much, if one is limited."""
         if self._socket is not None and self._patience_s is not None:
             self._socket.settimeout(_LONG_ANSWER_S)
+
+    def is_good(self) -> bool:
+        """Returns whether the connection is there still, and to a server that may be used."""
+        try:
+            return self._can_serve()
+        except UsageError:
+            self.close()
+            return False
 
     def close(self) -> None:
         """Drops the connection."""
