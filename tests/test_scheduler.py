@@ -188,10 +188,25 @@ def test_limits_hold_for_new_places(case: Case) -> None:
     plan = case.plan()
     after = _find_bound(plan)
     count = Counter(where for found in after.values() for where in found)
+    squeezed: Counter[str] = Counter()
     for request in case.wanted:
         for where in after.get(request.name, set()) - case.find_where(request):
             limit = case.chassis[where].limit
-            assert limit == UNLIMITED or count[where] <= limit
+            if limit != UNLIMITED and count[where] > limit:
+                assert count[where] == limit + 1
+                squeezed[where] += _swaps(case, plan, request, where)
+    assert all(number == 1 for number in squeezed.values())
+
+
+def _swaps(case: Case, plan: Schedule, request: Request, where: str) -> bool:
+    """Says whether it goes where another one must leave for it, and must leave where it is."""
+    leaving = {
+        each.name: plan.chassis[each.name]
+        for each in case.wanted
+        if each.name in plan.chassis and not case.is_fine(each)
+    }
+    others = [name for name, at in leaving.items() if at == where]
+    return request.name in leaving and where in plan.standby.get(request.name, ()) and bool(others)
 
 
 @many
