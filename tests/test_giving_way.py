@@ -150,6 +150,20 @@ def test_as_many_go_as_must(limit: int, gone: int) -> None:
     assert (C in plan.chassis) == (gone > 0)
 
 
+def test_room_that_a_standby_leaves_is_for_those_that_have_no_place() -> None:
+    # The standby of A on hv2 goes since the chassis is avoided; B wants one, C has no place.
+    failing = (replace(Place("hv1"), failure="x"), Place("hv2", STANDBY, serving=False))
+    wanted = [replace(_pair(2)[0], standby=0), _pair(2)[1]]
+    wanted.append(Request(C, "ipsec", requested_chassis="hv2"))
+    cloud = [replace(each, limit=1 if each.name == "hv2" else 2) for each in idle(1, 1)]
+    avoided = {(A, "hv1"): Avoidance("x"), (A, "hv2"): Avoidance("x")}
+    plan = schedule(wanted, cloud, {A: failing, B: on("hv1")}, avoided)
+    assert plan.standby == {}
+    assert plan.reasons[C].endswith("full (limit 1)")
+    after = {A: failing[:1], B: on("hv1")}
+    assert schedule(wanted, cloud, after, avoided).chassis[C] == "hv2"
+
+
 def test_a_limit_that_is_enforced_and_standbys_come_to_rest() -> None:
     cloud = [replace(each, limit=1) for each in idle(1, 1, 1)]
     wanted = [*_pair(), Request(B, "ipsec"), Request(C, "ipsec")]

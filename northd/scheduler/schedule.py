@@ -20,7 +20,8 @@ same snapshot gives the same plan.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 from .decisions import Decisions
 from .departures import Departure, find_departures
@@ -93,7 +94,11 @@ class _Round:
         self._move()
         self._given.adopt()
         self._tell_moves()
-        standby = {name: self._find_standbys(name) for name in sorted(self._given.active)}
+        kept = {name: self._keep_standbys(name) for name in sorted(self._given.active)}
+        self._reserve(kept)
+        standby = {
+            name: found | self._find_new_standbys(name, found) for name, found in kept.items()
+        }
         return Schedule(
             chassis=dict(sorted(self._given.active.items())),
             standby={name: tuple(sorted(found)) for name, found in standby.items() if found},
@@ -349,27 +354,33 @@ class _Round:
             sentence = f"{self._departures[name].reason}; it moves to {chassis}"
             self._reasons.setdefault(name, sentence)  # one that is held says so
 
-    def _find_standbys(self, name: str) -> set[str]:
-        request, active, target = (
+    def _keep_standbys(self, name: str) -> set[str]:
+        return keep_standbys(
+            self._snapshot,
             self._snapshot.requests[name],
             self._given.active[name],
             self._given.targets.get(name),
-        )
-        kept = keep_standbys(
-            self._snapshot,
-            request,
-            active,
-            target,
             self._rules.enforce_limit,
             name in self._stranded,
         )
+
+    def _reserve(self, kept: Mapping[str, AbstractSet[str]]) -> None:
+        """Leaves the room of standbys that go to those that serve from nowhere: the next plan's."""
+        if self._snapshot.requests.keys() <= self._given.active.keys() - self._lost:
+            return
+        for name, found in kept.items():
+            for place, _ in self._snapshot.find_standbys(self._snapshot.requests[name]):
+                if place.chassis not in (*found, self._given.active[name]):
+                    self._snapshot.load.add(place.chassis)
+
+    def _find_new_standbys(self, name: str, kept: AbstractSet[str]) -> set[str]:
+        request, active = self._snapshot.requests[name], self._given.active[name]
         missing = request.standby - len(kept)
-        if name in self._giving_way.gone:
-            return kept
-        if missing <= 0 or target is not None or not is_serving(self._snapshot, request, active):
-            return kept
+        moves = name in self._given.targets or not is_serving(self._snapshot, request, active)
+        if missing <= 0 or moves or name in self._giving_way.gone:
+            return set()
         chosen = choose_standbys(self._snapshot, request, active, missing)
         if len(chosen) < missing:
             why = self._snapshot.explain(request, standby=True)
             self._reasons.setdefault(name, f"it has too few standbys: {why}")
-        return kept | chosen
+        return chosen
