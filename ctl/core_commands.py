@@ -26,7 +26,7 @@ SECTIONS = (
                 "events",
                 "[NAME]..",
                 "commands.events.list_all",
-                "Event Service_Container?",
+                "Event? Service_Container?",
                 "--since= --last= --wide",
             ),
             Command("init", "", "commands.overview.init", "SVC_Global", changes=True),

@@ -6,9 +6,11 @@ import calendar
 import re
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from ...lib.errors import UsageError
 from ...services.api.commands import Moment
+from ..ask.lookup import find_atom, members
 from ..ask.moment import format_time
 from ..context import Context
 from ..db.row import Row
@@ -17,6 +19,8 @@ TABLE = "Event"
 
 # Without a name, a time or a number so many are printed.
 _LAST = 100
+# More of them are read with the whole table.
+_MOST_ONE_BY_ONE = 2000
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _HEADINGS = ["time", "name", "state", "chassis", "from", "count", "since", "message"]
 
@@ -30,17 +34,52 @@ def list_all(context: Context) -> None:
     how long ago, as 10m, 2h or 3d, or a time in UTC, as 2026-11-27T03:00; --last how many.
     Without any of them the last 100 are printed.
     """
-    rows = list(context.replica.rows(TABLE).values())
+    briefs = _read_briefs(context)
     start_ms = _find_start(context)
-    chosen = [row for row in rows if _number(row, "time") >= start_ms]
+    chosen = [each for each in briefs if each.time_ms >= start_ms]
     for name in context.arguments:
-        if not _choose(context, rows, [name]):
+        if not _choose(context, briefs, [name]):
             context.warnings.append(f"no event of {name} is kept")
     if context.arguments:
-        wanted = {row.uuid for row in _choose(context, rows, context.arguments)}
-        chosen = [row for row in chosen if row.uuid in wanted]
-    chosen.sort(key=lambda row: _number(row, "number"))
-    _print(context, _cut(context, chosen))
+        wanted = {each.uuid for each in _choose(context, briefs, context.arguments)}
+        chosen = [each for each in chosen if each.uuid in wanted]
+    chosen.sort(key=lambda each: each.number)
+    _print(context, _read(context, [each.uuid for each in _cut(context, chosen)]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Brief:
+    """What it is chosen by: one of many thousands, of which few are printed."""
+
+    uuid: str
+    number: int
+    time_ms: int
+    name: str
+    row: str
+    places: frozenset[str]
+
+
+def _read_briefs(context: Context) -> list[_Brief]:
+    columns = ("_uuid", "number", "time", "name", "row", "chassis", "from_chassis")
+    return [
+        _Brief(
+            row["_uuid"][1],
+            row["number"],
+            row["time"],
+            row["name"],
+            find_atom(row["row"]) or "",
+            frozenset((*members(row["chassis"]), *members(row["from_chassis"]))),
+        )
+        for row in context.replica.read_columns(TABLE, columns)
+    ]
+
+
+def _read(context: Context, uuids: Sequence[str]) -> list[Row]:
+    """Returns the rows, in this order, but for those that have gone meanwhile."""
+    if len(uuids) > _MOST_ONE_BY_ONE:
+        rows = context.replica.rows(TABLE)
+        return [rows[uuid] for uuid in uuids if uuid in rows]
+    return context.replica.get_all(TABLE, uuids)
 
 
 def _find_start(context: Context) -> int:
@@ -62,40 +101,40 @@ def _find_start(context: Context) -> int:
     )
 
 
-def _choose(context: Context, rows: Sequence[Row], names: Iterable[str]) -> list[Row]:
+def _choose(context: Context, briefs: Sequence[_Brief], names: Iterable[str]) -> list[_Brief]:
     """Returns the events of what has any of 'names', and of what belongs to it.
 
     A service has its connections and its container, a chassis what was placed
     there or came from there.  What was renamed keeps its events.
     """
     wanted = set(names)
-    subjects = {row.text("row") for row in rows if row.text("name") in wanted} - {""}
+    subjects = {each.row for each in briefs if each.name in wanted} - {""}
     containers = {
         each.text("name")
         for each in context.replica.find_all("Service_Container", "serves", *sorted(subjects))
     }
     return [
-        row
-        for row in rows
-        if _is_of(row, wanted) or row.text("row") in subjects or row.text("name") in containers
+        each
+        for each in briefs
+        if _is_of(each, wanted) or each.row in subjects or each.name in containers
     ]
 
 
-def _is_of(row: Row, names: set[str]) -> bool:
-    service, _, connection = row.text("name").partition("/")
-    places = {row.text("chassis"), row.text("from_chassis")}
-    return not names.isdisjoint({row.text("name"), service, connection or service} | places)
+def _is_of(event: _Brief, names: set[str]) -> bool:
+    service, _, connection = event.name.partition("/")
+    found = {event.name, service, connection or service}
+    return not (names.isdisjoint(found) and names.isdisjoint(event.places))
 
 
-def _cut(context: Context, rows: list[Row]) -> list[Row]:
+def _cut(context: Context, chosen: list[_Brief]) -> list[_Brief]:
     """Returns the last of them, as many as are asked for."""
     text = context.options.get("last")
     if text is not None:
         if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
             raise UsageError(f"--last={text}: give how many events, at least 1")
-        return rows[-int(text) :]
+        return chosen[-int(text) :]
     whole = context.arguments or context.has("since")
-    return rows if whole else rows[-_LAST:]
+    return chosen if whole else chosen[-_LAST:]
 
 
 def _print(context: Context, rows: Iterable[Row]) -> None:

@@ -203,7 +203,9 @@ def test_it_is_added_seen_changed_and_removed(scene: Cloud) -> None:
     assert f"echo port 7 on {scene.find_chassis()}" in shown
     assert "secrets: token" in shown
     assert TOKEN not in shown
-    (line,) = (line for line in operator.svcctl("--wide", "container-list").splitlines() if NAME in line)
+    (line,) = (
+        line for line in operator.svcctl("--wide", "container-list").splitlines() if NAME in line
+    )
     assert {"echo", "running", scene.find_chassis()} <= set(line.split())
     listed = operator.svcctl("echo-list")
     assert ADDRESS in listed
