@@ -58,8 +58,8 @@ class Context:
     With 'forces_wait' svc-northd is waited for, whatever --wait says, and though
     nothing changes.  'follow_up' is called once the change is in the database,
     with a connection to that.  'memory' is what can be read only once though the
-    command may have to run again.  'type_name' is the service type that the
-    command is of, "" for one of the core.
+    command may have to run again.  'type_name' is the service type that the command
+    is of, "" for one of the core.  'is_alone' says that the run has no other command.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class Context:
         self.types = types
         self.type_name = type_name
         self.memory: dict[str, str] = {}
+        self.is_alone = False
         self._attempt: Attempt | None = None
         self._reset()
 
@@ -92,6 +93,12 @@ class Context:
         self.exit_status = 0
         self.forces_wait = False
         self.follow_up: Callable[[Client], None] | None = None
+
+    @property
+    def reads_columns_only(self) -> bool:
+        """Whether all that the run reads of a table are the columns that this command prints."""
+        lists_all = self.command.name == "list" and len(self.arguments) == 1
+        return self.is_alone and lists_all and self.has("columns")
 
     @property
     def attempt(self) -> Attempt:

@@ -30,7 +30,7 @@ import ovs.dirs
 import ovs.poller
 import ovs.util
 
-from ..lib import loop, unixctl
+from ..lib import loop, redaction, unixctl
 from ..lib.errors import UsageError
 from . import main as program
 from .client import METHOD, format_answer
@@ -105,6 +105,7 @@ class Daemon:
         self._words = words
         self._runs: list[_Worker] = []
         self._next: _Worker | None = None
+        redaction.hide_all_words()
         # A command comes after wait() has armed what this pass waits for.
         self._begun, self._begin = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         for command in table.list_all():

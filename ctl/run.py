@@ -120,6 +120,7 @@ def _find_tables(
 ) -> list[str]:
     """Returns the tables that are read whole before the commands run."""
     tables: dict[str, None] = {}
+    contexts[0].is_alone = len(contexts) == 1
     for context in contexts:
         for word in context.command.tables.split():
             wanted = word.removesuffix(BY_NAME).removesuffix(BY_NEED)
@@ -129,7 +130,7 @@ def _find_tables(
             else:
                 wanted = context.arguments[0] if wanted == "*" else wanted
                 names = [replica.schema.get_table(wanted).name]
-            if _is_whole(word, len(context.arguments)):
+            if _is_whole(word, len(context.arguments)) and not context.reads_columns_only:
                 tables.update(dict.fromkeys(names))
     if settings.wait != "none":
         tables[replica.schema.get_table(ROOT).name] = None

@@ -28,10 +28,13 @@ def list_rows(context: Context) -> None:
     """list TABLE [RECORD]..: prints the rows, or all of them."""
     table, names = get_table(context), context.arguments[1:]
     columns = _choose_columns(context, table)
+    found: Iterable[Row | None]
     if names:
         found = [find(context, table, name) for name in names]
+    elif context.reads_columns_only:
+        found = context.replica.read_columns(table.name, [column.name for column in columns])
     else:
-        found = list(_in_order(context, table))
+        found = _in_order(context, table)
     _print(context, columns, (row for row in found if row is not None))
 
 
