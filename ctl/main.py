@@ -98,7 +98,10 @@ def _detach(
     from .site_packages import find_packages
 
     find_packages()
-    from .daemon import detach
+    try:
+        from .daemon import detach
+    except ModuleNotFoundError as error:
+        raise UsageError(f"--detach needs the package {error.name}, which is not here") from None
 
     return detach(settings, table)
 

@@ -11,7 +11,7 @@ import pytest
 
 from ..ctl.command_table import CommandTable
 from .ovsdb import Databases
-from .svcctl import Svcctl
+from .svcctl import ROOT, Svcctl
 
 
 def test_every_command_says_what_it_does(svcctl: Svcctl) -> None:
@@ -106,3 +106,21 @@ def test_patterns_of_the_log(svcctl: Svcctl, databases: Databases, tmp_path: Pat
     assert f"DBG said connected to {databases.nb.remote}" in log.read_text()
     said = svcctl.start("-vPATTERN:nono:%m", *svcctl.remotes(), "show").communicate()[1]
     assert said == ("svcctl: --verbose=PATTERN:nono:%m: not PATTERN:DESTINATION:PATTERN\n")
+
+
+def test_bash_completes_commands_and_options() -> None:
+    script = f"""
+        PATH={ROOT}/utilities:$PATH
+        source {ROOT}/utilities/svcctl.bash
+        for word in conn-a --psk-f chassis-group-; do
+            COMP_WORDS=(svcctl "$word") COMP_CWORD=1
+            _svcctl
+            echo "${{COMPREPLY[@]}}"
+        done
+    """
+    done = subprocess.run(["bash", "-c", script], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines() == [
+        "conn-add",
+        "--psk-file=",
+        "chassis-group-add chassis-group-del chassis-group-list",
+    ]

@@ -32,7 +32,7 @@ def list_rows(context: Context) -> None:
     if names:
         found = [find(context, table, name) for name in names]
     elif context.reads_columns_only:
-        found = context.replica.read_columns(table.name, [column.name for column in columns])
+        found = context.replica.list_partly(table.name, [column.name for column in columns])
     else:
         found = _in_order(context, table)
     _print(context, columns, (row for row in found if row is not None))

@@ -59,16 +59,15 @@ class Replica:
             self._read_whole([table])
         return self._rows[table]
 
-    def read_columns(self, table: str, columns: Iterable[str]) -> list[Row]:
+    def list_partly(self, table: str, columns: Iterable[str]) -> list[Row]:
         """Returns all rows of a table with these columns only, in the order of their UUIDs.
 
         They are as in the database, and no part of the transaction.
         """
-        names = list(dict.fromkeys(["_uuid", *columns]))
-        select = {"op": "select", "table": table, "where": [], "columns": names}
+        found = self.read_columns(table, list(dict.fromkeys(["_uuid", *columns])))
         schema = self.schema.tables[table]
-        found = sorted(self._ask([select])[0], key=lambda row: str(row["_uuid"][1]))
-        return [Row(schema, row["_uuid"][1], row) for row in found]
+        rows = [Row(schema, row["_uuid"][1], row) for row in found]
+        return sorted(rows, key=lambda row: row.uuid)
 
     def find(self, table: str, column: str, value: Atom) -> Row | None:
         """Returns the first row that has 'value' in 'column'."""
