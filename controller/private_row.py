@@ -8,6 +8,7 @@ once at each connection, for what an earlier svc-controller left in it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,6 +60,8 @@ class PrivateRow:
     _sent: Mapping[str, Any] = field(default_factory=dict)
     _inserting: bool = False
     _missing: bool = False
+    # Columns that the southbound of this connection does not have, as one of an older release.
+    _unknown: set[str] = field(default_factory=set)
     _again_at_ms: int = 0
 
     def run(self, session: Session, now_ms: int) -> None:
@@ -69,6 +72,7 @@ class PrivateRow:
             # Another server may answer at this one, with another row or none.
             self._connection = session.connection
             self.told = {}
+            self._unknown.clear()
             self.read_again()
         if self._reading is None and self.found is None:
             self._reading = session.call([self._select()])
@@ -88,7 +92,8 @@ class PrivateRow:
         if columns == self.told or self._writing is not None or now_ms < self._again_at_ms:
             return
         self._inserting = self._missing
-        change = self._insert(columns) if self._missing else self._update(columns)
+        had = {name: value for name, value in columns.items() if name not in self._unknown}
+        change = self._insert(had) if self._missing else self._update(had)
         self._sent = dict(columns)
         self._writing = session.call([{"op": "assert", "lock": self.lock}, change])
 
@@ -109,7 +114,11 @@ class PrivateRow:
 
     def _note_written(self, call: Call, now_ms: int) -> None:
         self.told = {}
-        if call.results is None:
+        unknown = _find_unknown(call.problem)
+        if unknown is not None and unknown not in self._unknown:
+            self._unknown.add(unknown)
+            vlog.info(f"the southbound is of an older release: it has no {unknown} of a chassis")
+        elif call.results is None:
             self._missing = False
             self._again_at_ms = now_ms + AGAIN_MS
             vlog.info(f"the row of chassis {self.chassis} was not written: {call.problem}")
@@ -145,6 +154,12 @@ def make_removal(chassis: str, lock: str) -> list[Operation]:
     )
     deletes = [{"op": "delete", "table": table, "where": where} for table, where in tables]
     return [{"op": "assert", "lock": lock}, *deletes]
+
+
+def _find_unknown(problem: str | None) -> str | None:
+    """Returns the column that a server refused since its schema has none of that name."""
+    found = re.search(r"\bNo column (\w+) in table ", problem or "")
+    return found[1] if found else None
 
 
 def _encode(columns: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,3 +62,20 @@ def test_rows_that_do_not_fit_take_nothing_from_the_host(chassis: Bench, column:
     chassis.settle()
     assert dict(chassis.host.things) == before
     chassis.check_laws()
+
+
+def test_a_southbound_of_an_older_release_takes_the_heartbeats(chassis: Bench) -> None:
+    """A column that it does not have is left out, until it was converted."""
+    chassis.logs.allow(OUTAGE)
+    chassis.host.full_disks = ("file system /run is full",)
+    chassis.bind("c1")
+    chassis.until_status("c1", "running")
+    schema = read_schema(chassis.sb)
+    del schema["tables"]["Chassis_Private"]["columns"]["warnings"]
+    chassis.sb.convert(schema)
+    chassis.until_beats(3)
+    chassis.sb.convert(read_schema(chassis.sb))
+    chassis.until(
+        lambda: chassis.sb.rows("Chassis_Private")[0]["warnings"] == "file system /run is full",
+        "the warning",
+    )
