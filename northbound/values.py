@@ -82,7 +82,7 @@ def parse_atom(table: Any, column: str, text: str) -> Atom:
         atom = text == "true"
     elif kind == ovs.db.types.IntegerType:
         if _INTEGER.fullmatch(text) is None:
-            raise Refused(f'"{text}" is not a valid integer')
+            raise Refused(f'"{text}" is not a valid integer or range')
         atom = int(text)
     problem = _find_problem(table.columns[column].type, atom)
     if problem is not None:

@@ -145,7 +145,7 @@ def test_a_group_whose_standbys_cannot_be_read_serves_and_says_so(cloud: Cloud) 
     cloud.add_vpn("mars", "other", external_ips="2.0.0.100", group=["uuid", group])
     cloud.settle()
     rows = cloud.nb.rows("Service_Container")
-    words = "options:standby of group odd is '-1', not 0 to 8; it counts as not set"
+    words = "group odd: options:standby is '-1', not 0 to 8; each container has as many standbys"
     assert {row["status_code"] for row in rows} == {"running"}
     assert sum(words in row["status_message"] for row in rows) == 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from uuid import UUID
@@ -67,6 +67,8 @@ CONTESTED: Datum[UUID, str] = Datum("service_contested")
 # that a service shares.
 SHARED: Datum[str, tuple[UUID, ...]] = Datum("address_shared")
 SHARED_BY_SERVICE: Datum[UUID, AbstractSet[str]] = Datum("shared addresses by service")
+# Of those: a service on each of two routers, by router, where they are on more than one.
+CONTENDERS: Datum[str, Mapping[UUID, str]] = Datum("address_contenders")
 # By external address, of several that have it.
 CLAIM: Datum[str, Claim] = Datum("address_claim")
 KEPT_CLAIMS: Datum[str, tuple[Claim, ...]] = Datum("address_kept_claims")
@@ -171,17 +173,24 @@ def find_contender(read: Read, row: VPNService, router: UUID) -> str | None:
     for address in sorted(_find_held(read, row, home)):
         canonical = canonical_address(address)
         user = find_user(home, canonical) or find_foreign(read, home, canonical)
-        user = user or _find_other_service(read, row, router, canonical)
+        others = (read(CONTENDERS, canonical) or {}).items()
+        rival = next((name for each, name in others if each != router), None)
+        if user is None and rival is not None:
+            user = f"VPN service {quote(rival)}"
         if user is not None:
             return f"external address {address} is contested by {user}"
     return None
 
 
-def _find_other_service(read: Read, row: VPNService, router: UUID, address: str) -> str | None:
-    for uuid in sorted((read(SERVICES_BY_ADDRESS, address) or set()) - {row.uuid}):
-        other, home = read(SERVICE, uuid), read(HOME, uuid)
-        if other is not None and (home is None or router not in home.routers):
-            return f"VPN service {quote(other.name)}"
+def find_contenders(read: Read, address: str) -> Mapping[UUID, str] | None:
+    """Returns services that have an address, the first on each of two routers; None for one."""
+    found: dict[UUID, str] = {}
+    for uuid in read(SHARED, address) or ():
+        row, home = read(SERVICE, uuid), read(HOME, uuid)
+        if row is not None and home is not None and home.router is not None:
+            found.setdefault(home.router, row.name)
+        if len(found) > 1:
+            return found
     return None
 
 
@@ -369,6 +378,7 @@ NODES: tuple[AnyNode, ...] = (
         ),
     ),
     Node(SHARED, find_shared, (SERVICES_BY_ADDRESS,)),
+    Node(CONTENDERS, find_contenders, (SHARED,), (SERVICE, HOME)),
     Index(SHARED_BY_SERVICE, SHARED, lambda _address, uuids: uuids),
     Node(
         CLAIM,

@@ -36,8 +36,8 @@ from ..rows import IPsecConnection, VPNService
 from .balanced import BALANCED
 from .checked import CHECKED
 from .gateway import COMPILED, GATEWAY, Gateway
-from .home import HOME, SERVICE_PROBLEM, find_contender, find_owner
-from .tables import CONNECTION, SERVICE, SERVICES_BY_ADDRESS, SERVICES_BY_CONNECTION
+from .home import CONTENDERS, HOME, SERVICE_PROBLEM, find_contender, find_owner
+from .tables import CONNECTION, SERVICE, SERVICES_BY_CONNECTION
 
 STATUSES: Datum[UUID, tuple[RowStatus, ...]] = Datum("vpn_status")
 HELD: Datum[UUID, bool] = Datum("held")
@@ -318,7 +318,7 @@ NODES: tuple[AnyNode, ...] = (
             BALANCED,
             CONTAINERS_BY_SERVED,
             ADDRESS_HOLDERS,
-            SERVICES_BY_ADDRESS,
+            CONTENDERS,
             *dict.fromkeys((*FOREIGN_DATA, *GATEWAY_DATA)),
             *_OF_SERVICES,
         ),
