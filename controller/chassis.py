@@ -37,7 +37,7 @@ class Condition(Protocol):
         """Returns Chassis_Private:load."""
 
     def find_full_disks(self, now_ms: int) -> tuple[str, ...]:
-        """Returns sentences on file systems; see linux/disk.py."""
+        """Returns sentences on file systems; see lib/disks.py."""
 
 
 class ChassisRows:

@@ -6,6 +6,7 @@ import os
 
 RUNDIR = os.environ.get("SVC_RUNDIR", "/run/ovnsvc")
 LOGDIR = os.environ.get("SVC_LOGDIR", "/var/log/ovnsvc")
+DBDIR = os.environ.get("SVC_DBDIR", "/var/lib/ovnsvc")
 SYSCONFDIR = os.environ.get("SVC_SYSCONFDIR", "/etc/ovnsvc")
 
 OVN_RUNDIR = os.environ.get("OVN_RUNDIR", "/run/ovn")

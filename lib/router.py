@@ -103,20 +103,17 @@ def find_user(router: Router, address: str) -> str | None:
     if address in router.nat_addresses:
         return f"a NAT rule of router {name}"
     if address in router.next_hops:
-        return f"the next hop of a route of router {name}"
+        return f"router {name} as the next hop of a route"
     return None
 
 
 def _find_use(router: Router, address: str) -> str | None:
     """Returns what the router has an address for already."""
-    name, subject = quote(router.name), f"external address {address}"
-    if address in router.addresses:
-        return f"{subject} is an address of router {name}; mode routed needs one of its own"
-    if address in router.nat_addresses:
-        return f"{subject} is used by a NAT rule of router {name}"
-    if address in router.next_hops:
-        return f"{subject} is the next hop of a route of router {name}"
-    return None
+    user = find_user(router, address)
+    if user is None:
+        return None
+    advice = "; mode routed needs one of its own" if address in router.addresses else ""
+    return f"external address {address} is used by {user}{advice}"
 
 
 def misplacement_problem(router: Router, address: str) -> str | None:

@@ -21,6 +21,7 @@ from ..lib import dirs, loop
 from ..lib import nb as nb_rows
 from ..lib import options as option_rules
 from ..lib import sb as sb_rows
+from ..lib.disks import Disks
 from ..lib.failures import describe
 from ..services.api.compile import UNCOMPILED, CompileHalf
 from . import graph
@@ -112,6 +113,9 @@ class Northd:
         self._watches = 0
         self._told_options: list[str] = []
         self._held_for: str | None = None
+        # The databases are on this host, or the directory is not there.
+        self._disks = Disks((dirs.RUNDIR, dirs.LOGDIR, dirs.DBDIR))
+        self._told_disks: tuple[str, ...] = ()
 
     # -- the loop ----------------------------------------------------------
 
@@ -380,6 +384,14 @@ class Northd:
             self.recover()
         return reason is not None
 
+    def _find_full_disks(self) -> tuple[str, ...]:
+        """Returns sentences on file systems that are full; the log has them where no row can."""
+        full = self._disks.find_full(loop.monotonic_ms())
+        for each in full if full != self._told_disks else ():
+            vlog.warn(each)
+        self._told_disks = full
+        return full
+
     def _tell_problems(self) -> None:
         """Says in the southbound's table Northd what is wrong with what is computed or written."""
         sentences = [fault.sentence for fault in self.engine.faults.values()]
@@ -389,6 +401,7 @@ class Northd:
             sentences += [each for each in words if each is not None]
         if self._held_for is not None:
             sentences.append(f"nothing is written: {self._held_for}")
+        sentences += self._find_full_disks()
         sentences += self.replicas.forgotten.tell(self.replicas.review_held())
         urgent = self.writers.content.sentences
         sentences += urgent

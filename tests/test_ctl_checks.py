@@ -66,7 +66,7 @@ def routers(vpn: Svcctl, cloud: Databases) -> Svcctl:
         ("inner", "1.0.0.9", "router inner has no distributed gateway port"),
         (
             *("other-router", "1.0.0.2"),
-            "external address 1.0.0.2 is an address of router other-router; "
+            "external address 1.0.0.2 is used by router other-router itself; "
             "mode routed needs one of its own",
         ),
         (
@@ -147,7 +147,7 @@ def test_a_uuid_means_the_router_that_has_it(vpn: Svcctl, cloud: Databases) -> N
     reason = vpn.bad("vpn-add", "mars", namesake, "1.0.0.101", "192.168.7.0/24")
     assert reason.endswith("is already used by VPN service venus on another router")
     reason = vpn.bad("vpn-add", "mars", namesake, "9.0.0.2", "192.168.7.0/24")
-    assert reason.startswith("mars: external address 9.0.0.2 is an address of router")
+    assert reason.startswith("mars: external address 9.0.0.2 is used by router")
     vpn.good("vpn-add", "mars", namesake, "9.0.0.9", "192.168.7.0/24")
     words = ("10.9.0.0/24", "--psk-file=/etc/hostname")
     vpn.good("conn-add", "venus", "c", "1.0.0.3", *words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ..lib import dirs
 from .cloud import Cloud
 
 
@@ -129,3 +130,21 @@ def test_a_chassis_is_waited_for_unless_it_is_dead(cloud: Cloud) -> None:
     cloud.wait_for(lambda: cloud.nb.rows("SVC_Global")[0]["hv_cfg"] == 9, "its death")
     behind.alive, behind.follows = True, True
     behind.tell(ovn_problem="")
+
+
+def test_a_full_file_system_of_central_is_told(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.settle()
+    cloud.northd.close()
+    # A file system that has no blocks at all.
+    monkeypatch.setattr(dirs, "DBDIR", "/proc")
+    cloud.northd = cloud.start_northd()
+    sentence = "file system /proc is full (less than 1 MB left)"
+    cloud.logs.allow(sentence)
+    cloud.wait_for(lambda: cloud.sb.rows("Northd")[0]["problem"] == sentence, sentence)
+    assert cloud.logs.count(sentence) == 1
+    cloud.northd.close()
+    monkeypatch.undo()
+    cloud.northd = cloud.start_northd()
+    cloud.wait_for(lambda: cloud.sb.rows("Northd")[0]["problem"] == "", "its end")

@@ -172,7 +172,7 @@ def test_status_and_reasons_come_north(cloud: Cloud) -> None:
     [
         ({"local_subnets": "192.168.1.5/24"}, "did you mean 192.168.1.0/24"),
         ({"router": "nowhere"}, "router nowhere not found in OVN_Northbound"),
-        ({"external_ips": "1.0.0.2"}, "is an address of router tenant-router"),
+        ({"external_ips": "1.0.0.2"}, "is used by router tenant-router itself"),
         ({"external_ips": "rubbish"}, "is not an IP address"),
         ({"local_subnets": ["set", ["10.0.0.0/8", "10.1.0.0/16"]]}, "overlaps"),
         ({"external_ips": ["set", []]}, "no external address is given"),

@@ -81,9 +81,9 @@ def status(cloud: MemoryCloud, uuid: UUID) -> tuple[str, str]:
     ("address", "sentence"),
     [
         (VPN_ADDRESS, "external address 203.0.1.100 is already used by container vpn-"),
-        ("203.0.1.2", "external address 203.0.1.2 is an address of router"),
+        ("203.0.1.2", "external address 203.0.1.2 is used by router"),
         ("203.0.1.7", "external address 203.0.1.7 is used by router neighbour"),
-        ("203.0.1.1", "external address 203.0.1.1 is the next hop of a route of router tenant"),
+        ("203.0.1.1", "external address 203.0.1.1 is used by router tenant"),
         ("203.0.1.0", "external address 203.0.1.0 is that of a whole network of router tenant"),
         ("203.0.1.255", "external address 203.0.1.255 is that of a whole network of router tenant"),
         ("banana", "banana is not an IP address"),

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ..controller.linux.disk import Disks
 from ..controller.underlay import OVERHEAD, Underlay
+from ..lib.disks import Disks
 from .bench import Bench
 
 MTU = 1442
@@ -119,7 +119,7 @@ def test_a_real_kernel_sends_it_whole_or_not_at_all() -> None:
 def test_full_file_systems_are_named(tmp_path: Path) -> None:
     mount = f"mount -t tmpfs -o size=1100k,nr_inodes=4 none {tmp_path}"
     code = (
-        "import os, sys; from ovnsvc.controller.linux.disk import Disks;"
+        "import os, sys; from ovnsvc.lib.disks import Disks;"
         f"path = {str(tmp_path)!r} + '/a'; os.mkdir(path); find = lambda: print(*Disks((path,"
         " '/none')).find_full(0)); find(); open(path + '/b', 'wb').write(b'x' * 600000); find();"
         " os.truncate(path + '/b', 0); open(path + '/c', 'w'); find()"

@@ -14,10 +14,11 @@ from collections.abc import Collection, Iterator, Mapping
 
 import ovs.poller
 
+from ...lib import dirs
+from ...lib.disks import Disks
 from ...lib.loop import monotonic_ms
 from . import netns
 from .data_path import DataPath
-from .disk import Disks
 from .echo import Echo
 from .load import LoadMeter
 
@@ -46,7 +47,7 @@ class HostEvents:
         self._data_path = DataPath()
         self._load = LoadMeter()
         self._echo, self._probe = Echo(), Echo()
-        self._disks = Disks()
+        self._disks = Disks((dirs.RUNDIR, dirs.LOGDIR, dirs.SYSCONFDIR))
 
     def take_lost(self, containers: Collection[str], links: Mapping[str, str]) -> set[str]:
         """Returns those of 'containers' whose link or namespace is gone since the last call.
@@ -85,7 +86,7 @@ class HostEvents:
         return self._probe.take_answers()
 
     def find_full_disks(self, now_ms: int) -> tuple[str, ...]:
-        """Returns which file systems are full, as Disks.find_full."""
+        """Returns which file systems are full, as lib/disks.py."""
         return self._disks.find_full(now_ms)
 
     def wait_answers(self, poller: ovs.poller.Poller) -> None:

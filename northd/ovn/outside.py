@@ -9,6 +9,7 @@ connection is lost.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -52,17 +53,22 @@ class OutsideReplica:
     def __init__(self, remote: str) -> None:
         conditions = {PortBinding.TABLE: _ALWAYS}
         self._session = Session(remote, DATABASE, (PortBinding, Chassis), conditions=conditions)
-        self._datapaths: frozenset[UUID] = frozenset()
+        # How many ports of type localnet each switch has.
+        self._localnets: Counter[UUID] = Counter()
+        self._asked: frozenset[UUID] = frozenset()
         self._given_up_ms = loop.monotonic_ms() + PATIENCE_MS
         self._awaited = True
 
     def run(self) -> None:
         """Receives what changed; asks for the ports of a switch that is outside from now on."""
         self._session.run()
-        ports = self._session.rows(PortBinding).values()
-        found = frozenset(row.datapath for row in ports if row.type == LOCALNET)
-        if self._session.synced and found != self._datapaths:
-            self._datapaths = found
+        for before, after in self._session.take_rows(PortBinding):
+            for row, number in ((before, -1), (after, 1)):
+                if row is not None and row.type == LOCALNET:
+                    self._localnets[row.datapath] += number
+        found = frozenset(+self._localnets)
+        if self._session.synced and found != self._asked:
+            self._asked = found
             clauses = [["datapath", "==", ["uuid", str(each)]] for each in sorted(found)]
             self._session.set_condition(PortBinding.TABLE, [*_ALWAYS, *clauses])
 

@@ -6,8 +6,6 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator
 
-from ...lib import dirs
-
 # Less than that is none: a log, a record and a database want to be written.  How much it is would
 # be another sentence at each look.
 _LEAST_BYTES = 1 << 20
@@ -17,8 +15,8 @@ _INTERVAL_MS = 10_000
 class Disks:
     """Looks at the file systems of some directories, now and then."""
 
-    def __init__(self, directories: Iterable[str] | None = None) -> None:
-        self._directories = tuple(directories or (dirs.RUNDIR, dirs.LOGDIR, dirs.SYSCONFDIR))
+    def __init__(self, directories: Iterable[str]) -> None:
+        self._directories = tuple(directories)
         self._look_at_ms = 0
         self._found: tuple[str, ...] = ()
 
