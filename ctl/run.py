@@ -120,20 +120,20 @@ def _find_tables(
 ) -> list[str]:
     """Returns the tables that are read whole before the commands run."""
     tables: dict[str, None] = {}
+    known = replica.schema
     contexts[0].is_alone = len(contexts) == 1
     for context in contexts:
         for word in context.command.tables.split():
             wanted = word.removesuffix(BY_NAME).removesuffix(BY_NEED)
             if wanted == TYPE_TABLES:
-                known = replica.schema.tables
-                names = [each for each in context.types.list_tables() if each in known]
+                names = [each for each in context.types.list_tables() if each in known.tables]
             else:
-                wanted = context.arguments[0] if wanted == "*" else wanted
-                names = [replica.schema.get_table(wanted).name]
+                meant = known.get_table(context.arguments[0]) if wanted == "*" else None
+                names = [(meant or known.tables[wanted]).name]
             if _is_whole(word, len(context.arguments)) and not context.reads_columns_only:
                 tables.update(dict.fromkeys(names))
     if settings.wait != "none":
-        tables[replica.schema.get_table(ROOT).name] = None
+        tables[known.tables[ROOT].name] = None
     return list(tables)
 
 

@@ -1,4 +1,4 @@
-"""Finds the schemas of the two databases, in a checkout and in a wheel."""
+"""The schemas of the two databases, in a checkout and in a wheel, and what an older one lacks."""
 
 from __future__ import annotations
 
@@ -24,3 +24,9 @@ def load(database: str) -> dict[str, Any]:
     with open(find_path(database), encoding="utf-8") as file:
         content: dict[str, Any] = json.load(file)
     return content
+
+
+def describe_lack(database: str, remote: str, what: str) -> str:
+    """Returns that 'what' ("COLUMN in TABLE") is not in the schema of a server, and what to do."""
+    advice = ": convert it (svc-ctl restart_northd)" if database in _FILES else ""
+    return f"the schema of {database} at {remote} has no {what}{advice}"

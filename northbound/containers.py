@@ -70,7 +70,7 @@ def pin(run: Run) -> Row:
     """A container may run on one chassis and nowhere else."""
     name, chassis = _find_container(run)[0], _read_chassis(run)
     wish = _get_wish(run, name)
-    if wish.text("requested_chassis") == chassis:
+    if wish.text("requested_chassis") == chassis and wish.has("forgive_cfg"):
         # Where it is pinned already, and failed, it is to be tried again.
         _forgive(wish, chassis)
     wish.set_atom("requested_chassis", chassis)
@@ -84,10 +84,10 @@ def unpin(run: Run) -> None:
         wish = run.find(WISH, "name", _find_container(run)[0])
     if wish is None:
         return
-    wish.verify("migrate_cfg", "forgive_cfg", "external_ids")
+    lasting = [name for name in ("forgive_cfg", "external_ids") if wish.has(name)]
+    wish.verify("migrate_cfg", *lasting)
     wish.set_atom("requested_chassis", None)
-    lasting = (wish.datum("forgive_cfg"), wish.datum("external_ids"))
-    if not wish.find("migrate_cfg") and not any(lasting):
+    if not wish.find("migrate_cfg") and not any(wish.datum(name) for name in lasting):
         run.delete(wish)
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ovsdbapp import exceptions
 from ovsdbapp.backend.ovs_idl import idlutils
+
+from ..lib.schema import NORTHBOUND, describe_lack
 
 
 class Refused(RuntimeError):
@@ -24,3 +28,8 @@ class WaitTimeout(exceptions.TimeoutException):
     def __init__(self, reason: str) -> None:
         RuntimeError.__init__(self, reason)
         self.msg = reason
+
+
+def make_lack(idl: Any, what: str) -> Refused:
+    """Returns that 'what' ("COLUMN in TABLE") is not in the schema of the server of an Idl."""
+    return Refused(describe_lack(NORTHBOUND, idl._session.get_name(), what))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..services.api.commands import Atom, Datum
+from .errors import make_lack
 from .values import check_member, check_value, make_member, make_value, read_datum
 
 
@@ -29,8 +30,13 @@ class Row:
         """Whether the current transaction inserts this row."""
         return self.idl_row._data is None
 
+    def has(self, column: str) -> bool:
+        """Returns whether the server's schema has 'column'; an older one may not."""
+        return column in self.table.columns
+
     def datum(self, column: str) -> Datum:
-        """Returns the value of 'column'."""
+        """Returns the value of 'column'; raises Refused if the server's schema lacks it."""
+        self._check_known(column)
         return read_datum(self.idl_row, column)
 
     def find(self, column: str) -> Any:
@@ -59,6 +65,7 @@ class Row:
 
     def set(self, column: str, datum: Datum) -> None:
         """Sets 'column' to 'datum'; raises Refused."""
+        self._check_known(column)
         kind = self.table.columns[column].type
         value = make_value(kind, datum)
         check_value(self.table, column, value)
@@ -87,6 +94,7 @@ class Row:
 
     def remove(self, column: str, elements: Sequence[Atom]) -> None:
         """Takes members out of a set, or keys out of a map."""
+        self._check_known(column)
         kind = self.table.columns[column].type
         for atom in elements:
             if kind.is_map():
@@ -100,6 +108,7 @@ class Row:
         if value is None:
             self.remove(column, (key,))
             return
+        self._check_known(column)
         check_value(self.table, column, {key: value})
         self.idl_row.setkey(column, key, value)
         self.revision += 1
@@ -115,3 +124,7 @@ class Row:
         """Makes everything run again if one of 'columns' has changed since it was read."""
         for column in columns:
             self.idl_row.verify(column)
+
+    def _check_known(self, column: str) -> None:
+        if column not in self.table.columns:
+            raise make_lack(self.table.idl, f"{column} in {self.table.name}")

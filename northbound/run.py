@@ -17,7 +17,7 @@ from ..lib.addresses import quote
 from ..lib.errors import UsageError
 from ..services.api.commands import Atom, Datum
 from .alone import Alone
-from .errors import NotFound, Refused
+from .errors import NotFound, Refused, make_lack
 from .index import find_rows
 from .row import Row
 from .values import check_value, parse_atom
@@ -116,7 +116,7 @@ class Run(Alone):
         """Returns a table of python-ovs; raises Refused if the server's schema has it not."""
         found = self._attempt.api.tables.get(table)
         if found is None:
-            raise Refused(f"the server has no table {table}")
+            raise make_lack(self._attempt.api.idl, f"table {table}")
         return found
 
     def rows(self, table: str) -> Mapping[str, Row]:

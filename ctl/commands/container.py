@@ -124,7 +124,7 @@ def _list_one(context: Context, row: Row, wish: Row | None, whereabouts: Whereab
 def _count_standbys(row: Row, group: Row | None) -> int:
     """Returns how many standbys a container has; those of before if its group cannot be read."""
     number = count_standbys(group)
-    before: int | None = row.find("standby")
+    before: int | None = row.find("standby") if row.has("standby") else None
     return number if number is not None else before or 0
 
 

@@ -32,7 +32,7 @@ def pin(context: Context) -> None:
     chassis = context.arguments[1]
     check_eligible(context, row, chassis, waits=True)
     wish = _get_wish(context, name)
-    if wish.text("requested_chassis") == chassis:
+    if wish.text("requested_chassis") == chassis and wish.has("forgive_cfg"):
         # Where it is pinned already, and failed, it is to be tried again.
         _forgive(wish, chassis)
     wish.set_atom("requested_chassis", chassis)
@@ -46,9 +46,10 @@ def unpin(context: Context) -> None:
     if wish is None:
         return
     wish.set_atom("requested_chassis", None)
-    if not any(wish.find("migrate_cfg") or wish.datum(name) for name in _LASTING):
+    lasting = [name for name in _LASTING if wish.has(name)]
+    if not wish.find("migrate_cfg") and not any(wish.datum(name) for name in lasting):
         # Somebody may ask for something at this moment.
-        wish.verify("migrate_cfg", *_LASTING)
+        wish.verify("migrate_cfg", *lasting)
         context.replica.delete(wish)
 
 

@@ -36,7 +36,7 @@ class Replica:
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self.schema = DatabaseSchema(client.get_schema())
+        self.schema = DatabaseSchema(client.get_schema(), client.remote)
         self._rows: dict[str, dict[str, Row]] = {}
         self._touched: dict[str, Row] = {}
         self._deleted: list[Row] = []
@@ -115,8 +115,9 @@ class Replica:
 
     def read_columns(self, table: str, columns: Sequence[str]) -> list[dict[str, Any]]:
         """Returns some columns of all rows as the server's JSON; nobody holds them to it."""
-        select = {"op": "select", "table": table, "where": [], "columns": list(columns)}
-        return self._ask([select])[0]
+        schema = self.schema.tables[table]
+        names = [name if name.startswith("_") else schema.columns[name].name for name in columns]
+        return self._ask([{"op": "select", "table": table, "where": [], "columns": names}])[0]
 
     # -- reading ---------------------------------------------------------------
 
@@ -124,7 +125,8 @@ class Replica:
         return list(self._rows.get(table, {}).values())
 
     def _read_whole(self, tables: Sequence[str]) -> None:
-        found = self._ask([{"op": "select", "table": name, "where": []} for name in tables])
+        known = [self.schema.tables[name].name for name in tables]
+        found = self._ask([{"op": "select", "table": name, "where": []} for name in known])
         for name, rows in zip(tables, found, strict=True):
             self._take(name, rows)
             self._whole.add(name)
@@ -138,7 +140,8 @@ class Replica:
             del new[key]
         if not new:
             return
-        selects = [{"op": "select", "table": table, "where": where} for where in new.values()]
+        name = self.schema.tables[table].name
+        selects = [{"op": "select", "table": name, "where": where} for where in new.values()]
         for where, rows in zip(new.values(), self._ask(selects), strict=True):
             self._take(table, rows)
             self._holds.append(_make_hold(table, where, rows))

@@ -52,22 +52,24 @@ class Row:
         return self._json is None
 
     def datum(self, column: str) -> Datum:
-        """Returns the value of 'column'."""
+        """Returns the value of 'column'; raises UsageError if the server's schema lacks it."""
         if column not in self._columns:
             self._columns[column] = self._read(column)
         return self._columns[column]
 
     def _read(self, column: str) -> Datum:
         """Returns the value that the server sent."""
+        schema = self.table.columns[column]
         assert self._json is not None
-        return from_json(self._json[column], self.table.columns[column])
+        return from_json(self._json[column], schema)
 
-    def _find(self, column: str) -> Datum:
-        return self.datum(column) if column in self.table.columns else ()
+    def has(self, column: str) -> bool:
+        """Returns whether the server's schema has 'column'; an older one may not."""
+        return column in self.table.columns
 
     def find(self, column: str) -> Any:
         """Returns the one atom of 'column', or None if there is none."""
-        datum = self._find(column)
+        datum = self.datum(column)
         return datum[0] if isinstance(datum, tuple) and datum else None
 
     def text(self, column: str) -> str:
@@ -77,15 +79,15 @@ class Row:
 
     def strings(self, column: str) -> tuple[str, ...]:
         """Returns the members of a set of strings or references."""
-        return tuple(str(atom) for atom in self._find(column))
+        return tuple(str(atom) for atom in self.datum(column))
 
     def columns(self) -> Mapping[str, Datum]:
         """Returns every column by name, '_uuid' aside."""
         return {name: self.datum(name) for name in self.table.columns if name != "_uuid"}
 
     def set(self, column: str, datum: Datum) -> None:
-        """Sets 'column' to 'datum'."""
-        self._columns[column] = datum
+        """Sets 'column' to 'datum'; raises UsageError if the server's schema lacks it."""
+        self._columns[self.table.columns[column].name] = datum
         self.revision += 1
         self._sets.add(column)
         self._mutations = [each for each in self._mutations if each[0] != column]

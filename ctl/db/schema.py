@@ -8,11 +8,28 @@ ovs-vsctl: any case, '-' for '_', a prefix that is unique.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from ...lib.errors import UsageError
+from ...lib.schema import describe_lack
 
 UNLIMITED = 1 << 32
+
+_T = TypeVar("_T")
+
+
+class Known(dict[str, _T]):
+    """What a schema has, by name; who needs what it has not is told so with 'lack'.
+
+    That is a format with "{}" for the name.  Who can do without asks whether it is there.
+    """
+
+    def __init__(self, lack: str) -> None:
+        super().__init__()
+        self._lack = lack
+
+    def __missing__(self, name: str) -> _T:
+        raise UsageError(self._lack.replace("{}", name))
 
 
 class Base:
@@ -65,14 +82,18 @@ class ColumnSchema:
 
 
 class TableSchema:
-    """A table; 'columns' has '_uuid' first and the others by name."""
+    """A table; 'columns' has '_uuid' first and the others by name.
+
+    'lack' is as Known has it, for a column.
+    """
 
     __slots__ = ("columns", "is_root", "name")
 
-    def __init__(self, name: str, json: Mapping[str, Any], is_root: bool) -> None:
+    def __init__(self, name: str, json: Mapping[str, Any], is_root: bool, lack: str) -> None:
         self.name = name
         self.is_root = is_root
-        self.columns = {"_uuid": ColumnSchema(name, "_uuid", "uuid")}
+        self.columns: Known[ColumnSchema] = Known(lack)
+        self.columns["_uuid"] = ColumnSchema(name, "_uuid", "uuid")
         for column in sorted(json["columns"]):
             self.columns[column] = ColumnSchema(name, column, json["columns"][column]["type"])
 
@@ -96,17 +117,18 @@ class TableSchema:
 
 
 class DatabaseSchema:
-    """A database: its tables by name."""
+    """A database at 'remote': its tables by name."""
 
-    def __init__(self, json: Mapping[str, Any]) -> None:
+    def __init__(self, json: Mapping[str, Any], remote: str) -> None:
         self.name: str = json["name"]
         self.version: str = json.get("version", "")
         tables = json["tables"]
         some_root = any(table.get("isRoot") for table in tables.values())
-        self.tables = {
-            name: TableSchema(name, tables[name], tables[name].get("isRoot", not some_root))
-            for name in tables
-        }
+        self.tables: Known[TableSchema] = Known(describe_lack(self.name, remote, "table {}"))
+        for name, table in tables.items():
+            lack = describe_lack(self.name, remote, f"{{}} in {name}")
+            is_root = table.get("isRoot", not some_root)
+            self.tables[name] = TableSchema(name, table, is_root, lack)
 
     def get_table(self, text: str) -> TableSchema:
         """Returns the table that 'text' names or shortens; raises UsageError."""

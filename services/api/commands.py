@@ -233,6 +233,12 @@ class TableRow(Protocol):
     revision: int
     """Goes up with each change of the row in this transaction."""
 
+    def has(self, column: str) -> bool:
+        """Returns whether the server's schema has 'column'; an older one may not.
+
+        Whatever reads or sets a column that it has not ends the command with a line on that.
+        """
+
     def datum(self, column: str) -> Datum:
         """Returns the value of 'column'."""
 

@@ -79,7 +79,7 @@ def _find_tally(connections: Sequence[TableRow]) -> tuple[int, int]:
 
 def find_since(row: TableRow) -> int | None:
     """Returns since when a row has its status, None if that is not known."""
-    return row.find("since") if "since" in row.columns() else None
+    return row.find("since") if row.has("since") else None
 
 
 def _is_kept(row: TableRow) -> bool:
