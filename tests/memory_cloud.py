@@ -167,6 +167,7 @@ class MemoryCloud:
         found: dict[str, list[Change]] = {}
         for name, ledger in self.ledgers.items():
             dirty, ledger.dirty = ledger.dirty, set()
+            ledger.drop_planned()
             found[name] = [
                 change
                 for owner in sorted(dirty, key=repr)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from ..lib import loop
 from ..northd.sync import events
+from ..northd.sync.event_ledger import EventLedger
+from ..northd.sync.northbound import CONTAINER
 from .cloud import Cloud
 
 Line = tuple[str, str, str]
@@ -235,6 +238,44 @@ def test_all_together_are_bounded(vpn_cloud: Cloud, monkeypatch: pytest.MonkeyPa
         vpn_cloud.settle()
     told = read(vpn_cloud)
     assert [each[:2] for each in told] == [(f"vpn{number}", "error") for number in range(1, 6)]
+
+
+def test_they_are_bounded_however_many_come_at_once(
+    vpn_cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "MOST", 10)
+    number = 0
+    for batch in (8, 8, 2):
+        for _ in range(batch):
+            number += 1
+            external = f"1.0.0.{110 + number}"
+            vpn_cloud.add_vpn(f"vpn{number}", f"nowhere{number}", external_ips=external)
+        vpn_cloud.settle()
+        assert len(read(vpn_cloud)) == min(10, number + 1)
+    last = {f"vpn{number}" for number in range(9, 19)}
+    assert {each[0] for each in read(vpn_cloud)} == last
+
+
+def test_a_number_that_somebody_else_takes_first_costs_a_second(vpn_cloud: Cloud) -> None:
+    """Its index refuses the one that was to be written, which is another one the next time."""
+    vpn_cloud.logs.allow("transaction refused: .* identical values")
+    name = find_container(vpn_cloud)
+    number = max(row["number"] for row in vpn_cloud.nb.rows("Event"))
+    taken = [
+        {"table": "Service_Container", "name": name, "number": each}
+        for each in range(number + 1, number + 6)
+    ]
+    vpn_cloud.nb.transact(*({"op": "insert", "table": "Event", "row": each} for each in taken))
+    writers = vpn_cloud.northd.writers
+    news = events.News("Service_Container", name, events.FAILED, "it burns")
+    ledger = writers.ledgers["nb"]
+    assert isinstance(ledger, EventLedger)
+    ledger.add_news((CONTAINER, name), news)
+    writers.run(loop.monotonic_ms())
+    vpn_cloud.pass_time(1500)
+    told = vpn_cloud.nb.rows("Event", [["message", "==", "it burns"]])
+    assert [row["number"] > number + 5 for row in told] == [True]
+    assert writers.refused == {}
 
 
 def test_a_row_that_somebody_else_wrote_harms_nothing(vpn_cloud: Cloud) -> None:

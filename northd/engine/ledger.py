@@ -199,6 +199,9 @@ class Ledger:
         more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
         return told[0] + more if told else None
 
+    def drop_planned(self) -> None:
+        """Forgets what finish() said before: it is written by now, or never will be."""
+
     def note_committed(self, changes: Iterable[Change]) -> None:
         """Takes what the database has taken, of whichever owners."""
 

@@ -137,6 +137,7 @@ class Writer:
 
         So one that stands by has little to compare when it takes over.
         """
+        self.ledger.drop_planned()
         for owner in list(islice(self.ledger.dirty, MOST_COMPARED)):
             self.ledger.dirty.discard(owner)
             if self._plan(owner, 0) == []:
@@ -234,6 +235,7 @@ class Writer:
         """Commits what the first of 'owners' lack; returns whether that is anything."""
         changes: list[Change] = []
         chosen: list[Owner] = []
+        self.ledger.drop_planned()
         for owner in owners:
             if len(changes) >= MOST_CHANGES:
                 break

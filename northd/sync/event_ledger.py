@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from typing import Any
+from itertools import islice
+from typing import Any, TypeGuard
 from uuid import UUID
 
 from ...lib import nb
@@ -14,6 +13,7 @@ from ...lib.delta import Change, Delete, Insert, Update
 from ...lib.rows import Row, find_columns
 from ..engine.ledger import Ledger, Owned, Owner
 from . import events
+from .all_events import AllEvents
 from .event_log import EventLog
 from .events import News, find_uuid
 from .northbound import CHASSIS, CONTAINER, SINCE, find_mark, find_subject
@@ -21,7 +21,6 @@ from .northbound import CHASSIS, CONTAINER, SINCE, find_mark, find_subject
 # Of what could not be written yet.
 _MOST_WAITING = 10_000
 _MOST_OF_ONE = 10
-_SLACK = 5000
 _ERROR = "error"
 _ON_THE_WAY = ("starting", "running")
 _STATUS = frozenset({"status", "status_message", "status_code"})
@@ -44,10 +43,7 @@ class EventLedger(Ledger):
         self._waiting: dict[Owner, list[News]] = {}
         # What of it is in the transaction that was planned last.
         self._planned: dict[Owner, tuple[News, ...]] = {}
-        self._events: dict[UUID, nb.Event] = {}
-        # All of them by number, with some that are gone or have another one by now.
-        self._oldest: list[tuple[int, UUID]] = []
-        self._number = 0
+        self._events = AllEvents()
         # Whose rows have statuses.
         self._tables: set[str] = set()
 
@@ -55,10 +51,10 @@ class EventLedger(Ledger):
 
     def note_row(self, before: Row | None, after: Row | None) -> None:
         """Takes the change of a row, None for one that is not there."""
-        if isinstance(before, nb.Event):
-            self._events.pop(before.uuid, None)
-        if isinstance(after, nb.Event):
-            self._note_event(after)
+        self._events.note(
+            before if isinstance(before, nb.Event) else None,
+            after if isinstance(after, nb.Event) else None,
+        )
         super().note_row(before, after)
 
     def add_news(self, owner: Owner, news: News) -> None:
@@ -92,13 +88,14 @@ class EventLedger(Ledger):
                 continue
             columns = dict(change.columns)
             if isinstance(change, Update):
-                row = self._events.get(change.uuid)
+                row = self._events.find(change.uuid)
                 if row is None:
                     continue
                 columns = {each: getattr(row, each) for each in find_columns(nb.Event)} | columns
             self._log.tell(columns)
             owner = find_subject(columns["table"], columns["row"], columns["name"])
             self._drop_news(owner, self._planned.pop(owner, ()))
+        self.drop_planned()
 
     def find_served(self, container: str) -> str:
         """Returns the names of what a container serves, "" if it is not known."""
@@ -117,11 +114,16 @@ class EventLedger(Ledger):
         if owned is not None and owned.name and isinstance(owner, tuple):
             self._tables.add(owner[0])
 
+    def drop_planned(self) -> None:
+        """Forgets what was planned: it is written by now, or never will be."""
+        self._planned.clear()
+        self._events.drop_planned()
+
     def finish(self, owner: Owner, changes: list[Change]) -> list[Change]:
         """Adds since when a status is what it becomes, and the events that the changes are."""
         now_ms = self._now_ms()
         rows = list(self.find_rows(owner))
-        known = sorted((row for row in rows if isinstance(row, nb.Event)), key=_find_number)
+        known = sorted((row for row in rows if self._is_known(row)), key=_find_number)
         subjects = {row.uuid: row for row in rows if not isinstance(row, nb.Event)}
         told = list(self._waiting.get(owner, ()))
         if told:
@@ -135,16 +137,8 @@ class EventLedger(Ledger):
 
     # -- helpers, in the order they are called -----------------------------
 
-    def _note_event(self, row: nb.Event) -> None:
-        self._events[row.uuid] = row
-        heapq.heappush(self._oldest, (row.number, row.uuid))
-        if row.number <= events.MOST_NUMBER:
-            self._number = max(self._number, row.number)
-        # Beside those that are gone are some of which it was planned in vain.
-        most = 2 * len(self._events) + _SLACK
-        if not len(self._events) - _SLACK <= len(self._oldest) <= most:
-            self._oldest = [(each.number, uuid) for uuid, each in self._events.items()]
-            heapq.heapify(self._oldest)
+    def _is_known(self, row: Row) -> TypeGuard[nb.Event]:
+        return isinstance(row, nb.Event) and not self._events.is_strange(row)
 
     def _find_news(
         self,
@@ -225,32 +219,23 @@ class EventLedger(Ledger):
         self, owner: Owner, told: Iterable[News], known: Sequence[nb.Event], now_ms: int
     ) -> list[Change]:
         changes: dict[Any, Change] = {}
+        left = [each for each in known if not self._events.is_going(each)]
         for news in told:
-            self._number = self._number + 1 if self._number < events.MOST_NUMBER else 1
-            # Somebody else wrote those, or the numbers have begun anew.
-            later = [each for each in known if each.number > self._number]
-            changes |= {each.uuid: Delete(each.TABLE, each.uuid, None) for each in later}
-            known = [each for each in known if each.number <= self._number]
-            recorded = events.record(news, known, self._number, now_ms)
+            recorded = events.record(news, left, self._events.take_number(), now_ms)
             if not recorded:  # it is known already
                 self._drop_news(owner, (news,))
             for each in recorded:
                 changes[each.key if isinstance(each, Insert) else each.uuid] = each
-        added = sum(isinstance(each, Insert) for each in changes.values())
-        gone = {key for key, each in changes.items() if isinstance(each, Delete)}
-        for uuid in self._take_oldest(added - len(gone), gone):
-            changes[uuid] = Delete(nb.Event.TABLE, uuid, None)
-        return list(changes.values())
+        strange = self._find_strange(owner) if told else ()
+        changes |= {uuid: Delete(nb.Event.TABLE, uuid, None) for uuid in strange}
+        written = list(changes.values())
+        return written + self._events.plan(written)
 
-    def _take_oldest(self, added: int, gone: AbstractSet[Any]) -> Iterator[UUID]:
-        """Yields what is to go so that all together are not too many."""
-        surplus = len(self._events) + added - events.MOST
-        while surplus > 0 and self._oldest:
-            number, uuid = heapq.heappop(self._oldest)
-            row = self._events.get(uuid)
-            if row is not None and row.number == number and uuid not in gone:
-                surplus -= 1
-                yield uuid
+    def _find_strange(self, owner: Owner) -> Iterable[UUID]:
+        """Returns some of what somebody else wrote of an owner, as if it were to come yet."""
+        rows = (row for row in self.find_rows(owner) if isinstance(row, nb.Event))
+        strange = (row.uuid for row in rows if self._events.is_strange(row))
+        return islice(strange, events.MOST_DROPPED)
 
 
 def _find_number(event: nb.Event) -> int:

@@ -22,6 +22,8 @@ from ...lib.moment import drop_retry
 # Of one subject, and of all together.
 KEPT = 20
 MOST = 100_000
+# What goes of what is too much in one transaction, beside as much as comes.
+MOST_DROPPED = 1000
 # What the column 'count' holds; numbers end before, so that there is always a higher one.
 _MOST_COUNT = 2**53 - 1
 MOST_NUMBER = 2**52
@@ -82,7 +84,7 @@ def record(news: News, events: Sequence[nb.Event], number: int, now_ms: int) -> 
         count = min(alike[-1].count + 1, _MOST_COUNT)
         columns = {"number": number, "message": message, "time": now_ms, "count": count}
         return [Update(nb.Event.TABLE, alike[-1].uuid, columns)]
-    old = [Delete(each.TABLE, each.uuid, None) for each in events[: 1 - KEPT]]
+    old = [Delete(each.TABLE, each.uuid, None) for each in events[: 1 - KEPT][:MOST_DROPPED]]
     return [*old, _insert(news, number, now_ms)]
 
 

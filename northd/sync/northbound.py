@@ -16,7 +16,6 @@ from .events import find_uuid
 CONTAINER = "container"
 WISH = "wish"
 CHASSIS = "chassis"
-CHASSIS = "chassis"
 
 # What is written beside a column 'status' when that changes.
 SINCE = "since"
