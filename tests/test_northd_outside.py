@@ -157,6 +157,16 @@ def test_what_keeps_a_gateway_port_from_leading_anywhere_is_told(outside: Outsid
     cloud.wait_for(
         lambda: subject not in cloud.find(cloud.nb, "VPN_Service")["status_message"], "the end"
     )
+    cloud.logs.allow("is unfit")
+    cloud.chassis["hv2"].tell(ovn_problem="ovn-controller is not running")
+    wait_told(
+        f"{subject} is on chassis hv2 (ovn-controller is not running): what has moved is not"
+        " reached from outside"
+    )
+    cloud.chassis["hv2"].tell(ovn_problem="")
+    cloud.wait_for(
+        lambda: subject not in cloud.find(cloud.nb, "VPN_Service")["status_message"], "the end"
+    )
     chassis.report_tunnel(connection, "up")
     outside.bind_gateway(None)
     cloud.settle()

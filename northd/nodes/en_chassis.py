@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from ...lib import nb, sb, sealing
 from ...lib.placement import DEFAULT_WEIGHT
 from ...services.api.node import AnyNode, Datum, Index, Node, Read
+from ...services.api.outside import OVN_TROUBLE
 from ..liveness import Verdict
 from ..scheduler.model import UNLIMITED, Candidate
 from .tables import (
@@ -46,6 +47,12 @@ def find_removal(read: Read, name: str) -> bool | None:
     return verdict is None or not verdict.alive or None
 
 
+def find_ovn_trouble(read: Read, name: str) -> str | None:
+    """Returns why no port of OVN can be served on a chassis."""
+    verdict = read(VERDICT, name)
+    return (verdict.ovn_problem or None) if verdict is not None else None
+
+
 def find_public_key(read: Read, name: str) -> str | None:
     """Returns the public key of a chassis, None if nothing can be sealed to it."""
     rows = find_rows(read, CHASSIS, read(CHASSIS_BY_NAME, name))
@@ -76,6 +83,7 @@ def _make(
 
 NODES: tuple[AnyNode, ...] = (
     Node(PUBLIC_KEY, find_public_key, (CHASSIS_BY_NAME,), (CHASSIS,)),
+    Node(OVN_TROUBLE, find_ovn_trouble, (VERDICT,)),
     Node(REMOVAL, find_removal, (CHASSIS_WORD_BY_NAME,), (CHASSIS_WORD, VERDICT)),
     Node(
         CANDIDATE,

@@ -79,6 +79,8 @@ REDIRECTS_BY_ROUTER_PORT: Datum[str, AbstractSet[UUID]] = Datum("outside redirec
 # By switch: its ports to a network of the chassis.  By network: the chassis that have it.
 LOCALNETS_BY_SWITCH: Datum[UUID, AbstractSet[UUID]] = Datum("outside localnets by switch")
 CHASSIS_BY_NETWORK: Datum[str, AbstractSet[UUID]] = Datum("outside chassis by network")
+# By the name of a chassis: why OVN's part of it does not work, in words.
+OVN_TROUBLE: Datum[str, str] = Datum("ovn_trouble")
 
 # What a node that calls find_neighbour() has among its inputs, and one that calls
 # find_gateway_problem().
@@ -94,6 +96,7 @@ GATEWAY_DATA: tuple[Datum[Any, Any], ...] = (
     REDIRECTS_BY_ROUTER_PORT,
     LOCALNETS_BY_SWITCH,
     CHASSIS_BY_NETWORK,
+    OVN_TROUBLE,
 )
 
 
@@ -134,6 +137,10 @@ def _find_problem_of(read: Read, router: Router, port: GatewayPort) -> str | Non
     chassis = read(OUTSIDE_CHASSIS, holder) if holder is not None else None
     if chassis is None or holder is None:
         return f"{subject} is on no chassis: none that may have it is there"
+    trouble = read(OVN_TROUBLE, chassis.name)
+    if trouble is not None:
+        where = f"chassis {quote(chassis.name)} ({trouble})"
+        return f"{subject} is on {where}: what has moved is not reached from outside"
     for network in _find_networks(read, port):
         mapped = read(CHASSIS_BY_NETWORK, network) or ()
         if holder not in mapped:
