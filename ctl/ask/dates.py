@@ -22,18 +22,20 @@ def date(context: Context, problems: Iterable[Problem]) -> None:
         return
     subjects = [each.subject for each in undated if each.subject is not None]
     events = context.replica.find_all(EVENT, "name", *sorted({name for _, name in subjects}))
+    by_subject: dict[tuple[str, str], list[Row]] = {}
+    for row in events:
+        by_subject.setdefault((row.text("table"), row.text("name")), []).append(row)
     for problem in undated:
-        problem.since = _find_since(problem, events)
+        if problem.subject is not None:
+            problem.since = _find_since(problem, by_subject.get(problem.subject, ()))
 
 
 def _find_since(problem: Problem, events: Sequence[Row]) -> int | None:
-    """Returns when the first of the last events came that all tell of the problem, if any does."""
-    of_it = [
-        row
-        for row in events
-        if (row.text("table"), row.text("name")) == problem.subject
-        and row.text("state") not in _NO_STATES
-    ]
+    """Returns when the first of the last events came that all tell of the problem, if any does.
+
+    'events' are those of its subject.
+    """
+    of_it = [row for row in events if row.text("state") not in _NO_STATES]
     of_it.sort(key=lambda row: -int(row.find("number")))
     run = list(takewhile(lambda row: _tells(row, problem), of_it))
     return int(run[-1].find("time")) or None if run else None

@@ -51,8 +51,12 @@ def find_meant(context: Context, text: str) -> list[tuple[Row, str]]:
     for _, meanings in ask_types(context, lambda half, run: _check(half.find_meanings(run, text))):
         units = sorted({unit for each in meanings for unit in each.units})
         rows = context.replica.find_all(CONTAINER, "serves", *units)
+        workers: dict[str, list[Row]] = {}
+        for row in rows:
+            for unit in row.strings("serves"):
+                workers.setdefault(unit, []).append(row)
         for each in meanings:
-            served = [row for row in rows if not set(row.strings("serves")).isdisjoint(each.units)]
+            served = [row for unit in each.units for row in workers.get(unit, ())]
             _note(found, served, f" ({each.noun} {quote(each.name)})")
     _note(found, find_on_chassis(context, text), f" (on {quote(text)})")
     if not found:

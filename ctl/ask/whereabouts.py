@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..context import Context
@@ -30,26 +30,26 @@ class Whereabouts:
         avoided: Iterable[Json] = (),
         items: Iterable[Json] = (),
     ) -> None:
-        self._bindings = sorted(bindings, key=lambda row: (row["role"], row["chassis"]))
-        self._history = sorted(placements, key=lambda row: -row["number"])
-        self._avoided = sorted(avoided, key=lambda row: row["chassis"])
-        self._items = sorted(items, key=lambda row: (row["kind"], row["name"], row["chassis"]))
+        self._bindings = _group(bindings, lambda row: (row["role"], row["chassis"]))
+        self._history = _group(placements, lambda row: -row["number"])
+        self._avoided = _group(avoided, lambda row: row["chassis"])
+        self._items = _group(items, lambda row: (row["kind"], row["name"], row["chassis"]))
 
     def bindings(self, container: str) -> list[Json]:
         """Returns the rows of Container_Binding."""
-        return _pick(self._bindings, container)
+        return self._bindings.get(container, [])
 
     def history(self, container: str) -> list[Json]:
         """Returns the rows of Placement."""
-        return _pick(self._history, container)
+        return self._history.get(container, [])
 
     def avoided(self, container: str) -> list[Json]:
         """Returns the rows of Avoided_Chassis."""
-        return _pick(self._avoided, container)
+        return self._avoided.get(container, [])
 
     def items(self, container: str) -> list[Json]:
         """Returns the rows of Container_Item."""
-        return _pick(self._items, container)
+        return self._items.get(container, [])
 
     def standbys(self, container: str) -> tuple[str, ...]:
         """Returns the chassis that hold the container ready."""
@@ -97,5 +97,9 @@ def read_whereabouts(context: Context, container: str | None = None) -> Whereabo
         return Whereabouts()
 
 
-def _pick(rows: Sequence[Json], container: str) -> list[Json]:
-    return [row for row in rows if row["container"] == container]
+def _group(rows: Iterable[Json], order: Callable[[Json], Any]) -> dict[str, list[Json]]:
+    """Returns rows by their container, those of each in an order."""
+    grouped: dict[str, list[Json]] = {}
+    for row in sorted(rows, key=order):
+        grouped.setdefault(row["container"], []).append(row)
+    return grouped

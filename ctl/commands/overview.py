@@ -10,6 +10,7 @@ from ..context import Context
 from ..db.records import get_root
 from ..db.row import Row
 from ..type_run import ask_types, check_lines
+from .container import WISH
 
 
 def init(context: Context) -> None:
@@ -44,14 +45,14 @@ def show(context: Context) -> None:
             raise UsageError(f"{name}: neither a service nor a container has this name")
     # What is asked of each is read at once, since each question costs a round trip.
     read_served(context, containers)
-    context.replica.find_all("Container_Wish", "name", *(row.text("name") for row in containers))
+    names = [row.text("name") for row in containers]
+    wishes = {row.text("name"): row for row in context.replica.find_all(WISH, "name", *names)}
     for row in containers:
-        _show_container(context, row)
+        _show_container(context, row, wishes.get(row.text("name")))
 
 
-def _show_container(context: Context, row: Row) -> None:
+def _show_container(context: Context, row: Row, wish: Row | None) -> None:
     context.lines.append(f"container {row.text('name')} ({row.text('service_type')})")
-    wish = context.replica.find("Container_Wish", "name", row.text("name"))
     for name, value in (
         ("serves", ", ".join(find_served(context, row))),
         ("chassis", row.text("chassis")),

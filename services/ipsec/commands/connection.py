@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ....lib.addresses import parse_subnet, quote
 from ....lib.errors import UsageError
@@ -20,6 +20,7 @@ _COLUMN_OPTIONS = (
     *("force-udp-encapsulation", "enabled"),
 )
 _STATUS = ("status", "since", "reason")
+_POLICIES = {"ike_policy": "IKE_Policy", "ipsec_policy": "IPsec_Policy"}
 _CLEARED_WHEN_EMPTY = ("peer_id", "local_id")
 
 
@@ -116,14 +117,14 @@ def list_all(run: Run) -> None:
     headings = [*first, "peer", "subnets", "ike-policy", "ipsec-policy", *_STATUS]
     table = run.start_table(headings, ["reason"])
     run.warn_if_stale()
+    policies = {column: _name_policies(run, rows, column) for column in _POLICIES}
     for home, row in rows:
         table.add(
             *([] if service is not None else [home.text("name")]),
             row.text("name"),
             row.text("peer_address"),
             row.strings("peer_subnets"),
-            _find_policy_name(run, row, "IKE_Policy", "ike_policy"),
-            _find_policy_name(run, row, "IPsec_Policy", "ipsec_policy"),
+            *(policies[column].get(row.text(column), "") for column in _POLICIES),
             row.text("status"),
             Moment(find_since(row)),
             row.text("status_message"),
@@ -161,12 +162,13 @@ def _list_rows(run: Run, text: str | None) -> list[tuple[TableRow, TableRow]]:
         raise UsageError(f"{text}: VPN service not found")
     # All at once, since each question costs a round trip.
     run.get_all(CONNECTION, [each for home, _ in meant for each in home.strings("connections")])
-    return [
-        (service, row)
-        for service, connection in meant
-        for row in sorted(members_of(run, service), key=lambda each: each.text("name"))
-        if connection is None or row.uuid == connection.uuid
-    ]
+    return [(service, row) for service, one in meant for row in _list_members(run, service, one)]
+
+
+def _list_members(run: Run, service: TableRow, one: TableRow | None) -> list[TableRow]:
+    if one is not None:
+        return [one]
+    return sorted(members_of(run, service), key=lambda each: each.text("name"))
 
 
 def _find(run: Run, service: TableRow, name: str) -> TableRow | None:
@@ -263,6 +265,12 @@ def _check_same(row: TableRow, columns: dict[str, Datum]) -> None:
             )
 
 
-def _find_policy_name(run: Run, row: TableRow, table: str, column: str) -> str:
-    policy = run.get(table, row.text(column))
-    return policy.text("name") if policy else ""
+def _name_policies(
+    run: Run, rows: Iterable[tuple[TableRow, TableRow]], column: str
+) -> dict[str, str]:
+    """Returns the names of the policies that connections have in 'column', by their UUIDs.
+
+    All at once, since each question costs a round trip.
+    """
+    uuids = {row.text(column) for _, row in rows} - {""}
+    return {each.uuid: each.text("name") for each in run.get_all(_POLICIES[column], sorted(uuids))}

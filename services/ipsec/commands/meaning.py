@@ -142,9 +142,11 @@ def _is_shared(run: Run, text: str) -> bool:
 
 
 def _add_services(run: Run, connections: Iterable[TableRow]) -> Iterator[Meant]:
-    for row in connections:
-        for service in run.find_all(SERVICE, "connections", row.uuid):
-            yield service, row
+    rows = {row.uuid: row for row in connections}
+    for service in run.find_all(SERVICE, "connections", *rows):
+        for uuid in service.strings("connections"):
+            if uuid in rows:
+                yield service, rows[uuid]
 
 
 def _find_by_ovn(run: Run, text: str) -> Iterator[Meant]:

@@ -22,6 +22,7 @@ def show(run: Run, name: str | None) -> Sequence[str]:
         rows = find_services(run, name)
         # All at once, since each question costs a round trip.
         run.get_all(CONNECTION, [each for row in rows for each in row.strings("connections")])
+        run.get_all("Container_Group", sorted({row.text("group") for row in rows} - {""}))
     return [line for row in rows for line in _show_service(run, row)]
 
 

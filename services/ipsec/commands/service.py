@@ -88,8 +88,11 @@ def list_all(run: Run) -> None:
     rows = sort_by_name(run, SERVICE) if text is None else get_services(run, text)
     table = run.start_table(_HEADINGS, ["reason"])
     run.warn_if_stale()
+    uuids = {row.text("group") for row in rows} - {""}
+    # All at once, since each question costs a round trip.
+    groups = {group.uuid: group for group in run.get_all("Container_Group", sorted(uuids))}
     for row in rows:
-        group = run.get("Container_Group", row.text("group"))
+        group = groups.get(row.text("group"))
         table.add(
             row.text("name"),
             row.text("router"),
