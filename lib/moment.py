@@ -35,14 +35,18 @@ def format_age(span_ms: int) -> str:
     return f"{span_s} s"
 
 
-def format_past(wall_ms: int, now_ms: int) -> str:
-    """Returns a moment with how long ago that was; one that is yet to come, by that clock, alone.
+def format_past(wall_ms: int | None, now_ms: int | None = None) -> str:
+    """Returns a moment with how long ago that was; "" for none and for 0.
 
-    The clock that wrote 'wall_ms' need not be the one that tells 'now_ms'.
+    The clock that wrote 'wall_ms' need not be the one that tells 'now_ms', which is ours if
+    that is not given: a moment that is yet to come, by that clock, stands alone.
     """
+    if not wall_ms:
+        return ""
+    now_ms = int(time.time() * 1000) if now_ms is None else now_ms
     if wall_ms > now_ms:
         return format_time(wall_ms)
-    return f"{format_time(wall_ms)} ({format_age(now_ms - wall_ms)} ago)"
+    return f"{format_time(wall_ms)} ({format_age(now_ms - wall_ms)})"
 
 
 def add_retry(sentence: str, pause_ms: int) -> str:

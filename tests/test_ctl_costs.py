@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -132,7 +133,7 @@ def test_a_list_costs_the_same_for_each_row(svcctl: Svcctl, databases: Databases
     for size in SIZES:
         fill(databases, range(FIRST + size - STEP, FIRST + size))
         for line in LISTS:
-            costs[line].append(count_instructions(lambda line=line: svcctl(*line.split())))
+            costs[line].append(count_instructions(partial(svcctl, *line.split())))
     found = {
         line: round((few - 2 * more + most) / 2 / STEP**2, 2)
         for line, (few, more, most) in costs.items()

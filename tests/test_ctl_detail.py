@@ -31,7 +31,7 @@ COUNTERS = {"bytes_in": 840, "packets_in": 10, "bytes_out": 84, "packets_out": 1
 TUNNEL = f"""\
 tunnel
     state: up
-    since: {WHEN} (3 min ago)
+    since: {WHEN} (3 min)
     subnets: 192.168.1.0/24 with 192.168.2.0/24, 192.168.3.0/24
     IKE: IKEv2 AES_CBC_256/HMAC_SHA2_256_128/MODP_2048
     IKE opened by: this side
@@ -119,7 +119,7 @@ def test_a_service_with_its_tunnels(vpn: Svcctl) -> None:
         "        chassis: hv1\n"
         "        standbys: hv2, hv3\n"
         "        status: running\n"
-        f"        since: {WHEN} (3 min ago)\n"
+        f"        since: {WHEN} (3 min)\n"
         "    connection to-venus\n"
         "        peer address: 1.0.0.3\n"
         "        peer subnets: 192.168.2.0/24, 192.168.3.0/24\n"
@@ -174,7 +174,7 @@ def test_each_child_sa_where_there_are_several(vpn: Svcctl, databases: Databases
     first, second = text.split("        child SA\n")[1:]
     assert first == (
         "            state: up\n"
-        f"            since: {WHEN} (3 min ago)\n"
+        f"            since: {WHEN} (3 min)\n"
         "            subnets: 192.168.1.0/24 with 192.168.0.0/24\n"
         "            bytes in: 840\n"
         "            packets in: 10\n"
@@ -201,7 +201,7 @@ def test_a_tunnel_that_is_not_there(vpn: Svcctl, databases: Databases) -> None:
 def test_what_a_dead_chassis_said_is_marked(vpn: Svcctl, databases: Databases) -> None:
     row = {"weight": 1, "limit": -1, "alive": False, "since": WHEN_MS + 60_000}
     databases.sb.insert("Chassis_Weight", chassis="hv1", **row)
-    since = "dead since 2023-11-14T22:14:20Z (2 min ago)"
+    since = "dead since 2023-11-14T22:14:20Z (2 min)"
     text = vpn.good("vpn-show", "mercury")
     assert f"        chassis: hv1, {since}\n" in text
     assert f"        tunnel (the last word of chassis hv1, {since})\n" in text

@@ -21,7 +21,7 @@ from .svcctl import (
 )
 
 DISTANT_MS = 4_000_000_000_000
-PAST = f"{WHEN} (3 min ago)"
+PAST = f"{WHEN} (3 min)"
 
 
 @pytest.fixture

@@ -30,9 +30,9 @@ def active(vpn: Svcctl, databases: Databases) -> Iterator[Active]:
 
 def test_all_is_well(vpn: Svcctl, active: Active) -> None:
     active.work()
-    assert re.sub(r"\(\d+ d ago\)", "(N d ago)", vpn.tell(0)) == (
+    assert re.sub(r"\(\d+ d\)", "(N d)", vpn.tell(0)) == (
         "well\nVPN services: 1 of 1 up\nconnections: 1 of 1 up\ncontainers: 0 of 0 running\n"
-        f"chassis: 2 of 2 alive\nsvc-northd: active on c1, pid 7, since {WHEN} (N d ago)\n"
+        f"chassis: 2 of 2 alive\nsvc-northd: active on c1, pid 7, since {WHEN} (N d)\n"
         "nb_cfg 0, sb_cfg 0, hv_cfg 0\n"
     )
     active.work()
@@ -213,9 +213,9 @@ def test_the_history_tells_since_when(vpn: Svcctl, databases: Databases, active:
         databases.nb.transact({"op": "insert", "table": "Event", "row": columns})
     active.work()
     said = vpn.tell(1)
-    assert re.search(r"\nERROR container c1 since [0-9:]{8}Z \(3 min\): no place\n", said)
+    assert re.search(r"\nERROR container c1 since \S+Z \(3 min\): no place\n", said)
     assert "\nERROR container c2: no place\n" in said, "the history has another state"
-    assert re.search(r"\nUNFIT chassis hv2 since [0-9:]{8}Z \(3 min\): unfit \(ovn-", said)
+    assert re.search(r"\nUNFIT chassis hv2 since \S+Z \(3 min\): unfit \(ovn-", said)
 
 
 def test_who_has_not_answered(vpn: Svcctl, databases: Databases, active: Active) -> None:

@@ -40,7 +40,7 @@ def test_an_age_has_one_unit(span_ms: int, text: str) -> None:
 
 def test_a_moment_that_is_yet_to_come_has_no_age() -> None:
     assert format_past(WHEN_MS, WHEN_MS - 1) == WHEN
-    assert format_past(WHEN_MS, WHEN_MS + 3 * MINUTE_MS) == f"{WHEN} (3 min ago)"
+    assert format_past(WHEN_MS, WHEN_MS + 3 * MINUTE_MS) == f"{WHEN} (3 min)"
 
 
 def make(*rows: tuple[str, ...], below: list[str] | None) -> OutputTable:

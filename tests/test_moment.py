@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ..lib.moment import TOLD_FROM_MS, add_retry, drop_retry, format_time
+from ..ctl.commands.problems import format_problems
+from ..ctl.db.table import PlainCell
+from ..lib.moment import TOLD_FROM_MS, add_retry, drop_retry, format_past, format_time
+from ..services.api.commands import Moment, Problem
 
 WALL_MS = 1_767_225_600_000
 
@@ -45,3 +48,12 @@ def test_what_stands_around_a_time_stays() -> None:
 @given(st.text(), st.integers(0, 10**6))
 def test_a_time_that_was_added_is_dropped(sentence: str, pause_ms: int) -> None:
     assert drop_retry(add_retry(sentence, pause_ms)) == drop_retry(sentence)
+
+
+def test_a_moment_is_told_in_one_form() -> None:
+    assert format_past(60_000, 240_000) == "1970-01-01T00:01:00Z (3 min)"
+    assert (format_past(None), format_past(0)) == ("", "")
+    assert PlainCell(Moment(60_000)).shown() == format_past(60_000)
+    problem = Problem("down", "mercury", "no answer", 60_000)
+    [line] = format_problems([problem], [problem], 240_000, shorten=True)
+    assert line == f"DOWN mercury since {format_past(60_000, 240_000)}: no answer"

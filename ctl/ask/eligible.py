@@ -29,32 +29,41 @@ def check_eligible(
         return
     if context.settings.has("no-check") or chassis == container.text("chassis"):
         return
-    name = container.text("name")
     known, weight, standing_by = _read(context, chassis)
     if known is None:
         raise make_unregistered(chassis)
+    problem = _find_problem(context, container, chassis, known, weight)
+    if problem is None:
+        return
+    name, is_full = quote(container.text("name")), _is_full(weight, problem)
+    if is_full and standing_by:
+        # One that stands by there has its room, and another one that does gives way.
+        return
+    if is_full and waits:
+        context.warnings.append(
+            f"{quote(chassis)} is {problem}; {name} moves there once there is room"
+        )
+        return
+    raise UsageError(f"{quote(chassis)}: cannot take container {name}: it is {problem}")
+
+
+def _find_problem(
+    context: Context, container: Row, chassis: str, known: Json, weight: Json | None
+) -> str | None:
+    """Returns why a chassis would refuse a container, None if it would not."""
     wish = context.replica.find("Chassis", "name", chassis)
     group = context.replica.get("Container_Group", container.text("group"))
-    problem = (
+    return (
         _find_group_problem(context, group, chassis)
         or _find_type_problem(container.text("service_type"), known)
         or _find_wish_problem(wish)
         or _find_judged_problem(weight, wish)
         or _find_load_problem(group, weight)
     )
-    if problem is None:
-        return
-    if weight is not None and problem == f"full (limit {weight['limit']})":
-        # One that stands by there has its room, and another one that does gives way.
-        if standing_by:
-            return
-        if waits:
-            context.warnings.append(
-                f"{quote(chassis)} is {problem}; {quote(name)} moves there once there is room"
-            )
-            return
-    subject = f"{quote(chassis)}: cannot take container {quote(name)}"
-    raise UsageError(f"{subject}: it is {problem}")
+
+
+def _is_full(weight: Json | None, problem: str) -> bool:
+    return weight is not None and problem == f"full (limit {weight['limit']})"
 
 
 def _read(context: Context, chassis: str) -> tuple[Json | None, Json | None, bool]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from ...lib import moment
 
 
@@ -12,11 +10,6 @@ def format_time(timestamp_ms: int | None) -> str:
     if not timestamp_ms:
         return ""
     return moment.format_time(timestamp_ms)
-
-
-def format_past(timestamp_ms: int | None) -> str:
-    """Returns as format_time() does, with how long ago that was."""
-    return moment.format_past(timestamp_ms, int(time.time() * 1000)) if timestamp_ms else ""
 
 
 def format_retry(timestamp_ms: int, now_ms: int) -> str:

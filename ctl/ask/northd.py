@@ -12,13 +12,13 @@ import time
 from dataclasses import dataclass
 
 from ...lib.errors import UsageError
+from ...lib.moment import format_past
 from ...lib.northd_lock import SOUTHBOUND_KEY, SOUTHBOUND_LOCK, make_northbound_lock
 from ...lib.schema import NORTHBOUND
 from ..context import Context
 from ..db.records import ROOT
 from ..db.rpc import Client, NoAnswer, Unserved
 from .lookup import Json, open_southbound, read, select
-from .moment import format_past
 
 # A database that hangs is one of the things that are to be told.
 PATIENCE_S = 3.0

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from ...lib.addresses import quote
 from ...lib.errors import UsageError
+from ...lib.moment import format_past
 from ...lib.placement import UNFIT
 from ...services.api.commands import Problem
 from ..context import Context
 from ..db.rpc import Client, NoAnswer
 from .lookup import Json, members, open_southbound, read, select
-from .moment import format_past
 from .northd import PATIENCE_S, Work, look
 
 _MOST_NAMED = 3

@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterable
 
 from ...lib.errors import UsageError
+from ...lib.moment import format_past
 from ...services.api.commands import Moment
 from ..ask.lookup import Json, find_atom
-from ..ask.moment import format_past, format_retry
+from ..ask.moment import format_retry
 from ..ask.northd import warn_if_stale
 from ..ask.units import CONTAINER, find_names, find_served, read_served
 from ..ask.whereabouts import Whereabouts, is_migrating, read_whereabouts

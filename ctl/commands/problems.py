@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from ...lib.moment import format_age, format_time
+from ...lib.moment import format_past
 from ...services.api.commands import Problem
 
 WELL, DEGRADED, DOWN = range(3)
@@ -34,8 +34,6 @@ _WORDS = ("well", "degraded", "down")
 _MOST = 10
 _MOST_AT_FIRST = 3
 _LONGEST_CAUSE = 240
-_DAY_MS = 86_400_000
-_TIME_OF_DAY = slice(11, None)
 
 
 def find_level(problems: Iterable[Problem], *, works: bool) -> int:
@@ -96,18 +94,8 @@ def _find_level(state: str) -> int:
 
 def _format(problem: Problem, now_ms: int, *, shorten: bool) -> str:
     name = f" {problem.name}" if problem.name else ""
-    since = f" since {format_since(problem.since, now_ms)}" if problem.since else ""
+    since = f" since {format_past(problem.since, now_ms)}" if problem.since else ""
     cause = problem.cause
     if shorten and len(cause) > _LONGEST_CAUSE:
         cause = f"{cause[:_LONGEST_CAUSE]}..."
     return f"{problem.state.upper()}{name}{since}: {cause or 'no reason is known yet'}"
-
-
-def format_since(wall_ms: int, now_ms: int) -> str:
-    """Returns a moment, without its day if that is not long ago, and how long ago it was."""
-    text = format_time(wall_ms)
-    if wall_ms > now_ms:
-        return text
-    age_ms = now_ms - wall_ms
-    shown = text[_TIME_OF_DAY] if age_ms < _DAY_MS and text.endswith("Z") else text
-    return f"{shown} ({format_age(age_ms)})"

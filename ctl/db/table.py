@@ -7,11 +7,10 @@ is a column's value, or a plain one for what a command says in its own words.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...lib.moment import format_age, format_time
+from ...lib.moment import format_past, format_time
 from ...services.api.commands import Moment, Plain
 from .row import Row
 from .schema import ColumnSchema
@@ -98,12 +97,9 @@ class PlainCell:
 
     def shown(self) -> str:
         """Returns the text as a table shows it that people read: a moment has its age."""
-        text = self.text("string")
-        if not isinstance(self._value, Moment) or not self._value.ms:
-            return text
-        age_ms = int(time.time() * 1000) - self._value.ms
-        # The clock that wrote it need not be ours.
-        return f"{text} ({format_age(age_ms)})" if age_ms >= 0 else text
+        if isinstance(self._value, Moment):
+            return format_past(self._value.ms)
+        return self.text("string")
 
     def json(self) -> Any:
         """Returns the value as JSON, a tuple as OVSDB's set."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from ....lib.errors import UsageError
+from ....lib.moment import format_past
 from ...api.commands import Run, TableRow
 from .. import rules
 from ..export import words
@@ -14,7 +15,7 @@ from .export import make_side
 from .meaning import get_connection, get_services
 from .overview import find_since, members_of
 from .policy import find_policies
-from .reported import Reported, format_moment, indent, list_facts, read_reported
+from .reported import Reported, indent, list_facts, read_reported
 
 
 def show_service(run: Run) -> None:
@@ -102,7 +103,7 @@ def _list_status(row: TableRow, now_ms: int) -> list[tuple[str, str]]:
     return [
         ("enabled", "false" if row.find("enabled") is False else ""),
         ("status", row.text("status") or "none yet"),
-        ("since", format_moment(find_since(row), now_ms)),
+        ("since", format_past(find_since(row), now_ms)),
         ("reason", row.text("status_message")),
     ]
 
@@ -131,7 +132,7 @@ def _describe_container(container: TableRow | None, reported: Reported, now_ms: 
         ("chassis", _describe_chassis(container, reported)),
         ("standbys", ", ".join(reported.standbys)),
         ("status", container.text("status_code")),
-        ("since", format_moment(container.find("since"), now_ms)),
+        ("since", format_past(container.find("since"), now_ms)),
         ("reason", container.text("status_message")),
     )
     return [f"container {container.text('name')}", *indent(facts)]

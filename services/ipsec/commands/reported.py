@@ -105,7 +105,7 @@ def _find_places(bindings: Sequence[Columns], role: str) -> list[str]:
 def _tell_lost(weight: Columns, now_ms: int) -> str:
     if True in weight.get("alive", ()):
         return ""
-    return f"dead since {format_moment(int(get_text(weight, 'since') or 0), now_ms)}"
+    return f"dead since {format_past(int(get_text(weight, 'since') or 0), now_ms)}"
 
 
 def get_text(row: Columns, column: str) -> str:
@@ -116,11 +116,6 @@ def get_text(row: Columns, column: str) -> str:
 def indent(lines: Sequence[str] | Iterator[str]) -> list[str]:
     """Returns lines one step further to the right."""
     return [f"    {line}" for line in lines]
-
-
-def format_moment(wall_ms: int | None, now_ms: int) -> str:
-    """Returns a moment and how long ago it was, "" for none."""
-    return format_past(wall_ms, now_ms) if wall_ms else ""
 
 
 def list_facts(*facts: tuple[str, str]) -> list[str]:
@@ -134,7 +129,7 @@ def _list_facts(item: Columns, now_ms: int) -> list[str]:
     error, at = detail.get("last_error", ""), detail.get("last_error_at", "")
     return list_facts(
         ("state", get_text(item, "state")),
-        ("since", format_moment(int(since or 0), now_ms)),
+        ("since", format_past(int(since or 0), now_ms)),
         ("reason", get_text(item, "message")),
         *((name, _fill(form, detail)) for name, form in _DETAILS),
         *((name.replace("_", " "), counters.get(name, "")) for name in _COUNTERS),
