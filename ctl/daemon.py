@@ -147,7 +147,8 @@ class Daemon:
 
     def _start(self, connection: Any, words: Sequence[str], aux: Any) -> None:
         if len(self._runs) >= _MOST_RUNS:
-            raise UsageError(f"{_MOST_RUNS} commands run already")
+            connection.reply_error(f"{_MOST_RUNS} commands run already")
+            return
         worker, self._next = self._next, None
         if worker is None or not worker.is_ready():
             # One that is not ready waits for a server, which this command may not need.

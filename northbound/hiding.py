@@ -37,9 +37,17 @@ def format_command(name: str, attributes: Mapping[str, Any]) -> str:
         if key in _UNSAID:
             continue
         hidden = column in SECRET_COLUMNS and key in ("values", "keyvalues")
-        said = dict(value) if key == "col_values" else value
-        shown.append(f"{key}={HIDDEN if hidden else _hide(said)}")
+        said = _hide_columns(value) if key == "col_values" else _hide(value)
+        shown.append(f"{key}={HIDDEN if hidden else said}")
     return f"{name}({', '.join(shown)})"
+
+
+def _hide_columns(pairs: Any) -> Any:
+    """Returns columns with their values; what is no such thing may be a secret as a whole."""
+    try:
+        return _hide(dict(pairs))
+    except (TypeError, ValueError):
+        return HIDDEN
 
 
 def _hide(value: Any) -> Any:

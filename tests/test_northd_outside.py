@@ -188,3 +188,18 @@ def test_a_southbound_that_is_away_stops_nothing(outside: Outside) -> None:
     cloud.settle()
     assert cloud.find(cloud.nb, "VPN_Service", name="mercury")["status_message"] == USED
     assert cloud.find(cloud.nb, "VPN_Service", name="venus")["status"] == "down"
+
+
+def test_of_several_segments_a_chassis_has_one(outside: Outside) -> None:
+    """As a routed provider network has them, one for each rack."""
+    outside.switch.lead("second-localnet", "localnet", network_name="physnet2")
+    outside.start()
+    connection = outside.add_vpn()
+    cloud = outside.cloud
+    cloud.settle()
+    chassis = cloud.chassis[cloud.find(cloud.sb, "Container_Binding")["chassis"]]
+    chassis.report_tunnel(connection, "down", "no answer from 1.0.0.3")
+    outside.wait_told("no answer from 1.0.0.3")
+    assert "leads nowhere" not in cloud.find(cloud.nb, "VPN_Service")["status_message"]
+    outside.map_network("hv1", "")
+    outside.wait_told("leads nowhere: no chassis maps network physnet1 or physnet2")

@@ -123,3 +123,16 @@ def test_a_log_that_is_too_large_goes_on_empty(
         program.write("and on")
     assert list(find_kept(tmp_path).values()) == ["0123456789more"]
     assert Path(path).read_text() == "and on"
+
+
+def test_a_container_that_is_called_as_another_one_s_log_keeps_its_own(
+    driver: DirectoryDriver, tmp_path: Path
+) -> None:
+    for name in ("vpn-1.log", "vpn-1.log-b", "vpn-1.log.1"):
+        write(find_log(name), name)
+    write(find_log("vpn-1"), "its own")
+    write(f"{find_log('vpn-1')}-20261127.gz", "older")
+    assert driver.remove("vpn-1")
+    assert sorted(find_kept(tmp_path).values()) == ["its own", "older"]
+    for name in ("vpn-1.log", "vpn-1.log-b", "vpn-1.log.1"):
+        assert Path(find_log(name)).read_text() == name

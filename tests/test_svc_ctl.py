@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -97,3 +98,28 @@ def test_svc_northd_names_a_remote_that_cannot_be(
 ) -> None:
     assert main([f"{option}=rubbish"]) == 1
     assert "'rubbish' is neither unix:PATH nor tcp:IP:PORT" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("what", ["controller", "northd", "ovsdb"])
+def test_a_stale_pid_file_ends_nobody_else(tmp_path: Path, what: str) -> None:
+    """Its number may be another program's by now."""
+    for name in ("run", "log", "db"):
+        (tmp_path / name).mkdir()
+    with subprocess.Popen(["sleep", "60"]) as other:
+        try:
+            for name in ("svc-controller", "svc-northd", "svcnb_db", "svcsb_db"):
+                (tmp_path / "run" / f"{name}.pid").write_text(f"{other.pid}\n")
+            places = {"SVC_RUNDIR": "run", "SVC_LOGDIR": "log", "SVC_DBDIR": "db"}
+            environment = {name: str(tmp_path / each) for name, each in places.items()}
+            done = subprocess.run(
+                [PROGRAM, f"stop_{what}"],
+                env={**os.environ, **environment},
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=False,
+            )
+            assert "is not running" in done.stdout + done.stderr
+            assert other.poll() is None
+        finally:
+            other.kill()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import stat
 import time
@@ -22,6 +23,8 @@ MOST_FILES = 200
 MOST_BYTES = 64 << 20
 _NAME = "past"
 _LOG = ".log"
+# What logrotate adds to a name; a container may be called as another one's log is.
+_OLDER = re.compile(r"(\.\d{1,3}|-\d{8}(-\d+)?)?(\.gz)?")
 
 
 def find_root(log_root: str) -> str:
@@ -103,7 +106,7 @@ def _find_files(log_root: str, name: str) -> list[str]:
     with contextlib.suppress(OSError), os.scandir(log_root) as entries:
         for each in entries:
             rest = each.name[len(name) :]
-            mine = each.name.startswith(name) and (not rest or rest[0] in ".-")
+            mine = each.name.startswith(name) and _OLDER.fullmatch(rest) is not None
             if mine and each.is_file(follow_symlinks=False):
                 found.append(each.path)
     return sorted(found)

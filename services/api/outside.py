@@ -141,14 +141,17 @@ def _find_problem_of(read: Read, router: Router, port: GatewayPort) -> str | Non
     if trouble is not None:
         where = f"chassis {quote(chassis.name)} ({trouble})"
         return f"{subject} is on {where}: what has moved is not reached from outside"
-    for network in _find_networks(read, port):
-        mapped = read(CHASSIS_BY_NETWORK, network) or ()
-        if holder not in mapped:
-            who = f"chassis {quote(chassis.name)}, where it is," if mapped else "a chassis"
-            negation = "does not map" if mapped else "maps"
-            lack = f"{who} {negation}" if mapped else f"no {who[2:]} {negation}"
-            return f"{subject} leads nowhere: {lack} network {quote(network)} ({MAPPINGS})"
-    return None
+    networks = sorted(set(_find_networks(read, port)))
+    holders = {each: read(CHASSIS_BY_NETWORK, each) or frozenset() for each in networks}
+    # Of the segments of a network a chassis has the one that it is on.
+    if not networks or any(holder in each for each in holders.values()):
+        return None
+    if any(holders.values()):
+        lack = f"chassis {quote(chassis.name)}, where it is, does not map"
+    else:
+        lack = "no chassis maps"
+    names = " or ".join(map(quote, networks))
+    return f"{subject} leads nowhere: {lack} network {names} ({MAPPINGS})"
 
 
 def _find_networks(read: Read, port: GatewayPort) -> Iterator[str]:
