@@ -21,13 +21,15 @@ class Call:
     """A transaction (RFC 7047, 4.1.3) that was sent, and its answer.
 
     'done' is whether there is nothing more to come; then 'results' are those of
-    the operations, or None with the reason in 'problem'.  Whether a call whose
-    connection broke was carried out is not known.
+    the operations, or None with the reason in 'problem'.  A 'lost' one was not
+    refused: its connection broke, so that it is not known whether it was carried
+    out, or this client has not the lock that it asserts.
     """
 
     done: bool = False
     results: list[dict[str, Any]] | None = None
     problem: str = ""
+    lost: bool = False
 
 
 @dataclass(slots=True)
@@ -54,6 +56,7 @@ class Calls:
         errors = [each for each in message.result if isinstance(each, dict) and "error" in each]
         if errors:
             call.problem = describe_refusal(errors[0])
+            call.lost = errors[0]["error"] == "not owner"
         else:
             call.results = [each or {} for each in message.result]
         return True
@@ -61,5 +64,5 @@ class Calls:
     def drop(self) -> None:
         """Ends all: the connection is another one."""
         for call in self.waiting.values():
-            call.done, call.problem = True, "the connection broke"
+            call.done, call.lost, call.problem = True, True, "the connection broke"
         self.waiting.clear()

@@ -13,6 +13,8 @@ NO_LIMIT = -1
 
 # Chassis:delete_status of one that was deleted.
 DELETED = "deleted"
+# How it begins of one whose rows cannot be deleted, which is tried again.
+NOT_DELETED_YET = "not deleted yet"
 
 # How Chassis_Weight:problem begins of a chassis that is alive and can serve no port of OVN.
 UNFIT = "unfit"

@@ -42,6 +42,7 @@ from .nodes.tables import (
     OVN_PROBLEM,
     OVN_WORD,
     PORT_GROUP,
+    REMOVAL_PROBLEM,
     ROOT,
     VERDICT,
     WATCH,
@@ -146,8 +147,10 @@ class Northd:
         poller.timer_wait(self.liveness.find_wait_ms(now_ms, self._has_news_of_chassis()))
         moments = [self.engine.find_next_ms(), self.failover.find_next_ms()]
         if self.active:
-            moments += [self.writers.find_next_ms(), self.progress.find_next_ms()]
-            moments.append(self.removal.find_next_ms())
+            moments.append(self.progress.find_next_ms())
+            # While nothing is written it is not for a moment of theirs that this goes on.
+            if self._held_for is None:
+                moments += [self.writers.find_next_ms(), self.removal.find_next_ms()]
             if self.progress.has_words:
                 poller.immediate_wake()
         for moment_ms in moments:
@@ -211,6 +214,8 @@ class Northd:
         self._judge()
         self._fail_over()
         self._follow_ovn(active)
+        for name, problem in self.removal.take_problems(loop.monotonic_ms()).items():
+            self.engine.put(REMOVAL_PROBLEM, name, problem)
         self._compute()
         if active and not self._is_held():
             self.removal.run(loop.monotonic_ms())

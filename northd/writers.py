@@ -8,7 +8,7 @@ northbound nothing else is written, since without one it looks lost
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -131,20 +131,24 @@ class Writers:
 
     def find_next_ms(self) -> int | None:
         """Returns when something refused is to be tried again (monotonic)."""
-        moments = (writer.find_next_ms() for writer in self.writers.values())
+        moments = (self.writers[name].find_next_ms() for name in self._find_running())
         return min((each for each in moments if each is not None), default=None)
 
     def run(self, now_ms: int) -> None:
         """Starts what transactions are needed."""
-        begun = bool(self._sessions["nb"].rows(nb.SVCGlobal))
+        running = self._find_running()
         for name, writer in self.writers.items():
             if name == "nb":
                 self._follow_others()
                 self._follow_content()
-            if begun or name == "nb":
+            if name in running:
                 writer.run(now_ms)
             self._take_refusals(name, writer)
         self._news.run(now_ms)
+
+    def _find_running(self) -> Collection[str]:
+        """Returns the databases that are written: one alone before there is a root row in it."""
+        return self.writers if self._sessions["nb"].rows(nb.SVCGlobal) else ("nb",)
 
     def _follow_others(self) -> None:
         """Looks at 'hv_cfg' again when the two other databases came to hold everything, or not."""

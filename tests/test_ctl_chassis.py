@@ -106,3 +106,14 @@ def test_it_waits_until_it_is_deleted(cloud: Svcctl, databases: Databases) -> No
     end(databases, "hv1", "not deleted: it is alive")
     assert process.communicate() == ("", "svcctl: hv1: not deleted: it is alive\n")
     assert process.returncode == 1
+
+
+def test_it_does_not_wait_for_what_is_refused(cloud: Svcctl, databases: Databases) -> None:
+    process = cloud.start("chassis-del", "hv1", "--wait")
+    wait_until(lambda: read_word(databases, "hv1"), "the request")
+    status = "not deleted yet: constraint violation: it is held"
+    databases.nb.update("Chassis", [["name", "==", "hv1"]], delete_status=status)
+    [root] = databases.nb.rows("SVC_Global")
+    databases.nb.update("SVC_Global", [], sb_cfg=root["nb_cfg"])
+    assert process.communicate() == ("", f"svcctl: hv1: {status}; svc-northd tries again\n")
+    assert process.returncode == 1

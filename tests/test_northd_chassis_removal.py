@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import ovs.poller
 import pytest
 
+from ..lib import loop
 from .logs import Logs
-from .ovsdb import Databases
+from .ovsdb import Databases, find_schema
 from .rig import to_map
 from .scenario import Scenario, count, run_scenario
+from .sessions import OUTAGE
 
 TIMES = {"heartbeat-interval": "500", "chassis-dead-after": "2000"}
 _CHASSIS = {
@@ -118,6 +124,66 @@ def test_what_was_asked_while_no_svc_northd_ran_is_done(cloud: Scenario) -> None
     cloud.northd = cloud.start_northd()
     cloud.settle()
     assert list_tables(cloud, "hv1") == []
+    assert read_end(cloud, "hv1") == (1, "deleted")
+
+
+def add_holder(cloud: Scenario, name: str) -> None:
+    """Has the southbound refuse that a chassis goes: a table that somebody added holds it."""
+    schema: dict[str, Any] = json.loads(Path(find_schema(cloud.sb.name)).read_text("utf-8"))
+    column = {"type": {"key": {"type": "uuid", "refTable": "Chassis"}}}
+    schema["tables"]["Holder"] = {"columns": {"chassis": column}, "isRoot": True}
+    cloud.logs.allow(OUTAGE)
+    cloud.sb.convert(schema)
+    row = cloud.find(cloud.sb, "Chassis", name=name)
+    cloud.sb.insert("Holder", chassis=row["_uuid"])
+    cloud.settle()
+
+
+def test_one_that_the_southbound_refuses_to_delete_is_told_and_tried_again(
+    cloud: Scenario, logs: Logs
+) -> None:
+    logs.allow("chassis hv1: its rows cannot be removed: referential integrity violation")
+    add_holder(cloud, "hv1")
+    kill(cloud, "hv1")
+    kill(cloud, "hv2")
+    delete(cloud, "hv1")
+    delete(cloud, "hv2")
+    del cloud.chassis["hv1"], cloud.chassis["hv2"]
+    cloud.settle()
+    assert read_end(cloud, "hv2") == (1, "deleted"), "it does not wait for the other"
+    number, status = read_end(cloud, "hv1")
+    assert number == 0
+    assert status.startswith("not deleted yet: referential integrity violation: ")
+    cloud.pass_time(5000)
+    assert read_end(cloud, "hv1") == (number, status)
+    assert logs.count("chassis hv1: its rows cannot be removed") == 1
+    cloud.sb.delete("Holder")
+    cloud.pass_time(5000)
+    assert read_end(cloud, "hv1") == (1, "deleted")
+    assert list_tables(cloud, "hv1") == []
+
+
+def test_nothing_is_waited_for_while_nothing_is_written(cloud: Scenario, logs: Logs) -> None:
+    """It would be a moment that is over, in each pass."""
+    logs.allow("nothing is written: SVC_Northbound has no SVC_Global row though containers run")
+    logs.allow("chassis hv1: its rows cannot be removed")
+    cloud.add_services(3)
+    add_holder(cloud, "hv1")
+    kill(cloud, "hv1")
+    delete(cloud, "hv1")
+    cloud.settle()
+    [root] = cloud.nb.rows("SVC_Global")
+    cloud.nb.delete("SVC_Global")
+    cloud.wait_for(lambda: logs.count("nothing is written: ") == 1, "it is held")
+    for _ in range(3):
+        loop.warp(1500)
+        cloud.step()
+        poller = ovs.poller.Poller()
+        cloud.northd.wait(poller)
+        assert poller.timeout != 0
+    cloud.sb.delete("Holder")
+    cloud.nb.insert("SVC_Global", options=root["options"])
+    cloud.pass_time(5000)
     assert read_end(cloud, "hv1") == (1, "deleted")
 
 

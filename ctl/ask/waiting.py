@@ -13,7 +13,7 @@ from typing import Any
 
 from ...lib.addresses import quote
 from ...lib.errors import UsageError
-from ...lib.placement import DELETED
+from ...lib.placement import DELETED, NOT_DELETED_YET
 from ..context import Context
 from ..db.row import Row
 from ..db.rpc import Client
@@ -68,6 +68,9 @@ def wait_for_deletion(context: Context, client: Client, chassis: str) -> None:
             raise UsageError(f"{quote(chassis)}: somebody has removed its row meanwhile")
         if rows[0]["deleted_cfg"] >= rows[0]["delete_cfg"]:
             break
+        if rows[0]["delete_status"].startswith(NOT_DELETED_YET):
+            told = f"{rows[0]['delete_status']}; svc-northd tries again"
+            raise UsageError(f"{quote(chassis)}: {told}")
         context.settings.stage = f"waiting for chassis {quote(chassis)} to be deleted; {_WRITTEN}"
         _await_change(client, "Chassis", where, rows)
     if rows[0]["delete_status"] != DELETED:

@@ -111,7 +111,9 @@ class Writer:
         self._concluded = False
 
     def find_next_ms(self) -> int | None:
-        """Returns when something refused is to be tried again."""
+        """Returns when something refused is to be tried again, None while an outcome is awaited."""
+        if self._session.committing:
+            return None
         moments = [each.retry_ms for each in self._refused.values()]
         if self._conclude_at_ms and not self._concluded:
             moments.append(self._conclude_at_ms)

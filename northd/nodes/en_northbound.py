@@ -7,7 +7,7 @@ from typing import Any
 
 from ...lib import nb
 from ...lib.delta import Desired, Keys
-from ...lib.placement import DELETED
+from ...lib.placement import DELETED, NOT_DELETED_YET
 from ...services.api.compile import OPERATOR_CONTAINER, Transit
 from ...services.api.node import AnyNode, Datum, Node, Read
 from ..attach.port import Port
@@ -22,6 +22,7 @@ from .tables import (
     CHASSIS_WORD,
     CHASSIS_WORD_BY_NAME,
     CONTAINER_WISH,
+    REMOVAL_PROBLEM,
     VANISHED,
     VERDICT,
     WISH_BY_NAME,
@@ -87,7 +88,7 @@ def make_wish(read: Read, name: str) -> Owned | None:
 
 
 def make_chassis(read: Read, name: str) -> Owned | None:
-    """Returns how a request to delete a chassis ended that is over."""
+    """Returns how a request to delete a chassis ended, or what keeps it from its end."""
     words = find_rows(read, CHASSIS_WORD, read(CHASSIS_WORD_BY_NAME, name))
     if not words or not words[0].delete_cfg:
         return None
@@ -98,8 +99,17 @@ def make_chassis(read: Read, name: str) -> Owned | None:
             number, status = word.delete_cfg, "not deleted: it is alive"
         elif verdict is None and not read(CHASSIS_BY_NAME, name):
             number, status = word.delete_cfg, DELETED
+        else:
+            status = _tell_unfinished(status, read(REMOVAL_PROBLEM, name))
     columns = {"deleted_cfg": number, "delete_status": status}
     return Owned(updates=(Desired(nb.Chassis.TABLE, name, columns),))
+
+
+def _tell_unfinished(status: str, problem: str | None) -> str:
+    """Returns 'status' with what keeps a chassis from being deleted, without what did before."""
+    if problem is not None:
+        return f"{NOT_DELETED_YET}: {problem}"
+    return "" if status.startswith(NOT_DELETED_YET) else status
 
 
 NODES: tuple[AnyNode, ...] = (
@@ -111,6 +121,9 @@ NODES: tuple[AnyNode, ...] = (
     ),
     Node(NB_WISH, make_wish, (WISH_BY_NAME,), (PLACEMENT, CONTAINER_WISH)),
     Node(
-        NB_CHASSIS, make_chassis, (CHASSIS_WORD_BY_NAME,), (CHASSIS_WORD, CHASSIS_BY_NAME, VERDICT)
+        NB_CHASSIS,
+        make_chassis,
+        (CHASSIS_WORD_BY_NAME,),
+        (CHASSIS_WORD, CHASSIS_BY_NAME, VERDICT, REMOVAL_PROBLEM),
     ),
 )

@@ -116,6 +116,8 @@ ROOT: Datum[str, bool] = Datum("root")
 KNOWN_PORTS: Datum[str, frozenset[str]] = Datum("known_ports")
 # A sentence on an owner whose rows OVN_Northbound refuses.
 REFUSED: Datum[str, str] = Datum("refused")
+# Why the southbound refuses to remove the rows of a chassis, by its name.
+REMOVAL_PROBLEM: Datum[str, str] = Datum("removal_problem")
 
 # -- what finds rows by a word ------------------------------------------------------
 
