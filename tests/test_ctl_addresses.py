@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from ..ctl.db.rpc import Client
 from .ovsdb import Databases
 from .svcctl import Svcctl, add_router
 
 ADDRESS = "1.0.0.100"
+MANY = 300
 
 
 @pytest.fixture
@@ -152,3 +154,37 @@ def test_a_local_subnet_that_is_not_behind_the_router_is_warned_of(
 
 def test_with_no_check_everything_is_believed(cloud: Databases, svcctl: Svcctl) -> None:
     svcctl.good("--no-check", "vpn-add", "mercury", "tenant-router", "1.0.0.12", "192.168.1.0/24")
+
+
+@pytest.mark.parametrize("many", [0, MANY])
+def test_what_is_asked_does_not_grow_with_the_routers(
+    cloud: Databases, svcctl: Svcctl, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    joint = {"type": "router", "addresses": "router", "options": ["map", [["router-port", "r"]]]}
+    ports = [{"name": f"joint{number}", **joint} for number in range(many)]
+    ours = {**joint, "options": ["map", [["router-port", "tenant-router-gw"]]]}
+    ports += [{"name": "ours", **ours}, {"name": "guest", "addresses": f"x {ADDRESS}"}]
+    table = "Logical_Switch_Port"
+    named = ["set", [["named-uuid", f"port{number}"] for number in range(len(ports))]]
+    cloud.ovn_nb.transact(
+        *(
+            {"op": "insert", "table": table, "uuid-name": f"port{number}", "row": row}
+            for number, row in enumerate(ports)
+        ),
+        {"op": "insert", "table": "Logical_Switch", "row": {"name": "provider", "ports": named}},
+    )
+    asked: list[int] = []
+    given: list[Any] = []
+    transact = Client.transact
+
+    def count(client: Client, operations: Any) -> list[Any]:
+        listed = list(operations)
+        results = transact(client, listed)
+        if client.database == "OVN_Northbound":
+            asked.append(len(listed))
+            given.extend(row for each in results for row in each.get("rows", ()))
+        return results
+
+    monkeypatch.setattr(Client, "transact", count)
+    assert f"external address {ADDRESS} is used by port guest of switch provider" in add_vpn(svcctl)
+    assert (len(asked) <= 10, sum(asked) <= 20, len(given) <= 20) == (True,) * 3, (asked, given)

@@ -15,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ..ctl.db.framing import Framing
+from ..ctl.db.rpc import Client
+from ..ctl.db.tls import Tls as Files
 from .ovsdb import Databases, find_schema, request, wait_until
 from .svcctl import Svcctl
 from .tls import Tls
@@ -190,3 +192,25 @@ def test_versions_of_tls(tls: Tls, svcctl: Svcctl) -> None:
         ("ciphers=NONO", "No cipher can be selected"),
     ):
         assert reason in svcctl.bad(*connect, f"--ssl-{option}", "group-list"), option
+
+
+class _Stopped(Exception):
+    pass
+
+
+def test_who_asks_for_a_lock_and_is_stopped_does_not_keep_it(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped, other = (
+        Client([databases.sb.remote], databases.sb.name, Files()) for _ in ("stopped", "other")
+    )
+
+    def stop(_id: int) -> None:
+        raise _Stopped
+
+    monkeypatch.setattr(stopped, "_receive_result", stop)
+    with pytest.raises(_Stopped):
+        stopped.is_locked("a_lock")
+    wait_until(lambda: not other.is_locked("a_lock"), "the lock")
+    for client in (stopped, other):
+        client.close()

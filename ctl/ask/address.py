@@ -1,7 +1,7 @@
 """Who else in OVN_Northbound answers for an address on a network outside; read only.
 
-svc-northd refuses the same afterwards (services/api/routers.py), but for what ports of
-switches have, which it does not replicate.
+svc-northd refuses the same afterwards (services/api/routers.py), and what ports have that only
+OVN_Southbound tells.  What is asked is the same few questions however many routers there are.
 """
 
 from __future__ import annotations
@@ -14,8 +14,17 @@ from ...lib.balancer import parse_endpoint
 from ...lib.router import Router, is_ours
 from ..context import Context
 from ..db.rpc import Client
-from .lookup import Json, ask, members, open_ovn, select
+from .lookup import Json, ask_each, members, open_ovn, select
 from .router import read_router
+
+_FOREIGN = ("_uuid", "external_ids")
+_PORT = ("_uuid", "name", "addresses", "dynamic_addresses")
+# Of switch ports that may have an address of their own.
+_ADDRESSED = [["type", "!=", "router"], ["addresses", "!=", ["set", []]]]
+_MOST_ONE_BY_ONE = 100
+
+# An address stands there with any port behind it, for which OVSDB has no condition.
+_BALANCERS = select("Load_Balancer", [["vips", "!=", ["map", []]]], ("_uuid", "vips"))
 
 
 def find_address_user(context: Context, router: Router, address: str) -> str | None:
@@ -41,64 +50,76 @@ class _Search:
 
     def find(self) -> str | None:
         """Returns who has the address, in words."""
-        return self._find_router() or self._find_balancer() or self._find_port()
+        ports, nats, balancers, joints = self._ask_each(
+            self._select_ports(), self._select_nats(), [_BALANCERS], self._select_joints()
+        )
+        return (
+            self._find_router(ports, nats)
+            or self._find_balancer(balancers)
+            or self._find_port(joints)
+        )
 
-    def _ask(self, selects: Sequence[Json]) -> list[Json]:
-        return ask(self._client, list(selects), self._subject) if selects else []
-
-    def _find_router(self) -> str | None:
+    def _select_ports(self) -> list[Json]:
         lengths = {each.prefixlen for each in self._outside}
         texts = [f"{self._address}/{length}" for length in sorted(lengths)]
-        columns = ("_uuid", "external_ids")
-        by_port = [
-            select("Logical_Router_Port", [["networks", "includes", t]], columns) for t in texts
-        ]
-        by_nat = [select("NAT", [["external_ip", "==", self._address]], columns)]
-        holders = [
-            *self._list_holders("Logical_Router", "ports", self._list_foreign(by_port)),
-            *self._list_holders("Logical_Router", "nat", self._list_foreign(by_nat)),
-        ]
-        others = (row for row in holders if row["_uuid"][1] != str(self._router.uuid))
+        where = [[["networks", "includes", text]] for text in texts]
+        return [select("Logical_Router_Port", each, _FOREIGN) for each in where]
+
+    def _select_nats(self) -> list[Json]:
+        return [select("NAT", [["external_ip", "==", self._address]], _FOREIGN)]
+
+    def _select_joints(self) -> list[Json]:
+        """Returns the questions for the switch ports that the gateway ports lead to."""
+        options = [["map", [["router-port", port.name]]] for port in self._router.gateway_ports]
+        where = [[["options", "includes", each]] for each in options]
+        return [select("Logical_Switch_Port", each, ("_uuid",)) for each in where]
+
+    def _ask_each(self, *groups: Sequence[Json]) -> list[list[Json]]:
+        """Returns the rows that the questions of each group select, of one moment."""
+        questions = [each for group in groups for each in group]
+        found = iter(ask_each(self._client, questions, self._subject) if questions else ())
+        return [[row for _ in group for row in next(found)] for group in groups]
+
+    def _find_router(self, ports: Sequence[Json], nats: Sequence[Json]) -> str | None:
+        by_port, by_nat = self._ask_each(
+            _select_holders("Logical_Router", "ports", _list_foreign(ports)),
+            _select_holders("Logical_Router", "nat", _list_foreign(nats)),
+        )
+        others = (row for row in (*by_port, *by_nat) if row["_uuid"][1] != str(self._router.uuid))
         return next((f"used by router {name}" for name in self._list_outside(others)), None)
 
-    def _find_balancer(self) -> str | None:
-        rows = self._ask([select("Load_Balancer", (), ("_uuid", "vips"))])
-        found = [row["_uuid"] for row in rows if self._is_balanced(row)]
-        groups = self._list_holders("Load_Balancer_Group", "load_balancer", found)
-        group_uuids = [row["_uuid"] for row in groups]
-        holders = [
-            *self._list_holders("Logical_Router", "load_balancer", found),
-            *self._list_holders("Logical_Router", "load_balancer_group", group_uuids),
-        ]
+    def _find_balancer(self, balancers: Sequence[Json]) -> str | None:
+        found = [row["_uuid"] for row in balancers if self._is_balanced(row)]
+        groups, holders = self._ask_each(
+            _select_holders("Load_Balancer_Group", "load_balancer", found),
+            _select_holders("Logical_Router", "load_balancer", found),
+        )
+        uuids = [row["_uuid"] for row in groups]
+        [by_group] = self._ask_each(_select_holders("Logical_Router", "load_balancer_group", uuids))
         words = "used by a load balancer of router"
-        return next((f"{words} {name}" for name in self._list_outside(holders)), None)
+        routers = self._list_outside((*holders, *by_group))
+        return next((f"{words} {name}" for name in routers), None)
 
-    def _find_port(self) -> str | None:
+    def _find_port(self, joints: Sequence[Json]) -> str | None:
         """Looks at the switches that the gateway ports lead to."""
-        options = [["map", [["router-port", port.name]]] for port in self._router.gateway_ports]
-        leads = [
-            select("Logical_Switch_Port", [["options", "includes", each]], ("_uuid",))
-            for each in options
-        ]
-        joints = [row["_uuid"] for row in self._ask(leads)]
-        for switch in self._list_holders("Logical_Switch", "ports", joints):
-            columns = ("name", "type", "addresses", "dynamic_addresses", "external_ids")
-            ports = [
-                select("Logical_Switch_Port", [["_uuid", "==", ["uuid", uuid]]], columns)
-                for uuid in members(switch["ports"])
-            ]
-            for row in self._ask(ports):
-                if row["type"] != "router" and self._address in _list_addresses(row):
+        uuids = [row["_uuid"] for row in joints]
+        [switches] = self._ask_each(_select_holders("Logical_Switch", "ports", uuids))
+        for switch in switches:
+            for row in self._list_ports(members(switch["ports"])):
+                if self._address in _list_addresses(row):
                     return f"used by port {quote(row['name'])} of switch {quote(switch['name'])}"
         return None
 
-    def _list_foreign(self, selects: Sequence[Json]) -> list[Any]:
-        rows = self._ask(selects)
-        return [row["_uuid"] for row in rows if not is_ours(dict(row["external_ids"][1]))]
-
-    def _list_holders(self, table: str, column: str, uuids: Iterable[Any]) -> list[Json]:
-        """Returns the rows whose set 'column' has any of some references."""
-        return self._ask([select(table, [[column, "includes", uuid]]) for uuid in uuids])
+    def _list_ports(self, uuids: Sequence[str]) -> list[Json]:
+        """Returns those of the ports of a switch that have an address and lead to no router."""
+        if len(uuids) <= _MOST_ONE_BY_ONE:
+            places = [[["_uuid", "==", ["uuid", uuid]], *_ADDRESSED] for uuid in uuids]
+            [rows] = self._ask_each([select("Logical_Switch_Port", e, _PORT) for e in places])
+            return rows
+        # Of so many nearly all lead to routers, and the others are quicker found by that.
+        wanted = set(uuids)
+        [rows] = self._ask_each([select("Logical_Switch_Port", _ADDRESSED, _PORT)])
+        return [row for row in rows if row["_uuid"][1] in wanted]
 
     def _list_outside(self, rows: Iterable[Json]) -> Iterator[str]:
         """Yields the names of the routers that have a gateway port on a network of this one."""
@@ -111,6 +132,15 @@ class _Search:
     def _is_balanced(self, row: Json) -> bool:
         ends = (parse_endpoint(text) for text, _ in row["vips"][1])
         return any(each is not None and str(each.address) == self._address for each in ends)
+
+
+def _list_foreign(rows: Iterable[Json]) -> list[Any]:
+    return [row["_uuid"] for row in rows if not is_ours(dict(row["external_ids"][1]))]
+
+
+def _select_holders(table: str, column: str, uuids: Iterable[Any]) -> list[Json]:
+    """Returns the questions for the rows whose set 'column' has any of some references."""
+    return [select(table, [[column, "includes", uuid]]) for uuid in uuids]
 
 
 def _list_addresses(row: Json) -> Iterator[str]:

@@ -104,6 +104,11 @@ def read(client: Client, selects: Sequence[Json]) -> list[list[Json]]:
 
 def ask(client: Client, operations: list[Any], subject: str) -> list[Json]:
     """Returns the rows that all of 'operations' select."""
+    return [row for rows in ask_each(client, operations, subject) for row in rows]
+
+
+def ask_each(client: Client, operations: list[Any], subject: str) -> list[list[Json]]:
+    """Returns the rows that each of 'operations' selects, of one moment."""
     try:
         results = client.transact(operations)
     except ConnectionLost as error:
@@ -111,7 +116,7 @@ def ask(client: Client, operations: list[Any], subject: str) -> list[Json]:
     for result in results:
         if "rows" not in result:
             raise UsageError(f"{subject} cannot be looked up: {result.get('error', 'no answer')}")
-    return [row for result in results for row in result["rows"]]
+    return [result["rows"] for result in results]
 
 
 def select(table: str, where: Sequence[Any] = (), columns: Sequence[str] = ()) -> Json:

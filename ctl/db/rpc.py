@@ -90,9 +90,16 @@ class Client:
         return {name: each["rows"] for name, each in zip(names, results, strict=True)}
 
     def is_locked(self, lock: str) -> bool:
-        """Returns whether another client holds 'lock' (RFC 7047, 4.1.8); it is let go at once."""
-        taken = bool(self._receive_result(self._send("lock", [lock])).get("locked"))
-        self._receive_result(self._send("unlock", [lock]))
+        """Returns whether another client holds 'lock' (RFC 7047, 4.1.8).
+
+        OVSDB tells that only to who asks for the lock.  To give it up is asked for in the same
+        write, so that however this process fares from then on the server has both: of a lock
+        that is free somebody else gets a "no" for no longer than the server takes from the one
+        to the next, and is told at once when that is over.
+        """
+        asked, ended = self._send_all(("lock", [lock]), ("unlock", [lock]))
+        taken = bool(self._receive_result(asked).get("locked"))
+        self._receive_result(ended)
         return not taken
 
     def monitor(self, table: str) -> None:
@@ -177,14 +184,26 @@ class Client:
         return bool(rows[0]["connected"] and (rows[0]["leader"] or not self._leader_only))
 
     def _send(self, method: str, params: Sequence[Any]) -> int:
-        self._next_id += 1
-        self._write({"method": method, "params": list(params), "id": self._next_id})
-        return self._next_id
+        return self._send_all((method, params))[0]
 
-    def _write(self, message: dict[str, Any]) -> None:
+    def _send_all(self, *requests: tuple[str, Sequence[Any]]) -> list[int]:
+        """Sends requests in one write; returns the id of each."""
+        first = self._next_id + 1
+        self._next_id += len(requests)
+        ids = list(range(first, self._next_id + 1))
+        self._write(
+            *(
+                {"method": method, "params": list(params), "id": each}
+                for each, (method, params) in zip(ids, requests, strict=True)
+            )
+        )
+        return ids
+
+    def _write(self, *messages: dict[str, Any]) -> None:
         assert self._socket is not None
+        text = "".join(json.dumps(message, separators=(",", ":")) for message in messages)
         try:
-            self._socket.sendall(json.dumps(message, separators=(",", ":")).encode())
+            self._socket.sendall(text.encode())
         except OSError as error:
             raise self._lost(error) from None
 
