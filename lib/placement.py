@@ -19,6 +19,9 @@ NOT_DELETED_YET = "not deleted yet"
 # How Chassis_Weight:problem begins of a chassis that is alive and can serve no port of OVN.
 UNFIT = "unfit"
 
+# Chassis_Weight:problem of one whose containers are to leave.
+DRAINED = "drained"
+
 # The key of Container_Wish:forgive_cfg that stands for all chassis.
 EVERYWHERE = ""
 

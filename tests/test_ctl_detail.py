@@ -198,6 +198,12 @@ def test_a_tunnel_that_is_not_there(vpn: Svcctl, databases: Databases) -> None:
     assert "tunnel:" not in text
 
 
+def test_where_a_container_is_pinned_to(vpn: Svcctl, databases: Databases) -> None:
+    databases.nb.insert("Container_Wish", name=CONTAINER, requested_chassis="hv2")
+    for words in (("vpn-show", "mercury"), ("conn-show", "mercury", "to-venus")):
+        assert "        chassis: hv1\n        pinned to: hv2\n" in vpn.good(*words)
+
+
 def test_what_a_dead_chassis_said_is_marked(vpn: Svcctl, databases: Databases) -> None:
     row = {"weight": 1, "limit": -1, "alive": False, "since": WHEN_MS + 60_000}
     databases.sb.insert("Chassis_Weight", chassis="hv1", **row)

@@ -208,12 +208,13 @@ def test_the_list_of_containers(cloud: Svcctl, databases: Databases) -> None:
     databases.nb.insert("Service_Container", name="vpn-2", service_type="x", serves="a row")
     databases.nb.insert("Container_Wish", name="vpn-3", requested_chassis="hv2")
     databases.nb.insert("Container_Wish", name="vpn-4")
-    headings = "name,type,serves,group,chassis,status,since,moving-to,standby,reason"
+    wish(databases, requested_chassis="hv2")
+    headings = "name,type,serves,group,chassis,pinned-to,status,since,moving-to,standby,reason"
     assert cloud.good("-f", "csv", "container-list").splitlines() == [
         headings,
-        f'vpn-1,ipsec,"{gone}, mercury, venus",g,hv1,running,{WHEN},,,fine',
-        "vpn-2,x,a row,,,,,,,",
-        "vpn-3,,,,,,,,,no container has this name; it is pinned to hv2",
+        f'vpn-1,ipsec,"{gone}, mercury, venus",g,hv1,hv2,running,{WHEN},,,fine',
+        "vpn-2,x,a row,,,,,,,,",
+        "vpn-3,,,,,hv2,,,,,no container has this name; it is pinned to hv2",
     ]
 
 
@@ -221,7 +222,7 @@ def find_moves(svcctl: Svcctl) -> tuple[str, str]:
     """Returns where container-list says that vpn-1 is moving to, and its standbys."""
     line = svcctl.good("-f", "html", "--no-headings", "container-list")
     cells = re.findall("<td>(.*)</td>", line)
-    return cells[7], cells[8]
+    return cells[8], cells[9]
 
 
 def test_a_standby_or_a_move(cloud: Svcctl, databases: Databases) -> None:
@@ -327,8 +328,8 @@ def test_containers_without_the_southbound(cloud: Svcctl, databases: Databases) 
 def test_pin_and_unpin(cloud: Svcctl, databases: Databases) -> None:
     cloud.good("container-pin", "vpn-1", "hv2")
     assert find_wish(databases)["requested_chassis"] == "hv2"
-    assert "    requested chassis: hv2\n" in cloud.good("container-show", "vpn-1")
-    assert "    requested chassis: hv2\n" in cloud.good("show", "vpn-1")
+    assert "    pinned to: hv2\n" in cloud.good("container-show", "vpn-1")
+    assert "    pinned to: hv2\n" in cloud.good("show", "vpn-1")
     cloud.good("container-unpin", "vpn-1")
     assert find_wish(databases) == {}
     cloud.good("container-unpin", "vpn-1")
@@ -342,7 +343,7 @@ def test_a_pin_outlives_its_container(cloud: Svcctl, databases: Databases) -> No
     assert cloud.good("container-show", "vpn-1") == (
         "container vpn-1\n"
         "    no container has this name; only what is wished for it is there\n"
-        "    requested chassis: hv2\n"
+        "    pinned to: hv2\n"
         "    active on hv1\n        status: running\n        generation: 0 of 2\n"
     )
     assert cloud.bad("container-pin", "vpn-1", "hv3") == "vpn-1: container not found"

@@ -10,7 +10,7 @@ import pytest
 
 from .active_northd import MINUTE_MS, PSK, Active, make_vpn, now_ms
 from .ovsdb import Databases
-from .svcctl import WHEN, WHEN_MS, Svcctl
+from .svcctl import WHEN, WHEN_MS, Svcctl, bind
 
 
 @pytest.fixture
@@ -75,6 +75,99 @@ def test_the_worst_comes_first_and_what_is_down_is_named(
     assert "connections: 1 of 1 up (1 disabled)\n" in said
 
 
+def test_a_drain_is_over_when_nothing_is_left(
+    vpn: Svcctl, databases: Databases, active: Active
+) -> None:
+    drained = {"problem": "drained", "drain": True}
+    databases.sb.update("Chassis_Weight", [["chassis", "==", "hv1"]], **drained)
+    event = {"table": "Chassis", "name": "hv1", "state": "alive", "message": "drained"}
+    databases.nb.transact({"op": "insert", "table": "Event", "row": {**event, "time": now_ms()}})
+    [service] = databases.nb.rows("VPN_Service")
+    row = {"service_type": "ipsec", "chassis": "hv1", "status_code": "running"}
+    serves = service["_uuid"][1]
+    databases.nb.insert("Service_Container", name="vpn-1", serves=serves, **row)
+    databases.nb.insert("Container_Wish", name="vpn-1", requested_chassis="hv1")
+    bind(databases, "vpn-1", "hv1")
+    active.work()
+    left = "\nNOTE chassis hv1: drain ordered; 1 container is still there: vpn-1 (mercury)"
+    assert f"{left}, pinned to it\n" in vpn.tell(0)
+    assert "NOTE chassis hv1: drain ordered; 1 container is still there: vpn-1\n" in (
+        _tell_without(vpn, databases)
+    )
+    databases.nb.delete("Container_Wish")
+    databases.nb.update("Service_Container", [], status_message="it waits for its turn to move")
+    active.work()
+    assert f"{left}: it waits for its turn to move\n" in vpn.tell(0)
+    for number in range(2, 6):
+        bind(databases, f"vpn-{number}", "hv1", "standby")
+    active.work()
+    said = vpn.tell(0)
+    assert "\nNOTE chassis hv1: drain ordered; 5 containers are still there: vpn-1 " in said
+    assert "; vpn-2; vpn-3; and 2 more\n" in said
+    databases.sb.delete("Container_Binding")
+    active.work()
+    assert "\nNOTE chassis hv1: drained\n" in vpn.tell(0)
+
+
+def _tell_without(vpn: Svcctl, databases: Databases) -> str:
+    """Returns what status tells where the northbound cannot be read."""
+    nowhere = ("--db=unix:/nonexistent", f"--sb-db={databases.sb.remote}")
+    result = vpn(*nowhere, "status")
+    assert (result.status, result.stderr) == (2, "")
+    return result.stdout
+
+
+def test_a_chassis_that_the_operator_has_no_word_on(
+    vpn: Svcctl, databases: Databases, active: Active
+) -> None:
+    databases.nb.insert("Chassis", name="hv7", container_weight=1, container_limit=-1)
+    over = {"delete_cfg": 1, "deleted_cfg": 1, "delete_status": "deleted"}
+    databases.nb.insert("Chassis", name="hv8", **over)
+    vpn.good("--no-check", "chassis-drain", "hv9")
+    active.work()
+    assert "\nUNKNOWN chassis hv9: it has not registered in the southbound\n" in vpn.tell(1)
+    vpn.good("chassis-undrain", "hv9")
+    active.work()
+    assert vpn.tell(0).startswith("well\nVPN services:")
+    assert "hv7" not in vpn.good("chassis-list")
+    databases.nb.update("Chassis", [["name", "==", "hv8"]], container_weight=5)
+    active.work()
+    assert vpn.tell(0).startswith(
+        "well\nNOTE chassis hv8: deleted; what was set for it stays: svcctl destroy Chassis hv8\n"
+    )
+    vpn.good("destroy", "Chassis", "hv8")
+    active.work()
+    assert "hv8" not in vpn.tell(0)
+    vpn.good("--no-check", "set", "Chassis", "hv7", "external_ids:rack=7")
+    active.work()
+    assert "\nUNKNOWN chassis hv7: " in vpn.tell(1)
+
+
+def test_what_is_not_heard_of_may_well_run(
+    vpn: Svcctl, databases: Databases, active: Active
+) -> None:
+    message = "chassis hv1 is dead, and no chassis can run it: both chassis are dead"
+    row = {"service_type": "ipsec", "status_code": "error", "status_message": message}
+    databases.nb.insert("Service_Container", name="vpn-1", chassis="hv1", **row)
+    for table in ("VPN_Service", "IPsec_Connection"):
+        databases.nb.update(table, [], status="error", status_message=f"container error: {message}")
+    dead = {"alive": False, "problem": "dead", "since": now_ms() - 3 * MINUTE_MS}
+    databases.sb.update("Chassis_Weight", [], **dead)
+    active.work()
+    said = vpn.tell(2)
+    assert re.match(
+        r"down: not heard of since \S+Z \(3 min\); it may well run \(\d problems\)\n", said
+    )
+    # One that has another reason does not run for all that is known.
+    databases.nb.insert("Service_Container", name="vpn-2", **row)
+    active.work()
+    assert vpn.tell(2).startswith("down: nothing works (")
+    databases.nb.update("Service_Container", [["name", "==", "vpn-2"]], chassis="hv2")
+    databases.sb.update("Chassis_Weight", [["chassis", "==", "hv2"]], alive=True)
+    active.work()
+    assert vpn.tell(2).startswith("down: nothing works (")
+
+
 def test_what_does_not_work_at_all(vpn: Svcctl, databases: Databases, active: Active) -> None:
     message = "no answer from 1.0.0.3"
     databases.nb.update("IPsec_Connection", [], status="down", status_message=message)
@@ -133,7 +226,7 @@ def test_one_screen_however_much_is_wrong(
     for name in names:
         row = {"service_type": "x", "status_code": "error", "status_message": f"{name} " * 200}
         databases.nb.insert("Service_Container", name=name, since=WHEN_MS, **row)
-    databases.nb.insert("Chassis", name="hv9")
+    databases.nb.insert("Chassis", name="hv9", drain=True)
     active.work()
     lines = vpn.tell(1).splitlines()
     assert len(lines) < 24
@@ -204,7 +297,8 @@ def test_the_history_tells_since_when(vpn: Svcctl, databases: Databases, active:
             ("Service_Container", "c1", "failed", "no memory", now_ms()),
             ("Service_Container", "c2", "error", "no place", long_ago),
             ("Service_Container", "c2", "running", "", lately),
-            ("Chassis", "hv2", "alive", problem, lately),
+            ("Chassis", "hv2", "alive", "", long_ago),
+            ("Chassis", "hv2", "unfit", problem, lately),
             ("Chassis", "c1", "dead", "", now_ms()),
         )
     ):
@@ -216,6 +310,11 @@ def test_the_history_tells_since_when(vpn: Svcctl, databases: Databases, active:
     assert re.search(r"\nERROR container c1 since \S+Z \(3 min\): no place\n", said)
     assert "\nERROR container c2: no place\n" in said, "the history has another state"
     assert re.search(r"\nUNFIT chassis hv2 since \S+Z \(3 min\): unfit \(ovn-", said)
+    # What was told of it when it came is of another time.
+    databases.nb.delete("Event", [["state", "==", "unfit"]])
+    databases.nb.update("Event", [["name", "==", "hv2"]], message=problem)
+    active.work()
+    assert f"\nUNFIT chassis hv2: {problem}\n" in vpn.tell(1)
 
 
 def test_who_has_not_answered(vpn: Svcctl, databases: Databases, active: Active) -> None:

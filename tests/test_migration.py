@@ -181,8 +181,8 @@ def test_wrong_pin_does_not_end_what_runs() -> None:
     plan = schedule([_request(requested_chassis="hv9")], idle(3), {VPN: on("hv1")})
     assert plan.chassis == {VPN: "hv1"}
     assert plan.reasons[VPN] == (
-        "chassis hv1 is not the requested chassis hv9,"
-        " but the requested chassis hv9 is not registered"
+        "chassis hv1 is not hv9, to which it is pinned, but it is pinned to hv9, which is not"
+        f" registered (svcctl container-unpin {VPN})"
     )
 
 
@@ -207,7 +207,7 @@ def test_a_request_to_migrate_is_over_once_it_serves_there() -> None:
     ("request_", "change", "reason"),
     [
         ({}, {"name": "hv3"}, "not registered"),
-        ({"requested_chassis": "hv1"}, {}, "not the requested chassis hv1"),
+        ({"requested_chassis": "hv1"}, {}, "not hv1, to which it is pinned"),
         ({"chassis_group": frozenset({"hv1"})}, {}, "not in the chassis group"),
         (
             {"port_chassis": frozenset({"hv1"})},
@@ -256,7 +256,9 @@ def test_a_migration_to_where_it_died_is_not_done() -> None:
 
 def test_a_pin_to_a_chassis_that_is_not_there_has_its_words() -> None:
     plan = schedule([_request(requested_chassis="hv9")], idle(1, 1), {})
-    assert plan.reasons == {VPN: "the requested chassis hv9 is not registered"}
+    assert plan.reasons == {
+        VPN: f"it is pinned to hv9, which is not registered (svcctl container-unpin {VPN})"
+    }
 
 
 @pytest.mark.parametrize(

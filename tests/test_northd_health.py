@@ -241,7 +241,8 @@ def test_with_no_other_place_a_container_stays_on_a_dead_chassis(
     row = cloud.show(container)
     assert row["status_code"] == "error"
     assert row["status_message"] == (
-        "chassis hv1 is dead, and no chassis can run it: the requested chassis hv1 is dead"
+        "chassis hv1 is dead, and no chassis can run it: it is pinned to hv1, which is"
+        f" dead (svcctl container-unpin {container})"
     )
     cloud.chassis["hv1"].alive = True
     cloud.settle()
@@ -264,8 +265,8 @@ def test_chassis_that_ovn_cannot_serve_is_left_at_once(cloud: Scenario, containe
     cloud.settle()
     assert cloud.look(container) == _serving_from("hv2")
     assert cloud.message(container) == (
-        "as told; chassis hv2 is not the requested chassis hv1, but no chassis can run it:"
-        f" the requested chassis hv1 is unfit ({problem})"
+        "as told; chassis hv2 is not hv1, to which it is pinned, but no chassis can run it: it is"
+        f" pinned to hv1, which is unfit ({problem}) (svcctl container-unpin {container})"
     )
     cloud.chassis["hv1"].tell(ovn_problem="")
     cloud.settle()

@@ -55,7 +55,7 @@ CAUSES: dict[str, tuple[Cause, str]] = {
     ),
     "pin": (
         lambda cloud, name: cloud.set_wish(name, requested_chassis="hv2"),
-        "chassis hv1 is not the requested chassis hv2",
+        "chassis hv1 is not hv2, to which it is pinned",
     ),
     "migrate": (
         lambda cloud, name: cloud.migrate(name, "hv2"),
@@ -127,8 +127,9 @@ def test_move_whose_only_target_fails_goes_on_later(
     why = "starting after 15 s (charon is being started)" if failure == "slow" else "no memory"
     message = cloud.message(container)
     assert message.startswith(
-        "as told; chassis hv1 is not the requested chassis hv2, but no chassis can run it:"
-        f" the requested chassis hv2 is avoided since it failed there ({why});"
+        "as told; chassis hv1 is not hv2, to which it is pinned, but no chassis can run it: it is"
+        f" pinned to hv2, which is avoided since it failed there ({why})"
+        f" (svcctl container-unpin {container});"
         " hv2 is tried again at "
     )
     hv2.slow, hv2.failing = set(), {}

@@ -254,9 +254,9 @@ def test_each_refusal_has_its_count(cloud: Scenario) -> None:
     [
         (
             "hv1",
-            "no chassis can run it: the requested chassis hv1 is drained",
+            "no chassis can run it: it is pinned to hv1, which is drained",
         ),
-        ("nowhere", "the requested chassis nowhere is not registered"),
+        ("nowhere", "it is pinned to nowhere, which is not registered"),
     ],
 )
 def test_pin_to_a_chassis_that_cannot_moves_nothing(
@@ -269,7 +269,8 @@ def test_pin_to_a_chassis_that_cannot_moves_nothing(
     cloud.set_wish(container, requested_chassis=chassis)
     assert cloud.follow(container) == [before]
     assert cloud.message(container) == (
-        f"as told; chassis hv2 is not the requested chassis {chassis}, but {reason}"
+        f"as told; chassis hv2 is not {chassis}, to which it is pinned, but {reason}"
+        f" (svcctl container-unpin {container})"
     )
 
 

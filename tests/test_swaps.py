@@ -46,7 +46,7 @@ def test_two_that_are_pinned_to_each_others_chassis_swap(rules: MoveRules) -> No
     assert first.chassis == {"vpn-a": "hv1", "vpn-b": "hv2"}
     assert first.standby == {"vpn-a": ("hv2",)}
     assert first.reasons["vpn-a"] == (
-        "chassis hv1 is not the requested chassis hv2; it moves to hv2"
+        "chassis hv1 is not hv2, to which it is pinned; it moves to hv2"
     )
     # It goes on where the chassis is over its limit for the sake of it.
     assert plan({"vpn-a": (Place("hv1"), _coming("hv2")), "vpn-b": b}) == first
@@ -121,8 +121,8 @@ def test_a_row_of_those_that_wait_is_no_circle() -> None:
     plan = schedule(wanted, _full(2), {"vpn-a": on("hv1"), "vpn-b": on("hv2")})
     assert plan.standby == {}
     assert plan.reasons["vpn-a"] == (
-        "chassis hv1 is not the requested chassis hv2, but no chassis can run it:"
-        " the requested chassis hv2 is full (limit 1)"
+        "chassis hv1 is not hv2, to which it is pinned, but no chassis can run it: it is pinned to"
+        " hv2, which is full (limit 1) (svcctl container-unpin vpn-a)"
     )
 
 

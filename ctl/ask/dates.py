@@ -10,6 +10,7 @@ from ..context import Context
 from ..db.row import Row
 
 EVENT = "Event"
+_CHASSIS = "Chassis"
 
 # What happens to a container or a chassis and is no state of it.
 _NO_STATES = ("placed", "removed", "failed", "mended")
@@ -42,5 +43,8 @@ def _find_since(problem: Problem, events: Sequence[Row]) -> int | None:
 
 
 def _tells(event: Row, problem: Problem) -> bool:
+    # A chassis goes on being alive whatever else is told of it, so that is of another time.
+    if problem.subject is not None and problem.subject[0] == _CHASSIS:
+        return event.text("state") == problem.state
     message = event.text("message")
     return event.text("state") == problem.state or bool(message and message in problem.cause)

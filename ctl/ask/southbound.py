@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...lib.addresses import quote
 from ...lib.errors import UsageError
 from ...lib.moment import format_past
-from ...lib.placement import UNFIT
+from ...lib.placement import DRAINED, UNFIT
 from ...services.api.commands import Problem
 from ..context import Context
 from ..db.rpc import Client, NoAnswer
@@ -24,13 +24,15 @@ _ANSWERED_WITHIN_MS = 30_000
 class Southbound:
     """Rows by the name of their chassis, and what is known of svc-northd.
 
-    'rows' are of the tables that were asked for beside those.
+    'left' are the containers that are bound to chassis that are drained; 'rows' are of the
+    tables that were asked for beside those.
     """
 
     chassis: Mapping[str, Json]
     weights: Mapping[str, Json]
     answers: Mapping[str, int]
     warnings: Mapping[str, Sequence[str]]
+    left: Mapping[str, Sequence[str]]
     work: Work
     rows: Sequence[Sequence[Json]]
 
@@ -73,8 +75,14 @@ def describe(found: Southbound | Away) -> list[str]:
     ]
 
 
-def find_chassis_problems(found: Southbound, wanted: Sequence[str]) -> Iterator[Problem]:
-    """Returns what is wrong with chassis; 'wanted' are those that the operator has a word on."""
+def find_chassis_problems(
+    found: Southbound, describe: Callable[[str, str], str]
+) -> Iterator[Problem]:
+    """Returns what is wrong with chassis that are registered.
+
+    'describe' returns what is to be told of a container that is still on a chassis that
+    is drained, by the names of both.
+    """
     for name, chassis in sorted(found.chassis.items()):
         weight = found.weights.get(name)
         subject = f"chassis {quote(name)}"
@@ -82,16 +90,26 @@ def find_chassis_problems(found: Southbound, wanted: Sequence[str]) -> Iterator[
             yield Problem("dead", subject, "its heartbeat stopped", weight["since"] or None)
         elif weight is not None and weight["problem"]:
             state = "unfit" if weight["problem"].startswith(UNFIT) else "note"
-            yield Problem(state, subject, weight["problem"], subject=("Chassis", name))
+            problem = weight["problem"]
+            if problem == DRAINED:
+                problem = _describe_drain(name, found.left.get(name, ()), describe)
+            yield Problem(state, subject, problem, subject=("Chassis", name))
         for service_type, problem in sorted(chassis["service_problems"][1]):
             yield Problem("note", subject, f"{service_type}: {problem}")
         if weight is not None and weight["alive"]:
             warnings = sorted(found.warnings.get(name, ()))
             yield from (Problem("warning", subject, each) for each in warnings)
-    for name in sorted(wanted):
-        if name not in found.chassis:
-            cause = "it has not registered in the southbound"
-            yield Problem("unknown", f"chassis {quote(name)}", cause)
+
+
+def _describe_drain(chassis: str, left: Sequence[str], describe: Callable[[str, str], str]) -> str:
+    """Returns that a chassis is drained, or what keeps it from being so."""
+    if not left:
+        return DRAINED
+    number = len(left)
+    count = "1 container is" if number == 1 else f"{number} containers are"
+    named = [describe(each, chassis) for each in left[:_MOST_NAMED]]
+    named += [f"and {number - _MOST_NAMED} more"] if number > _MOST_NAMED else []
+    return f"drain ordered; {count} still there: {'; '.join(named)}"
 
 
 def find_northd_problems(work: Work) -> Iterator[Problem]:
@@ -141,14 +159,29 @@ def _read(client: Client, selects: Sequence[Json]) -> Southbound:
             *selects,
         ],
     )
+    drained = [row["chassis"] for row in weights if row["problem"] == DRAINED]
     return Southbound(
         {row["name"]: row for row in chassis},
         {row["chassis"]: row for row in weights},
         {row["name"]: row["nb_cfg"] for row in private},
         {row["name"]: members(row.get("warnings", ["set", []])) for row in private},
+        _read_left(client, drained),
         look(client),
         rows,
     )
+
+
+def _read_left(client: Client, drained: Sequence[str]) -> dict[str, list[str]]:
+    """Returns the names of the containers that are bound to each of 'drained'."""
+    if not drained:
+        return {}
+    asked = [
+        select("Container_Binding", [["chassis", "==", name]], ["container"]) for name in drained
+    ]
+    return {
+        name: sorted(row["container"] for row in rows)
+        for name, rows in zip(drained, read(client, asked), strict=True)
+    }
 
 
 def _describe_northd(work: Work) -> str:

@@ -11,6 +11,7 @@ from ...lib.addresses import quote
 from ...lib.errors import UsageError
 from ...lib.placement import DEFAULT_WEIGHT, NO_LIMIT
 from ...services.api.commands import Moment
+from ..ask.chassis_word import TABLE, says_something
 from ..ask.lookup import (
     Json,
     check_chassis,
@@ -26,8 +27,6 @@ from ..context import Context
 from ..db.notation import make_complaint, parse_atom
 from ..db.records import get_root
 from ..db.row import Row
-
-TABLE = "Chassis"
 
 _HEADINGS = [
     *("name", "hostname", "state", "since", "weight", "limit", "drain", "active", "standby"),
@@ -58,7 +57,7 @@ def list_all(context: Context) -> None:
     loads = {row["name"]: dict(row["load"][1]).get("cpu", "") for row in private}
     counts = Counter((row["chassis"], row["role"]) for row in bindings)
     wishes = {row.text("name"): row for row in context.replica.rows(TABLE).values()}
-    wishes = {name: row for name, row in wishes.items() if name in known or _says_something(row)}
+    wishes = {name: row for name, row in wishes.items() if name in known or says_something(row)}
     table = context.start_table(_HEADINGS, _BELOW)
     names = {*known, *wishes}
     counts_load = bool(context.replica.find_all("Container_Group", "policy", "load"))
@@ -208,12 +207,6 @@ def _choose(
     if not found:
         raise make_unregistered(text)
     return found
-
-
-def _says_something(row: Row) -> bool:
-    """Returns whether an operator has set anything; chassis-del leaves a row that says nothing."""
-    said = (row.find("container_weight"), row.find("container_limit"), row.datum("external_ids"))
-    return bool(row.find("drain")) or any(each not in (None, {}) for each in said)
 
 
 def _find_life(chassis: Json | None, weight: Json | None) -> tuple[str, Moment]:

@@ -24,8 +24,8 @@ WISH = "Container_Wish"
 Fact = tuple[str, str]
 
 _HEADINGS = [
-    *("name", "type", "serves", "group", "chassis", "status", "since", "moving-to", "standby"),
-    "reason",
+    *("name", "type", "serves", "group", "chassis", "pinned-to", "status", "since", "moving-to"),
+    *("standby", "reason"),
 ]
 
 
@@ -45,8 +45,9 @@ def list_all(context: Context) -> None:
         if row is not None:
             _list_one(context, row, wish, whereabouts)
         elif wish is not None and wish.text("requested_chassis"):
-            reason = f"no container has this name; it is pinned to {wish.text('requested_chassis')}"
-            table.add(name, *[""] * (len(_HEADINGS) - 2), reason)
+            pin = wish.text("requested_chassis")
+            reason = f"no container has this name; it is pinned to {pin}"
+            table.add(name, *[""] * 4, pin, *[""] * 4, reason)
 
 
 def show(context: Context) -> None:
@@ -114,6 +115,7 @@ def _list_one(context: Context, row: Row, wish: Row | None, whereabouts: Whereab
         find_served(context, row),
         group.text("name") if group else "",
         row.text("chassis"),
+        wish.text("requested_chassis") if wish is not None else "",
         row.text("status_code"),
         Moment(row.find("since")),
         target,
@@ -178,7 +180,7 @@ def _find_facts(
 
 def _find_wishes(wish: Row) -> list[Fact]:
     return [
-        ("requested chassis", wish.text("requested_chassis")),
+        ("pinned to", wish.text("requested_chassis")),
         ("migration", _describe_migration(wish)),
     ]
 

@@ -56,7 +56,7 @@ def _show_container(context: Context, row: Row, wish: Row | None) -> None:
     for name, value in (
         ("serves", ", ".join(find_served(context, row))),
         ("chassis", row.text("chassis")),
-        ("requested chassis", wish.text("requested_chassis") if wish else ""),
+        ("pinned to", wish.text("requested_chassis") if wish else ""),
         ("ports", ", ".join(row.strings("ports"))),
         ("status", _join(row.text("status_code"), row.text("status_message"))),
     ):

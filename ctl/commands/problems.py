@@ -11,6 +11,8 @@ from ...services.api.commands import Problem
 WELL, DEGRADED, DOWN = range(3)
 """Exit statuses of 'status', as a monitoring system takes them."""
 
+NOTHING_WORKS = "nothing works"
+
 # Each state from the worst on, with what it comes to.  Any other word counts as an error.
 _LEVELS = {
     "away": DOWN,  # a database
@@ -41,11 +43,16 @@ def find_level(problems: Iterable[Problem], *, works: bool) -> int:
     return max((_find_level(each.state) for each in problems), default=WELL) if works else DOWN
 
 
-def format_verdict(level: int, problems: Sequence[Problem], *, works: bool) -> str:
-    """Returns the first line: how it is as a whole."""
+def describe_silence(since_ms: int, now_ms: int) -> str:
+    """Returns how it is if nothing has been heard of what is to work since a moment."""
+    return f"not heard of since {format_past(since_ms, now_ms)}; it may well run"
+
+
+def format_verdict(level: int, problems: Sequence[Problem], how: str) -> str:
+    """Returns the first line: how it is as a whole, and 'how' more closely if that is known."""
     wrong = sum(1 for each in problems if _find_level(each.state) != WELL)
     count = f" ({wrong} problem{'' if wrong == 1 else 's'})" if wrong else ""
-    return f"{_WORDS[level]}{'' if works else ': nothing works'}{count}"
+    return f"{_WORDS[level]}{f': {how}' if how else ''}{count}"
 
 
 def order(problems: Iterable[Problem]) -> list[Problem]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 
 from ...lib.addresses import quote
 from ...lib.container import KEPT
@@ -16,6 +17,8 @@ from ...lib.group import find_remark
 from ...lib.moment import format_past
 from ...lib.options import find_problems
 from ...services.api.commands import Problem, StatusLines
+from ..ask.chassis_word import TABLE as CHASSIS
+from ..ask.chassis_word import find_absent
 from ..ask.dates import date
 from ..ask.lookup import select
 from ..ask.northd import PATIENCE_S, is_active
@@ -34,7 +37,15 @@ from ..context import Context
 from ..db.records import ROOT
 from ..db.row import Row
 from ..type_run import ask_types, check_lines
-from .problems import choose, find_level, format_problems, format_verdict, order
+from .problems import (
+    NOTHING_WORKS,
+    choose,
+    describe_silence,
+    find_level,
+    format_problems,
+    format_verdict,
+    order,
+)
 
 _NUMBERS = ("nb_cfg", "sb_cfg", "hv_cfg", "sb_cfg_timestamp")
 _BINDINGS = select("Container_Binding", (), ["container", "role", "status_code", "status_message"])
@@ -64,7 +75,9 @@ def status(context: Context) -> None:
     numbers = _read_numbers(context)
     if numbers:
         counts.append(", ".join(f"{name} {numbers[name]}" for name in _NUMBERS[:3]))
-    _tell(context, problems, counts, southbound, works=_works(context, told))
+    works = _works(context, told)
+    silent_since = None if works else _find_silence(context, southbound)
+    _tell(context, problems, counts, southbound, works=works, silent_since=silent_since)
 
 
 def tell_without_northbound(context: Context, reason: str) -> None:
@@ -80,7 +93,7 @@ def tell_without_northbound(context: Context, reason: str) -> None:
         bindings, items = southbound.rows
         active = [row for row in bindings if row["role"] == "active"]
         problems += find_northd_problems(southbound.work)
-        problems += find_chassis_problems(southbound, ())
+        problems += find_chassis_problems(southbound, lambda container, _: quote(container))
         problems += [
             Problem("error", f"container {quote(row['container'])}", row["status_message"])
             for row in active
@@ -142,11 +155,24 @@ def _find_of_containers(context: Context, told: dict[str, StatusLines]) -> Itera
 def _find_of_chassis(context: Context, southbound: Southbound | Away) -> Iterator[Problem]:
     if isinstance(southbound, Away):
         return
-    wanted = [row.text("name") for row in _sorted(context, "Chassis")]
-    yield from find_chassis_problems(southbound, wanted)
+    yield from find_chassis_problems(southbound, partial(_describe_left, context))
+    yield from find_absent(_sorted(context, CHASSIS), southbound.chassis.keys())
     if not southbound.chassis:
         state = "warning" if context.replica.rows(TABLE) else "note"
         yield Problem(state, "", "no chassis has registered in the southbound")
+
+
+def _describe_left(context: Context, container: str, chassis: str) -> str:
+    """Returns the name of a container that has not left its chassis, and why if that is known."""
+    wish = context.replica.find("Container_Wish", "name", container)
+    row = context.replica.find(TABLE, "name", container)
+    if row is None:
+        return quote(container)
+    named = _name_with_served(context, row)
+    if wish is not None and wish.text("requested_chassis") == chassis:
+        return f"{named}, pinned to it"
+    message = row.text("status_message")
+    return f"{named}: {message}" if message else named
 
 
 def _find_of_root(
@@ -190,6 +216,20 @@ def _works(context: Context, told: dict[str, StatusLines]) -> bool:
     return any(working for working, _ in tallies) or not any(wanted for _, wanted in tallies)
 
 
+def _find_silence(context: Context, southbound: Southbound | Away) -> int | None:
+    """Returns since when no container is heard of, if only since their chassis are dead.
+
+    What runs there goes on without us; that its chassis is dead may be ours to mend alone.
+    """
+    if isinstance(southbound, Away):
+        return None
+    containers = context.replica.rows(TABLE).values()
+    chassis = {row.text("chassis") for row in containers if row.text("status_code") != "running"}
+    weights = [southbound.weights.get(name) for name in chassis]
+    moments = [each["since"] for each in weights if each is not None and not each["alive"]]
+    return max(moments) if moments and len(moments) == len(chassis) else None
+
+
 def _count(context: Context, without: AbstractSet[str] = frozenset()) -> tuple[int, int]:
     """Returns how many containers run, and how many there are, those of some types left out."""
     rows = context.replica.rows(TABLE).values()
@@ -220,11 +260,15 @@ def _tell(
     southbound: Southbound | Away,
     *,
     works: bool,
+    silent_since: int | None = None,
 ) -> None:
     now_ms = int(time.time() * 1000)
     level = find_level(problems, works=works)
     context.exit_status = level
-    context.lines.append(format_verdict(level, problems, works=works))
+    how = "" if works else NOTHING_WORKS
+    if silent_since is not None:
+        how = describe_silence(silent_since, now_ms)
+    context.lines.append(format_verdict(level, problems, how))
     ordered = order(problems)
     shown = ordered if context.has("all") else choose(ordered)
     date(context, shown)
@@ -250,9 +294,13 @@ def _read_numbers(context: Context) -> dict[str, int]:
 
 
 def _name_container(context: Context, row: Row) -> str:
+    return f"container {_name_with_served(context, row)}"
+
+
+def _name_with_served(context: Context, row: Row) -> str:
     served = [each for each in find_served(context, row) if each]
     shown = f" ({', '.join(served)})" if served else ""
-    return f"container {quote(row.text('name'))}{shown}"
+    return f"{quote(row.text('name'))}{shown}"
 
 
 def _sorted(context: Context, table: str) -> list[Row]:

@@ -11,7 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .filters import DRAINED, find_departure, find_loss
+from ...lib.placement import DRAINED
+from .filters import find_departure, find_loss
 from .model import ACTIVE, Candidate, Place, Request
 
 

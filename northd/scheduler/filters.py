@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...lib.placement import UNFIT
+from ...lib.placement import DRAINED, UNFIT
 from .model import Candidate, Request
 
 Filter = Callable[[Request, Candidate], str | None]
 
-DRAINED = "drained"
-UNREQUESTED = "not the requested chassis "
+_NOT, _PINNED = "not ", ", to which it is pinned"
 
 
 def find_refusal(request: Request, candidate: Candidate) -> str | None:
@@ -45,6 +44,13 @@ def find_loss(candidate: Candidate) -> str | None:
     return f"{UNFIT} ({candidate.ovn_problem})" if candidate.ovn_problem else None
 
 
+def find_pin(refusal: str) -> str | None:
+    """Returns the chassis that a container is pinned to if that is why another one refuses it."""
+    if not (refusal.startswith(_NOT) and refusal.endswith(_PINNED)):
+        return None
+    return refusal.removeprefix(_NOT).removesuffix(_PINNED)
+
+
 def _find(checks: tuple[Filter, ...], request: Request, candidate: Candidate) -> str | None:
     for check in checks:
         reason = check(request, candidate)
@@ -57,7 +63,7 @@ def _refuse_unrequested(request: Request, candidate: Candidate) -> str | None:
     wanted = request.requested_chassis
     if wanted in (None, candidate.name):
         return None
-    return f"{UNREQUESTED}{wanted}"
+    return f"{_NOT}{wanted}{_PINNED}"
 
 
 def _refuse_group(request: Request, candidate: Candidate) -> str | None:

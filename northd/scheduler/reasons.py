@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from ...lib.moment import format_time
-from .filters import UNREQUESTED
+from .filters import find_pin
 from .model import Avoidance
 
 FIRST_PLACE = "its first place"
@@ -14,8 +14,10 @@ NONE = "no chassis can run it"
 NO_OTHER = "no other chassis can hold it"
 
 
-def explain(refusals: Counter[str], retries: Mapping[str, int], verdict: str) -> str:
-    """Returns 'verdict', which is that no chassis takes a container, and why.
+def explain(
+    container: str, refusals: Counter[str], retries: Mapping[str, int], verdict: str
+) -> str:
+    """Returns 'verdict', which is that no chassis takes 'container', and why.
 
     'refusals' are the reasons of all chassis, the most frequent of which is told
     first.  'retries' say when (ms since the epoch) a chassis on which it failed is
@@ -23,24 +25,28 @@ def explain(refusals: Counter[str], retries: Mapping[str, int], verdict: str) ->
     """
     if not refusals:
         return "no chassis is registered"
-    sentence = f"{verdict}: {_describe_pinned(refusals) or _describe(refusals)}"
+    sentence = f"{verdict}: {_describe_pinned(container, refusals) or _describe(refusals)}"
     if retries:
         chassis, retry_at = min(retries.items(), key=lambda item: (item[1], item[0]))
         sentence += f"; {chassis} is tried again at {format_time(retry_at)}"
     return sentence
 
 
-def _describe_pinned(refusals: Counter[str]) -> str | None:
-    """Returns why the one chassis that is asked for does not take it; None if any would do.
+def describe_pin(container: str, chassis: str, reason: str) -> str:
+    """Returns that the chassis that 'container' is pinned to is 'reason', and how to unpin it."""
+    return f"it is pinned to {chassis}, which is {reason} (svcctl container-unpin {container})"
+
+
+def _describe_pinned(container: str, refusals: Counter[str]) -> str | None:
+    """Returns why the one chassis that it is pinned to does not take it; None if any would do.
 
     That all others are not that one is no reason for anybody.
     """
-    pinned = next((each for each in refusals if each.startswith(UNREQUESTED)), None)
-    if pinned is None:
+    name = next(filter(None, map(find_pin, refusals)), None)
+    if name is None:
         return None
-    name = pinned.removeprefix(UNREQUESTED)
-    reason = next((each for each in refusals if each != pinned), "not registered")
-    return f"the requested chassis {name} is {reason}"
+    reason = next((each for each in refusals if find_pin(each) is None), "not registered")
+    return describe_pin(container, name, reason)
 
 
 def _describe(refusals: Counter[str]) -> str:

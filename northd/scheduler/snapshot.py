@@ -10,7 +10,7 @@ from .filters import find_departure, find_loss, find_refusal
 from .load import Base, Load
 from .model import Avoidance, Candidate, Place, Request
 from .ranking import Ranking
-from .reasons import NO_OTHER, NONE, describe_avoided, explain
+from .reasons import NO_OTHER, NONE, describe_avoided, describe_pin, explain
 from .settled import count_places
 from .suitable import Suitable, find_kind
 
@@ -116,7 +116,7 @@ class Snapshot:
             return request.problem
         wanted = request.requested_chassis
         if wanted is not None and wanted not in self.chassis:
-            return f"the requested chassis {wanted} is not registered"
+            return describe_pin(request.name, wanted, "not registered")
         there = {place.chassis for place in self.places[request.name]}
         suitable = self._find_suitable(request)
         refusals = suitable.count_refusals()
@@ -133,7 +133,7 @@ class Snapshot:
         refusals = +refusals
         if standby and not refusals:
             return "there is no other chassis"
-        return explain(refusals, retries, NO_OTHER if standby else NONE)
+        return explain(request.name, refusals, retries, NO_OTHER if standby else NONE)
 
     def _refuse_avoided(self, request: Request, candidate: Candidate) -> str | None:
         if candidate.name not in self._avoided_by.get(request.name, ()):

@@ -33,7 +33,7 @@ def show_service(run: Run) -> None:
         run.lines += [
             f"vpn {row.text('name')}",
             *indent(_describe_service(run, row, now_ms)),
-            *indent(_describe_container(container, known, now_ms)),
+            *indent(_describe_container(run, container, known, now_ms)),
         ]
         for member in sorted(members_of(run, row), key=lambda each: each.text("name")):
             lines = _describe_connection(member, now_ms)
@@ -54,7 +54,7 @@ def show_connection(run: Run) -> None:
         *indent(_describe_connection(row, now_ms)),
         *indent(_list_settings(run, row)),
         *indent([f"vpn {service.text('name')}", *indent(_describe_service(run, service, now_ms))]),
-        *indent(_describe_container(container, reported, now_ms)),
+        *indent(_describe_container(run, container, reported, now_ms)),
         *indent(_describe_tunnel(row, reported, now_ms)),
         *indent(_describe_peer(run, service, row)),
     ]
@@ -125,11 +125,15 @@ def _name_policy(policy: IKEPolicy | IPsecPolicy | None) -> str:
     return policy.name if policy is not None else "none (defaults)"
 
 
-def _describe_container(container: TableRow | None, reported: Reported, now_ms: int) -> list[str]:
+def _describe_container(
+    run: Run, container: TableRow | None, reported: Reported, now_ms: int
+) -> list[str]:
     if container is None:
         return ["container: none"]
+    wish = run.find("Container_Wish", "name", container.text("name"))
     facts = list_facts(
         ("chassis", _describe_chassis(container, reported)),
+        ("pinned to", wish.text("requested_chassis") if wish is not None else ""),
         ("standbys", ", ".join(reported.standbys)),
         ("status", container.text("status_code")),
         ("since", format_past(container.find("since"), now_ms)),

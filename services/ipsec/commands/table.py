@@ -12,7 +12,7 @@ from ...api.commands import Command, Commands, Meaning, Run, Section, StatusLine
 
 _VPN = "VPN_Service? IPsec_Connection? Container_Group?"
 _CONN = "VPN_Service? IPsec_Connection? IKE_Policy? IPsec_Policy?"
-_SHOW = f"{_CONN} Container_Group? Service_Container? SVC_Global"
+_SHOW = f"{_CONN} Container_Group? Service_Container? Container_Wish? SVC_Global"
 _POLICY = "[COLUMN=VALUE].."
 _CONN_OPTIONS = (
     "--psk-file= --psk=* --cert= --peer-id= --local-id= --ike-policy= --ipsec-policy= "
