@@ -51,7 +51,16 @@ class Subject:
         ("since 2026-11-27T01:02:03Z", "since 2026-11-28T11:12:13.500Z", True),
         ("tried again after 4 s", "tried again after 30 s", True),
         ("killed 4 times", "killed 17 times", True),
-        ("1 of 3 tunnels up", "2 of 3 tunnels up", True),
+        ("killed, more than 3 times", "killed, more than 12 times", True),
+        ("starting after 30 s (x)", "starting after 60.5 s (x)", True),
+        ("silent for 5 s", "silent for 15 s", True),
+        ("heard 2 min ago", "heard 3 min ago", True),
+        ("no new place before 2026-11-27T03:01:10Z or", "no new place before 3 s or", False),
+        ("1 of 3 tunnels up", "2 of 3 tunnels up", False),
+        ("charon ended with status 1", "charon ended with status 2", False),
+        ("killed by signal 6", "killed by signal 11", False),
+        ("of 3 chassis 2 are full (limit 2)", "of 3 chassis 3 are full (limit 2)", False),
+        ("the route is gone (and 2 more)", "the route is gone (and 1 more)", False),
         ("no answer from 1.0.0.3", "no answer from 1.0.0.4", False),
         ("subnet 10.0.0.0/24", "subnet 10.0.0.0/25", False),
         ("address fd00::1", "address fd00::2", False),
@@ -79,6 +88,17 @@ def test_the_fourth_within_an_hour_is_counted() -> None:
         subject.tell(number * 20_000, "down", "no answer")
         subject.tell(number * 20_000 + 10_000, "up")
     assert subject.list_states() == [*[("down", 1), ("up", 1)] * 2, ("down", 35), ("up", 35)]
+
+
+def test_a_row_that_counts_up_and_down_floods_nothing() -> None:
+    """Each number is an event of its own, of one kind."""
+    subject = Subject()
+    for number in range(60):
+        subject.tell(number * 90_000 // 3, "partial", f"{number % 7} of 9 tunnels up")
+    states = subject.list_states()
+    assert len(states) <= 6
+    last = max(subject.rows.values(), key=lambda row: row.number)
+    assert last.message == f"{59 % 7} of 9 tunnels up"
 
 
 @given(

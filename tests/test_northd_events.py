@@ -60,10 +60,31 @@ def test_what_only_counts_on_is_no_event(vpn_cloud: Cloud) -> None:
     vpn_cloud.warp(events.SETTLING_MS)
     before = read(vpn_cloud)
     for number in range(3):
-        report(vpn_cloud, "down", f"no answer from 1.0.0.3 since 16:07:2{number}; tried {number} x")
+        counted = f"since 16:07:2{number}; tried {number} times"
+        report(vpn_cloud, "down", f"no answer from 1.0.0.3 {counted}")
     assert len(read(vpn_cloud)) == len(before) + 2  # "tried" is another sentence, once for each row
-    report(vpn_cloud, "down", "no answer from 1.0.0.4 since 16:07:20; tried 3 x")
+    report(vpn_cloud, "down", "no answer from 1.0.0.4 since 16:07:20; tried 3 times")
     assert len(read(vpn_cloud, "IPsec_Connection")) == 3
+
+
+def test_how_many_tunnels_are_up_is_an_event(vpn_cloud: Cloud) -> None:
+    uuid = vpn_cloud.find(vpn_cloud.nb, "VPN_Service")["_uuid"][1]
+    tunnels = [vpn_cloud.find(vpn_cloud.nb, "IPsec_Connection")["_uuid"][1]]
+    for number in (4, 5):
+        address, subnet = f"1.0.0.{number}", f"192.168.{number}.0/24"
+        tunnels.append(
+            vpn_cloud.add_connection(
+                uuid, f"to-{number}", peer_address=address, peer_subnets=subnet
+            )
+        )
+    vpn_cloud.settle()
+    chassis = vpn_cloud.find(vpn_cloud.nb, "Service_Container")["chassis"]
+    for tunnel in tunnels:
+        vpn_cloud.warp(events.SETTLING_MS)
+        vpn_cloud.chassis[chassis].report_tunnel(tunnel, "up", "")
+        vpn_cloud.settle()
+    told = [each[2].partition(";")[0] for each in read(vpn_cloud) if each[0] == "mercury"]
+    assert told == [f"{number} of 3 tunnels up" for number in (1, 2, 3)]
 
 
 def test_another_cause_is_an_event_once_it_stood_a_minute(vpn_cloud: Cloud) -> None:

@@ -42,11 +42,18 @@ _ALIKE = 3
 _ALIKE_MS = 3_600_000
 _LONGEST = 500
 
-# What counts on, or says when, while the cause is the same: times, and numbers that
-# stand alone, which addresses, names and algorithms do not.
+# What counts on by itself while the cause is the same: times, how often, and for how long.
+_UNIT = r"(?:ms|s|seconds?|min|minutes?|h|hours?|d|days?)\b"
 _COUNTING = re.compile(
-    r"\d{4}-\d\d-\d\dT[\d:.]+Z|\b\d\d:\d\d:\d\d\b|(?<![\w./:-])\d+(?![\w/:-]|\.\d)",
+    r"\d{4}-\d\d-\d\dT[\d:.]+Z"
+    r"|\b\d\d:\d\d:\d\d\b"
+    r"|\b\d+(?= times\b)"
+    rf"|(?<=\bfor )\d+(?:\.\d+)? {_UNIT}"
+    rf"|(?<=\bafter )\d+(?:\.\d+)? {_UNIT}"
+    rf"|\b\d+(?:\.\d+)? {_UNIT}(?= ago\b)"
 )
+# A number that stands alone, which those of addresses, names and algorithms do not.
+_NUMBER = re.compile(r"(?<![\w./:-])\d+(?![\w/:-]|\.\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +101,13 @@ def find_last(events: Sequence[nb.Event]) -> nb.Event | None:
 
 
 def mask(message: str) -> str:
-    """Returns a message without what only counts on in it."""
+    """Returns a message without what counts on in it by itself."""
     return _COUNTING.sub("#", drop_retry(message))
+
+
+def mask_numbers(message: str) -> str:
+    """Returns what messages of one kind have in common: how many there are of what is left out."""
+    return _NUMBER.sub("#", mask(message))
 
 
 def _is_same(event: nb.Event, news: News) -> bool:
@@ -104,9 +116,11 @@ def _is_same(event: nb.Event, news: News) -> bool:
 
 
 def _is_alike(event: nb.Event, news: News, now_ms: int) -> bool:
-    places = (event.chassis, event.from_chassis) == (news.chassis, news.from_chassis)
-    recent = abs(now_ms - event.time) < _ALIKE_MS
-    return places and recent and _is_same(event, news)
+    if (event.chassis, event.from_chassis) != (news.chassis, news.from_chassis):
+        return False
+    if event.state != news.state or abs(now_ms - event.time) >= _ALIKE_MS:
+        return False
+    return mask_numbers(event.message) == mask_numbers(news.message)
 
 
 def _insert(news: News, number: int, now_ms: int) -> Insert:
