@@ -31,6 +31,7 @@ from . import (
     coverage,
     descriptors,
     dirs,
+    log_budget,
     log_files,
     log_pattern,
     process_commands,
@@ -181,6 +182,7 @@ def serve(name: str, options: argparse.Namespace, make: Callable[[], Program]) -
         program.close()
     except Exception as error:  # whoever waits for the end is answered all the same
         failures.note(error)
+    log_budget.finish()
     exiting.reply()
     server.close()
     return 0
@@ -287,8 +289,17 @@ def _pass(program: Program, server: Any, exiting: _Exit, failures: Failures) -> 
         failures.note(error)
         poller.timer_wait(FAILURE_BACKOFF_MS)
     exiting.wait(poller)
+    _sum_up(poller)
     if not exiting.asked:
         poller.block()
+
+
+def _sum_up(poller: ovs.poller.Poller) -> None:
+    """Logs what was left out of the log, and arms 'poller' for when there is more to say."""
+    log_budget.run(monotonic_ms())
+    next_ms = log_budget.find_next_ms()
+    if next_ms is not None:
+        poller.timer_wait(max(0, next_ms - monotonic_ms()))
 
 
 def _recover(program: Program, failures: Failures) -> None:

@@ -144,7 +144,6 @@ class Writers:
             if name in running:
                 writer.run(now_ms)
             self._take_refusals(name, writer)
-        self._news.run(now_ms)
 
     def _find_running(self) -> Collection[str]:
         """Returns the databases that are written: one alone before there is a root row in it."""

@@ -77,10 +77,6 @@ class EventLedger(Ledger):
             self.add_news(owner, News(table, owned.name, events.REMOVED, row=str(uuid)))
         super().forget(owner)
 
-    def run(self, now_ms: int) -> None:
-        """Sums up in the log what was too much for it, at 'now_ms' (monotonic)."""
-        self._log.run(now_ms)
-
     def note_committed(self, changes: Iterable[Change]) -> None:
         """Tells the events that were written; what waited of their subjects is among them."""
         for change in changes:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import ovs.vlog
 
-from ....lib.log_budget import LogBudget
+from ....lib.log_budget import LogBudget, SummedLog
 from ....lib.log_pattern import escape
 from ....lib.moment import format_time
 from ...api.item import Item
@@ -287,7 +287,7 @@ class Tunnel:
 
 
 # Of all tunnels of this chassis.
-_BUDGET = LogBudget()
+_CHANGES = SummedLog(vlog.info, "changes of tunnels", LogBudget())
 
 
 def _tell_change(tunnel: Tunnel, state: str, now_ms: int) -> None:
@@ -295,18 +295,16 @@ def _tell_change(tunnel: Tunnel, state: str, now_ms: int) -> None:
     working = (UP, PARTIAL)
     if state not in working and tunnel.state not in working:
         return
-    left_out = _BUDGET.left_out
-    if not _BUDGET.take(now_ms):
-        return
-    if left_out:
-        _BUDGET.left_out = 0
-        vlog.info(f"{left_out} more changes of tunnels are not told")
+    told = state if state in working else DOWN
+    _CHANGES.tell(told, lambda: _describe_change(tunnel, told), now_ms)
+
+
+def _describe_change(tunnel: Tunnel, state: str) -> str:
     connection, reason = tunnel.connection, tunnel.reason
-    said = f"{connection.name}: {state if state in working else DOWN}"
-    said += f", {connection.local_address} to {connection.peer_address}"
-    if state not in working and reason is not None:
+    said = f"{connection.name}: {state}, {connection.local_address} to {connection.peer_address}"
+    if state == DOWN and reason is not None:
         said += f": {reason.sentence}"
-    vlog.info(escape(said))
+    return escape(said)
 
 
 def make_item(tunnel: Tunnel, installed: bool, stranger: str = "") -> Item:
