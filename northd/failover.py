@@ -7,7 +7,8 @@ the others where they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 
 import ovs.vlog
 
@@ -36,6 +37,7 @@ class Failover:
         self._turns = Turns()
         self._marked: dict[str, str] = {}
         self._state = ""
+        self._restored = False
 
     def note_verdict(self, chassis: str, was_alive: bool, is_alive: bool) -> None:
         """Takes whether a chassis is alive; one that is not there any more is not silent."""
@@ -45,13 +47,22 @@ class Failover:
             self._mass.note_death(chassis)
 
     def forget(self, chassis: str) -> None:
-        """Notes that a chassis is not there any more."""
+        """Notes that a chassis is not there any more, or that no container may be on it."""
         self._mass.note_life(chassis)
 
-    def restore(self, weights: Iterable[sb.ChassisWeight]) -> None:
-        """Takes rows that this process reads for the first time."""
+    def restore(
+        self, weights: Iterable[sb.ChassisWeight], find_dead: Callable[[], AbstractSet[str]]
+    ) -> None:
+        """Takes what an earlier svc-northd left, at the first reading of this process.
+
+        What is inserted later is not svc-northd's.  A row of a chassis that is not there, as in
+        a southbound of another day, holds nobody.
+        """
+        if self._restored:
+            return
+        self._restored, dead = True, find_dead()
         for row in weights:
-            if not row.alive and row.mass_failure is not None:
+            if not row.alive and row.mass_failure is not None and row.chassis in dead:
                 self._mass.restore(row.chassis, row.mass_failure)
 
     def interrupt(self) -> None:

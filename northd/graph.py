@@ -77,6 +77,7 @@ WATCHED: tuple[Datum[Any, Any], ...] = (
     en_health.OVN_WAIT,
     en_withheld.WITHHELD,
     en_chassis.REMOVAL,
+    en_chassis.PUBLIC_KEY,
     tables.OPTIONS,
 )
 

@@ -10,13 +10,15 @@ From then on they are *paced*: they get new places one after the other
 (turns.py), until each has had its turn.
 
 A chassis that is dead for longer than "at once" counts neither among the silent
-nor among all.  When the first is found dead, those count as silent as well of
-which nothing was heard for half of their time, since of those that end together
-the last is found dead about a heartbeat later.
+nor among all.  One that dies later, while others are held, is held with them
+only if it is one of as many once more.  When the first is found dead, those count
+as silent as well of which nothing was heard for half of their time, since of those
+that end together the last is found dead about a heartbeat later.
 
 All times are monotonic, in ms.  Time in which this process was stopped or had no
-connection does not count.  Each svc-northd finds this out for itself; one that is
-started meanwhile goes by Chassis_Weight, and gives the whole time again.  Pure.
+connection does not count, and what has passed before it does.  Each svc-northd
+finds this out for itself; one that is started meanwhile goes by Chassis_Weight, and
+gives the whole time again.  Pure.
 """
 
 from __future__ import annotations
@@ -86,6 +88,9 @@ class MassFailure:
         self._begun_ms: int | None = None
         self._calm_ms: int | None = None
         self._ran_ms: int | None = None
+        self._interrupted = False
+        # Whether an earlier svc-northd found it.
+        self._taken_over = False
         self._restored: set[str] = set()
 
     def note_death(self, chassis: str) -> None:
@@ -102,14 +107,18 @@ class MassFailure:
             self._calm_ms = None
 
     def restore(self, chassis: str, state: str) -> None:
-        """Takes what an earlier svc-northd found of a chassis that is dead."""
+        """Takes what an earlier svc-northd found of a chassis that is there, and dead."""
         if state in (HELD, PACED) and chassis not in self.members:
             self._restored.add(state)
             self.members.add(chassis)
 
     def interrupt(self) -> None:
-        """Notes that there is no connection: a hold has its whole time from the next pass."""
-        self._begun_ms = self._calm_ms = self._ran_ms = None
+        """Notes that there is no connection: the time from the last pass to the next is left out.
+
+        Who is heard again has no time then, since after it each chassis has its time anew.
+        """
+        self._interrupted = True
+        self._calm_ms = None
 
     def run(self, now: Now, options: Options, numbers: Numbers) -> None:
         """Begins a hold, or ends one."""
@@ -134,6 +143,7 @@ class MassFailure:
         if self._restored and self.state != HELD:
             self.state = HELD if HELD in self._restored else PACED
             self._begun_ms = self._calm_ms = None
+            self._taken_over = True
             self.silent, self.total = len(self.members), 0
             if self.state == HELD:
                 self.number = numbers.mass_failure_cfg or _find_next(numbers)
@@ -143,17 +153,20 @@ class MassFailure:
         if self._begun_ms is None:
             self._begun_ms = now.monotonic_ms
         elif self._ran_ms is not None:
-            self._begun_ms += max(0, now.monotonic_ms - self._ran_ms - _LONGEST_STEP_MS)
-        self._ran_ms = now.monotonic_ms
+            counted_ms = 0 if self._interrupted else _LONGEST_STEP_MS
+            self._begun_ms += max(0, now.monotonic_ms - self._ran_ms - counted_ms)
+        self._ran_ms, self._interrupted = now.monotonic_ms, False
 
     def _take_deaths(self, now: Now, options: Options, numbers: Numbers) -> None:
         fresh, self._fresh = self._fresh, set()
         if not fresh:
             return
-        at_once_ms = max(AT_ONCE_MS, options.chassis_dead_after_ms)
+        dead_after_ms = options.chassis_dead_after_ms
+        at_once_ms = max(AT_ONCE_MS, dead_after_ms)
+        # One that has just been started finds those out that much later.
+        begins_ms = at_once_ms + (dead_after_ms if self._taken_over else 0)
         assert self._begun_ms is not None
-        begun = self.state and now.monotonic_ms < self._begun_ms + at_once_ms
-        if self.state == HELD or begun:
+        if self.state and now.monotonic_ms < self._begun_ms + begins_ms:
             self.members |= fresh
             return
         self._deaths.update(dict.fromkeys(fresh, now.monotonic_ms))
@@ -163,12 +176,15 @@ class MassFailure:
             if died_ms + at_once_ms > now.monotonic_ms
         }
         silent, total = _count(self._deaths, now)
-        if is_mass(silent, total, options.mass_failure_share):
+        if not is_mass(silent, total, options.mass_failure_share):
+            return
+        if self.state != HELD:
             self.state, self.number = HELD, _find_next(numbers)
             self.silent, self.total = silent, total
-            self._begun_ms, self._calm_ms = now.monotonic_ms, None
-            self.members |= self._deaths.keys()
-            self._deaths = {}
+            self._begun_ms, self._taken_over = now.monotonic_ms, False
+        self._calm_ms = None
+        self.members |= self._deaths.keys()
+        self._deaths = {}
 
     # -- how it ends -------------------------------------------------------
 

@@ -17,7 +17,7 @@ from typing import Any
 import ovs.poller
 import ovs.vlog
 
-from ..lib import dirs, loop
+from ..lib import dirs, loop, sealing
 from ..lib import nb as nb_rows
 from ..lib import options as option_rules
 from ..lib import sb as sb_rows
@@ -263,7 +263,7 @@ class Northd:
         options = self.engine.get(OPTIONS, ONLY)
         assert options is not None
         self.liveness.read(options, beats, weights)
-        self.failover.restore(new for old, new in weights if old is None and new is not None)
+        self.failover.restore((new for _, new in weights if new is not None), self._find_dead)
         if self.liveness.judge(self._probe is None or self.sb.has_answered(self._probe)):
             self._probe = self.sb.probe()
         for name, verdict in self.liveness.take_changed().items():
@@ -310,6 +310,15 @@ class Northd:
     def _can_serve(self, chassis: str) -> bool:
         """Returns whether a chassis is one that containers may be on: rows by hand are not."""
         return self.engine.get(PUBLIC_KEY, chassis) is not None
+
+    def _find_dead(self) -> set[str]:
+        """Returns the chassis that could serve and are not heard.
+
+        For the first reading, of which the engine knows nothing yet.
+        """
+        rows = self.sb.rows(sb_rows.Chassis).values()
+        dead = {name for name, verdict in self.liveness.verdicts.items() if not verdict.alive}
+        return {each.name for each in rows if sealing.is_public_key(each.public_key)} & dead
 
     def _read_options(self) -> None:
         rows = list(self.nb.rows(nb_rows.SVCGlobal).values())
@@ -365,6 +374,9 @@ class Northd:
         changed = self.engine.run(now_ms)
         self.writers.note_changes(changed)
         self.failover.follow(changed.get(WITHHELD, ()))
+        for name in changed.get(PUBLIC_KEY, ()):
+            if not self._can_serve(name):
+                self.failover.forget(name)
         removed = changed.get(REMOVAL, set())
         gone = {name for name in removed if self.engine.get(REMOVAL, name)}
         self.removal.note(gone, removed - gone)

@@ -133,13 +133,12 @@ def test_a_chassis_that_is_dead_for_long_counts_no_more() -> None:
     assert world.mass.members == {"hv7", "hv8", "hv9"}
 
 
-def test_a_hold_is_over_after_its_time_and_what_dies_meanwhile_is_of_it() -> None:
+def test_a_hold_is_over_after_its_time_and_what_dies_at_once_is_of_it() -> None:
     world = World(10)
     world.kill_first(5)
     until_ms = world.now_ms + HOLD_MS
-    world.run(HOLD_MS // 2)
     assert world.kill("hv10") == HELD
-    assert world.run(HOLD_MS // 2 - 2 * PASS_MS) == HELD
+    assert world.run(HOLD_MS - 2 * PASS_MS) == HELD
     assert world.mass.until_wall_ms == until_ms + 7
     assert world.run() == PACED
     assert "hv10" in world.mass.members
@@ -149,6 +148,23 @@ def test_a_hold_is_over_after_its_time_and_what_dies_meanwhile_is_of_it() -> Non
     assert "hv9" not in world.mass.members
     world.mass.finish()
     assert (world.mass.state, world.mass.members) == ("", set())
+
+
+def test_one_that_dies_later_in_a_hold_is_one_that_dies_and_many_are_held_with_the_others() -> None:
+    world = World(20)
+    world.kill_first(9)
+    first = set(world.mass.members)
+    begun_ms = world.now_ms
+    world.run(20_000)
+    assert world.kill("hv20") == HELD
+    assert world.mass.members == first
+    world.run(20_000)
+    world.kill("hv15", "hv16")
+    assert world.mass.members == first, "two of ten"
+    world.kill("hv17", "hv18", "hv19")
+    assert world.mass.members == first | {"hv15", "hv16", "hv17", "hv18", "hv19"}
+    assert world.run(begun_ms + HOLD_MS - world.now_ms - PASS_MS) == HELD
+    assert world.run() == PACED, "the time is that of the first"
 
 
 def test_all_that_are_heard_again_end_it() -> None:
@@ -231,7 +247,7 @@ def test_time_without_a_connection_and_time_asleep_do_not_count() -> None:
     world.mass.interrupt()
     world.now_ms += 10 * HOLD_MS
     world.look()
-    assert world.run(HOLD_MS - PASS_MS) == HELD
+    assert world.mass.state == HELD, "what has passed counts, and nothing else"
     world.now_ms += 10 * HOLD_MS
     world.look()
     assert world.mass.state == PACED, "it had some seconds left"
@@ -239,6 +255,33 @@ def test_time_without_a_connection_and_time_asleep_do_not_count() -> None:
     world.kill_first(5)
     world.now_ms += 10 * HOLD_MS
     assert world.run() == HELD
+
+
+def test_a_hold_ends_though_the_connection_breaks_again_and_again() -> None:
+    world = World(10)
+    world.kill_first(5)
+    begun_ms, gaps = world.now_ms, 0
+    while world.run(2000) == HELD:
+        world.mass.interrupt()
+        world.now_ms += 30_000
+        gaps += 1
+        world.look()
+        assert gaps < 100
+    lost = 30_000 * gaps
+    assert world.now_ms - begun_ms - lost <= HOLD_MS + 2000
+    assert world.now_ms - begun_ms - lost >= HOLD_MS - 2000
+
+
+def test_what_is_found_dead_by_one_that_was_just_started_is_of_what_it_took_over() -> None:
+    world = World(10)
+    for name in ("hv11", "hv12", "hv13"):
+        world.mass.restore(name, HELD)
+    world.run(5000 + DEAD_AFTER_MS - 2 * PASS_MS)
+    world.kill("hv1")
+    assert "hv1" in world.mass.members
+    world.run(10_000)
+    world.kill("hv2")
+    assert "hv2" not in world.mass.members
 
 
 @pytest.mark.parametrize("hold", ["0", "1000"])
