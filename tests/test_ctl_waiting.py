@@ -123,7 +123,7 @@ def test_a_container_that_is_there_already(cloud: Svcctl, databases: Databases) 
 def test_a_container_that_is_pinned(cloud: Svcctl, databases: Databases) -> None:
     cloud.good("container-pin", "vpn-1", "hv2")
     said = cloud.bad("container-migrate", "vpn-1", "hv3")
-    assert said == "vpn-1: is pinned to hv2; use container-unpin, or container-pin"
+    assert said == "vpn-1: is pinned to hv2; unpin it, or pin it elsewhere"
     cloud.good("container-unpin", "vpn-1", "--", "container-migrate", "vpn-1", "hv3")
     cloud.good("container-pin", "vpn-1", "hv2", "--", "container-migrate", "vpn-1", "hv2")
 

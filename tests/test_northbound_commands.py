@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from ..ctl.command_table import CommandTable
 from ..lib import schema
 from ..lib.router import OWNER, OWNER_KEY
 from ..northbound import NorthboundApi, NotFound, Refused, connect
-from .command_pairs import BAD, DIFFERENT, STEPS
+from .command_pairs import BAD, BELIEVED, DIFFERENT, STEPS
 from .ovsdb import Database, Databases
 from .svcctl import Svcctl
 
@@ -56,6 +57,7 @@ def fill(database: Database) -> None:
     """Adds what bad cases collide with."""
     group = database.insert("Container_Group", name="vpns", policy="least")
     chassis_group = database.insert("Chassis_Group", name="racks", chassis="hv1")
+    database.insert("Port_Group", name="ports", ports="vm1")
     database.update("Container_Group", [], chassis_group=["uuid", chassis_group])
     policy = database.insert("IKE_Policy", name="strong")
     connection = {
@@ -81,6 +83,17 @@ def fill(database: Database) -> None:
     ours = ["map", [[OWNER_KEY, OWNER]]]
     database.insert("Service_Container", name="vpn-1", service_type="ipsec", external_ids=ours)
     database.insert("Container_Wish", name="vpn-1", requested_chassis="hv1")
+
+
+def list_commands(pairs: list[tuple[str, Any]]) -> set[str]:
+    return {next(word for word in line.split() if word[:1] != "-") for line, _ in pairs}
+
+
+def test_each_command_that_both_have_is_tried() -> None:
+    changing = {each.name for each in CommandTable().list_all() if each.changes}
+    both = changing & {name.replace("_", "-") for name in dir(NorthboundApi)}
+    assert both - list_commands(STEPS) == set()
+    assert both - list_commands(BAD) == BELIEVED
 
 
 def test_each_step_leaves_what_svcctl_leaves(

@@ -60,7 +60,7 @@ def migrate(context: Context) -> None:
     wish = context.replica.find(WISH, "name", name)
     pinned = wish.text("requested_chassis") if wish else ""
     if pinned and pinned != chassis:
-        raise UsageError(f"{name}: is pinned to {pinned}; use container-unpin, or container-pin")
+        raise UsageError(f"{name}: is pinned to {pinned}; unpin it, or pin it elsewhere")
     check_eligible(context, row, chassis)
     is_there = row is not None and row.text("chassis") == chassis
     if is_there and not (wish and is_migrating(wish)):
