@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..lib import container_wish
 from ..lib.container import name_problem
 from ..lib.errors import UsageError
-from ..lib.placement import count_forgiveness
 from ..lib.router import is_ours
 from .row import Row
 from .run import Run
@@ -70,10 +70,7 @@ def pin(run: Run) -> Row:
     """A container may run on one chassis and nowhere else."""
     name, chassis = _find_container(run)[0], _read_chassis(run)
     wish = _get_wish(run, name)
-    if wish.text("requested_chassis") == chassis and wish.has("forgive_cfg"):
-        # Where it is pinned already, and failed, it is to be tried again.
-        _forgive(wish, chassis)
-    wish.set_atom("requested_chassis", chassis)
+    container_wish.pin(wish, chassis)
     return wish
 
 
@@ -82,12 +79,7 @@ def unpin(run: Run) -> None:
     wish = run.find(WISH, "name", run.arguments[0])
     if wish is None:
         wish = run.find(WISH, "name", _find_container(run)[0])
-    if wish is None:
-        return
-    lasting = [name for name in ("forgive_cfg", "external_ids") if wish.has(name)]
-    wish.verify("migrate_cfg", *lasting)
-    wish.set_atom("requested_chassis", None)
-    if not wish.find("migrate_cfg") and not any(wish.datum(name) for name in lasting):
+    if wish is not None and container_wish.unpin(wish):
         run.delete(wish)
 
 
@@ -96,23 +88,21 @@ def migrate(run: Run) -> Row | None:
     name, row = _find_container(run)
     chassis = _read_chassis(run)
     wish = run.find(WISH, "name", name)
-    pinned = wish.text("requested_chassis") if wish else ""
-    if pinned and pinned != chassis:
-        raise UsageError(f"{name}: is pinned to {pinned}; unpin it, or pin it elsewhere")
+    problem = container_wish.find_migration_problem(name, wish, chassis)
+    if problem is not None:
+        raise UsageError(problem)
     is_there = row is not None and row.text("chassis") == chassis
-    moves = wish is not None and wish.find("migrate_cfg") > wish.find("migrated_cfg")
-    if is_there and not moves:
+    if is_there and not (wish and container_wish.is_migrating(wish)):
         return None
     wish = _get_wish(run, name)
-    wish.set_atom("migrate_chassis", chassis)
-    wish.increment("migrate_cfg")
+    container_wish.migrate(wish, chassis)
     return wish
 
 
 def forgive(run: Run) -> Row:
     """A container may be tried at once where it failed, on one chassis or on all."""
     wish = _get_wish(run, _find_container(run)[0])
-    _forgive(wish, run.arguments[1] if len(run.arguments) > 1 else None)
+    container_wish.forgive(wish, run.arguments[1] if len(run.arguments) > 1 else None)
     return wish
 
 
@@ -179,13 +169,6 @@ def _read_chassis(run: Run) -> str:
     if not run.arguments[1]:
         raise UsageError('"": not the name of a chassis')
     return run.arguments[1]
-
-
-def _forgive(wish: Row, chassis: str | None) -> None:
-    """Counts one more request to forgive 'chassis', or all."""
-    numbers = {key: int(number) for key, number in wish.pairs("forgive_cfg").items()}
-    wish.verify("forgive_cfg")
-    wish.set("forgive_cfg", dict(count_forgiveness(numbers, chassis).items()))
 
 
 def _get_wish(run: Run, name: str) -> Row:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ...lib.container_wish import is_migrating
 from ..context import Context
 from ..db.row import Row
 from ..db.rpc import ConnectionLost
@@ -73,11 +74,6 @@ class Whereabouts:
         others = [each for each in standbys if each not in former]
         surplus = len(others) - warm
         return others[0] if surplus > 0 and len(others) == 1 else ""
-
-
-def is_migrating(wish: Row) -> bool:
-    """Returns whether a request to migrate is not over yet."""
-    return bool(wish.find("migrate_cfg") > wish.find("migrated_cfg"))
 
 
 def read_whereabouts(context: Context, container: str | None = None) -> Whereabouts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
+from ...lib.container_wish import is_migrating
 from ...lib.errors import UsageError
 from ...lib.moment import format_past
 from ...services.api.commands import Moment
@@ -12,7 +13,7 @@ from ..ask.lookup import Json, find_atom
 from ..ask.moment import format_retry
 from ..ask.northd import warn_if_stale
 from ..ask.units import CONTAINER, find_names, find_served, read_served
-from ..ask.whereabouts import Whereabouts, is_migrating, read_whereabouts
+from ..ask.whereabouts import Whereabouts, read_whereabouts
 from ..context import Context
 from ..db.records import find_row
 from ..db.row import Row

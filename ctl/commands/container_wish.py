@@ -8,19 +8,15 @@ from __future__ import annotations
 
 from functools import partial
 
+from ...lib import container_wish
 from ...lib.addresses import quote
 from ...lib.errors import UsageError
-from ...lib.placement import count_forgiveness
 from ..ask.eligible import check_eligible
 from ..ask.lookup import ask_southbound, select
 from ..ask.waiting import wait_for_migration
-from ..ask.whereabouts import is_migrating
 from ..context import Context
 from ..db.row import Row
 from .container import WISH, find
-
-# What keeps a wish that pins a container no more.
-_LASTING = ("forgive_cfg", "external_ids")
 
 
 def pin(context: Context) -> None:
@@ -32,10 +28,7 @@ def pin(context: Context) -> None:
     chassis = context.arguments[1]
     check_eligible(context, row, chassis, waits=True)
     wish = _get_wish(context, name)
-    if wish.text("requested_chassis") == chassis and wish.has("forgive_cfg"):
-        # Where it is pinned already, and failed, it is to be tried again.
-        _forgive(wish, chassis)
-    wish.set_atom("requested_chassis", chassis)
+    container_wish.pin(wish, chassis)
 
 
 def unpin(context: Context) -> None:
@@ -43,13 +36,7 @@ def unpin(context: Context) -> None:
     wish = context.replica.find(WISH, "name", context.arguments[0])
     if wish is None:
         wish = context.replica.find(WISH, "name", _find_container(context)[0])
-    if wish is None:
-        return
-    wish.set_atom("requested_chassis", None)
-    lasting = [name for name in _LASTING if wish.has(name)]
-    if not wish.find("migrate_cfg") and not any(wish.datum(name) for name in lasting):
-        # Somebody may ask for something at this moment.
-        wish.verify("migrate_cfg", *lasting)
+    if wish is not None and container_wish.unpin(wish):
         context.replica.delete(wish)
 
 
@@ -58,17 +45,16 @@ def migrate(context: Context) -> None:
     name, row = _find_container(context)
     chassis = context.arguments[1]
     wish = context.replica.find(WISH, "name", name)
-    pinned = wish.text("requested_chassis") if wish else ""
-    if pinned and pinned != chassis:
-        raise UsageError(f"{name}: is pinned to {pinned}; unpin it, or pin it elsewhere")
+    problem = container_wish.find_migration_problem(name, wish, chassis)
+    if problem is not None:
+        raise UsageError(problem)
     check_eligible(context, row, chassis)
     is_there = row is not None and row.text("chassis") == chassis
-    if is_there and not (wish and is_migrating(wish)):
+    if is_there and not (wish and container_wish.is_migrating(wish)):
         context.warnings.append(f"{name} is on {chassis} already")
         return
     wish = _get_wish(context, name)
-    wish.set_atom("migrate_chassis", chassis)
-    wish.increment("migrate_cfg")
+    container_wish.migrate(wish, chassis)
     if context.has("wait"):
         context.follow_up = partial(wait_for_migration, context, wish=wish, chassis=chassis)
 
@@ -86,7 +72,7 @@ def forgive(context: Context) -> None:
             raise UsageError(f"{quote(chassis)}: not avoided by container {quote(name)}")
         if not avoided or chassis not in (None, *avoided):
             return
-    _forgive(_get_wish(context, name), chassis)
+    container_wish.forgive(_get_wish(context, name), chassis)
 
 
 # -- pieces ----------------------------------------------------------------
@@ -98,16 +84,6 @@ def _find_avoided(context: Context, name: str) -> set[str]:
     subject = f"what container {quote(name)} avoids"
     rows = ask_southbound(context, [select("Avoided_Chassis", where, ["chassis"])], subject)
     return {str(row["chassis"]) for row in rows}
-
-
-def _forgive(wish: Row, chassis: str | None) -> None:
-    """Counts one more request to forgive 'chassis', or all."""
-    datum = wish.datum("forgive_cfg")
-    assert isinstance(datum, dict)
-    numbers = {str(key): int(value) for key, value in datum.items()}
-    # Of two that count at the same time the second counts again.
-    wish.verify("forgive_cfg")
-    wish.set("forgive_cfg", dict(count_forgiveness(numbers, chassis).items()))
 
 
 def _find_container(context: Context) -> tuple[str, Row | None]:
