@@ -100,7 +100,17 @@ def test_options_and_policies_of_the_connection_are_the_other_sides_too(vpn: Svc
         "esp_lifetime_s": 3600,
         "esp_lifetime_bytes": 1000000000,
         "mtu": 1300,
+        "tcp_mss": 1260,
     }
+
+
+def test_the_size_of_packets_follows_from_the_containers(vpn: Svcctl, databases: Databases) -> None:
+    words = ("conn-export", "to-venus", "--format=text")
+    assert "    inner MTU: 1342 bytes" in vpn.good(*words)
+    databases.nb.update("SVC_Global", [], options=["map", [["container-mtu", "8900"]]])
+    text = vpn.good(*words)
+    assert "    inner MTU: 8800 bytes" in text
+    assert "    TCP MSS: 8760 bytes" in text
 
 
 def test_a_connection_is_found_by_whatever_names_it(

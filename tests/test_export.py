@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ..lib.errors import UsageError
 from ..services.api.make_row import make_row
 from ..services.ipsec.export import ipsec_conf, swanctl, vyos, words
+from ..services.ipsec.export.algorithm_names import name_identity
 from ..services.ipsec.export.algorithms import Choice, list_choices
 from ..services.ipsec.export.remote_side import PLACEHOLDER, RemoteSide, make_remote_side
 from ..services.ipsec.proposals import make_esp_proposals, make_ike_proposals
@@ -57,7 +58,7 @@ KEYS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 
 
 def make_side(psk: str | None = PSK, **changes: Any) -> RemoteSide:
-    return make_remote_side([{**ENTRY, **changes}], psk)
+    return make_remote_side([{**ENTRY, **changes}], 1442, psk)
 
 
 def decode(key: str) -> str:
@@ -157,7 +158,8 @@ def test_swanctl_says_every_option(strongswan: Settings) -> None:
     }
     assert strongswan.read(lines, *expected) == list(expected.values())
     assert "# This side must open the tunnel; the other one waits." in lines
-    assert "# Packets in the tunnel of mercury/to-venus have 1300 bytes at most." in lines
+    size = "# Packets in the tunnel of mercury/to-venus have 1300 bytes at most (TCP MSS 1260)."
+    assert size in lines
 
 
 # -- ipsec.conf ---------------------------------------------------------------------
@@ -302,7 +304,7 @@ def test_vyos_says_what_it_cannot() -> None:
     notes = [line for line in lines if line.startswith("#")]
     assert "# lifetime should be 100000; VyOS takes 30 to 86400" in notes
     assert "# interval should be 1; VyOS takes 2 to 86400" in notes
-    assert "# the other side takes for pfs as well: disable" in notes
+    assert "# pfs 'disable' does as well" in notes
     assert any("esn" in note for note in notes)
     assert "set vpn ipsec esp-group mercury_to-venus proposal 1 encryption 'aes256gcm128'" in lines
     assert (
@@ -327,9 +329,13 @@ def test_each_algorithm_has_its_words(
     }
     side = make_side(ike_version=number, **proposals)
     read_vyos(vyos.format_side(side))
-    for format_side in FORMATS:
-        text = "\n".join(format_side(side))
-        assert format_side is vyos.format_side or proposals["ike_proposals"][0] in text
+    for format_side in (swanctl.format_side, ipsec_conf.format_side):
+        assert proposals["ike_proposals"][0] in "\n".join(format_side(side))
+    told = words.format_text(side)
+    for kind in ("    encryption: ", "    DH group: ", "    PFS: "):
+        assert any(line.startswith(kind) and line.strip() != kind.strip() for line in told), told
+    text = "\n".join(told)
+    assert not [word for each in proposals.values() for word in each if word in text]
 
 
 # -- all ----------------------------------------------------------------------------
@@ -346,7 +352,7 @@ def test_proposals_are_taken_apart() -> None:
 def test_connections_with_the_same_ends_are_children_of_one() -> None:
     """A gateway that has them apart would take the first one for each, and refuse the others."""
     more = {**ENTRY, **SECOND, "peer_subnets": ["172.16.0.0/24"], "initiate": False}
-    side = make_remote_side([ENTRY, more], PSK)
+    side = make_remote_side([ENTRY, more], 1442, PSK)
     assert not side.must_initiate
     lines = swanctl.format_side(side)
     assert lines.count("    mercury_to-venus {") == 1
@@ -365,16 +371,118 @@ def test_no_label_stands_for_two() -> None:
     assert labels[0] == "a-b_c"
 
 
+TEXT = """\
+VPN mercury/to-venus, as the gateway 1.0.0.3 must have it
+"Local" is that gateway and what is behind it, "remote" is 1.0.0.100.
+Gateways
+    local gateway: 1.0.0.3
+    local identity: venus, type FQDN
+    remote gateway: 1.0.0.100
+    remote identity: 1.0.0.100, type IPv4 address
+    authentication: pre-shared key
+    pre-shared key: tell nobody
+    opened by: either side
+    firewall: UDP 500, UDP 4500 and ESP (IP protocol 50), both ways between the gateways
+    NAT traversal: on; ESP in UDP 4500 where either side wants it
+Phase 1 (IKE)
+    version: IKEv2
+    encryption: AES-256-CBC
+    integrity and PRF: SHA-256
+    DH group: 14 (2048 bit)
+    lifetime: 14400 s
+    dead peer detection: after 30 s without traffic
+    action for a dead peer: clear (the remote gateway opens it)
+Phase 2 (ESP) of mercury/to-venus
+    mode: tunnel
+    encryption: AES-256-CBC
+    integrity: SHA-256 (HMAC 128 bit)
+    PFS: group 14 (2048 bit) or none
+    extended sequence numbers: off
+    lifetime: 3600 s, no lifetime in kB
+    local subnets: 10.0.0.0/24 (255.255.255.0), 192.168.2.0/24 (255.255.255.0)
+    remote subnets: 192.168.1.0/24 (255.255.255.0)
+    SAs: one for all subnets, or 2, one for each local with each remote subnet
+    policy-based device: exactly these subnets, any protocol and port
+    route-based device: these subnets as selectors, or 0.0.0.0/0, which is narrowed to them \
+(RFC 7296, 2.9)
+    routes of a route-based device: the remote subnets into the tunnel, and nothing else
+    NAT: none between these subnets; leave them out of source NAT
+    inner MTU: 1342 bytes, the longest packet of the remote gateway
+    TCP MSS: 1302 bytes, set by the remote gateway in both directions
+"""
+
+
+def test_words_are_those_of_other_makes() -> None:
+    assert "\n".join(words.format_text(make_side())) + "\n" == TEXT
+
+
+def test_words_say_what_is_of_ike_v1() -> None:
+    side = make_side(
+        ike_version=1,
+        ike_proposals=["aes256-sha256-modp2048", "aes256-sha256-modp3072"],
+        esp_proposals=["aes256gcm16-curve25519-esn", "aes128-sha512-curve25519-esn"],
+        esp_lifetime_bytes=10**9,
+        initiate=False,
+        force_udp_encapsulation=True,
+    )
+    text = "\n".join(words.format_text(side))
+    for line in (
+        "opened by: the local gateway; the remote one waits",
+        "NAT traversal: on; ESP in UDP 4500 always",
+        "version: IKEv1, main mode (aggressive mode is refused)",
+        "hash: SHA-256",
+        "DH group: 14 (2048 bit) or 15 (3072 bit)",
+        "dead peer detection: after 30 s without traffic, timeout 120 s",
+        "action for a dead peer: restart (open it again)",
+        "lifetime: 3600 s, 976562 kB (1000000000 bytes)",
+        "SAs: 2, one for each local subnet with each remote subnet",
+        "route-based device: these subnets as phase 2 selectors (proxy IDs); 0.0.0.0/0 is refused",
+    ):
+        assert f"    {line}\n" in text
+    assert (
+        "    proposal 1\n"
+        "        encryption: AES-256-GCM (16 byte ICV)\n"
+        "        integrity: by the encryption\n"
+        "        PFS: group 31 (Curve25519)\n"
+        "        extended sequence numbers: on (64 bit)\n"
+        "    proposal 2\n"
+        "        encryption: AES-128-CBC\n"
+        "        integrity: SHA-512 (HMAC 256 bit)\n"
+    ) in text
+    assert "    dead peer detection: off" in words.format_text(make_side(dpd_action="disabled"))
+
+
+@pytest.mark.parametrize(
+    ("identity", "told"),
+    [
+        ("1.0.0.3", "1.0.0.3, type IPv4 address"),
+        ("ipv4:1.0.0.3", "1.0.0.3, type IPv4 address"),
+        ("{9}:x", "x, type distinguished name"),
+        ("{99}:x", "x, type 99"),
+        ("@Venus.Example", "Venus.Example, type FQDN"),
+        ("venus@example.org", "venus@example.org, type e-mail address (user FQDN)"),
+        ("@#00ff", "0x00ff, type key ID"),
+        ("keyid:venus", "venus, type key ID"),
+        ("CN=venus", "CN=venus, type distinguished name (ASN.1 DN)"),
+        ("2001:db8::1", "2001:db8::1, type IPv6 address"),
+    ],
+)
+def test_an_identity_has_its_type(identity: str, told: str) -> None:
+    assert name_identity(identity).startswith(told)
+
+
+@given(IDENTITIES)
+def test_any_identity_is_told_in_one_line(identity: str) -> None:
+    assert name_identity(identity).isprintable()
+
+
 def test_words_and_json() -> None:
     side = make_side("a\nb", force_udp_encapsulation=True)
-    text = words.format_text(side)
-    assert "pre-shared key: 0sYQpi (base64 behind 0s)" in text
-    assert "ESP in UDP: always" in text
-    assert "    child SAs: one for all pairs, or for each one" in text
-    assert "pre-shared key: tell nobody" in words.format_text(make_side())
+    assert "    pre-shared key: 0sYQpi (base64 behind 0s)" in words.format_text(side)
     document = json.loads("\n".join(words.format_json(side)))
     assert (document["psk"], document["local_id"]) == ("a\nb", "@venus")
-    assert document["children"][0]["esp_lifetime_s"] == 3600
+    [child] = document["children"]
+    assert (child["esp_lifetime_s"], child["mtu"], child["tcp_mss"]) == (3600, 1342, 1302)
     assert json.loads("\n".join(words.format_json(make_side(None))))["psk"] is None
 
 

@@ -103,8 +103,14 @@ def parse(text: str) -> Identity:
     A distinguished name stands as it is written, since only certificates have
     need of more.
     """
-    kind, value = _find_kind(text)
-    return Identity(kind, value.lower() if kind in _WITHOUT_CASE else value)
+    identity = read(text)
+    small = identity.kind in _WITHOUT_CASE
+    return Identity(identity.kind, identity.value.lower() if small else identity.value)
+
+
+def read(text: str) -> Identity:
+    """Returns the same as it is sent, in small and capital letters as they are written."""
+    return Identity(*_find_kind(text))
 
 
 def _find_kind(text: str) -> tuple[int, bytes]:

@@ -163,7 +163,7 @@ def _describe_peer(run: Run, service: TableRow, row: TableRow) -> list[str]:
     shared = ", ".join(each.name for each in others)
     return [
         "peer must have",
-        *indent([*words.list_facts(side), "pre-shared key: the same"]),
+        *indent(words.list_facts(side)),
         *indent(words.list_child_facts(side, child)),
         *indent(list_facts(("in the same IKE SA", shared))),
     ]

@@ -8,6 +8,7 @@ from typing import Any
 from ....lib.addresses import quote
 from ....lib.container import KEPT
 from ....lib.errors import UsageError
+from ....lib.options import find_numbers
 from ...api.commands import Run, TableRow
 from ...api.make_row import make_row
 from .. import rules
@@ -56,9 +57,8 @@ def make_side(run: Run, service: TableRow, row: TableRow, psk: str | None = None
     problem = find_problem(run, service, row)
     if problem is not None:
         raise UsageError(f"{quote(_name(service, row))}: {problem}")
-    return make_remote_side(
-        [_make_entry(run, service, row), *_find_siblings(run, service, row)], psk
-    )
+    entries = [_make_entry(run, service, row), *_find_siblings(run, service, row)]
+    return make_remote_side(entries, _find_port_mtu(run), psk)
 
 
 def find_problem(run: Run, service: TableRow, row: TableRow) -> str | None:
@@ -70,6 +70,13 @@ def find_problem(run: Run, service: TableRow, row: TableRow) -> str | None:
     connection = make_row(IPsecConnection, row.columns(), row.uuid)
     policies = find_policies(run, row.columns())
     return rules.connection_problem(connection, home) or rules.policies_problem(*policies)
+
+
+def _find_port_mtu(run: Run) -> int:
+    """Returns what SVC_Global:options:container-mtu comes to."""
+    found = (row.datum("options") for row in run.rows("SVC_Global").values())
+    options = next((each for each in found if isinstance(each, Mapping)), {})
+    return find_numbers({str(key): str(each) for key, each in options.items()})["container-mtu"]
 
 
 def _name(service: TableRow, row: TableRow) -> str:

@@ -70,7 +70,7 @@ _CONNECTIONS = (
         "conn-export",
         "[VPN] CONN",
         "export.export",
-        f"{_CONN} Service_Container?",
+        f"{_CONN} Service_Container? SVC_Global",
         "--format= --show-secrets",
     ),
 )

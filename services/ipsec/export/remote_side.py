@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_network
 from itertools import product
 from typing import Any
 
 from ....lib.errors import UsageError
+from .. import inner_mtu
 
 PLACEHOLDER = "PRE-SHARED-KEY"
 HOW_TO_SEE = "svcctl conn-export --show-secrets writes it"
@@ -26,6 +28,7 @@ class RemoteChild:
     """The child SA of a connection; 'local' is what is the peer's own.
 
     'name' is SERVICE/CONNECTION, 'label' the same in letters, digits and two marks.
+    'mtu' is the longest packet that the container sends and takes through it whole.
     """
 
     name: str
@@ -35,7 +38,8 @@ class RemoteChild:
     esp_proposals: tuple[str, ...]
     esp_lifetime_s: int
     esp_lifetime_bytes: int | None
-    mtu: int | None
+    mtu: int
+    tcp_mss: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +94,13 @@ class RemoteSide:
         return found
 
 
-def make_remote_side(entries: Sequence[Mapping[str, Any]], psk: str | None = None) -> RemoteSide:
-    """Returns the other side of entries of a container's configuration that have the same ends."""
+def make_remote_side(
+    entries: Sequence[Mapping[str, Any]], port_mtu: int, psk: str | None = None
+) -> RemoteSide:
+    """Returns the other side of entries of a container's configuration that have the same ends.
+
+    'port_mtu' is the size of the largest packet that leaves the container.
+    """
     entry = entries[0]
     initiates = any(each["initiate"] for each in entries)
     watches = entry["dpd_action"] != "disabled"
@@ -108,12 +117,14 @@ def make_remote_side(entries: Sequence[Mapping[str, Any]], psk: str | None = Non
         reopens=not initiates or entry["dpd_action"] == "clear",
         dpd_interval_s=entry["dpd_interval_s"] if watches else None,
         dpd_timeout_s=entry["dpd_timeout_s"],
-        children=tuple(map(_make_child, entries)),
+        children=tuple(_make_child(each, port_mtu) for each in entries),
         psk=psk,
     )
 
 
-def _make_child(entry: Mapping[str, Any]) -> RemoteChild:
+def _make_child(entry: Mapping[str, Any], port_mtu: int) -> RemoteChild:
+    mtu = inner_mtu.find_inner_mtu(port_mtu, [entry["local_address"]])
+    mtu = min(mtu, entry["mtu"] or mtu)
     return RemoteChild(
         name=entry["name"],
         label=_make_label(entry["name"], entry["id"]),
@@ -122,7 +133,8 @@ def _make_child(entry: Mapping[str, Any]) -> RemoteChild:
         esp_proposals=tuple(entry["esp_proposals"]),
         esp_lifetime_s=entry["esp_lifetime_s"],
         esp_lifetime_bytes=entry["esp_lifetime_bytes"],
-        mtu=entry["mtu"],
+        mtu=mtu,
+        tcp_mss=inner_mtu.find_segment(mtu, ip_network(entry["local_subnets"][0]).version),
     )
 
 
@@ -135,9 +147,9 @@ def list_notes(side: RemoteSide) -> list[str]:
     else:
         who = "Either side may open the tunnel."
     sizes = (
-        f"Packets in the tunnel of {each.name} have {each.mtu} bytes at most."
+        f"Packets in the tunnel of {each.name} have {each.mtu} bytes at most (TCP MSS"
+        f" {each.tcp_mss})."
         for each in side.children
-        if each.mtu is not None
     )
     return [f"The gateway {side.local_address} of {noun} {names}.", who, *sizes]
 

@@ -72,10 +72,8 @@ def _format_esp(child: RemoteChild) -> Iterator[str]:
     groups = list(dict.fromkeys(each.group for each in choices))
     yield f"{group} pfs '{_format_group(groups[0])}'"
     if len(groups) > 1:
-        others = ", ".join(
-            f"dh-group{GROUP_NUMBERS[each]}" if each else "disable" for each in groups[1:]
-        )
-        yield f"# the other side takes for pfs as well: {others}"
+        others = " or ".join(f"'{_format_group(each)}'" for each in groups[1:])
+        yield f"# pfs {others} does as well"
     if any(each.numbers for each in choices):
         yield "# the other side wants extended sequence numbers (esn), which VyOS cannot be told"
     kept = dict.fromkeys(Choice(each.cipher, each.integrity) for each in choices)
@@ -98,6 +96,8 @@ def _format_peer(side: RemoteSide) -> Iterator[str]:
     yield f"{peer} authentication mode 'pre-shared-secret'"
     yield f"{peer} authentication local-id {_quote_identity(side, side.local_id)}"
     yield f"{peer} authentication remote-id {_quote_identity(side, side.remote_id)}"
+    if not side.must_initiate:
+        yield "# With 'respond' VyOS opens the tunnel when there is traffic for it."
     yield f"{peer} connection-type '{'initiate' if side.must_initiate else 'respond'}'"
     yield f"{peer} ike-group '{side.label}'"
     yield f"{peer} local-address '{side.local_address}'"

@@ -17,12 +17,10 @@ from collections.abc import Iterator
 
 from ....lib.errors import ConfigError
 from ...api.host import UNREACHABLE, Address, Network, Port, Route, Site
+from .. import inner_mtu
 from .balancers import format_refusals, format_translation
 from .connections import Connection, Settings
 
-# IPv4, UDP and ESP headers, AES-CBC's vector and padding, SHA-512's check value.
-OVERHEAD_BYTES = 100
-_IPV6_EXTRA_BYTES = 20
 _LEAST_INNER_MTU = {4: 576, 6: 1280}
 
 
@@ -44,10 +42,8 @@ def make_network(settings: Settings, site: Site, libipsec: bool) -> Network:
 
 def find_inner_mtu(settings: Settings, site: Site) -> int:
     """Returns Settings:inner_mtu; raises ConfigError if the port cannot carry a tunnel."""
-    outer = [ipaddress.ip_address(each) for each in settings.outer_addresses]
-    extra = _IPV6_EXTRA_BYTES if any(each.version == 6 for each in outer) else 0
     port = _find_port(site)
-    mtu = port.mtu - OVERHEAD_BYTES - extra
+    mtu = inner_mtu.find_inner_mtu(port.mtu, settings.outer_addresses)
     if mtu < _LEAST_INNER_MTU[4]:
         raise ConfigError(f"the port's MTU {port.mtu} is too small for a tunnel")
     return mtu
@@ -97,8 +93,8 @@ def _format_rules(connection: Connection, mtu: int, out: str, back: str) -> Iter
                 continue
             family = "ip" if version == 4 else "ip6"
             inner = min(mtu, connection.mtu or mtu)
-            # TCP and IP headers; a SYN only ever lowers what it offers.
-            segment = max(inner, 68 + 40) - (40 if version == 4 else 60)
+            # A SYN only ever lowers what it offers.
+            segment = inner_mtu.find_segment(inner, version)
             clamp = (
                 f"tcp flags syn / syn,rst tcp option maxseg size > {segment} "
                 f"tcp option maxseg size set {segment}"
