@@ -99,7 +99,7 @@ def _list_selectors(side: RemoteSide, child: RemoteChild) -> list[str]:
     else:
         count = f"one for all subnets, or {pairs}, one for each local with each remote subnet"
     if side.ike_version == 1:
-        wide = "these subnets as phase 2 selectors (proxy IDs); 0.0.0.0/0 is refused"
+        wide = "these subnets as phase 2 selectors (proxy IDs); IKEv1 cannot narrow 0.0.0.0/0"
     else:
         wide = "these subnets as selectors, or 0.0.0.0/0, which is narrowed to them (RFC 7296, 2.9)"
     return [
