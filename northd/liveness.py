@@ -100,7 +100,8 @@ class Liveness:
     def count_silent(self, is_counted: Callable[[str], bool]) -> int:
         """Returns of how many that are alive nothing was heard for half of their time.
 
-        It looks at each chassis: it is for the moment at which one is found dead.
+        It looks at each chassis: it is for the moment at which one is found dead, and for
+        once in a second while many are.
         """
         if self._now_ms is None:
             return 0

@@ -34,6 +34,8 @@ LEAST_SILENT = 3
 AT_ONCE_MS = 5000
 # A longer step is one in which this process did not watch.
 _LONGEST_STEP_MS = 5000
+# Between two looks at all chassis while new places are held.
+_LOOK_MS = 1000
 # The moment that is told is told anew if it is off by more.
 _SAME_MOMENT_MS = 2000
 # What the columns of the numbers hold.
@@ -87,6 +89,9 @@ class MassFailure:
         self._fresh: set[str] = set()
         self._begun_ms: int | None = None
         self._calm_ms: int | None = None
+        # When it was last found out whether so many are silent still, and that.
+        self._looked_ms: int | None = None
+        self._lasts = True
         self._ran_ms: int | None = None
         self._interrupted = False
         # Whether an earlier svc-northd found it.
@@ -182,7 +187,7 @@ class MassFailure:
             self.state, self.number = HELD, _find_next(numbers)
             self.silent, self.total = silent, total
             self._begun_ms, self._taken_over = now.monotonic_ms, False
-        self._calm_ms = None
+        self._calm_ms = self._looked_ms = None
         self.members |= self._deaths.keys()
         self._deaths = {}
 
@@ -202,7 +207,10 @@ class MassFailure:
         until_wall_ms = now.wall_ms + until_ms - now.monotonic_ms
         if abs(until_wall_ms - self.until_wall_ms) > _SAME_MOMENT_MS:
             self.until_wall_ms = until_wall_ms
-        if is_mass(*_count(self.members, now), options.mass_failure_share):
+        if self._looked_ms is None or now.monotonic_ms >= self._looked_ms + _LOOK_MS:
+            self._looked_ms = now.monotonic_ms
+            self._lasts = is_mass(*_count(self.members, now), options.mass_failure_share)
+        if self._lasts:
             self._calm_ms = None
             return ""
         if self._calm_ms is None:

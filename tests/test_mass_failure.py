@@ -104,6 +104,24 @@ def test_what_is_held_is_more_than_the_share_of_those_that_were_alive(
     assert world.kill_first(dead) == (HELD if held else "")
 
 
+def test_all_chassis_are_looked_at_once_in_a_second_of_a_hold() -> None:
+    world, looks = World(1000), []
+
+    def count_silent() -> int:
+        looks.append(world.now_ms)
+        return 0
+
+    for name in world.list_alive()[:500]:
+        world.alive.remove(name)
+        world.mass.note_death(name)
+    for _ in range(100):
+        world.now_ms += 100
+        now = Now(world.now_ms, world.now_ms, len(world.alive), count_silent)
+        world.mass.run(now, world.options, world.numbers)
+        assert world.mass.state == HELD
+    assert len(looks) == 1 + 10, "as they died, and each second from then on"
+
+
 def test_those_that_fall_silent_one_after_the_other_are_held_from_the_first() -> None:
     world = World(10)
     world.silent = 4
