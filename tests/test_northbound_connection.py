@@ -369,12 +369,24 @@ def _read_lines() -> str:
 
 
 def test_the_lines_of_the_readme_make_a_vpn(router_cloud: Cloud, tmp_path: Path) -> None:
+    """And again, the same; what is refused is said in a line."""
     (tmp_path / "FILE").write_text(f"{SECRET}\n")
-    remote = router_cloud.nb.remote
-    lines = _read_lines().replace("tcp:CENTRAL:6651", remote)
+    lines = _read_lines().replace("tcp:CENTRAL:6651", router_cloud.nb.remote)
+    for _ in range(2):
+        assert _run_lines(router_cloud, tmp_path, lines) == ("up\n", "", 0)
+    [connection] = router_cloud.nb.rows("IPsec_Connection")
+    assert connection["psk"] == SECRET
+    out, err, status = _run_lines(router_cloud, tmp_path, lines.replace("192.168.2.0", "1.2.3"))
+    assert (out, status) == ("", 1)
+    assert err.startswith("nothing is written: to-venus: peer subnet: 1.2.3/24 is not a subnet")
+    assert len(err.splitlines()) == 1
+
+
+def _run_lines(cloud: Cloud, directory: Path, lines: str) -> tuple[str, str, int]:
+    """Runs a program; returns what it prints, and its exit status.  Tunnels come up meanwhile."""
     program = subprocess.Popen(
         [sys.executable, "-c", lines.replace("from ovnsvc.", f"from {ROOT.name}.")],
-        cwd=tmp_path,
+        cwd=directory,
         env={"PYTHONPATH": str(ROOT.parent)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -382,17 +394,15 @@ def test_the_lines_of_the_readme_make_a_vpn(router_cloud: Cloud, tmp_path: Path)
     )
 
     def ended() -> bool:
-        for row in router_cloud.nb.rows("IPsec_Connection"):
-            for chassis in router_cloud.chassis.values():
+        for row in cloud.nb.rows("IPsec_Connection"):
+            for chassis in cloud.chassis.values():
                 if chassis.containers:
                     chassis.report_tunnel(row["_uuid"][1])
         return program.poll() is not None
 
-    router_cloud.wait_for(ended, "the program to end")
+    cloud.wait_for(ended, "the program to end")
     out, err = program.communicate()
-    assert (out, err, program.returncode) == ("up\n", "", 0)
-    [connection] = router_cloud.nb.rows("IPsec_Connection")
-    assert connection["psk"] == SECRET
+    return out, err, program.returncode
 
 
 def test_it_needs_nothing_that_only_a_daemon_needs(tmp_path: Path) -> None:
