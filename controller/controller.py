@@ -22,7 +22,7 @@ from . import chassis_lock, leaving, readiness, southbound, status
 from .chassis import ChassisRows, Condition
 from .containers import Containers, Losses, MakeHost
 from .fence import Echoes, Fence, find_dead_after_ms
-from .former_names import FormerNames, Name
+from .former_names import FormerNames
 from .identity import Identity, find_identity
 from .linux import ovs as vswitch
 from .linux import switch_rows
@@ -74,7 +74,9 @@ class Controller:
         self.fence = Fence(events)
         self._underlay = Underlay(events)
         self._private_key = private_key
-        self.former_names = FormerNames(sealing.format_public_key(private_key))
+        self.former_names = FormerNames(
+            sealing.format_public_key(private_key), self.chassis.heartbeat.incarnation
+        )
         self._strays = Strays()
         self._events = events
         self._writer = StatusWriter()
@@ -104,6 +106,8 @@ class Controller:
         self.containers.run_services(clock_ms)
         if self.ready:
             self._pass(clock_ms)
+            if self.chassis.acknowledged is not None:
+                self.former_names.note_registered()
             # A name that it has not yet is no reason to give up another.
             self.former_names.run(clock_ms)
 
@@ -253,7 +257,7 @@ class Controller:
         if not other:
             return
         vlog.info(f"chassis {identity.chassis}, southbound {identity.remote}")
-        self.former_names.note(Name(identity.chassis, identity.remote))
+        self.former_names.note(identity.chassis, identity.remote)
         if self.sb is not None:
             self.sb.close()
         self.sb = southbound.open_session(identity)

@@ -1,68 +1,74 @@
 """The names that this chassis had: their rows in the southbound go once it has another one.
 
 Nobody serves under such a name any more, and as long as its rows are there svc-northd waits for
-a heartbeat of it.  Another host may have the name by now.  So what is removed is proved to be
-ours: the row in Chassis has the public key of this host, and the lock on the name is free.  What
-was bound there svc-northd places elsewhere, as soon as the row in Chassis is gone.
+a heartbeat of it.  What was bound there svc-northd places elsewhere, as soon as the row in Chassis
+is gone.
 
-A file keeps the names, since a chassis may be renamed while svc-controller does not run.
+Another host may have the name by now; or this host was made from a copy of another's disk, which
+goes on under the name, with the same key.  So what is removed is proved to be ours (former_row.py).
+The lock on the name is asked for only when nothing but it is missing: who waits in line for it
+would get it when the other svc-controller is restarted, and keep that from beating.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
-
 import ovs.poller
 import ovs.vlog
 
-from ..lib import dirs, sb, schema, state_file
+from ..lib import sb, schema
 from ..lib.call import Call, Operation
 from ..lib.idl import Session
+from . import kept_names
 from .chassis_lock import name_lock
+from .fence import find_dead_after_ms
+from .former_row import FormerRow, Sight
+from .kept_names import MOST_INCARNATIONS, Name
 from .private_row import make_removal
 from .southbound import MAX_BACKOFF_MS, PROBE_INTERVAL_MS
 
 vlog = ovs.vlog.Vlog("former_names")
 
-_FILE = "chassis.names"
 _MOST = 16
 _AGAIN_MS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A name of a chassis in the southbound at 'remote'."""
-
-    chassis: str
-    remote: str
-
-
 class FormerNames:
-    """'names' are those whose rows may be there still, the last name first."""
+    """'names' are those whose rows may be there still, the last name first.
 
-    def __init__(self, public_key: str) -> None:
+    'incarnation' is that of this process.
+    """
+
+    def __init__(self, public_key: str, incarnation: str) -> None:
         self._public_key = public_key
+        self._incarnation = incarnation
+        self._host = kept_names.read_host()
         self._present: Name | None = None
         self.names: list[Name] = []
         self._session: Session | None = None
+        self._row: FormerRow | None = None
         self._removing: Call | None = None
         self._again_at_ms = 0
         self._read()
 
-    def note(self, present: Name) -> None:
+    def note(self, chassis: str, remote: str) -> None:
         """Takes the name that this chassis has now."""
-        before, self._present = self._present, present
-        if before == present:
+        before = self._present
+        earlier = [] if before is None else [before, *self.names]
+        self._present = self._make_present(chassis, remote, earlier)
+        if self._present == before:
             return
-        kept = [each for each in self.names if each.chassis != present.chassis]
-        if before is not None and before.chassis != present.chassis:
-            kept.insert(0, before)
+        kept = [each for each in earlier if each.chassis != chassis]
         if kept[:1] != self.names[:1]:
             self._close()
         self.names = kept[:_MOST]
+        self._write()
+
+    def note_registered(self) -> None:
+        """Notes that the southbound has the incarnation of this process under the present name."""
+        present = self._present
+        if present is None or present.incarnations == (self._incarnation,):
+            return
+        self._present = Name(present.chassis, present.remote, present.host, (self._incarnation,))
         self._write()
 
     def run(self, clock_ms: int) -> None:
@@ -72,35 +78,79 @@ class FormerNames:
         name = self.names[0]
         if self._session is None:
             self._session = _open(name)
-        session = self._session
-        session.run()
-        if self._removing is not None and self._removing.done:
-            removed, self._removing = self._removing.results is not None, None
-            if removed:
-                vlog.info(f"removed the rows of this chassis under its former name {name.chassis}")
-                self._finish()
-                return
-        if self._removing is not None or not session.synced or clock_ms < self._again_at_ms:
-            return
-        row = next(iter(session.rows(sb.Chassis).values()), None)
-        if row is None or row.public_key != self._public_key:
-            self._finish()
-        elif session.has_lock:
-            self._again_at_ms = clock_ms + _AGAIN_MS
-            self._removing = session.call(_remove(name.chassis, self._public_key))
+            self._row = FormerRow(name, self._host, self._public_key, self._incarnation)
+        self._session.run()
+        if self._removing is not None:
+            self._take_answer(self._session, name)
+        elif not (self._session.synced and self._session.connected):
+            assert self._row is not None
+            self._row.interrupt()
+        elif clock_ms >= self._again_at_ms:
+            self._look(self._session, name, clock_ms)
 
     def wait(self, poller: ovs.poller.Poller, clock_ms: int) -> None:
         """Arms 'poller'."""
         if self._session is not None:
             self._session.wait(poller)
-            if clock_ms < self._again_at_ms:
-                poller.timer_wait(self._again_at_ms - clock_ms)
+            assert self._row is not None
+            for at_ms in (self._again_at_ms, self._row.next_ms or 0):
+                if clock_ms < at_ms:
+                    poller.timer_wait(at_ms - clock_ms)
+        elif self.names:
+            poller.immediate_wake()
 
     def close(self) -> None:
         """Drops the connection."""
         self._close()
 
     # -- helpers -----------------------------------------------------------
+
+    def _look(self, session: Session, name: Name, clock_ms: int) -> None:
+        """Asks for the lock, or gives up the name, or removes its rows, by what is there."""
+        assert self._row is not None
+        sight = _read_sight(session)
+        options = next((row.options for row in session.rows(sb.SBGlobal).values()), {})
+        dead_after_ms = find_dead_after_ms(options)
+        stranger = self._row.find_stranger(sight, dead_after_ms, clock_ms)
+        if sight is None or stranger:
+            if stranger:
+                vlog.info(f"the rows of chassis {name.chassis} stay: {stranger}")
+            self._finish()
+        elif not self._row.is_ours(clock_ms, contended=session.contended):
+            if session.contended:
+                vlog.info(
+                    f"the rows of chassis {name.chassis} stay for now:"
+                    " another svc-controller has the lock on that name"
+                )
+            session.set_lock(None)
+        elif session.has_lock:
+            self._again_at_ms = clock_ms + _AGAIN_MS
+            self._removing = session.call(_remove(name.chassis, sight))
+        else:
+            session.set_lock(name_lock(name.chassis))
+
+    def _take_answer(self, session: Session, name: Name) -> None:
+        assert self._removing is not None
+        if not self._removing.done:
+            return
+        removed, self._removing = self._removing.results is not None, None
+        if removed:
+            vlog.info(f"removed the rows of this chassis under its former name {name.chassis}")
+            self._finish()
+        else:
+            session.set_lock(None)
+
+    def _make_present(self, chassis: str, remote: str, earlier: list[Name]) -> Name:
+        """Returns a name with what this host may have written under it, now and earlier."""
+        written = [
+            incarnation
+            for each in earlier
+            if each.is_at(chassis, remote) and each.host.machine == self._host.machine
+            for incarnation in each.incarnations
+            if incarnation != self._incarnation
+        ]
+        incarnations = (self._incarnation, *written)[:MOST_INCARNATIONS]
+        return Name(chassis, remote, self._host, incarnations)
 
     def _finish(self) -> None:
         """Forgets the name that was looked at."""
@@ -111,12 +161,12 @@ class FormerNames:
     def _close(self) -> None:
         if self._session is not None:
             self._session.close()
-        self._session = self._removing = None
+        self._session = self._row = self._removing = None
         self._again_at_ms = 0
 
     def _read(self) -> None:
         try:
-            found = list(_parse(state_file.read_json(_find_path())))
+            found = kept_names.read()
         except OSError as error:
             vlog.warn(f"former names of this chassis are not known: {error}")
             return
@@ -125,49 +175,55 @@ class FormerNames:
     def _write(self) -> None:
         """Keeps the names, the present one first."""
         assert self._present is not None
-        names = [[each.chassis, each.remote] for each in (self._present, *self.names)]
         try:
-            os.makedirs(dirs.SYSCONFDIR, mode=0o755, exist_ok=True)
-            state_file.write_json(_find_path(), names)
+            kept_names.write([self._present, *self.names])
         except OSError as error:
             vlog.warn(f"the name of this chassis is not kept over a restart: {error}")
 
 
-def _find_path() -> str:
-    return os.path.join(dirs.SYSCONFDIR, _FILE)
-
-
-def _parse(value: Any) -> Iterator[Name]:
-    """Yields the names in the file, as far as they can be read."""
-    for each in value if isinstance(value, list) else ():
-        match each:
-            case [str(chassis), str(remote)] if chassis and remote:
-                yield Name(chassis, remote)
-
-
 def _open(name: Name) -> Session:
+    named = [["name", "==", name.chassis]]
     return Session(
         name.remote,
         schema.SOUTHBOUND,
-        (sb.Chassis,),
+        (sb.SBGlobal, sb.Chassis, sb.ChassisPrivate),
         schema=schema.load(schema.SOUTHBOUND),
-        conditions={sb.Chassis.TABLE: [["name", "==", name.chassis]]},
-        lock=name_lock(name.chassis),
+        conditions={sb.Chassis.TABLE: named, sb.ChassisPrivate.TABLE: named},
         probe_interval_ms=PROBE_INTERVAL_MS,
         max_backoff_ms=MAX_BACKOFF_MS,
     )
 
 
-def _remove(chassis: str, public_key: str) -> list[Operation]:
-    """Returns the removal of all rows of 'chassis', if they are those of this host."""
-    ours: Operation = {
+def _read_sight(session: Session) -> Sight | None:
+    """Returns what stands under the name; None if no chassis is registered there."""
+    chassis = next(iter(session.rows(sb.Chassis).values()), None)
+    if chassis is None:
+        return None
+    beat = next(iter(session.rows(sb.ChassisPrivate).values()), None)
+    if beat is None:
+        return Sight(chassis.public_key)
+    return Sight(chassis.public_key, beat.incarnation, beat.heartbeat, beat.heartbeat_interval)
+
+
+def _remove(chassis: str, sight: Sight) -> list[Operation]:
+    """Returns the removal of all rows of 'chassis', if they are those that were seen."""
+    check, *deletes = make_removal(chassis, name_lock(chassis))
+    beat = {"incarnation": sight.incarnation, "heartbeat": sight.heartbeat}
+    return [
+        check,
+        _expect(sb.Chassis.TABLE, chassis, {"public_key": sight.public_key}),
+        _expect(sb.ChassisPrivate.TABLE, chassis, beat),
+        *deletes,
+    ]
+
+
+def _expect(table: str, chassis: str, row: dict[str, object]) -> Operation:
+    return {
         "op": "wait",
         "timeout": 0,
-        "table": sb.Chassis.TABLE,
+        "table": table,
         "where": [["name", "==", chassis]],
-        "columns": ["public_key"],
+        "columns": sorted(row),
         "until": "==",
-        "rows": [{"public_key": public_key}],
+        "rows": [row],
     }
-    check, *deletes = make_removal(chassis, name_lock(chassis))
-    return [check, ours, *deletes]
