@@ -12,8 +12,10 @@ from collections.abc import Collection, Sequence
 from .giving_way import Claim, GivingWay
 from .model import Candidate, Request
 from .policies import BY_NAME, rank
+from .ranking import Ranking, find_order
 from .shifts import find_shifts
-from .snapshot import Snapshot
+from .snapshot import Snapshot, leave_out
+from .suitable import Remaining, find_kind
 
 
 class Decisions:
@@ -32,6 +34,8 @@ class Decisions:
         self._new: dict[str, str] = {}
         self._newcomers: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._stuck: defaultdict[Claim, set[str]] = defaultdict(set)
+        self._hopeful: dict[object, Remaining] = {}
+        self._rankings: dict[object, Ranking] = {}
 
     def keep(self, request: Request, chassis: str) -> None:
         """Lets 'request' serve from where it is, for the time being or for good."""
@@ -89,11 +93,21 @@ class Decisions:
 
     def _find_best(self, request: Request, wanted: str | None) -> str | None:
         """Returns the chassis that the policy prefers; what 'request' leaves does not count."""
-        origin = self.snapshot.chassis.get(self.active.get(request.name, ""))
-        if origin is None and wanted is None and request.policy not in BY_NAME:
+        if wanted is not None:
+            option = self.snapshot.find_option(request, wanted)
+            full = option is None or self.snapshot.load.is_full(option)
+            return None if full else wanted
+        if self._is_ranked(request):
             return self.snapshot.find_first(request)
-        open_to = [each for each in self.snapshot.find_open(request) if wanted in (None, each.name)]
-        return self._find_preferred(request, open_to)
+        return self._find_preferred(request, self.snapshot.find_open(request))
+
+    def _is_ranked(self, request: Request) -> bool:
+        """Whether the order of the chassis that it prefers is that of others that are alike.
+
+        What it leaves counts for its failure domain, and for its chassis, which is no option.
+        """
+        spreads = request.spread is not None and request.name in self.active
+        return request.policy not in BY_NAME and not spreads
 
     def _find_preferred(self, request: Request, some: Sequence[Candidate]) -> str | None:
         """Returns which of 'some' chassis the policy prefers, None of none."""
@@ -111,21 +125,34 @@ class Decisions:
         """Gives 'request' the room of standbys, if there are any that give way to it."""
         if claim == Claim.NONE:
             return False
-        best = self._find_preferred(
-            request,
-            [
-                each
-                for each in self.snapshot.find_options(request)
-                if wanted in (None, each.name)
-                and each.name not in self._stuck[claim]
-                and self._giving_way.can_clear(each, claim)
-            ],
-        )
+        best = self._find_clearable(request, wanted, claim)
         if best is None:
             return wanted is None and self._make_room(request, claim)
         self._giving_way.clear(self.snapshot.chassis[best], claim)
         self._give(request, best)
         return True
+
+    def _find_clearable(self, request: Request, wanted: str | None, claim: Claim) -> str | None:
+        """Returns the chassis that the policy prefers of those where standbys give way."""
+
+        def has_room(candidate: Candidate) -> bool:
+            stuck = candidate.name in self._stuck[claim]
+            return not stuck and self._giving_way.can_clear(candidate, claim)
+
+        if wanted is not None:
+            option = self.snapshot.find_option(request, wanted)
+            return wanted if option is not None and has_room(option) else None
+        if not self._is_ranked(request):
+            hopeful = self._find_hopeful(request, claim)
+            return self._find_preferred(request, [each for each in hopeful if has_room(each)])
+        order = claim, find_order(request)
+        ranking = self._rankings.get(order)
+        if ranking is None or not ranking.is_current():
+            suitable = self.snapshot.find_suitable(request).chassis
+            first = self._find_remaining(request, claim)
+            ranking = Ranking(request, suitable, first, self.snapshot.load, has_room)
+            self._rankings[order] = ranking
+        return ranking.find_best(self.snapshot.find_closed(request))
 
     def _make_room(self, request: Request, claim: Claim) -> bool:
         """Gives 'request' a chassis by giving others of this plan another one, if that can be."""
@@ -136,19 +163,32 @@ class Decisions:
                 return not self.snapshot.load.is_full(chassis[name])
             return self._giving_way.can_clear(chassis[name], claim)
 
+        def find_options(name: str) -> list[str]:
+            if name in self.bound and name in self.active:
+                return []
+            return [each.name for each in self._find_hopeful(self.snapshot.requests[name], claim)]
+
         shifts = find_shifts(
-            request.name, self._find_options, has_room, self._newcomers, self._stuck[claim]
+            request.name, find_options, has_room, self._newcomers, self._stuck[claim]
         )
         for name, target in shifts or ():
             self._giving_way.clear(chassis[target], claim)
             self._give(self.snapshot.requests[name], target)
         return shifts is not None
 
-    def _find_options(self, name: str) -> list[str]:
-        if name in self.bound and name in self.active:
-            return []
-        options = self.snapshot.find_options(self.snapshot.requests[name])
-        return [each.name for each in options]
+    def _find_hopeful(self, request: Request, claim: Claim) -> Sequence[Candidate]:
+        """Returns the options of 'request' from which a path may lead to room."""
+        remaining = self._find_remaining(request, claim)
+        return leave_out(remaining, self.snapshot.find_closed(request)) if remaining else ()
+
+    def _find_remaining(self, request: Request, claim: Claim) -> Sequence[Candidate]:
+        """Returns the same of all requests of its kind, wherever they are."""
+        kind = claim, find_kind(request)
+        found = self._hopeful.get(kind)
+        if found is None:
+            options = self.snapshot.find_suitable(request).options
+            found = self._hopeful[kind] = Remaining(options, self._stuck[claim])
+        return found.find()
 
     def _give(self, request: Request, chassis: str) -> None:
         before = self._new.get(request.name)

@@ -49,8 +49,10 @@ class Load:
     def __init__(self, base: Base | None = None) -> None:
         # Another number whenever a total is another.
         self.version = 0
-        # Another number whenever any count is less than before.
-        self.shrinkage = 0
+        # The chassis of which a count became less than before, one after the other.
+        self.shrunk: list[str] = []
+        # Another number whenever the count of a failure domain is less than before.
+        self.domain_shrinkage = 0
         self._base = base
         self._counts: Counter[LoadKey] = Counter()
         # Each count of the base is looked up once.
@@ -60,14 +62,17 @@ class Load:
         """Counts one more container on 'chassis', or one less with -1."""
         self._counts[TOTAL, "", chassis] += count
         self.version += 1
-        self.shrinkage += count < 0
+        if count < 0:
+            self.shrunk.append(chassis)
 
     def add_share(self, request: Request, candidate: Candidate, count: int = 1) -> None:
         """Counts 'request' as one that serves from 'candidate', or takes it off with -1."""
         if request.policy == BY_WEIGHT:
             self._counts[SHARE, "", candidate.name] += count
         self._counts[DOMAIN, request.group, find_domain(request.spread, candidate)] += count
-        self.shrinkage += count < 0
+        if count < 0:
+            self.shrunk.append(candidate.name)
+            self.domain_shrinkage += 1
 
     def count_total(self, chassis: str) -> int:
         """Returns how many containers 'chassis' has in any role."""

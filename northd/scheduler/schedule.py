@@ -213,25 +213,16 @@ class _Round:
         names = (self._stranded | self._lost) - self._migrating.keys()
         waiting = {
             name: self._given.active[name]
-            for name in names - self._giving_way.gone.keys()
+            for name in sorted(names - self._giving_way.gone.keys())
             if not self._rules.held and self._can_swap(name)
         }
-
-        def find_options(name: str, some: Iterable[str]) -> list[str]:
-            # One that is over its limit would stay so, or be it twice at a time.
-            return [
-                each
-                for each in some
-                if self._snapshot.is_option(self._snapshot.requests[name], each)
-                and not self._snapshot.load.is_over(self._snapshot.chassis[each])
-            ]
 
         def open_circle(name: str, chassis: str) -> None:
             self._given.squeeze_in(self._snapshot.requests[name], chassis)
             self._stranded.discard(name)
             del self._reasons[name]
 
-        find_swaps(waiting, find_options, open_circle)
+        find_swaps(self._snapshot, waiting, open_circle)
 
     def _can_swap(self, name: str) -> bool:
         """Whether a container may have a new place, and takes room where it is."""

@@ -9,7 +9,7 @@ from .departures import find_active
 from .filters import find_departure, find_loss, find_refusal
 from .load import Base, Load
 from .model import Avoidance, Candidate, Place, Request
-from .ranking import Ranking
+from .ranking import Ranking, find_order
 from .reasons import NO_OTHER, NONE, describe_avoided, describe_pin, explain
 from .settled import count_places
 from .suitable import Suitable, find_kind
@@ -85,30 +85,30 @@ class Snapshot:
         """Returns why 'request' must not serve from 'candidate', where it stands by."""
         return find_departure(request, candidate) or self._refuse_avoided(request, candidate)
 
-    def find_options(self, request: Request) -> Sequence[Candidate]:
-        """Returns the chassis that could take 'request' if they had room, but where it is."""
-        return _leave_out(self._find_suitable(request).options, self._find_closed(request))
-
-    def is_option(self, request: Request, chassis: str) -> bool:
-        """Whether a chassis could take 'request' if it had room."""
-        suits = chassis in self._find_suitable(request).chassis
-        return suits and chassis not in self._find_closed(request)
+    def find_option(self, request: Request, chassis: str) -> Candidate | None:
+        """Returns a chassis if it could take 'request' if it had room."""
+        if chassis in self.find_closed(request):
+            return None
+        return self.find_suitable(request).chassis.get(chassis)
 
     def find_open(self, request: Request) -> Sequence[Candidate]:
         """Returns the chassis that could take 'request' and have room."""
-        return _leave_out(self._find_suitable(request).find_open(), self._find_closed(request))
+        return leave_out(self.find_suitable(request).find_open(), self.find_closed(request))
 
     def find_first(self, request: Request, but: Collection[str] = ()) -> str | None:
         """Returns the chassis that the policy prefers of those open to 'request', none of 'but'.
 
         Its policy must be one to which the name of a container is all the same.
         """
-        kind = find_kind(request), request.policy, request.group, request.spread
-        ranking = self._rankings.get(kind)
+        order = find_order(request)
+        ranking = self._rankings.get(order)
         if ranking is None or not ranking.is_current():
-            ranking = Ranking(request, self._find_suitable(request).find_open(), self.load)
-            self._rankings[kind] = ranking
-        return ranking.find_best(self._find_closed(request).union(but))
+            suitable = self.find_suitable(request)
+            ranking = Ranking(
+                request, suitable.chassis, suitable.find_open(), self.load, self._has_room
+            )
+            self._rankings[order] = ranking
+        return ranking.find_best(self.find_closed(request).union(but))
 
     def explain(self, request: Request, standby: bool = False) -> str:
         """Returns why no chassis takes 'request', or a further standby of it, in a sentence."""
@@ -118,10 +118,10 @@ class Snapshot:
         if wanted is not None and wanted not in self.chassis:
             return describe_pin(request.name, wanted, "not registered")
         there = {place.chassis for place in self.places[request.name]}
-        suitable = self._find_suitable(request)
+        suitable = self.find_suitable(request)
         refusals = suitable.count_refusals()
         retries: dict[str, int] = {}
-        for name in self._find_closed(request) & suitable.chassis.keys():
+        for name in self.find_closed(request) & suitable.chassis.keys():
             room = suitable.describe_room(suitable.chassis[name])
             refusals[room] -= 1
             if standby and name in there:
@@ -140,7 +140,8 @@ class Snapshot:
             return None
         return describe_avoided(self.avoided[request.name, candidate.name])
 
-    def _find_suitable(self, request: Request) -> Suitable:
+    def find_suitable(self, request: Request) -> Suitable:
+        """Returns the chassis that suit 'request', and all that are of its kind."""
         kind = find_kind(request)
         found = self._suitable.get(kind)
         if found is None:
@@ -148,10 +149,13 @@ class Snapshot:
             self._suitable[kind] = found
         return found
 
-    def _find_closed(self, request: Request) -> set[str]:
+    def find_closed(self, request: Request) -> set[str]:
         """Returns the chassis that are no new place for 'request' alone."""
         there = {place.chassis for place in self.places[request.name]}
         return there | self._avoided_by.get(request.name, set())
+
+    def _has_room(self, candidate: Candidate) -> bool:
+        return not self.load.is_full(candidate)
 
 
 def _rank_need(request: Request) -> tuple[bool, bool, str]:
@@ -160,5 +164,6 @@ def _rank_need(request: Request) -> tuple[bool, bool, str]:
     return request.requested_chassis is None, not restricted, request.name
 
 
-def _leave_out(chassis: Sequence[Candidate], closed: Collection[str]) -> Sequence[Candidate]:
+def leave_out(chassis: Sequence[Candidate], closed: Collection[str]) -> Sequence[Candidate]:
+    """Returns 'chassis' but those whose name is one of 'closed'."""
     return [each for each in chassis if each.name not in closed] if closed else chassis

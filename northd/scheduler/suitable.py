@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 
 from .filters import find_refusal
 from .load import Load
@@ -68,3 +69,22 @@ class Suitable:
             self._version = self._load.version
             self._open = tuple(each for each in self.options if not self._load.is_full(each))
             self._refusals = None
+
+
+class Remaining:
+    """The options of one kind that are not in 'out', a set that only grows.
+
+    What is out is looked at once, not for each container that asks.
+    """
+
+    def __init__(self, options: Sequence[Candidate], out: AbstractSet[str]) -> None:
+        self._options = options
+        self._out = out
+        self._count = 0
+
+    def find(self) -> Sequence[Candidate]:
+        """Returns them in the order of the options."""
+        if self._count != len(self._out):
+            self._count = len(self._out)
+            self._options = [each for each in self._options if each.name not in self._out]
+        return self._options
