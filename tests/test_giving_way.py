@@ -159,7 +159,7 @@ def test_room_that_a_standby_leaves_is_for_those_that_have_no_place() -> None:
     avoided = {(A, "hv1"): Avoidance("x"), (A, "hv2"): Avoidance("x")}
     plan = schedule(wanted, cloud, {A: failing, B: on("hv1")}, avoided)
     assert plan.standby == {}
-    assert plan.reasons[C].endswith("full (limit 1)")
+    assert "which is full (limit 1)" in plan.reasons[C]
     after = {A: failing[:1], B: on("hv1")}
     assert schedule(wanted, cloud, after, avoided).chassis[C] == "hv2"
 
