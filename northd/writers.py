@@ -136,6 +136,7 @@ class Writers:
 
     def run(self, now_ms: int) -> None:
         """Starts what transactions are needed."""
+        self._news.run(now_ms)
         running = self._find_running()
         for name, writer in self.writers.items():
             if name == "nb":
@@ -180,7 +181,7 @@ class Writers:
         for each in self._engine.get(datum, key) or ():
             table = each.row_class.TABLE
             desired = Desired(table, each.uuid, each.columns)
-            owned = Owned(updates=(desired,), name=each.name)
+            owned = Owned(updates=(desired,), name=each.name, passing=each.passing)
             self.ledgers["nb"].set_owned((table, each.uuid), owned)
 
     def _find_cause(self, container: str) -> str | None:

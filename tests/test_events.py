@@ -23,13 +23,18 @@ class Subject:
     def __init__(self) -> None:
         self.rows: dict[UUID, nb.Event] = {}
         self.number = 0
+        self.passing: tuple[int, str] | None = None
 
-    def tell(self, now_ms: int, state: str, message: str = "") -> None:
+    def tell(self, now_ms: int, state: str, message: str = "", *, passing: bool = False) -> None:
         """Records that it is so."""
         self.number += 1
         known = sorted(self.rows.values(), key=lambda row: row.number)
-        news = News("VPN_Service", "mercury", state, message, row=str(UUID(int=1)))
-        for change in record(news, known, self.number, now_ms):
+        row = str(UUID(int=1))
+        news = News("VPN_Service", "mercury", state, message, row=row, passing=passing)
+        changes = record(news, known, self.number, now_ms, self.passing)
+        if passing and changes:
+            self.passing = self.number, message
+        for change in changes:
             if isinstance(change, Insert):
                 uuid = UUID(int=1000 + self.number)
                 self.rows[uuid] = nb.Event(uuid, **change.columns)
@@ -99,6 +104,29 @@ def test_a_row_that_counts_up_and_down_floods_nothing() -> None:
     assert len(states) <= 6
     last = max(subject.rows.values(), key=lambda row: row.number)
     assert last.message == f"{59 % 7} of 9 tunnels up"
+
+
+def test_the_first_cause_takes_the_place_of_none() -> None:
+    subject = Subject()
+    subject.tell(0, "down", "connecting", passing=True)
+    subject.tell(1000, "down", "refused")
+    assert [(row.message, row.time) for row in subject.rows.values()] == [("refused", 0)]
+    subject.tell(2000, "down", "connecting", passing=True)
+    subject.tell(3000, "down", "no answer")
+    assert [(row.message, row.time) for row in subject.rows.values()] == [
+        ("refused", 0),
+        ("no answer", 3000),
+    ]
+
+
+def test_causes_that_change_all_the_time_are_few_rows() -> None:
+    subject = Subject()
+    for number in range(50):
+        subject.tell(number * 1000, "down", f"cause {chr(65 + number)}")
+    assert [row.message for row in subject.rows.values()] == ["cause A", "cause B", "cause r"]
+    assert subject.rows[UUID(int=1003)].time == 49_000
+    subject.tell(60_000 + 49_000, "down", "no answer")
+    assert len(subject.rows) == 4
 
 
 @given(

@@ -64,7 +64,7 @@ def test_what_only_counts_on_is_no_event(vpn_cloud: Cloud) -> None:
         report(vpn_cloud, "down", f"no answer from 1.0.0.3 {counted}")
     assert len(read(vpn_cloud)) == len(before) + 2  # "tried" is another sentence, once for each row
     report(vpn_cloud, "down", "no answer from 1.0.0.4 since 16:07:20; tried 3 times")
-    assert len(read(vpn_cloud, "IPsec_Connection")) == 3
+    assert len(read(vpn_cloud, "IPsec_Connection")) == 4
 
 
 def test_how_many_tunnels_are_up_is_an_event(vpn_cloud: Cloud) -> None:
@@ -84,24 +84,141 @@ def test_how_many_tunnels_are_up_is_an_event(vpn_cloud: Cloud) -> None:
         vpn_cloud.chassis[chassis].report_tunnel(tunnel, "up", "")
         vpn_cloud.settle()
     told = [each[2].partition(";")[0] for each in read(vpn_cloud) if each[0] == "mercury"]
-    assert told == [f"{number} of 3 tunnels up" for number in (1, 2, 3)]
+    assert told == [f"{number} of 3 tunnels up" for number in (0, 1, 2, 3)]
 
 
-def test_another_cause_is_an_event_once_it_stood_a_minute(vpn_cloud: Cloud) -> None:
+def read_tunnel(cloud: Cloud) -> list[tuple[str, str]]:
+    """Returns state and message of the events of the connection."""
+    return [each[1:] for each in read(cloud, "IPsec_Connection")]
+
+
+def test_the_first_cause_takes_the_place_of_none_and_the_next_is_another_event(
+    vpn_cloud: Cloud,
+) -> None:
     report(vpn_cloud, "up")
-    report(vpn_cloud, "down", "no answer from 1.0.0.3")
-    report(vpn_cloud, "down", "the peer refused the pre-shared key")
-    assert [each[2] for each in read(vpn_cloud, "IPsec_Connection")] == [
-        "",
-        "the peer refused the pre-shared key",
+    report(vpn_cloud, "connecting", "connecting to 1.0.0.3")
+    assert read_tunnel(vpn_cloud) == [("up", ""), ("down", "connecting to 1.0.0.3")]
+    report(vpn_cloud, "connecting", "authentication failed: 1.0.0.3 refused")
+    both = [("up", ""), ("down", "authentication failed: 1.0.0.3 refused")]
+    assert read_tunnel(vpn_cloud) == both
+    # It is begun anew, and nothing else is known of it by that.
+    report(vpn_cloud, "connecting", "connecting to 1.0.0.3")
+    assert read_tunnel(vpn_cloud) == both
+    report(vpn_cloud, "connecting", "no proposal chosen")
+    assert read_tunnel(vpn_cloud) == [*both, ("down", "no proposal chosen")]
+    services = [each for each in read(vpn_cloud, "VPN_Service") if each[1] == "down"]
+    assert [each[2].rpartition("to-venus: ")[2] for each in services] == [
+        "authentication failed: 1.0.0.3 refused",
+        "no proposal chosen",
     ]
+
+
+def test_a_cause_that_comes_late_is_another_event(vpn_cloud: Cloud) -> None:
+    report(vpn_cloud, "up")
+    report(vpn_cloud, "connecting", "connecting to 1.0.0.3")
     vpn_cloud.warp(events.SETTLING_MS)
-    report(vpn_cloud, "down", "no answer from 1.0.0.3")
-    assert [each[2] for each in read(vpn_cloud, "IPsec_Connection")] == [
+    report(vpn_cloud, "connecting", "authentication failed: 1.0.0.3 refused")
+    assert [each[1] for each in read_tunnel(vpn_cloud)] == [
         "",
-        "the peer refused the pre-shared key",
-        "no answer from 1.0.0.3",
+        "connecting to 1.0.0.3",
+        "authentication failed: 1.0.0.3 refused",
     ]
+
+
+def test_one_that_never_came_up_says_why(vpn_cloud: Cloud) -> None:
+    report(vpn_cloud, "connecting", "connecting to 1.0.0.3")
+    assert read(vpn_cloud, "IPsec_Connection", "VPN_Service") == []
+    report(vpn_cloud, "connecting", "authentication failed: 1.0.0.3 refused")
+    report(vpn_cloud, "connecting", "connecting to 1.0.0.3")
+    vpn_cloud.warp(events.SETTLING_MS)
+    assert read_tunnel(vpn_cloud) == [("down", "authentication failed: 1.0.0.3 refused")]
+    service = read(vpn_cloud, "VPN_Service")
+    assert [each[:2] for each in service] == [("mercury", "down")]
+    assert service[0][2].endswith("to-venus: authentication failed: 1.0.0.3 refused")
+
+
+@pytest.mark.parametrize("changes_over", [False, True])
+def test_one_that_stays_as_it_was_made_is_told_after_a_minute(
+    vpn_cloud: Cloud, changes_over: bool
+) -> None:
+    report(vpn_cloud, "down", "waiting for 1.0.0.3 to initiate")
+    assert read_tunnel(vpn_cloud) == []
+    if changes_over:
+        vpn_cloud.northd.close()
+        vpn_cloud.northd = vpn_cloud.start_northd()
+        vpn_cloud.settle()
+    vpn_cloud.warp(events.SETTLING_MS)
+    assert read_tunnel(vpn_cloud) == [("down", "waiting for 1.0.0.3 to initiate")]
+    vpn_cloud.warp(events.SETTLING_MS)
+    assert len(read_tunnel(vpn_cloud)) == 1
+    # Who deletes it has it deleted.
+    vpn_cloud.nb.delete("Event")
+    vpn_cloud.warp(events.SETTLING_MS)
+    assert read(vpn_cloud) == []
+
+
+def test_what_is_made_and_comes_up_is_told_as_that_only(vpn_cloud: Cloud) -> None:
+    report(vpn_cloud, "connecting", "connecting to 1.0.0.3")
+    report(vpn_cloud, "up")
+    vpn_cloud.warp(events.SETTLING_MS)
+    assert [each[0] for each in read_tunnel(vpn_cloud)] == ["up"]
+
+
+def test_a_program_that_died_and_was_started_again(vpn_cloud: Cloud) -> None:
+    report(vpn_cloud, "up")
+    vpn_cloud.warp(events.SETTLING_MS)
+    before = read(vpn_cloud, "Service_Container")
+    row = vpn_cloud.find(vpn_cloud.nb, "Service_Container")
+    where = [["chassis", "==", row["chassis"]]]
+    # What it says of the container is said here.
+    vpn_cloud.chassis[row["chassis"]].obeys = False
+    sentence = "charon was killed by signal 9; restarted"
+    for number in range(1, 6):
+        columns = {"restarts": number, "status_message": sentence, "status_code": "starting"}
+        vpn_cloud.sb.update("Container_Binding", where, **columns)
+        vpn_cloud.settle()
+        told = read(vpn_cloud, "Service_Container")[len(before) :]
+        assert told == [(row["name"], "restarted", sentence)] * min(number, 3)
+    again = vpn_cloud.nb.rows("Event", [["state", "==", "restarted"]])
+    assert sorted(each["count"] for each in again) == [1, 1, 3]
+    assert {each["chassis"] for each in again} == {row["chassis"]}
+    # What is told in no column of the northbound is told once.
+    vpn_cloud.northd.close()
+    vpn_cloud.northd = vpn_cloud.start_northd()
+    vpn_cloud.settle()
+    assert len(read(vpn_cloud, "Service_Container")) == len(before) + 3
+
+
+def test_a_chassis_that_is_unfit(vpn_cloud: Cloud) -> None:
+    vpn_cloud.logs.allow("hv7 is unfit")
+    vpn_cloud.add_chassis("hv7")
+    vpn_cloud.chassis["hv7"].alive = False
+    vpn_cloud.settle()
+    vpn_cloud.chassis["hv7"].alive = True
+    vpn_cloud.settle()
+    problem = "ovn-controller is not running"
+    [began] = vpn_cloud.nb.rows("Event", [["name", "==", "hv7"]])
+    assert began["state"] == "alive"
+    for columns in (
+        {"ovn_problem": problem},
+        {"ovn_problem": ""},
+        {"stopping": True},
+        {"stopping": False},
+    ):
+        vpn_cloud.chassis["hv7"].tell(**columns)
+        vpn_cloud.pass_time(1000)
+    vpn_cloud.nb.insert("Chassis", name="hv7", drain=True)
+    vpn_cloud.settle()
+    told = [each[1:] for each in read(vpn_cloud, "Chassis") if each[0] == "hv7"]
+    assert told == [
+        ("alive", ""),
+        ("unfit", problem),
+        ("alive", ""),
+        ("unfit", "stopping"),
+        ("alive", ""),
+        ("unfit", "drained"),
+    ]
+    assert began in vpn_cloud.nb.rows("Event", [["name", "==", "hv7"]])
 
 
 def test_a_flapping_peer_is_counted(vpn_cloud: Cloud) -> None:

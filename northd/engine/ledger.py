@@ -38,7 +38,8 @@ class Owned:
     'updates' are what is kept true of rows that are there, and made for none
     that is not.  'kept' are the subjects of rows that stay if they are there,
     though they are not among 'rows'; with 'keeps_all' every row does.  'name' is what
-    people call the owner, "" for one that nothing is told of.
+    people call the owner, "" for one that nothing is told of.  'passing' says that the
+    status among 'updates' has no cause yet.
     """
 
     rows: tuple[Desired, ...] = ()
@@ -46,6 +47,7 @@ class Owned:
     kept: frozenset[str] = frozenset()
     keeps_all: bool = False
     name: str = ""
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

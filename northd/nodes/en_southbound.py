@@ -15,7 +15,7 @@ from ...services.api.node import AnyNode, Datum, Node, Read
 from ..attach.port import Port
 from ..engine.ledger import Owned
 from ..ovn import rows as ovn
-from ..scheduler.filters import find_exclusion, find_loss
+from ..scheduler.filters import find_exclusion, find_loss, format_full
 from ..scheduler.health import Health
 from ..scheduler.model import Candidate
 from .en_address_wait import ADDRESS_WAIT
@@ -311,5 +311,5 @@ def _find_problem(each: Candidate, scheduled: int) -> str:
     """Returns why a chassis takes no new container, whichever it is; "" if it does."""
     if not each.has_key:
         return "without a usable public key"
-    full = f"full (limit {each.limit})" if 0 <= each.limit <= scheduled else ""
+    full = format_full(each.limit) if 0 <= each.limit <= scheduled else ""
     return find_loss(each) or find_exclusion(each) or full

@@ -15,6 +15,7 @@ from .model import Candidate, Request
 
 Filter = Callable[[Request, Candidate], str | None]
 
+OVERLOADED = "under too much load"
 _NOT, _PINNED = "not ", ", to which it is pinned"
 
 
@@ -49,6 +50,11 @@ def find_pin(refusal: str) -> str | None:
     if not (refusal.startswith(_NOT) and refusal.endswith(_PINNED)):
         return None
     return refusal.removeprefix(_NOT).removesuffix(_PINNED)
+
+
+def format_full(limit: int) -> str:
+    """Returns why a chassis that has as many containers as it may have takes no other."""
+    return f"full (limit {limit})"
 
 
 def _find(checks: tuple[Filter, ...], request: Request, candidate: Candidate) -> str | None:
@@ -113,7 +119,7 @@ def _refuse_excluded(_request: Request, candidate: Candidate) -> str | None:
 
 
 def _refuse_overloaded(request: Request, candidate: Candidate) -> str | None:
-    return "under too much load" if request.policy == "load" and candidate.overloaded else None
+    return OVERLOADED if request.policy == "load" and candidate.overloaded else None
 
 
 # In the order in which a chassis gives its reason.

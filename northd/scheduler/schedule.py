@@ -25,7 +25,7 @@ from collections.abc import Set as AbstractSet
 
 from .decisions import Decisions
 from .departures import Departure, find_departures
-from .filters import find_loss
+from .filters import find_loss, format_full
 from .giving_way import Claim, GivingWay
 from .load import Others
 from .model import Candidate, MoveRules, Place, Request, Schedule
@@ -317,7 +317,7 @@ class _Round:
             return refusal
         full = self._snapshot.load.is_full(candidate)
         cleared = full and self._giving_way.can_clear(candidate, Claim.MOVE)
-        return f"full (limit {candidate.limit})" if full and not cleared else None
+        return format_full(candidate.limit) if full and not cleared else None
 
     def _find_migrations(self) -> dict[str, str]:
         """Returns how each request to migrate ended that is over."""

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
-from .filters import find_refusal
+from .filters import find_refusal, format_full
 from .load import Load
 from .model import Candidate, Request
 
@@ -61,7 +61,7 @@ class Suitable:
     def describe_room(self, candidate: Candidate) -> str:
         """Returns why one that suits takes no container."""
         full = self._load.is_full(candidate)
-        return f"full (limit {candidate.limit})" if full else "given to another"
+        return format_full(candidate.limit) if full else "given to another"
 
     def _count(self) -> None:
         """Counts anew if the load is another than at the last time."""

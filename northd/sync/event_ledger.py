@@ -16,6 +16,7 @@ from . import events
 from .all_events import AllEvents
 from .event_log import EventLog
 from .events import News, find_uuid
+from .fresh_rows import FreshRows
 from .northbound import CHASSIS, CONTAINER, SINCE, find_mark, find_subject
 
 # Of what could not be written yet.
@@ -44,6 +45,9 @@ class EventLedger(Ledger):
         # What of it is in the transaction that was planned last.
         self._planned: dict[Owner, tuple[News, ...]] = {}
         self._events = AllEvents()
+        # Of the last event whose message was a passing one: its number and message.
+        self._passing: dict[Owner, tuple[int, str]] = {}
+        self._fresh = FreshRows(now_ms)
         # Whose rows have statuses.
         self._tables: set[str] = set()
 
@@ -56,6 +60,7 @@ class EventLedger(Ledger):
             after if isinstance(after, nb.Event) else None,
         )
         super().note_row(before, after)
+        self._fresh.note(before, after)
 
     def add_news(self, owner: Owner, news: News) -> None:
         """Has something told of an owner that no column of the northbound says."""
@@ -75,7 +80,14 @@ class EventLedger(Ledger):
         if owned.name and isinstance(owner, tuple):
             table, uuid = owner
             self.add_news(owner, News(table, owned.name, events.REMOVED, row=str(uuid)))
+        self._passing.pop(owner, None)
         super().forget(owner)
+
+    def run(self, now_ms: int) -> None:
+        """Has it told what stays as it was made; 'now_ms' is monotonic."""
+        room = _MOST_WAITING // 2 - len(self._waiting)
+        for uuid in self._fresh.take_due(now_ms, room):
+            self._tell_first(self.find_row(uuid))
 
     def note_committed(self, changes: Iterable[Change]) -> None:
         """Tells the events that were written; what waited of their subjects is among them."""
@@ -107,6 +119,8 @@ class EventLedger(Ledger):
     def set_owned(self, owner: Owner, owned: Owned | None) -> None:
         """Notes what an owner should have; None for nothing."""
         super().set_owned(owner, owned)
+        if owned is None:
+            self._passing.pop(owner, None)
         if owned is not None and owned.name and isinstance(owner, tuple):
             self._tables.add(owner[0])
 
@@ -133,6 +147,24 @@ class EventLedger(Ledger):
 
     # -- helpers, in the order they are called -----------------------------
 
+    def _tell_first(self, row: Any) -> None:
+        """Has it told how a row is since it was made, unless anything is told of it already."""
+        if row is None:
+            return
+        owner = (row.TABLE, row.uuid)
+        owned = self.find_owned(owner)
+        known = [each for each in self.find_rows(owner) if self._is_known(each)]
+        if owned.name and row.status and events.find_last(known) is None:
+            news = News(
+                row.TABLE,
+                owned.name,
+                row.status,
+                row.status_message,
+                str(row.uuid),
+                passing=owned.passing,
+            )
+            self.add_news(owner, news)
+
     def _is_known(self, row: Row) -> TypeGuard[nb.Event]:
         return isinstance(row, nb.Event) and not self._events.is_strange(row)
 
@@ -150,9 +182,10 @@ class EventLedger(Ledger):
         if change.table == nb.ServiceContainer.TABLE:
             yield from self._find_container_news(owner[1], change, row, known, now_ms)
         elif row is not None and not _STATUS.isdisjoint(change.columns):
-            name, state = self.find_owned(owner).name, change.columns.get("status", row.status)
+            owned, state = self.find_owned(owner), change.columns.get("status", row.status)
             message = change.columns.get("status_message", row.status_message)
-            news = News(row.TABLE, name, state or "", message, str(row.uuid))
+            name, uuid = owned.name, str(row.uuid)
+            news = News(row.TABLE, name, state or "", message, uuid, passing=owned.passing)
             if name and _is_news(news, row.status, getattr(row, SINCE, None), known, now_ms):
                 yield news
 
@@ -169,22 +202,38 @@ class EventLedger(Ledger):
         was = row if row is not None else last
         before = was.chassis if was is not None else None
         code = row.status_code if row is not None else None
+        since = row.since if row is not None else None
+        state = change.columns.get("status_code", code) or ""
         news = News(
             nb.ServiceContainer.TABLE,
             name,
-            change.columns.get("status_code", code) or "",
+            state,
             change.columns.get("status_message", row.status_message if row is not None else ""),
             chassis=change.columns.get("chassis", before),
+            passing=state == _ON_THE_WAY[0] and (state != code or _is_recent(since, now_ms)),
         )
         if news.chassis != before and news.chassis is not None:
             cause = self._find_cause(name, news.chassis) or ""
             yield replace(news, state=events.PLACED, message=cause, from_chassis=before)
         elif news.chassis != before:
             yield replace(news, from_chassis=before)
-        elif _is_of_placement(last, news, now_ms) or _STATUS.isdisjoint(change.columns):
+        elif _STATUS.isdisjoint(change.columns) or self._starts(name, news, known, now_ms):
             return
-        elif _is_news(news, code, row.since if row is not None else None, known, now_ms):
+        elif _is_news(news, code, since, known, now_ms):
             yield news
+
+    def _starts(self, container: str, news: News, known: Sequence[nb.Event], now_ms: int) -> bool:
+        """Returns whether a container only starts where it was just placed, or started again."""
+        last = events.find_last(known)
+        if last is None or last.state not in (events.PLACED, *_ON_THE_WAY):
+            return False
+        waiting = self._waiting.get((CONTAINER, container), ())
+        if any(each.state == events.RESTARTED for each in waiting):
+            return news.state in _ON_THE_WAY
+        begun = [each.time for each in known if each.state == events.RESTARTED]
+        begun += [last.time] if last.state == events.PLACED else []
+        recent = any(0 <= now_ms - each < events.SETTLING_MS for each in begun)
+        return recent and news.state in _ON_THE_WAY
 
     def _find_end(
         self,
@@ -217,7 +266,10 @@ class EventLedger(Ledger):
         changes: dict[Any, Change] = {}
         left = [each for each in known if not self._events.is_going(each)]
         for news in told:
-            recorded = events.record(news, left, self._events.take_number(), now_ms)
+            number = self._events.take_number()
+            recorded = events.record(news, left, number, now_ms, self._passing.get(owner))
+            if news.passing and recorded:
+                self._passing[owner] = _find_passing(recorded[-1], left)
             if not recorded:  # it is known already
                 self._drop_news(owner, (news,))
             for each in recorded:
@@ -243,8 +295,8 @@ def _is_news(
 ) -> bool:
     """Returns whether it is worth an event how something is that was in the state 'before'.
 
-    What it is when it is made is none, unless it is an error; nor is what is said
-    of it in the first minute.
+    What it is when it is made is none, unless it is an error; the first cause of that is
+    one, and what it is after a minute (_tell_first()).
     """
     if not news.state:
         return False
@@ -253,14 +305,23 @@ def _is_news(
     last = events.find_last(known)
     if last is not None and last.state == news.state:
         return True
-    return since is None or abs(now_ms - since) >= events.SETTLING_MS
+    if last is None and news.row is not None:
+        return not news.passing
+    return since is None or not _is_recent(since, now_ms)
 
 
-def _is_of_placement(last: nb.Event | None, news: News, now_ms: int) -> bool:
-    """Returns whether a container only starts where it was just placed."""
-    if last is None or last.state != events.PLACED or news.state not in _ON_THE_WAY:
-        return False
-    return 0 <= now_ms - last.time < events.SETTLING_MS
+def _is_recent(since: int | None, now_ms: int) -> bool:
+    return since is not None and abs(now_ms - since) < events.SETTLING_MS
+
+
+def _find_passing(recorded: Change, known: Iterable[nb.Event]) -> tuple[int, str]:
+    """Returns number and message of the event that 'recorded' writes."""
+    assert isinstance(recorded, Insert | Update)
+    columns = recorded.columns
+    if isinstance(recorded, Update):
+        numbers = {each.uuid: each.number for each in known}
+        return columns.get("number", numbers[recorded.uuid]), columns["message"]
+    return columns["number"], columns["message"]
 
 
 def _add_since(change: Change, subjects: Mapping[UUID, Row], now_ms: int) -> Change:

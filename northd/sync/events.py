@@ -32,11 +32,14 @@ PLACED = "placed"
 REMOVED = "removed"
 FAILED = "failed"
 MENDED = "mended"
+RESTARTED = "restarted"
 # They happen, and do not last.
-INCIDENTS = (FAILED, MENDED)
+INCIDENTS = (FAILED, MENDED, RESTARTED)
 
-# So long the cause of a state may come out otherwise before that is another event.
+# So long after a state began its first cause is the cause of its event.
 SETTLING_MS = 60_000
+# In that time there are so many causes of one state that have rows of their own.
+_CAUSES = 3
 # Of one kind, in this time, there are so many rows; further ones are counted in the last.
 _ALIKE = 3
 _ALIKE_MS = 3_600_000
@@ -60,7 +63,8 @@ _NUMBER = re.compile(r"(?<![\w./:-])\d+(?![\w/:-]|\.\d)")
 class News:
     """What is to be told of a subject: the columns of an event beside number and times.
 
-    'row' is the UUID of a subject that is known by it.
+    'row' is the UUID of a subject that is known by it.  A 'passing' message says what
+    comes next, and no cause.
     """
 
     table: str
@@ -70,12 +74,20 @@ class News:
     row: str | None = None
     chassis: str | None = None
     from_chassis: str | None = None
+    passing: bool = False
 
 
-def record(news: News, events: Sequence[nb.Event], number: int, now_ms: int) -> list[Change]:
+def record(
+    news: News,
+    events: Sequence[nb.Event],
+    number: int,
+    now_ms: int,
+    passing: tuple[int, str] | None = None,
+) -> list[Change]:
     """Returns what to write of 'news' beside the 'events' of its subject, oldest first.
 
-    'number' is for a row that is written, 'now_ms' is the wall clock.
+    'number' is for a row that is written, 'now_ms' is the wall clock.  'passing' are
+    number and message of the last event whose message was a passing one.
     """
     news = replace(news, name=news.name[:_LONGEST], message=news.message[:_LONGEST])
     message = news.message
@@ -83,14 +95,20 @@ def record(news: News, events: Sequence[nb.Event], number: int, now_ms: int) -> 
     if last is not None and news.state not in INCIDENTS and last.chassis == news.chassis:
         if _is_same(last, news):
             return []
-        if last.state == news.state and 0 <= now_ms - last.time < SETTLING_MS:
-            # It is only said more exactly why the state is what it became just now.
-            return [Update(nb.Event.TABLE, last.uuid, {"message": message})]
+        if last.state == news.state:
+            if (last.number, last.message) == passing and 0 <= now_ms - last.time < SETTLING_MS:
+                # It is only said more exactly why the state is what it became just now.
+                return [Update(nb.Event.TABLE, last.uuid, {"message": message})]
+            if news.passing:
+                return []
     alike = [each for each in events if _is_alike(each, news, now_ms)]
     if len(alike) >= _ALIKE:
         count = min(alike[-1].count + 1, _MOST_COUNT)
         columns = {"number": number, "message": message, "time": now_ms, "count": count}
         return [Update(nb.Event.TABLE, alike[-1].uuid, columns)]
+    if last is not None and _is_changing(events, news, now_ms):
+        columns = {"number": number, "message": message, "since": now_ms, "time": now_ms}
+        return [Update(nb.Event.TABLE, last.uuid, {**columns, "count": 1})]
     old = [Delete(each.TABLE, each.uuid, None) for each in events[: 1 - KEPT][:MOST_DROPPED]]
     return [*old, _insert(news, number, now_ms)]
 
@@ -121,6 +139,18 @@ def _is_alike(event: nb.Event, news: News, now_ms: int) -> bool:
     if event.state != news.state or abs(now_ms - event.time) >= _ALIKE_MS:
         return False
     return mask_numbers(event.message) == mask_numbers(news.message)
+
+
+def _is_changing(events: Sequence[nb.Event], news: News, now_ms: int) -> bool:
+    """Returns whether the cause of a state was another one many times just now."""
+    lasting = [each for each in events if each.state not in INCIDENTS]
+    alike = [
+        each
+        for each in lasting[-_CAUSES:]
+        if (each.state, each.chassis) == (news.state, news.chassis)
+        and abs(now_ms - each.since) < SETTLING_MS
+    ]
+    return len(alike) == _CAUSES
 
 
 def _insert(news: News, number: int, now_ms: int) -> Insert:

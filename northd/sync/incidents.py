@@ -1,22 +1,27 @@
 """What changes of the southbound tell that no column of the northbound says, as news.
 
-A container that failed on a chassis; a chassis that died, or takes nothing new.
+A container that failed on a chassis, or whose programs were started again there; a chassis
+that died, or can serve no more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
 from ...lib import nb, sb
 from ...lib.delta import Change, Insert, Update
+from ...lib.placement import UNFIT
+from ...lib.rows import Row
 from ..engine.ledger import Owner
+from ..scheduler.filters import OVERLOADED, format_full
 from . import northbound
-from .events import FAILED, MENDED, News
+from .events import FAILED, MENDED, RESTARTED, News
 
 ALIVE = "alive"
 DEAD = "dead"
+_OF_CHASSIS = frozenset({"alive", "problem", "overloaded"})
 
 
 def find_incidents(
@@ -34,10 +39,19 @@ def find_incidents(
             continue
         if change.table == sb.AvoidedChassis.TABLE and "failures" in change.columns:
             yield _tell_failure(change, row)
-        elif (
-            change.table == sb.ChassisWeight.TABLE and {"alive", "problem"} & change.columns.keys()
-        ):
+        elif change.table == sb.ChassisWeight.TABLE and _OF_CHASSIS & change.columns.keys():
             yield from _tell_chassis(change, row)
+
+
+def find_restart(before: Row | None, after: Row | None) -> tuple[Owner, News] | None:
+    """Returns whose programs were started again in place, as their chassis has just told."""
+    if not (isinstance(before, sb.ContainerBinding) and isinstance(after, sb.ContainerBinding)):
+        return None
+    if after.restarts <= before.restarts:
+        return None
+    name, message = after.container, after.status_message
+    news = News(nb.ServiceContainer.TABLE, name, RESTARTED, message, chassis=after.chassis)
+    return (northbound.CONTAINER, name), news
 
 
 def make_mended(database: str, owner: Owner, sentence: str) -> tuple[Owner, News] | None:
@@ -63,14 +77,25 @@ def _tell_failure(change: Insert | Update, row: sb.AvoidedChassis | None) -> tup
 def _tell_chassis(
     change: Insert | Update, row: sb.ChassisWeight | None
 ) -> Iterator[tuple[Owner, News]]:
-    columns = _merge(change, row, ("chassis", "alive", "problem"))
-    name, alive, problem = columns["chassis"], columns["alive"], columns["problem"]
-    state = ALIVE if alive else DEAD
+    columns = _merge(change, row, ("chassis", "alive", "problem", "overloaded", "limit"))
+    name = columns["chassis"]
+    state, message = _find_state(columns)
     # One that has just come was not heard yet, and so did not die.
-    if row is None and problem in ("", state):
+    if row is None and (state == DEAD or not message):
         return
-    message = problem if problem != state else ""
     yield (northbound.CHASSIS, name), News(sb.Chassis.TABLE, name, state, message)
+
+
+def _find_state(columns: Mapping[str, Any]) -> tuple[str, str]:
+    """Returns what a chassis is, and why; one that is full is well."""
+    problem = columns["problem"]
+    if not columns["alive"]:
+        return DEAD, problem if problem != DEAD else ""
+    if problem in ("", format_full(columns["limit"])):
+        return (UNFIT, OVERLOADED) if columns["overloaded"] else (ALIVE, problem)
+    if problem.startswith(f"{UNFIT} (") and problem.endswith(")"):
+        problem = problem[len(UNFIT) + 2 : -1]
+    return UNFIT, problem
 
 
 def _merge(change: Insert | Update, row: Any, names: Iterable[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ..engine.ledger import Ledger, Mark, Owner
 from ..options import Options
 from . import history
 from .events import News
-from .incidents import find_incidents
+from .incidents import find_incidents, find_restart
 
 CONTAINER = "container"
 REDIRECT = "redirect"
@@ -65,6 +65,13 @@ class SouthboundLedger(Ledger):
         self._find_cause = find_cause
         self._now_ms = now_ms
         self._add_news = add_news
+
+    def note_row(self, before: Row | None, after: Row | None) -> None:
+        """Takes the change of a row, and has it told which programs were started again."""
+        restart = find_restart(before, after)
+        if restart is not None:
+            self._add_news(*restart)
+        super().note_row(before, after)
 
     def finish(self, owner: Owner, changes: list[Change]) -> list[Change]:
         """Adds generations and times, the history of places, and what goes with a binding."""

@@ -236,13 +236,16 @@ class RowStatus:
 
     A change of column 'status' is an event, and so is one of 'status_message'; 'name' is
     what the row is called there.  Without a name nothing is told of it.  The core writes
-    to 'since', where the row class has it, when 'status' became what it is.
+    to 'since', where the row class has it, when 'status' became what it is.  A message is
+    'passing' while it says only what is waited for, such as the first answer of a peer:
+    the first cause that follows takes its place, and it takes that of none.
     """
 
     row_class: type[Row]
     uuid: UUID
     columns: Mapping[str, Any]
     name: str = ""
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

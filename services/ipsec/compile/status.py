@@ -31,6 +31,7 @@ from ...api.node import AnyNode, Datum, Node, Read
 from ...api.outside import GATEWAY_DATA, find_gateway_problem
 from ...api.routers import FOREIGN_DATA
 from .. import rules
+from ..awaited import is_passing
 from ..router_rules import make_container_name
 from ..rows import IPsecConnection, VPNService
 from .balanced import BALANCED
@@ -45,12 +46,16 @@ HELD: Datum[UUID, bool] = Datum("held")
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """The status of one connection; 'redirect' is what takes traffic from its tunnel."""
+    """The status of one connection; 'redirect' is what takes traffic from its tunnel.
+
+    'passing' is as RowStatus has it.
+    """
 
     row: IPsecConnection
     status: str
     message: str
     redirect: str | None = None
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +140,16 @@ def run(read: Read, uuid: UUID) -> tuple[RowStatus, ...] | None:
         if owner is not None and owner.uuid == uuid:
             name = f"{row.name}/{member.name}"
             message = _join(state.message, find_unknown(member.options))
-            told.append(_make(IPsecConnection, connection, name, state.status, message))
+            columns = {"status": state.status, "status_message": message}
+            told.append(RowStatus(IPsecConnection, connection, columns, name, state.passing))
     status, message = _find_service_status(row, situation, states)
+    passing = _is_service_passing(row, situation, status, states)
     group = situation.seen.group if situation.seen is not None else None
     if situation.seen is not None and row.group and row.group != group:
         message += "; its group is passed over, another service's of this router counts"
     message = _join(message, find_unknown(row.options))
-    return (*told, _make(VPNService, uuid, row.name, status, message))
+    columns = {"status": status, "status_message": message}
+    return (*told, RowStatus(VPNService, uuid, columns, row.name, passing))
 
 
 def find_held(read: Read, uuid: UUID) -> bool | None:
@@ -217,23 +225,27 @@ def _find_state(service: VPNService, row: IPsecConnection, situation: _Situation
     problem = situation.find_problem(row.uuid)
     redirect = situation.find_redirect(row.uuid)
     if problem is not None and not situation.runs(row.uuid):
-        status = "down" if situation.is_unfinished(service, row.uuid) else "error"
-        return _State(row, status, _join(problem, redirect), redirect)
+        unfinished = situation.is_unfinished(service, row.uuid)
+        status = "down" if unfinished else "error"
+        return _State(row, status, _join(problem, redirect), redirect, unfinished)
     if row.enabled is False or service.enabled is False:
         who = "the connection" if row.enabled is False else "its VPN service"
         message = f"{who} is disabled"
         if str(row.uuid) not in situation.uncompiled:
             message += "; traffic to its peer subnets is dropped"
-        return _State(row, "disabled", _join(message, redirect), redirect)
+        return _State(row, "disabled", _join(message, redirect), redirect, passing=True)
     status, message = _find_tunnel_status(row, situation.seen)
-    if str(row.uuid) in situation.uncompiled:
+    late = str(row.uuid) in situation.uncompiled
+    if late:
         status = "down"
     elif redirect is not None and status == "up":
         status = "partial"  # the tunnel is up, and what is for it may go elsewhere
     kept = f"{KEPT}: {problem}" if problem is not None else None
     cause = situation.find_cause(service.uuid) if status != "up" else None
     contested = situation.find_contested(row.uuid)
-    return _State(row, status, _join(kept, redirect, cause, message, contested), redirect)
+    causes = (kept, cause, contested, None if late else redirect)
+    passing = not any(causes) and (late or _is_passing(row, situation.seen))
+    return _State(row, status, _join(kept, redirect, cause, message, contested), redirect, passing)
 
 
 def _join(*parts: str | None) -> str:
@@ -253,6 +265,15 @@ def _find_tunnel_status(row: IPsecConnection, seen: Seen | None) -> tuple[str, s
         return "down", worst.message or f"{worst.state}: no reason is known yet"
     worst = next((each for each in tunnels if each.state == "partial"), tunnels[0])
     return worst.state, _join(worst.message, _format_algorithms(worst))
+
+
+def _is_passing(row: IPsecConnection, seen: Seen | None) -> bool:
+    """Returns whether _find_tunnel_status() says only what is waited for."""
+    if seen is None or seen.status_code != "running":
+        return seen is None or seen.status_code == "starting"
+    tunnels = seen.items.get(str(row.uuid), ())
+    worst = next((each for each in tunnels if each.state not in ("up", "partial")), None)
+    return is_passing(worst.message) if worst is not None else not tunnels
 
 
 def _format_algorithms(tunnel: Item) -> str:
@@ -278,6 +299,22 @@ def _find_service_status(
     return status, _join(kept_problem, message, cause, situation.contender, situation.left)
 
 
+def _is_service_passing(
+    row: VPNService, situation: _Situation, status: str, states: Sequence[_State]
+) -> bool:
+    """Returns whether a service is as it is for nothing but what its connections wait for."""
+    if situation.is_unfinished(row) or status == "disabled":
+        return True
+    if status != "down":
+        return False  # how many tunnels are up is another event
+    if situation.fault or situation.problem or situation.contender or situation.left:
+        return False
+    wanted = [each for each in states if each.status != "disabled"]
+    waiting = [each for each in wanted if each.status != "up"]
+    first = min(waiting, key=lambda each: each.row.name, default=None)
+    return first.passing if first is not None else not wanted
+
+
 def _count(states: Iterable[_State]) -> tuple[str, str]:
     wanted = list(states)
     if not wanted:
@@ -293,12 +330,6 @@ def _count(states: Iterable[_State]) -> tuple[str, str]:
         message += f"; {robbed[0][0]}: {robbed[0][1]}"
     part = up or any(each.status == "partial" for each in wanted)
     return "up" if not waiting else "partial" if part else "down", message
-
-
-def _make(
-    row_class: type[VPNService | IPsecConnection], uuid: UUID, name: str, status: str, message: str
-) -> RowStatus:
-    return RowStatus(row_class, uuid, {"status": status, "status_message": message}, name)
 
 
 _OF_SERVICES = (HOME, SERVICE_PROBLEM, GATEWAY, SERVICES_BY_CONNECTION)

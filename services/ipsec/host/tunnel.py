@@ -18,6 +18,7 @@ from ....lib.log_budget import LogBudget, SummedLog
 from ....lib.log_pattern import escape
 from ....lib.moment import format_time
 from ...api.item import Item
+from .. import awaited
 from . import children, ike, reasons, sa_facts
 from .connections import Connection
 from .phrases import CLOSED, NO_ANSWER, PROPOSAL, REFUSED, SELECTORS
@@ -381,7 +382,7 @@ def _find_message(tunnel: Tunnel, installed: bool, stranger: str) -> str:
     if tunnel.problem:
         return tunnel.problem
     if tunnel.state == DOWN and not installed:
-        return "waiting for OVN to install the port on this chassis"
+        return awaited.INSTALLATION
     if tunnel.published is not None and tunnel.published.kind != NO_ANSWER:
         return tunnel.published.sentence
     # Where its peer is silent, who else calls may be the peer at another address.
@@ -398,8 +399,8 @@ def _tell_silence(tunnel: Tunnel) -> str:
         told = f" since {format_time(since)}" if since is not None else ""
         return f"{tunnel.published.sentence}{told}"
     if tunnel.state == CONNECTING:
-        return f"connecting to {peer}"
-    return "" if tunnel.begins else f"waiting for {peer} to initiate"
+        return awaited.format_connecting(peer)
+    return "" if tunnel.begins else awaited.format_initiation(peer)
 
 
 def _tell_left_out(tunnel: Tunnel) -> str:
