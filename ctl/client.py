@@ -20,16 +20,19 @@ METHOD = "answer"
 _RECEIVE_BYTES = 1 << 18
 
 
-def ask(path: str, words: Sequence[str]) -> int:
-    """Prints what the daemon at the socket 'path' answers to a command line; returns its status."""
+def ask(path: str, words: Sequence[str], advice: str) -> int:
+    """Prints what the daemon at the socket 'path' answers to a command line; returns its status.
+
+    'advice' ends the sentence that there is none.
+    """
     where = os.path.join(dirs.RUNDIR, path)
     try:
         result = _exchange(where, words)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise UsageError(f'cannot connect to "{where}" ({reason})') from None
+        raise UsageError(f'cannot connect to "{where}" ({reason}){advice}') from None
     except ValueError:
-        raise UsageError(f'"{where}" is no daemon of svcctl') from None
+        raise UsageError(f'"{where}" is no daemon of svcctl{advice}') from None
     first, _, rest = result.partition("\n")
     status, lines = map(int, first.split())
     for _ in range(lines):

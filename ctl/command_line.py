@@ -10,6 +10,15 @@ from .command_table import CommandTable
 from .context import Context
 from .options import is_global, take_long
 
+# With these ovn-nbctl says no more (ovs/lib/db-ctl-base.c).
+_OVN_COMMANDS = frozenset(
+    (
+        *("comment", "init", "sync", "show", "get", "list", "find", "set", "add", "remove"),
+        *("clear", "create", "destroy", "wait-until", "get-ssl", "del-ssl", "set-ssl"),
+        *("get-connection", "del-connection", "set-connection"),
+    )
+)
+
 
 def parse_commands(
     table: CommandTable, early: Sequence[str], words: Sequence[str]
@@ -42,10 +51,21 @@ def _parse_command(table: CommandTable, words: Sequence[str]) -> Context:
     command, type_name = known
     options, arguments = _split(command, [*words[:place], *words[place + 1 :]])
     if len(arguments) < command.least:
-        raise UsageError(f"'{name}' command requires at least {command.least} arguments")
+        raise _refuse_number(command, f"requires at least {command.least}")
     if len(arguments) > command.most:
-        raise UsageError(f"'{name}' command takes at most {command.most} arguments")
+        raise _refuse_number(command, f"takes at most {command.most}")
     return Context(command, options, arguments, table.types, type_name)
+
+
+def _refuse_number(command: Command, problem: str) -> UsageError:
+    """Returns what is wrong with the number of arguments, in the words of ovn-nbctl.
+
+    Of a command that ovn-nbctl does not have they are told.
+    """
+    said = f"'{command.name}' command {problem} arguments"
+    if command.name in _OVN_COMMANDS:
+        return UsageError(said)
+    return UsageError(f"{said}: {command.name} {command.arguments}".rstrip())
 
 
 def _skip_option(table: CommandTable, words: Sequence[str], place: int) -> int:

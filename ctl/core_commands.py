@@ -26,7 +26,7 @@ SECTIONS = (
                 "events",
                 "[NAME]..",
                 "commands.events.list_all",
-                "Event? Service_Container?",
+                f"Event? Service_Container? Chassis? Container_Wish? {_GROUP} {TYPE_TABLES}?",
                 "--since= --last= --wide",
             ),
             Command("init", "", "commands.overview.init", "SVC_Global", changes=True),

@@ -7,11 +7,13 @@ import textwrap
 
 from ..lib import schema
 from ..lib.errors import UsageError
+from ..lib.schema import SOUTHBOUND
 from ..lib.version import VERSION
 from ..services.api.commands import Command
 from .command_table import CommandTable
 from .context import Context
 from .options import GLOBAL
+from .tool import SVCCTL, Tool
 
 _INDENT = " " * 6
 
@@ -119,8 +121,20 @@ def _spell(name: str, argument: str = "ARG") -> str:
 
 
 def _list_options(table: CommandTable) -> list[tuple[str, str, str, str]]:
-    """Returns the global options that the program has."""
-    return [each for each in GLOBAL if each[0].rstrip("[=") not in table.tool.refused]
+    """Returns the global options that the program has, in its words."""
+    tool = table.tool
+    return [
+        (name, short, argument, _put_in_words(text, tool))
+        for name, short, argument, text in GLOBAL
+        if name.rstrip("[=") not in tool.refused
+    ]
+
+
+def _put_in_words(text: str, tool: Tool) -> str:
+    """Returns what is said of an option of svcctl, for another program and database."""
+    if tool.database == SOUTHBOUND:
+        text = text.replace("SVC_NB_DB", "SVC_SB_DB")
+    return text.replace(SVCCTL.name, tool.name)
 
 
 def tell(context: Context) -> None:

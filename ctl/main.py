@@ -62,11 +62,12 @@ def _run(words: Sequence[str], table: CommandTable, *, is_served: bool = False) 
     settings.serve(tool)
     if settings.has("detach"):
         return _detach(settings, table, [*early, *rest], is_served)
-    daemon = settings.values.get("unixctl") or (tool.typed and os.environ.get("SVC_NB_DAEMON"))
+    named = settings.values.get("unixctl")
+    daemon = named or (tool.typed and os.environ.get("SVC_NB_DAEMON"))
     if daemon and not is_served:
         from .client import ask
 
-        return ask(daemon, words)
+        return ask(daemon, words, "" if named else "; unset SVC_NB_DAEMON")
     text = _find_text(settings, table, rest)
     if text is not None:
         sys.stdout.write(text)

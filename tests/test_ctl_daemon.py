@@ -148,9 +148,12 @@ def test_the_daemon_is_told_of_by_ovs_appctl(daemon: Daemon) -> None:
     subprocess.run(exits, env=daemon.environment, check=True, timeout=PATIENCE_S)
     wait_until(lambda: not daemon.is_running(), "the end of the daemon")
     gone = daemon.run("show")
-    reason = f'svcctl: cannot connect to "{daemon.socket}" (No such file or directory)\n'
-    assert gone == Result("", reason, 1)
+    reason = f'svcctl: cannot connect to "{daemon.socket}" (No such file or directory)'
+    assert gone == Result("", f"{reason}; unset SVC_NB_DAEMON\n", 1)
     assert daemon.run("show", **without_appctl(daemon)) == gone
+    # Of a socket that somebody names in the command line it says what that is.
+    assert daemon.run("-u", daemon.socket, "show") == Result("", f"{reason}\n", 1)
+    assert daemon.run("-u", daemon.socket, "show", **without_appctl(daemon)).stderr == f"{reason}\n"
 
 
 def test_files_are_those_of_the_caller(daemon: Daemon, databases: Databases) -> None:

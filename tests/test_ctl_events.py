@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from .ovsdb import Databases
-from .svcctl import WHEN, WHEN_MS, Svcctl
+from .svcctl import WHEN, WHEN_MS, Svcctl, add_router
 
 SERVICE, CONNECTION = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 
@@ -73,10 +73,30 @@ def test_by_a_name(told: Svcctl, name: str, found: str) -> None:
     assert find_names(told.good("events", name)) == found.split(", ")
 
 
-def test_a_name_that_nothing_has(told: Svcctl) -> None:
-    result = told("events", "hv2", "nobody")
-    assert result.stderr == "svcctl: warning: no event of nobody is kept\n"
-    assert find_names(result.stdout) == ["vpn-1: placed"]
+def test_a_name_that_nothing_has(told: Svcctl, databases: Databases) -> None:
+    nothing = "nobody: no event of it is kept, and nothing has this name"
+    assert told.bad("events", "hv2", "nobody") == nothing
+    databases.sb.insert("Chassis", name="hv7", hostname="nobody")
+    told.good("group-add", "g")
+    for name in ("nobody", "g"):
+        result = told("events", "hv2", name)
+        assert result.stderr == f"svcctl: warning: no event of {name} is kept\n"
+        assert result.status == 0
+        assert find_names(result.stdout) == ["vpn-1: placed"]
+
+
+def test_by_whatever_means_it(told: Svcctl, databases: Databases) -> None:
+    add_router(databases, "r1")
+    told.good("vpn-add", "mercury", "r1", "1.0.0.100", "192.168.1.0/24")
+    words = ("conn-add", "mercury", "to-venus", "1.0.0.3", "10.1.0.0/24", "--psk=x")
+    assert told(*words).status == 0
+    [service] = databases.nb.rows("VPN_Service")
+    whole = told.good("events", "mercury")
+    for word in ("1.0.0.100", "r1", service["_uuid"][1]):
+        assert told.good("events", word) == whole, word
+    assert find_names(told.good("events", "1.0.0.3")) == ["mercury/to-venus: up"]
+    assert told.good("events", SERVICE) != ""
+    assert find_names(told.good("events", CONNECTION)) == ["mercury/to-venus: up"]
 
 
 def test_since_a_time_and_the_last(told: Svcctl, databases: Databases) -> None:

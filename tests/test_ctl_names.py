@@ -176,6 +176,24 @@ def test_what_means_nothing(svcctl: Svcctl, databases: Databases, uuids: dict[st
     assert svcctl.bad("vpn-list", uuids["r1"]) == f"{uuids['r1']}: VPN service not found"
 
 
+def test_a_chassis_with_nothing_on_it(
+    svcctl: Svcctl, databases: Databases, uuids: dict[str, str]
+) -> None:
+    databases.sb.insert("Chassis", name="hv9", hostname="hv9.cloud")
+    for word in ("hv9", "hv9.cloud"):
+        for command, said in (
+            ("conn-list", f"nothing of {word} has a connection"),
+            ("vpn-list", f"no VPN service is on {word}"),
+            ("container-list", f"nothing runs on {word}"),
+        ):
+            result = svcctl("-f", "csv", "--no-headings", command, word)
+            assert (result.status, result.stdout) == (0, "")
+            assert result.stderr == f"svcctl: warning: {said}\n"
+    # Whether it is one is not known then.
+    databases.sb.stop()
+    assert svcctl.bad("vpn-list", "hv9") == "hv9: VPN service not found"
+
+
 def test_a_service_called_as_something_else_is_meant_first(
     svcctl: Svcctl, databases: Databases, uuids: dict[str, str]
 ) -> None:

@@ -10,6 +10,7 @@ from .ovsdb import Databases
 from .svcctl import WHEN, WHEN_MS, Svcctl, add_router
 
 ADD_VPN = ("vpn-add", "mercury", "tenant-router", "1.0.0.100", "192.168.1.0/24")
+VPN_ADD = "vpn-add VPN ROUTER EXTERNAL_IP[,..] LOCAL_SUBNET[,..]"
 ADD_CONN = ("conn-add", "mercury", "to-venus", "1.0.0.3", "192.168.2.0/24", "--psk=secret")
 
 
@@ -144,8 +145,11 @@ def test_deleting_leaves_nothing(vpn: Svcctl, databases: Databases) -> None:
             "--may-exist vpn-add mercury other-router 1.0.0.100 192.168.1.0/24",
             "mercury: a VPN service with this name already exists, with another router",
         ),
-        ("vpn-add venus other-router 1.0.0.1", "'vpn-add' command requires at least 4 arguments"),
-        ("vpn-add a b c d e", "'vpn-add' command takes at most 4 arguments"),
+        (
+            "vpn-add venus other-router 1.0.0.1",
+            f"'vpn-add' command requires at least 4 arguments: {VPN_ADD}",
+        ),
+        ("vpn-add a b c d e", f"'vpn-add' command takes at most 4 arguments: {VPN_ADD}"),
         (
             "vpn-add venus other-router 1.0.0.1 10.0.0.0/24 --grop=x",
             "'vpn-add' command has no '--grop' option",
@@ -257,7 +261,11 @@ def test_deleting_leaves_nothing(vpn: Svcctl, databases: Databases) -> None:
         ("group-set-chassis-group g", "g: group not found"),
         ("group-set-chassis-group vpns cg", "cg: chassis group not found"),
         ("chassis-group-add cg hv1 hv9", "hv9: chassis not found in the southbound"),
-        ("chassis-group-add cg", "'chassis-group-add' command requires at least 2 arguments"),
+        (
+            "chassis-group-add cg",
+            "'chassis-group-add' command requires at least 2 arguments: chassis-group-add "
+            "CHASSIS_GROUP CHASSIS..",
+        ),
         ("chassis-group-del cg", "cg: chassis group not found"),
         ("chassis-set-weight hv9 1", "hv9: chassis not found in the southbound"),
         ("chassis-set-weight hv1 many", 'hv1: "many" is not a valid integer'),

@@ -112,15 +112,27 @@ def test_bash_completes_commands_and_options() -> None:
     script = f"""
         PATH={ROOT}/utilities:$PATH
         source {ROOT}/utilities/svcctl.bash
-        for word in conn-a --psk-f chassis-group-; do
-            COMP_WORDS=(svcctl "$word") COMP_CWORD=1
+        complete_last () {{
+            COMP_WORDS=(svcctl "$@") COMP_CWORD=$#
             _svcctl
             echo "${{COMPREPLY[@]}}"
+        }}
+        for word in conn-a --psk-f chassis-group-; do
+            complete_last "$word"
         done
+        complete_last vpn-del conn-a
+        complete_last --wait = hv --db = unix : /x conn-a
+        complete_last --timeout 3 -d json conn-a
+        complete_last vpn-del conn-add -- conn-a
+        complete_last help conn-a
+        complete_last vpn-add venus --m
     """
     done = subprocess.run(["bash", "-c", script], check=True, capture_output=True, text=True)
     assert done.stdout.splitlines() == [
         "conn-add",
         "--psk-file=",
         "chassis-group-add chassis-group-del chassis-group-list",
+        "",
+        *["conn-add"] * 4,
+        "--max-column-width= --monitor --may-exist --mode= --mtu=",
     ]

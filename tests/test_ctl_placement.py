@@ -121,7 +121,11 @@ def test_a_number_of_standbys_that_cannot_be_read(cloud: Svcctl, databases: Data
         ("group-set g", "g: nothing to change is given"),
         ("group-set x --standby=1", "x: group not found"),
         ("group-set-port-group g x", "x: port group not found"),
-        ("port-group-add pg", "'port-group-add' command requires at least 2 arguments"),
+        (
+            "port-group-add pg",
+            "'port-group-add' command requires at least 2 arguments: port-group-add"
+            " PORT_GROUP PORT..",
+        ),
         ("port-group-add pg nono", "nono: port not found in OVN_Northbound"),
         ("port-group-del pg", "pg: port group not found"),
         ("chassis-group-add cg hv1 hv9", "hv9: chassis not found in the southbound"),

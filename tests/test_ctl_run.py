@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ..ctl.command_table import CommandTable
+from ..lib import schema
 from ..lib.version import VERSION
 from .ovsdb import Databases, wait_until
 from .svcctl import ROOT, Result, Svcctl, add_router
@@ -378,6 +379,15 @@ def test_help_and_completion_know_every_command(svcctl: Svcctl) -> None:
     assert told == svcctl.good("vpn-del", "-h") == svcctl.good("help", "vpn-del")
     assert told.startswith(f"{usage}\nRemoves a VPN service with its connections.\n\n")
     assert svcctl.good("help") == text
+    for noun, row_class in (("ike", "IKE_Policy"), ("ipsec", "IPsec_Policy")):
+        told = svcctl.good("help", f"{noun}-policy-add")
+        columns = schema.load(schema.NORTHBOUND)["tables"][row_class]["columns"]
+        for name in columns.keys() - {"name", "external_ids"}:
+            assert f"\n  {name} " in told
+            kind = columns[name]["type"]["key"]
+            values = kind["enum"][1] if "enum" in kind else []
+            groups = {f"group{number}" for number in range(14, 22)}  # in two words
+            assert all(f"{each}" in told for each in set(values) - groups), name
     assert svcctl.bad("help", "nono") == svcctl.bad("nono", "--help")
 
 

@@ -106,6 +106,9 @@ def test_texts(svc_sbctl: SvcSbctl) -> None:
     assert text.startswith("svc-sbctl: looks at the southbound")
     assert "--wait" not in text
     assert "vpn-add" not in text
+    for word in ("northbound", "SVC_NB", "svcctl"):
+        assert word not in text
+    assert "--db=DATABASE\n      connect to DATABASE (default: $SVC_SB_DB, or" in text
     version = schema.load(schema.SOUTHBOUND)["version"]
     assert svc_sbctl.good("--version") == f"svc-sbctl (ovnsvc) {VERSION}\nDB Schema {version}\n"
     commands = svc_sbctl.good("--commands")

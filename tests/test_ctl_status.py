@@ -244,6 +244,11 @@ def test_options_that_do_not_count(vpn: Svcctl, databases: Databases, active: Ac
     vpn.good("group-add", "vpns", "least")
     databases.nb.update("Container_Group", [], options=["map", [["standby", "tow"]]])
     vpn.good("set", "SVC_Global", ".", "options:chassis-dead-after=soon")
+    vpn.good("set", "VPN_Service", "mercury", "options:mtuu=1400")
+    vpn.good("set", "IPsec_Connection", "to-venus", "options:a=1", "options:b=1")
+    databases.nb.insert(
+        "Service_Container", name="c", service_type="x", options=["map", [["c", "d"]]]
+    )
     active.work()
     said = vpn.tell(1)
     words = (
@@ -252,6 +257,9 @@ def test_options_that_do_not_count(vpn: Svcctl, databases: Databases, active: Ac
     )
     assert f"\nWARNING: {words}\n" in said
     assert "\nWARNING SVC_Global: options:chassis-dead-after is " in said
+    assert "\nWARNING mercury: options:mtuu is no option\n" in said
+    assert "\nWARNING mercury/to-venus: options:a and 1 more are no options\n" in said
+    assert "\nWARNING container c: options:c is no option\n" in said
 
 
 def test_what_a_chassis_warns_of(vpn: Svcctl, databases: Databases, active: Active) -> None:

@@ -82,6 +82,20 @@ def make_unregistered(name: str) -> UsageError:
     return UsageError(f"{name}: chassis not found in the southbound")
 
 
+def is_chassis(context: Context, text: str) -> bool:
+    """Returns whether a chassis or its host has the name 'text'; False if that is not known."""
+    if not text:
+        return False
+    if context.replica.find("Chassis", "name", text) is not None:
+        return True
+    columns = ("name", "hostname")
+    selects = [select("Chassis", [[column, "==", text]], ("name",)) for column in columns]
+    try:
+        return any(read_southbound(context, selects))
+    except UsageError:
+        return False
+
+
 def read_southbound(
     context: Context, selects: Sequence[Json], patience_s: float | None = None
 ) -> list[list[Json]]:

@@ -68,6 +68,14 @@ def find_meant(context: Context, text: str) -> list[tuple[Row, str]]:
     return sorted(found.values(), key=lambda each: each[0].text("name"))
 
 
+def find_names(context: Context, text: str) -> set[str]:
+    """Returns the names of what 'text' means: containers, and rows of service types."""
+    names = {row.text("name") for row in find_containers(context, text)}
+    for _, meanings in ask_types(context, lambda half, run: _check(half.find_meanings(run, text))):
+        names.update(each.name for each in meanings)
+    return names
+
+
 def _check(meanings: Sequence[Meaning]) -> list[Meaning]:
     """Returns what a type takes a word for; raises TypeError if that is nothing of the kind."""
     if not all(isinstance(each, Meaning) for each in meanings):

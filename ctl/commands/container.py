@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
+from ...lib.addresses import quote
 from ...lib.container_wish import is_migrating
 from ...lib.errors import UsageError
 from ...lib.moment import format_past
 from ...services.api.commands import Moment
-from ..ask.lookup import Json, find_atom
+from ..ask.lookup import Json, find_atom, is_chassis
 from ..ask.moment import format_retry
 from ..ask.northd import warn_if_stale
 from ..ask.units import CONTAINER, find_names, find_served, read_served
@@ -98,6 +99,9 @@ def _choose(context: Context, text: str | None) -> tuple[dict[str, Row], dict[st
     found = _by_name(find_containers(context, text))
     wished = _by_name(replica.find_all(WISH, "name", *sorted({*found, text})))
     if not found and not wished:
+        if is_chassis(context, text):
+            context.warnings.append(f"nothing runs on {quote(text)}")
+            return {}, {}
         raise UsageError(f"{text}: no container, and nothing that one serves or runs on")
     return found, wished
 

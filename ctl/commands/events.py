@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ...lib.errors import UsageError
 from ...services.api.commands import Moment
-from ..ask.lookup import find_atom, members
+from ..ask.lookup import find_atom, is_chassis, members
 from ..ask.moment import format_time
 from ..context import Context
 from ..db.row import Row
@@ -21,6 +21,8 @@ TABLE = "Event"
 _LAST = 100
 # More of them are read with the whole table.
 _MOST_ONE_BY_ONE = 2000
+# What has a name and may have no event.
+_NAMED = ("Container_Wish", "Container_Group", "Chassis_Group", "Port_Group")
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _HEADINGS = ["time", "name", "state", "chassis", "from", "count", "since", "message"]
 
@@ -30,18 +32,17 @@ def list_all(context: Context) -> None:
 
     Prints what happened, the newest last: changes of status, placements and why, failures,
     rows of ours that somebody changed.  NAME is a service (with its connections and its
-    container), a connection, a container or a chassis, also one that is gone.  --since takes
+    container), a connection, a container or a chassis, also one that is gone, or what else means
+    one in other commands, as an address.  --since takes
     how long ago, as 10m, 2h or 3d, or a time in UTC, as 2026-11-27T03:00; --last how many.
     Without any of them the last 100 are printed.
     """
     briefs = _read_briefs(context)
     start_ms = _find_start(context)
     chosen = [each for each in briefs if each.time_ms >= start_ms]
-    for name in context.arguments:
-        if not _choose(context, briefs, [name]):
-            context.warnings.append(f"no event of {name} is kept")
     if context.arguments:
-        wanted = {each.uuid for each in _choose(context, briefs, context.arguments)}
+        found = [_find_of_word(context, briefs, word) for word in context.arguments]
+        wanted = {each.uuid for events in found for each in events}
         chosen = [each for each in chosen if each.uuid in wanted]
     chosen.sort(key=lambda each: each.number)
     _print(context, _read(context, [each.uuid for each in _cut(context, chosen)]))
@@ -101,6 +102,32 @@ def _find_start(context: Context) -> int:
     )
 
 
+def _find_of_word(context: Context, briefs: Sequence[_Brief], word: str) -> list[_Brief]:
+    """Returns the events of what has the name 'word', or else of what the word means.
+
+    Raises UsageError if it means nothing; that there are none is told in a warning.
+    """
+    events = _choose(context, briefs, [word])
+    if events:
+        return events
+    from ..ask.meaning import find_names  # which may load the service types
+
+    meant = find_names(context, word)
+    events = _choose(context, briefs, meant)
+    if not events:
+        if not meant and not _is_known(context, word):
+            raise UsageError(f"{word}: no event of it is kept, and nothing has this name")
+        context.warnings.append(f"no event of {word} is kept")
+    return events
+
+
+def _is_known(context: Context, word: str) -> bool:
+    """Returns whether something has this name that events may be of."""
+    return is_chassis(context, word) or any(
+        context.replica.find(table, "name", word) is not None for table in _NAMED
+    )
+
+
 def _choose(context: Context, briefs: Sequence[_Brief], names: Iterable[str]) -> list[_Brief]:
     """Returns the events of what has any of 'names', and of what belongs to it.
 
@@ -108,7 +135,7 @@ def _choose(context: Context, briefs: Sequence[_Brief], names: Iterable[str]) ->
     there or came from there.  What was renamed keeps its events.
     """
     wanted = set(names)
-    subjects = {each.row for each in briefs if each.name in wanted} - {""}
+    subjects = {each.row for each in briefs if not wanted.isdisjoint((each.name, each.row))} - {""}
     containers = {
         each.text("name")
         for each in context.replica.find_all("Service_Container", "serves", *sorted(subjects))

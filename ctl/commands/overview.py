@@ -30,7 +30,8 @@ def show(context: Context) -> None:
     """show [NAME]: prints what is served, and the containers, as a tree.
 
     NAME may be that of a service, a connection, a router, a container or a chassis, a UUID,
-    or an address: what it means is shown, and the containers that are concerned.
+    or an address, external or of a peer: what it means is shown, and the containers that are
+    concerned.
     """
     context.refuse_format()
     warn_if_stale(context)

@@ -1,4 +1,4 @@
-"""get-, del-, set-connection and -ssl: where the northbound's server listens, and its keys."""
+"""get-, del-, set-connection and -ssl: where the database's server listens, and its keys."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from ..db.records import get_root
 
 
 def get_connection(context: Context) -> None:
-    """get-connection: prints where the northbound's server listens."""
+    """get-connection: prints where the database's server listens."""
     rows = context.replica.rows("Connection").values()
     context.lines.extend(sorted(row.text("target") for row in rows))
 
 
 def delete_connection(context: Context) -> None:
-    """del-connection: makes the northbound's server listen nowhere but at its own socket."""
+    """del-connection: makes the database's server listen nowhere but at its own socket."""
     for row in list(context.replica.rows("Connection").values()):
         context.replica.delete(row)
     get_root(context.replica).set("connections", ())
 
 
 def set_connection(context: Context) -> None:
-    """set-connection TARGET..: sets where the northbound's server listens, as pssl:6651."""
+    """set-connection TARGET..: sets where the database's server listens, as pssl:6651."""
     probe = context.options.get("inactivity-probe")
     base = context.replica.schema.tables["Connection"].columns["inactivity_probe"].key
     delete_connection(context)
@@ -42,7 +42,7 @@ def set_connection(context: Context) -> None:
 
 
 def get_ssl(context: Context) -> None:
-    """get-ssl: prints the files of the northbound's server for TLS."""
+    """get-ssl: prints the files of the database's server for TLS."""
     for row in context.replica.rows("SSL").values():
         context.lines += [
             f"Private key: {row.text('private_key')}",

@@ -146,10 +146,21 @@ def _find_of_containers(context: Context, told: dict[str, StatusLines]) -> Itera
     for row in _sorted(context, TABLE):
         code, message = row.text("status_code"), row.text("status_message")
         state = code if code in ("error", "starting") else "kept" if KEPT in message else ""
+        if row.has("options") and (unknown := _find_unknown_option(row)) is not None:
+            yield Problem("warning", _name_container(context, row), unknown)
         if not state or f"container {code}: {message}" in said or message in said:
             continue
         subject = TABLE, row.text("name")
         yield Problem(state, _name_container(context, row), message, row.find("since"), subject)
+
+
+def _find_unknown_option(row: Row) -> str | None:
+    options = _read_options(row)
+    if not options:
+        return None
+    from ...lib.option_keys import find_unknown
+
+    return find_unknown(options)
 
 
 def _find_of_chassis(context: Context, southbound: Southbound | Away) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from ...api.commands import Datum, Moment, Run, TableRow
 from ...api.make_row import make_row
 from .. import rules
 from ..rows import IPsecConnection
-from .meaning import Meant, find_meant, find_named
+from .meaning import Meant, find_meant, find_named, is_place
 from .overview import CONNECTION, SERVICE, find_since, members_of, sort_by_name
 from .policy import find_policies
 from .siblings import find_connection_problem, make_home
@@ -108,7 +108,7 @@ def list_all(run: Run) -> None:
     """conn-list [NAME]: lists all connections, those of a service, or what NAME means.
 
     NAME may also be that of a connection (CONN, or VPN/CONN), a router, a container or a
-    chassis, a UUID, or an address.
+    chassis, a UUID, or an address: an external one of a service, or that of a peer.
     """
     text = run.argument(0)
     service = run.find_row(SERVICE, text) if text is not None else None
@@ -159,7 +159,9 @@ def _list_rows(run: Run, text: str | None) -> list[tuple[TableRow, TableRow]]:
     else:
         meant = find_meant(run, text)
     if text is not None and not meant:
-        raise UsageError(f"{text}: VPN service not found")
+        if not is_place(run, text):
+            raise UsageError(f"{text}: VPN service not found")
+        run.warnings.append(f"nothing of {quote(text)} has a connection")
     # All at once, since each question costs a round trip.
     run.get_all(CONNECTION, [each for home, _ in meant for each in home.strings("connections")])
     return [(service, row) for service, one in meant for row in _list_members(run, service, one)]

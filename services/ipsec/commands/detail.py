@@ -21,7 +21,8 @@ from .reported import Reported, indent, list_facts, read_reported
 def show_service(run: Run) -> None:
     """vpn-show VPN: the service, its container, and each connection with its tunnel.
 
-    VPN may be whatever means one: name, UUID, address, a router, a container, a chassis.
+    VPN may be whatever means one: name, UUID, external address, that of a peer,
+    a router, a container, a chassis.
     """
     run.refuse_format()
     run.warn_if_stale()

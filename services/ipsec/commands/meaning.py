@@ -40,6 +40,17 @@ def find_services(run: Run, text: str) -> list[TableRow]:
     return list(found.values())
 
 
+def is_place(run: Run, text: str) -> bool:
+    """Returns whether 'text' is a container or a chassis, on which there may be nothing of ours."""
+    if not text:
+        return False
+    for table in ("Service_Container", "Chassis"):
+        if run.find(table, "name", text) is not None:
+            return True
+    found = run.read_southbound(("Chassis", "name", text), ("Chassis", "hostname", text))
+    return not isinstance(found, str) and any(found)
+
+
 def get_services(run: Run, text: str) -> list[TableRow]:
     """As find_services(); raises UsageError if there is none."""
     found = find_services(run, text)

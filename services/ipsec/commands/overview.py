@@ -57,6 +57,20 @@ def _find_problems(run: Run, service: TableRow) -> Iterator[Problem]:
         yield _make_problem(state, _name(service), service)
     for row in wrong:
         yield _make_problem(_find_state(row), f"{_name(service)}/{_name(row)}", row)
+    yield from _find_vain_options(_name(service), service)
+    for row in members:
+        yield from _find_vain_options(f"{_name(service)}/{_name(row)}", row)
+
+
+def _find_vain_options(name: str, row: TableRow) -> Iterator[Problem]:
+    """Returns which options of a row mean nothing."""
+    options = row.datum("options") if row.has("options") else {}
+    assert isinstance(options, dict)
+    if options:
+        from ....lib.option_keys import find_unknown
+
+        unknown = find_unknown({str(key): str(value) for key, value in options.items()})
+        yield Problem("warning", name, unknown or "")
 
 
 def _make_problem(state: str, name: str, row: TableRow) -> Problem:

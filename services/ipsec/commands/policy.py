@@ -37,14 +37,41 @@ _DEFAULTS = {
 
 
 def add_ike(run: Run) -> None:
-    """ike-policy-add NAME [COLUMN=VALUE]..: adds a policy of IKE: algorithms, version, lifetime."""
+    """ike-policy-add NAME [COLUMN=VALUE]..: adds a policy of IKE: algorithms, version, lifetime.
+
+    COLUMN is one of these.  Of several values, as in pfs=group19,group14, those are offered that
+    the peer may choose from; the default stands first.
+
+      encryption_algorithm  aes-256, aes-192, aes-128, aes-256-gcm-16, aes-192-gcm-16,
+                            aes-128-gcm-16, aes-256-ccm-16, aes-192-ccm-16, aes-128-ccm-16,
+                            chacha20-poly1305
+      auth_algorithm        sha256, sha384, sha512, aes-xcbc, aes-cmac
+      pfs                   group14 to group21, group31, group32: of the key exchange
+      ike_version           v2, v1
+      lifetime              in seconds, 14400 if not set
+    """
     row = _add(run, *_IKE[:2])
     if row is not None:
         _check(make_row(IKEPolicy, row.columns()))
 
 
 def add_ipsec(run: Run) -> None:
-    """ipsec-policy-add NAME [COLUMN=VALUE]..: adds a policy of ESP: algorithms, lifetimes."""
+    """ipsec-policy-add NAME [COLUMN=VALUE]..: adds a policy of ESP: algorithms, lifetimes.
+
+    COLUMN is one of these.  Of several values, as in pfs=group19,none, those are offered that
+    the peer may choose from; the default stands first.
+
+      encryption_algorithm  aes-256, aes-192, aes-128, aes-256-gcm-16, aes-192-gcm-16,
+                            aes-128-gcm-16, aes-256-ccm-16, aes-192-ccm-16, aes-128-ccm-16,
+                            chacha20-poly1305
+      auth_algorithm        sha256, sha384, sha512, aes-xcbc, aes-cmac
+      pfs                   group14 to group21, group31, group32, none (default: group14,none)
+      esn                   false, true: extended sequence numbers
+      lifetime              in seconds, 3600 if not set
+      lifetime_bytes        in bytes, no limit if not set
+      transform_protocol    esp
+      encapsulation_mode    tunnel
+    """
     row = _add(run, *_IPSEC[:2])
     if row is not None:
         _check(make_row(IPsecPolicy, row.columns()))

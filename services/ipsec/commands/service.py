@@ -10,7 +10,7 @@ from ...api.commands import Datum, Moment, Run, TableRow
 from ...api.make_row import make_row
 from .. import rules
 from ..rows import VPNService
-from .meaning import get_services
+from .meaning import find_services, is_place
 from .overview import SERVICE, find_since, members_of, sort_by_name
 from .siblings import find_service_problem
 
@@ -82,10 +82,14 @@ def list_all(run: Run) -> None:
     """vpn-list [NAME]: lists all services, or those that NAME means.
 
     NAME may be that of a service, a connection, a router, a container or a chassis, a UUID,
-    or an address outside.
+    or an address: an external one of a service, or that of a peer.
     """
     text = run.argument(0)
-    rows = sort_by_name(run, SERVICE) if text is None else get_services(run, text)
+    rows = sort_by_name(run, SERVICE) if text is None else find_services(run, text)
+    if text is not None and not rows:
+        if not is_place(run, text):
+            raise UsageError(f"{text}: VPN service not found")
+        run.warnings.append(f"no VPN service is on {quote(text)}")
     table = run.start_table(_HEADINGS, ["reason"])
     run.warn_if_stale()
     uuids = {row.text("group") for row in rows} - {""}
