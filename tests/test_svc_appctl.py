@@ -133,7 +133,9 @@ def test_patterns_keep_their_colons(rundir: Path) -> None:
 def test_a_daemon_that_is_not_there(tmp_path: Path) -> None:
     done = ask(tmp_path, "-t", "svc-controller", "status")
     assert done.returncode == 1
-    assert f"{tmp_path}/svc-controller.pid" in done.stderr
+    said = f'ovs-appctl: cannot read pidfile "{tmp_path}/svc-controller.pid" (No such file'
+    assert done.stderr == f"{said} or directory)\n"
+    assert "|WARN|" in ask(tmp_path, "-v", "-t", "svc-controller", "status").stderr
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def play(directory: Path, script: str) -> list[str]:
     return [
         line.replace(f"{directory}/", "").removeprefix(f"{UTILITIES}/")
         for line in done.stdout.splitlines()
-        if not line.startswith(("Starting ", "Exiting ", "Creating "))
+        if not line.startswith(("Starting ovsdb", "Exiting ", "Creating "))
     ]
 
 
@@ -111,13 +111,14 @@ def test_start_northd_waits_until_it_works_or_says_why_not(directory: Path) -> N
         ctl stop_northd
         """,
     ) == [
+        "Starting svc-northd ... not yet",
         "svc-ctl: svc-northd does not work yet: OVN_Northbound cannot be read: unix:ovn.sock: "
         "No such file or directory",
         "= 1",
         *("ovsdb-nb is already running.", "ovsdb-sb is already running."),
         *("svc-northd is already running.", "= 0"),
         "Status: active",
-        "= 0",
+        *("Starting svc-northd ... done.", "= 0"),
         *("true", "false"),
         "= 0",
     ]
@@ -176,15 +177,18 @@ def test_options_last_and_a_restart_cuts_nobody_off(directory: Path) -> None:
 def test_start_controller_waits_until_it_is_registered(directory: Path) -> None:
     unset = "external_ids:svc-remote of the local Open_vSwitch is not set"
     assert play(directory, _CONTROLLER) == [
+        "Starting svc-controller ... not yet",
         f"svc-ctl: svc-controller does not work yet: {unset}",
         "= 1",
         *("  Registered: no", f"  Problem: {unset}"),
-        *("svc-controller is already running.", "= 0"),
+        "svc-controller is already running; options that have changed take effect with "
+        "restart_controller.",
+        "= 0",
         *("  Chassis: hv1", "  Registered: yes", "  Southbound: unix:sb.sock, connected"),
         *("  Containers: 1 (1 error)", "  Dead after: 4 s without a heartbeat"),
         "  Problem: c1: container c1 has no port on this chassis",
         "= 0",
-        "= 0",
+        *("Starting svc-controller ... done.", "= 0"),
         "What runs here goes on (containers: 1); after 4 s without svc-controller "
         "(chassis-dead-after) this chassis counts as dead, and they are placed on other chassis "
         "that can have them. To move them first, stop with --cleanup (svc-appctl -t svc-controller "
