@@ -26,6 +26,7 @@ socket-default vici
     install_virtual_ip = no
     retransmit_timeout = 0.5
     retransmit_tries = 3
+    make_before_break = yes
     plugins {{
         vici {{
             socket = unix://{socket}

@@ -74,6 +74,43 @@ def test_a_peer_with_perfect_forward_secrecy_is_rekeyed_once(rig: Rig) -> None:
     assert venus.ping(INSIDE, A.inner)
 
 
+def test_every_packet_is_counted_whichever_sa_it_went_through(rig: Rig) -> None:
+    """An IKE_SA is replaced by one that is there before it ends, and then a child SA is."""
+    venus = ForeignPeer(rig, VENUS)
+    venus.load("us", A, [WITH_PFS])
+    begin(rig, connect(A, VENUS))
+    rig.wait_tunnel(A, "up")
+    sent = ping_all(venus, 5)
+    with venus.control() as session:
+        session.rekey({"ike": "us", "reauth": "yes"})
+    wait_until(lambda: venus.find_in_log(r"IKE_SA us\[2\] established"), "another IKE_SA")
+    sent += ping_all(venus, 5)
+    wait_until(lambda: venus.count_ike_sas() == 1, "the first IKE_SA to end")
+    sent += ping_all(venus, 5)
+    with venus.control() as session:
+        session.rekey({"child": "us0"})
+    wait_until(lambda: venus.find_in_log("outbound CHILD_SA us0.* established"), "the rekeying")
+    sent += ping_all(venus, 5)
+    expected = {"packets_in": sent, "packets_out": sent, "bytes_in": 84 * sent}
+    try:
+        wait_until(lambda: expected.items() <= count(rig).items(), str(expected), timeout_s=30)
+    except AssertionError:
+        print(rig.tunnel(A))
+        print((rig.directory / "log/containers" / f"{A.name}.log").read_text())
+        raise
+
+
+def ping_all(venus: ForeignPeer, times: int) -> int:
+    """Sends packets that must be answered, and returns how many."""
+    assert all(venus.ping(INSIDE, A.inner) for _ in range(times))
+    return times
+
+
+def count(rig: Rig) -> dict[str, int]:
+    """Returns what is told to have gone through the container's tunnel."""
+    return dict(rig.tunnel(A)["counters"][1])
+
+
 @pytest.mark.parametrize("version", ["1", "2"])
 def test_a_peer_that_takes_one_pair_for_each_child(rig: Rig, version: str) -> None:
     venus = ForeignPeer(rig, VENUS, [VENUS.subnet, MORE])
@@ -105,6 +142,20 @@ def test_a_peer_that_narrows_is_no_tunnel_that_is_up(rig: Rig) -> None:
         f"not taken as a whole by the peer, such as {A.subnet} with {VENUS.subnet}"
         f" (of it {A.subnet} with 192.168.20.0/25 is)",
     )
+    assert venus.ping(INSIDE, A.inner)
+
+
+@pytest.mark.parametrize("begins", [True, False])
+def test_a_route_based_peer_is_narrowed(rig: Rig, begins: bool) -> None:
+    """One with 0.0.0.0/0 on both sides, as conn-export says of such a device."""
+    venus = ForeignPeer(rig, VENUS)
+    anything = {"local_ts": ["0.0.0.0/0"], "remote_ts": ["0.0.0.0/0"]}
+    venus.load("us", A, [{**WITH_PFS, **anything}])
+    begin(rig, connect(A, VENUS, initiate=begins))
+    if not begins:
+        venus.initiate("us0")
+    rig.wait_tunnel(A, "up")
+    assert venus.list_children() == [((VENUS.subnet,), (A.subnet,))]
     assert venus.ping(INSIDE, A.inner)
 
 

@@ -44,7 +44,11 @@ class Watched:
 
     def show(self, state: str, *names: str, now_ms: int = 0, spi: str = "1", **takes: Any) -> None:
         """Lists the child SAs 'names', which take what they may, or what 'takes' says of them."""
-        made = {f"{name}-1": self._make_child(name, spi, takes) for name in names}
+        number = takes.pop("number", 4)
+        made = {
+            f"{name}-{each}": self._make_child(name, each, spi, takes)
+            for each, name in enumerate(names, start=number)
+        }
         ike_sa = {"uniqueid": b"1", "state": state.encode(), "version": b"2", "child-sas": made}
         ike_sa["initiator"] = b"yes"
         self.tunnels.take_sas([{self.ike: ike_sa}] if state else [], now_ms)
@@ -53,13 +57,15 @@ class Watched:
         """Returns the child SAs that are begun now."""
         return [child for each in self.tunnels.take_due(now_ms) for child in each.children]
 
-    def _make_child(self, name: str, spi: str, takes: dict[str, Any]) -> dict[str, Any]:
+    def _make_child(
+        self, name: str, number: int, spi: str, takes: dict[str, Any]
+    ) -> dict[str, Any]:
         tunnel = self.tunnels.by_id[name[:36]]
         may = ike.format_children(ike.Ike("", (tunnel.connection,)))[name]
         local, peer = takes.get("local", may["local_ts"]), takes.get("peer", may["remote_ts"])
         return {
             "name": name.encode(),
-            "uniqueid": str(takes.get("number", 4)).encode(),
+            "uniqueid": str(number).encode(),
             "state": b"INSTALLED",
             "spi-in": spi.encode(),
             "bytes-in": str(takes.get("bytes_in", 7)).encode(),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ..services.ipsec.host.sa_facts import Moments, describe_child, describe_ike
 from ..services.ipsec.host.tunnel import CHILD_SA, COUNTER_INTERVAL_MS, DOWN, PARTIAL, UP
 from .test_ipsec_tunnels import TWO, Watched
 
+LIBIPSEC = "UDP (kernel-libipsec of this chassis)"
 IKE: dict[str, Any] = {
     "uniqueid": b"3",
     "version": b"2",
@@ -18,6 +21,7 @@ IKE: dict[str, Any] = {
     "rekey-time": b"12960",
     "nat-remote": b"yes",
     "nat-any": b"yes",
+    "remote-port": b"61002",
 }
 CHILD: dict[str, Any] = {
     "uniqueid": b"3",
@@ -31,6 +35,10 @@ CHILD: dict[str, Any] = {
 }
 
 
+def describe(child: dict[str, Any], moments: Moments) -> dict[str, str]:
+    return describe_child(child, IKE, moments, libipsec=False)
+
+
 def test_what_charon_says_of_an_sa() -> None:
     moments = Moments(lambda: 30_000)
     assert describe_ike(IKE, moments) == {
@@ -39,27 +47,52 @@ def test_what_charon_says_of_an_sa() -> None:
         "opened_by": "the peer",
         "nat": "the peer",
     }
-    assert describe_child(CHILD, moments) == {
+    assert describe(CHILD, moments) == {
         "esp_algorithms": "ESP AES_CBC_128/HMAC_SHA2_256_128/ESN",
         "esp_rekeyed_at": "1970-01-01T00:55:00Z",
         "esp_ends_at": "1970-01-01T01:01:00Z",
-        "encapsulation": "UDP",
+        "encapsulation": "UDP (NAT)",
     }
+
+
+@pytest.mark.parametrize(
+    ("facts", "libipsec", "nat", "cause"),
+    [
+        # As a peer that has kernel-libipsec, too.
+        ({"nat-remote": b"yes", "remote-port": b"4500"}, True, "", LIBIPSEC),
+        ({"nat-remote": b"yes", "remote-port": b"1024"}, True, "the peer", LIBIPSEC),
+        ({"nat-local": b"yes", "remote-port": b"4500"}, False, "this side", "UDP (NAT)"),
+        ({"nat-fake": b"yes"}, True, "", LIBIPSEC),
+        ({"nat-fake": b"yes"}, False, "", "UDP (force_udp_encapsulation)"),
+        (
+            {"nat-remote": b"yes", "remote-port": b"4500"},
+            *(False, "", "UDP (the peer wants it, or is behind a NAT that keeps its port)"),
+        ),
+    ],
+)
+def test_a_nat_is_named_where_there_is_one(
+    facts: dict[str, bytes], libipsec: bool, nat: str, cause: str
+) -> None:
+    moments = Moments(lambda: 0)
+    assert describe_ike(facts, moments)["nat"] == nat
+    assert describe_child(CHILD, facts, moments, libipsec)["encapsulation"] == cause
+    alone = {**CHILD, "encap": b"no"}
+    assert describe_child(alone, facts, moments, libipsec)["encapsulation"] == "none"
 
 
 def test_a_moment_is_told_once_for_each_sa() -> None:
     """vici counts seconds: told anew it would be another moment again and again."""
     now_ms = 0
     moments = Moments(lambda: now_ms)
-    first = describe_child(CHILD, moments)
+    first = describe(CHILD, moments)
     now_ms = 61_000
-    assert describe_child({**CHILD, "rekey-time": b"3230", "life-time": b"-1"}, moments) == first
-    assert describe_child({**CHILD, "uniqueid": b"4"}, moments) != first
+    assert describe({**CHILD, "rekey-time": b"3230", "life-time": b"-1"}, moments) == first
+    assert describe({**CHILD, "uniqueid": b"4"}, moments) != first
     moments.keep([{**IKE, "child-sas": {"x": CHILD}}])
-    assert describe_child(CHILD, moments) == first
+    assert describe(CHILD, moments) == first
     moments.keep([IKE])
-    assert describe_child(CHILD, moments) != first
-    assert describe_child({"uniqueid": b"9", "rekey-time": b"0"}, moments)["esp_rekeyed_at"] == ""
+    assert describe(CHILD, moments) != first
+    assert describe({"uniqueid": b"9", "rekey-time": b"0"}, moments)["esp_rekeyed_at"] == ""
 
 
 def test_the_last_error_stays_when_the_tunnel_is_up() -> None:
@@ -132,6 +165,44 @@ def test_what_went_through_a_tunnel_counts_over_the_sas_that_it_has_had() -> Non
     watched.show("", now_ms=50_000)
     watched.show("ESTABLISHED", name, now_ms=60_000, number=3, bytes_in=5)
     assert watched.item.counters["bytes_in"] == 5
+
+
+def test_the_last_word_on_an_sa_is_counted() -> None:
+    watched = Watched()
+    name = watched.connection.id
+
+    def tell(number: int, bytes_in: int) -> dict[str, bytes]:
+        words = {"name": name, "uniqueid": str(number), "bytes-in": str(bytes_in)}
+        return {key: value.encode() for key, value in words.items()}
+
+    def take(children: dict[str, Any]) -> None:
+        watched.tunnels.take_change({watched.ike: {"child-sas": children}})
+
+    watched.show("ESTABLISHED", name, number=1, bytes_in=0)
+    take({name: {"old": tell(1, 700), "new": tell(2, 0)}})
+    # charon tells less of an SA that it deletes, and lists it for a while, or no more.
+    watched.show("ESTABLISHED", name, name, now_ms=20_000, number=1, bytes_in=50)
+    assert watched.item.counters["bytes_in"] == 750
+    for now_ms in (40_000, 60_000, 80_000):
+        watched.show("ESTABLISHED", name, now_ms=now_ms, number=2, bytes_in=60)
+        assert watched.item.counters["bytes_in"] == 760
+    # One that came and went between two lists.
+    take({f"{name}-3": tell(3, 5)})
+    # The last word comes when it is listed no more.
+    watched.show("ESTABLISHED", name, now_ms=100_000, number=4, bytes_in=1)
+    take({f"{name}-2": tell(2, 100)})
+    for now_ms in (120_000, 140_000, 160_000):
+        watched.show("ESTABLISHED", name, now_ms=now_ms, number=4, bytes_in=1)
+    assert watched.item.counters["bytes_in"] == 700 + 100 + 5 + 1
+    # What it ended with is told while it is down, and is not of the next time.
+    take({f"{name}-4": tell(4, 10)})
+    # The next one is up already, and the list is of before.
+    watched.tunnels.take_change({"up": b"yes", watched.ike: {"child-sas": {name: tell(5, 0)}}})
+    watched.show("", now_ms=170_000)
+    assert watched.item.counters["bytes_in"] == 815
+    take({f"{name}-4": tell(4, 11)})
+    watched.show("ESTABLISHED", name, now_ms=180_000, number=5, bytes_in=3)
+    assert watched.item.counters["bytes_in"] == 3
 
 
 def test_a_tunnel_that_comes_up_is_counted_at_the_quick_pace() -> None:

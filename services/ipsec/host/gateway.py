@@ -67,7 +67,7 @@ class Gateway:
         self._installed = False
         self._daemon: host.Process | None = None
         self._channel: Channel | None = None
-        self._tunnels = Tunnels()
+        self._tunnels = Tunnels(libipsec=esp == charon.LIBIPSEC)
         self._names = Names()
         self._loader = Loader(sandbox, self._tunnels)
         self._adopted = False
@@ -369,6 +369,8 @@ class Gateway:
         return note
 
     def _on_event(self, name: str, event: Mapping[str, Any]) -> None:
+        if name != "log":
+            self._tunnels.take_change(event)
         if name != "log" or self._tunnels.take_log(event):
             self._list_at_ms = 0
 

@@ -16,12 +16,8 @@ Sa = Mapping[str, Any]
 """An IKE_SA or a child SA as list-sas has it."""
 
 _MINUTE_MS = 60_000
-_NAT = {
-    "nat-local": "this side",
-    "nat-remote": "the peer",
-    # What force_udp_encapsulation makes the peer believe.
-    "nat-fake": "forced",
-}
+# A NAT gives its own port, if it is not one to one.
+_IKE_PORTS = ("500", "4500")
 _COUNTERS = {
     "bytes_in": "bytes-in",
     "bytes_out": "bytes-out",
@@ -59,24 +55,58 @@ class Moments:
 def describe_ike(ike_sa: Sa, moments: Moments) -> dict[str, str]:
     """Returns what is told of an IKE_SA."""
     number = _find_ike_key(ike_sa)
-    nat = [told for key, told in _NAT.items() if text(ike_sa.get(key)) == "yes"]
     return {
         "ike_algorithms": f"IKEv{text(ike_sa.get('version'))} {format_algorithms(ike_sa)}",
         "ike_rekeyed_at": moments.find(number, "rekey-time", ike_sa),
         "opened_by": "this side" if text(ike_sa.get("initiator")) == "yes" else "the peer",
-        "nat": ", ".join(nat),
+        "nat": ", ".join(_list_behind_nat(ike_sa)),
     }
 
 
-def describe_child(child: Sa, moments: Moments) -> dict[str, str]:
-    """Returns what is told of a child SA."""
+def describe_child(child: Sa, ike_sa: Sa, moments: Moments, libipsec: bool) -> dict[str, str]:
+    """Returns what is told of a child SA; 'libipsec' says that this chassis has it in UDP."""
     number = _find_child_key(child)
+    encapsulated = text(child.get("encap")) == "yes"
     return {
         "esp_algorithms": f"ESP {format_algorithms(child)}",
         "esp_rekeyed_at": moments.find(number, "rekey-time", child),
         "esp_ends_at": moments.find(number, "life-time", child),
-        "encapsulation": "UDP" if text(child.get("encap")) == "yes" else "none",
+        "encapsulation": _tell_cause(ike_sa, libipsec) if encapsulated else "none",
     }
+
+
+def _list_behind_nat(ike_sa: Sa) -> list[str]:
+    """Returns which sides are seen to be behind a NAT.
+
+    A peer that wants ESP in UDP says what one behind a NAT says; the port tells them apart.
+    """
+    found = ["this side"] if text(ike_sa.get("nat-local")) == "yes" else []
+    port = text(ike_sa.get("remote-port"))
+    if text(ike_sa.get("nat-remote")) == "yes" and port and port not in _IKE_PORTS:
+        found.append("the peer")
+    return found
+
+
+def _tell_cause(ike_sa: Sa, libipsec: bool) -> str:
+    """Returns why ESP is in UDP."""
+    if libipsec:
+        return "UDP (kernel-libipsec of this chassis)"
+    if _list_behind_nat(ike_sa):
+        return "UDP (NAT)"
+    # What force_udp_encapsulation makes the peer believe.
+    if text(ike_sa.get("nat-fake")) == "yes":
+        return "UDP (force_udp_encapsulation)"
+    return "UDP (the peer wants it, or is behind a NAT that keeps its port)"
+
+
+def list_children(sas: Iterable[Any]) -> list[Sa]:
+    """Returns the child SAs that IKE_SAs have; of an event with an old and a new one the old."""
+    found: list[Sa] = []
+    for ike_sa in sas:
+        children = ike_sa.get("child-sas") if isinstance(ike_sa, Mapping) else None
+        for child in (children or {}).values():
+            found.append(child.get("old", child))
+    return found
 
 
 def find_selectors(children: Sequence[Sa]) -> dict[str, str]:
@@ -101,15 +131,9 @@ def count_nothing() -> dict[str, int]:
     return dict.fromkeys(_COUNTERS, 0)
 
 
-def add(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    """Returns the sums of two sets of counters."""
-    return {name: one[name] + other[name] for name in _COUNTERS}
-
-
-def find_gone(before: Iterable[Sa], after: Iterable[Sa]) -> list[Sa]:
-    """Returns those of the SAs 'before' that are not there 'after', as they were seen last."""
-    present = {find_number(each) for each in after}
-    return [each for each in before if find_number(each) not in present]
+def add(*counted: Mapping[str, int] | None) -> dict[str, int]:
+    """Returns the sums of sets of counters, of which some may be missing."""
+    return {name: sum(each[name] for each in counted if each) for name in _COUNTERS}
 
 
 def find_number(sa: Sa) -> int:

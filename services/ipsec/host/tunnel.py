@@ -21,6 +21,7 @@ from ...api.item import Item
 from .. import awaited
 from . import children, ike, reasons, sa_facts
 from .connections import Connection
+from .passed import Passed
 from .phrases import CLOSED, NO_ANSWER, PROPOSAL, REFUSED, SELECTORS
 from .sa_facts import Sa
 from .vici import text
@@ -50,28 +51,14 @@ _MOST_LEFT_OUT = 16
 
 @dataclass(slots=True)
 class ChildSas:
-    """The child SAs of one name, of which there are two while one is made anew.
+    """The installed child SAs of one name, of which there are two while one is made anew.
 
-    'leaving' are those that charon has replaced, 'ended' is what went through those
-    that there were before, 'counters' what is told.
+    'counters' is what is told of all that it has had.
     """
 
     sas: list[Sa] = field(default_factory=list)
-    leaving: list[Sa] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
-    ended: dict[str, int] = field(default_factory=sa_facts.count_nothing)
     counters: dict[str, int] = field(default_factory=sa_facts.count_nothing)
-
-    def follow(self, before: ChildSas) -> None:
-        """Takes over the counters of what there was 'before'."""
-        gone = sa_facts.find_gone(before.counted, self.counted)
-        self.ended = sa_facts.add(before.ended, sa_facts.count(gone))
-        self.counters = before.counters
-
-    @property
-    def counted(self) -> list[Sa]:
-        """All of which something is to be counted."""
-        return [*self.leaving, *self.sas]
 
 
 @dataclass(slots=True)
@@ -109,7 +96,7 @@ class Tunnel:
     ike_facts: dict[str, str] = field(default_factory=dict)
     child_sas: dict[str, ChildSas] = field(default_factory=dict)
     unanswered_ms: int | None = None
-    ended: dict[str, int] = field(default_factory=sa_facts.count_nothing)
+    passed: Passed = field(default_factory=Passed)
     counters: dict[str, int] = field(default_factory=dict)
     counters_ms: int | None = None
     missing: list[str] = field(default_factory=list)
@@ -163,6 +150,7 @@ class Tunnel:
         """Notes that charon has ended: the peer of what was up does not know it yet."""
         owed = self.owed or self.state in (UP, PARTIAL)
         self.set_state(DOWN, now_ms)
+        self.passed.forget()
         self.forget()
         self.owed = owed
 
@@ -189,14 +177,14 @@ class Tunnel:
             self.attempts = 0 if stable else self.attempts
             delay_ms = _FIRST_RETRY_MS << min(self.attempts, 5)
             self.retry_ms = now_ms + (delay_ms if self.attempts else 0)
+            self._add_counters()
+            self.passed.restart()
         if state in (UP, PARTIAL):
             self.silent = self.cleared = False
             self.unanswered_ms = None
         if state == UP:
             self.reason = self.published = self.refusal = None
             self.owed = self.outage = False
-        if state in (UP, PARTIAL) and self.state in (DOWN, CONNECTING):
-            self.child_sas, self.counters, self.ended = {}, {}, sa_facts.count_nothing()
         if state == DOWN and self.silent and self.connection.dpd_action == "clear":
             self.cleared = True
         _tell_change(self, state, now_ms)
@@ -245,8 +233,8 @@ class Tunnel:
                 f" {self.connection.esp_lifetime_s} s and is made anew"
             )
 
-    def take(self, found: Mapping[str, ChildSas], now_ms: int) -> None:
-        """Takes the child SAs of it that are installed, by name, without their counters."""
+    def take(self, found: Mapping[str, ChildSas], listed: Collection[Sa], now_ms: int) -> None:
+        """Takes the child SAs of it that are installed, by name, and all that are listed."""
         self.parting = None  # it was of another SA, or it has been told
         flat = [child for each in found.values() for child in each.sas]
         self.left_out = children.find_left_out(self.connection, flat)
@@ -255,12 +243,12 @@ class Tunnel:
         taken = ",".join(sorted(text(each.get("spi-in")) for each in flat))
         if taken != self.taken:
             self.taken, self.warning = taken, ""
-        gone = sa_facts.find_gone(_list_counted(self.child_sas), _list_counted(found))
-        self.ended = sa_facts.add(self.ended, sa_facts.count(gone))
         for name, each in found.items():
             if name in self.child_sas:
-                each.follow(self.child_sas[name])
+                each.counters = self.child_sas[name].counters
         self.child_sas = dict(found)
+        self.passed.note(listed)
+        self.passed.keep(listed)
         self._count(now_ms)
 
     def _find_missing(self, installed: Collection[str], *, apart: bool) -> list[str]:
@@ -280,11 +268,14 @@ class Tunnel:
             return
         self.counters_ms = now_ms
         self.published = self.reason
-        self.counters = self.ended
-        for each in self.child_sas.values():
-            passed = sa_facts.count(each.counted)
-            each.counters = sa_facts.add(each.ended, passed)
-            self.counters = sa_facts.add(self.counters, passed)
+        if self.state in (UP, PARTIAL):
+            self._add_counters()
+
+    def _add_counters(self) -> None:
+        sums = self.passed.find_sums()
+        self.counters = sa_facts.add(*sums.values())
+        for name, each in self.child_sas.items():
+            each.counters = sums.get(name, each.counters)
 
 
 # Of all tunnels of this chassis.
@@ -349,10 +340,6 @@ def make_child_items(tunnel: Tunnel) -> list[Item]:
         )
         for name, each in tunnel.child_sas.items()
     ]
-
-
-def _list_counted(child_sas: Mapping[str, ChildSas]) -> list[Sa]:
-    return [child for each in child_sas.values() for child in each.counted]
 
 
 def _find_facts(tunnel: Tunnel) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ....lib import loop
 from ...api.item import Item
-from . import children, reasons
+from . import children, reasons, sa_facts
 from .connections import Connection
 from .log_lines import LogLines
 from .phrases import ADDRESS, VERSION
@@ -33,7 +33,6 @@ from .vici import text
 
 MAX_COUNTER_INTERVAL_MS = 80_000
 _CHILD_UP = {"INSTALLED", "UPDATING", "REKEYING", "REKEYED"}
-_CHILD_LEAVING = {"DELETING", "DELETED"}
 _IKE_UNDER_WAY = {"CREATED", "CONNECTING"}
 
 # Beside the tunnels, of which each is told, so many child SAs of a container are.
@@ -52,7 +51,11 @@ class Initiation:
 class Tunnels:
     """The tunnels of one container by connection id."""
 
-    def __init__(self, wall_clock_ms: Callable[[], int] = loop.now_ms) -> None:
+    def __init__(
+        self, wall_clock_ms: Callable[[], int] = loop.now_ms, *, libipsec: bool = False
+    ) -> None:
+        """'libipsec' says that ESP is done by kernel-libipsec, and so in UDP."""
+        self._libipsec = libipsec
         self._wall_clock_ms = wall_clock_ms
         self.by_id: dict[str, Tunnel] = {}
         self.counter_interval_ms = COUNTER_INTERVAL_MS
@@ -144,6 +147,15 @@ class Tunnels:
                 tunnel.set_reason(reason, self._wall_clock_ms(), each.attempt)
         return bool(told) or self._log.stranger != stranger
 
+    def take_change(self, event: Mapping[str, Any]) -> None:
+        """Takes what charon tells of SAs that end or are replaced: their last counters."""
+        if "up" in event:
+            return  # of one that comes, a list that is on its way may know nothing
+        for child in sa_facts.list_children(event.values()):
+            tunnel = self.by_id.get(children.find_connection_id(text(child.get("name"))))
+            if tunnel is not None:
+                tunnel.passed.note([child])
+
     def take_sas(self, events: Iterable[Mapping[str, Any]], now_ms: int) -> None:
         """Takes the events of one list-sas: all IKE_SAs there are."""
         found: dict[str, list[Sa]] = {}
@@ -154,7 +166,7 @@ class Tunnels:
         before = [_find_pace(each) for each in self.by_id.values()]
         self._bare = {name for name, sas in found.items() if _is_bare(sas)}
         for name, tunnels in self._by_ike.items():
-            _update(tunnels, found.get(name, []), self._moments, now_ms)
+            self._update(tunnels, found.get(name, []), now_ms)
         self._moments.keep(each for sas in found.values() for each in sas)
         self._follow_counters(before)
         present = {text(each.get("uniqueid")) for sas in found.values() for each in sas}
@@ -198,6 +210,35 @@ class Tunnels:
 
     # -- helpers -----------------------------------------------------------
 
+    def _update(self, tunnels: Iterable[Tunnel], sas: list[Sa], now_ms: int) -> None:
+        """Takes the IKE_SAs of one IKE connection over into the tunnels that it is of."""
+        found: dict[str, dict[str, ChildSas]] = {}
+        ike_facts: dict[str, str] = {}
+        ids = set()
+        listed: dict[str, list[Sa]] = {}
+        for child in sa_facts.list_children(sas):
+            listed.setdefault(children.find_connection_id(text(child.get("name"))), []).append(
+                child
+            )
+        for ike_sa, child in _find_children(sas, _CHILD_UP):
+            name = text(child.get("name"))
+            mine = found.setdefault(children.find_connection_id(name), {})
+            each = mine.setdefault(name, ChildSas())
+            each.sas.append(child)
+            each.facts = describe_child(child, ike_sa, self._moments, self._libipsec)
+            ike_facts = describe_ike(ike_sa, self._moments)
+            ids.add(text(ike_sa.get("uniqueid")))
+        under_way = any(text(each.get("state")) in _IKE_UNDER_WAY for each in sas)
+        for tunnel in tunnels:
+            tunnel.present = bool(sas)
+            tunnel.ike_facts = ike_facts or tunnel.ike_facts
+            mine = found.get(tunnel.connection.id, {})
+            before = tunnel.state
+            tunnel.set_state(_find_state(tunnel, mine, under_way, now_ms), now_ms)
+            if tunnel.state == PARTIAL and before in (DOWN, CONNECTING):
+                tunnel.forget_reason(ids)
+            tunnel.take(mine, listed.get(tunnel.connection.id, []), now_ms)
+
     def _follow_counters(self, before: list[_Pace]) -> None:
         """Finds how often counters are to be read, from how the tunnels were 'before' this time."""
         pairs = list(zip(before, map(_find_pace, self.by_id.values()), strict=True))
@@ -227,36 +268,6 @@ def _find_children(sas: Iterable[Sa], states: Collection[str]) -> Iterator[tuple
         for child in sorted((ike_sa.get("child-sas") or {}).values(), key=find_number):
             if text(child.get("state")) in states:
                 yield ike_sa, child
-
-
-def _update(tunnels: Iterable[Tunnel], sas: list[Sa], moments: Moments, now_ms: int) -> None:
-    """Takes the IKE_SAs of one IKE connection over into the tunnels that it is of."""
-    found: dict[str, dict[str, ChildSas]] = {}
-    ike_facts: dict[str, str] = {}
-    ids = set()
-    for ike_sa, child in _find_children(sas, _CHILD_UP):
-        name = text(child.get("name"))
-        mine = found.setdefault(children.find_connection_id(name), {})
-        each = mine.setdefault(name, ChildSas())
-        each.sas.append(child)
-        each.facts = describe_child(child, moments)
-        ike_facts = describe_ike(ike_sa, moments)
-        ids.add(text(ike_sa.get("uniqueid")))
-    for _, child in _find_children(sas, _CHILD_LEAVING):
-        name = text(child.get("name"))
-        mine = found.get(children.find_connection_id(name), {})
-        if name in mine:
-            mine[name].leaving.append(child)
-    under_way = any(text(each.get("state")) in _IKE_UNDER_WAY for each in sas)
-    for tunnel in tunnels:
-        tunnel.present = bool(sas)
-        tunnel.ike_facts = ike_facts or tunnel.ike_facts
-        mine = found.get(tunnel.connection.id, {})
-        before = tunnel.state
-        tunnel.set_state(_find_state(tunnel, mine, under_way, now_ms), now_ms)
-        if tunnel.state == PARTIAL and before in (DOWN, CONNECTING):
-            tunnel.forget_reason(ids)
-        tunnel.take(mine, now_ms)
 
 
 def _find_state(tunnel: Tunnel, mine: Mapping[str, ChildSas], under_way: bool, now_ms: int) -> str:
