@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..lib.sequence import find_earlier
 from .db.records import ROOT
 from .db.rpc import Client
 from .options import GlobalOptions
@@ -24,12 +25,13 @@ def wait(client: Client, settings: GlobalOptions, next_cfg: int, start_ms: int) 
         {
             "op": "wait",
             "table": ROOT,
-            "where": [[column, "<", next_cfg]],
+            "where": [[column, ">=", least], [column, "<=", most]],
             "columns": [column],
             "until": "==",
             "rows": [],
         }
         for column in columns
+        for least, most in find_earlier(next_cfg)
     ]
     check_results(operations, client.transact(operations))
     if not settings.has("print-wait-time"):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..lib.errors import UsageError
+from ..lib.sequence import MOST
 from ..services.api.commands import BY_NAME, BY_NEED, TYPE_TABLES
 from . import log
 from .answer import Touched, find_errors, wait
@@ -198,12 +199,14 @@ def _commit(attempt: Attempt, contexts: Sequence[Context]) -> tuple[int | None, 
 def _make_increment(replica: Replica) -> list[dict[str, Any]]:
     """Returns the operations that ask svc-northd and all chassis for an answer."""
     root = get_root(replica)
+    where: list[Any] = [] if root.is_new else [["_uuid", "==", ["uuid", root.uuid]]]
+    mutation: list[dict[str, Any]] = []
     if root.is_new:
         root.set_atom("nb_cfg", 1)
-        where: list[Any] = []
-        mutation = []
+    elif root.find("nb_cfg") >= MOST:
+        # The server cannot count past the end.
+        root.increment("nb_cfg")
     else:
-        where = [["_uuid", "==", ["uuid", root.uuid]]]
         mutation = [
             {"op": "mutate", "table": ROOT, "where": where, "mutations": [["nb_cfg", "+=", 1]]}
         ]

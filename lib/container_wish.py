@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from .placement import count_forgiveness
+from .sequence import has_reached
 
 _FORGIVEN = "forgive_cfg"
 
@@ -80,7 +81,7 @@ def migrate(wish: Wish, chassis: str) -> None:
 
 def is_migrating(wish: Wish) -> bool:
     """Returns whether a request to migrate is not over yet."""
-    return bool(wish.find("migrate_cfg") > wish.find("migrated_cfg"))
+    return bool(not has_reached(wish.find("migrated_cfg"), wish.find("migrate_cfg")))
 
 
 def forgive(wish: Wish, chassis: str | None) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .sequence import count_on, find_last
+
 # Chassis:container_weight and container_limit where they are not set.
 DEFAULT_WEIGHT = 1
 NO_LIMIT = -1
@@ -31,5 +33,5 @@ def count_forgiveness(numbers: Mapping[str, int], chassis: str | None) -> dict[s
 
     One for all stands for those before it.
     """
-    number = max(numbers.values(), default=0) + 1
+    number = count_on(find_last(numbers.values()))
     return {**numbers, chassis: number} if chassis is not None else {EVERYWHERE: number}

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..lib.errors import UsageError
 from ..lib.options import find_problems
+from ..lib.sequence import MOST, has_reached
 from .command import Told, find_attempt
 from .row import Row
 from .run import Request, Run
@@ -37,7 +38,7 @@ def fail_over(run: Run) -> Row:
     """Has what was lost when many chassis went silent at once placed anew."""
     root = get_root(run)
     held = root.find("mass_failure_cfg")
-    if held is not None and root.find("failover_cfg") < held:
+    if held is not None and not has_reached(root.find("failover_cfg"), held):
         root.set_atom("failover_cfg", held)
     return root
 
@@ -49,11 +50,16 @@ class NbCfgIncrement(Told):
         """Asks for the increment; several of one transaction are one."""
         attempt = find_attempt(self.api, txn)
         root = get_root(Run("sync", attempt, Request()))
-        self._is_new = root.is_new
+        self._number: int | None = None
         if root.is_new:
+            self._number = 1
             root.set_atom("nb_cfg", 1)
-        elif not attempt.shared.get(_RAISED):
-            attempt.shared[_RAISED] = True
+        elif _RAISED in attempt.shared:
+            self._number = attempt.shared[_RAISED]
+        elif root.find("nb_cfg") >= MOST:
+            attempt.shared[_RAISED] = self._number = root.increment("nb_cfg")
+        else:
+            attempt.shared[_RAISED] = None
             # The server adds, so that it is no conflict with others who do so; but python-ovs
             # leaves it out of a transaction that changes nothing.
             root.idl_row.increment("nb_cfg")
@@ -61,4 +67,4 @@ class NbCfgIncrement(Told):
 
     def post_commit(self, txn: Any) -> None:
         """Takes the number."""
-        self.result = 1 if self._is_new else txn.get_increment_new_value()
+        self.result = txn.get_increment_new_value() if self._number is None else self._number

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..lib.sequence import count_on
 from ..services.api.commands import Atom, Datum
 from .errors import make_lack
 from .values import check_member, check_value, make_member, make_value, read_datum
@@ -114,9 +115,9 @@ class Row:
         self.revision += 1
 
     def increment(self, column: str) -> int:
-        """Adds 1 to a number, and returns it; two who do it at once count twice."""
+        """Counts a number on, and returns it; two who do it at once count twice."""
         self.verify(column)
-        number = int(self.find(column) or 0) + 1
+        number = count_on(int(self.find(column) or 0))
         self.set_atom(column, number)
         return number
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..lib.sequence import has_reached
 from .errors import NotFound
 from .events import wait_for_rows
 
@@ -48,7 +49,7 @@ class WaitingApi:
         wait_for_rows(
             self,
             "SVC_Global",
-            lambda: True if read() >= number else None,
+            lambda: True if has_reached(read(), number) else None,
             timeout,
             lambda: f"{column} is {read()}, not {number}",
         )

@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from ..lib.sequence import count_on, has_reached
 from .options import Options
 
 # One chassis of two or three, or two of four, are no mass.
@@ -38,9 +39,6 @@ _LONGEST_STEP_MS = 5000
 _LOOK_MS = 1000
 # The moment that is told is told anew if it is off by more.
 _SAME_MOMENT_MS = 2000
-# What the columns of the numbers hold.
-_MOST_NUMBER = 2**53 - 1
-
 # Chassis_Weight:mass_failure.
 HELD = "held"
 PACED = "paced"
@@ -151,7 +149,7 @@ class MassFailure:
             self._taken_over = True
             self.silent, self.total = len(self.members), 0
             if self.state == HELD:
-                self.number = numbers.mass_failure_cfg or _find_next(numbers)
+                self.number = numbers.mass_failure_cfg or count_on(numbers.failover_cfg)
         self._restored = set()
 
     def _take_step(self, now: Now) -> None:
@@ -184,7 +182,7 @@ class MassFailure:
         if not is_mass(silent, total, options.mass_failure_share):
             return
         if self.state != HELD:
-            self.state, self.number = HELD, _find_next(numbers)
+            self.state, self.number = HELD, count_on(numbers.failover_cfg)
             self.silent, self.total = silent, total
             self._begun_ms, self._taken_over = now.monotonic_ms, False
         self._calm_ms = self._looked_ms = None
@@ -198,7 +196,7 @@ class MassFailure:
         if not self.members:
             return "all of them are heard again"
         assert self.number is not None
-        if numbers.failover_cfg >= self.number:
+        if has_reached(numbers.failover_cfg, self.number):
             return "the operator said failover-now"
         assert self._begun_ms is not None
         until_ms = self._begun_ms + options.mass_failure_hold_ms
@@ -222,11 +220,6 @@ class MassFailure:
 def is_mass(silent: int, total: int, share: int) -> bool:
     """Returns whether 'silent' of 'total' chassis are more than 'share' percent, and not few."""
     return silent >= LEAST_SILENT and 100 * silent > share * total
-
-
-def _find_next(numbers: Numbers) -> int:
-    """Returns the number of a new one; with the highest that there is nothing can be held."""
-    return min(numbers.failover_cfg + 1, _MOST_NUMBER)
 
 
 def _count(dead: Iterable[str], now: Now) -> tuple[int, int]:

@@ -17,6 +17,7 @@ import ovs.vlog
 from ..lib import loop, nb, sb
 from ..lib.delta import Change, Desired
 from ..lib.idl import Session
+from ..lib.sequence import find_first
 from ..services.api.compile import RowStatus
 from ..services.api.node import Datum
 from . import graph
@@ -225,7 +226,7 @@ class Writers:
         """
         compiled = [row.nb_cfg for row in self._sessions["sb"].rows(sb.SBGlobal).values()]
         reached = self._engine.get(HV_CFG, ONLY)
-        hv_cfg = min([*compiled, *([] if reached is None else [reached])], default=0)
+        hv_cfg = find_first([*compiled, *([] if reached is None else [reached])]) or 0
         if not self._are_others_settled():
             rows = self._sessions["nb"].rows(nb.SVCGlobal).values()
             hv_cfg = max((row.hv_cfg for row in rows), default=0)

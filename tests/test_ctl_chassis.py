@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ..lib.sequence import MOST
 from .ovsdb import Databases, wait_until
 from .svcctl import Svcctl, add_container
 
@@ -68,6 +69,24 @@ def test_one_that_is_dead_is_to_be_deleted_once(cloud: Svcctl, databases: Databa
     end(databases, "hv1", "deleted")
     cloud.good("chassis-del", "hv1")
     assert read_word(databases, "hv1")["delete_cfg"] == 2, "it came back, and died again"
+
+
+def test_a_number_at_the_end_of_its_range_starts_over(cloud: Svcctl, databases: Databases) -> None:
+    databases.nb.insert("SVC_Global", nb_cfg=MOST, sb_cfg=MOST, failover_cfg=MOST)
+    databases.nb.insert("Chassis", name="hv1", delete_cfg=MOST, deleted_cfg=MOST)
+    process = cloud.start("--wait=sb", "chassis-del", "hv1")
+    wait_until(lambda: read_word(databases, "hv1")["delete_cfg"] == 1, "the request")
+    timed = cloud.start("-t", "1", "--wait=sb", "sync")
+    assert "timed out after 1 s while waiting for svc-northd (nb_cfg 2)" in timed.communicate()[1]
+    databases.nb.update("SVC_Global", [], sb_cfg=2, mass_failure_cfg=1)
+    databases.nb.update("Chassis", [], deleted_cfg=1, delete_status="deleted")
+    assert process.communicate()[1] == ""
+    cloud.good("failover-now")
+    assert databases.nb.rows("SVC_Global")[0]["failover_cfg"] == 1
+    # A request at the end that is not over is one that is under way.
+    databases.nb.update("Chassis", [], delete_cfg=MOST, deleted_cfg=0)
+    cloud.good("chassis-del", "hv1")
+    assert read_word(databases, "hv1")["delete_cfg"] == MOST
 
 
 def test_one_that_is_alive_or_unknown_is_refused(cloud: Svcctl, databases: Databases) -> None:

@@ -222,11 +222,12 @@ def test_a_number_that_was_raised_before_ends_nothing() -> None:
     assert world.mass.number == 8
 
 
-def test_the_highest_number_holds_nothing_and_is_not_exceeded() -> None:
+def test_after_the_highest_number_comes_1() -> None:
     world = World(10)
     world.numbers = Numbers(2**53 - 1)
-    assert world.kill_first(5) == PACED
-    assert world.mass.number is None
+    assert world.kill_first(5) == HELD
+    assert world.mass.number == 1
+    assert world.say_failover() == PACED
 
 
 @pytest.mark.parametrize("state", [HELD, PACED])

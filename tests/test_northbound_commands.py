@@ -10,9 +10,10 @@ import pytest
 from ..ctl.command_table import CommandTable
 from ..lib import schema
 from ..lib.router import OWNER, OWNER_KEY
+from ..lib.sequence import MOST
 from ..northbound import NorthboundApi, NotFound, Refused, connect
 from .command_pairs import BAD, BELIEVED, DIFFERENT, STEPS
-from .ovsdb import Database, Databases
+from .ovsdb import Database, Databases, wait_until
 from .svcctl import Svcctl
 
 
@@ -137,6 +138,17 @@ def test_what_is_refused_writes_nothing(api: Any) -> None:
     assert api.server.dump() == before
     with pytest.raises(TypeError, match="unexpected keyword argument 'pks'"):
         api.conn_set("mercury", "to-venus", pks="x")
+
+
+def test_a_number_at_the_end_of_its_range_starts_over(api: Any) -> None:
+    assert api.nb_cfg_increment().execute() == 1
+    api.server.update("SVC_Global", [], nb_cfg=MOST)
+    rows = api.tables["SVC_Global"].rows
+    wait_until(lambda: [row.nb_cfg for row in rows.values()] == [MOST], "the API to see it")
+    with api.transaction() as change:
+        numbers = [change.add(api.nb_cfg_increment()) for _ in range(2)]
+    assert [each.result for each in numbers] == [1, 1]
+    assert api.nb_cfg_increment().execute() == 2
 
 
 def test_all_of_a_transaction_or_none(api: Any) -> None:

@@ -11,6 +11,7 @@ import ovs.poller
 import pytest
 
 from ..lib import loop
+from ..lib.sequence import MOST
 from .logs import Logs
 from .ovsdb import Databases, find_schema
 from .rig import to_map
@@ -191,6 +192,29 @@ def test_one_that_never_was_is_deleted(cloud: Scenario) -> None:
     delete(cloud, "hv9")
     cloud.settle()
     assert read_end(cloud, "hv9") == (1, "deleted")
+
+
+def test_numbers_at_the_end_of_their_range_start_over(cloud: Scenario) -> None:
+    kill(cloud, "hv1")
+    cloud.set_chassis("hv1", delete_cfg=MOST, deleted_cfg=MOST)
+    cloud.nb.update("SVC_Global", [], nb_cfg=MOST)
+
+    def has_answered(number: int) -> bool:
+        row = cloud.find(cloud.nb, "SVC_Global")
+        return (row["sb_cfg"], row["hv_cfg"]) == (number, number)
+
+    cloud.wait_for(lambda: has_answered(MOST), "the highest number")
+    assert list_tables(cloud, "hv1")
+    cloud.set_chassis("hv1", delete_cfg=1)
+    cloud.nb.update("SVC_Global", [], nb_cfg=1)
+    # A chassis that is at the highest is behind those that are at 1.
+    cloud.chassis["hv2"].alive = False
+    cloud.wait_for(lambda: cloud.find(cloud.nb, "SVC_Global")["sb_cfg"] == 1, "svc-northd")
+    assert cloud.find(cloud.nb, "SVC_Global")["hv_cfg"] == MOST
+    cloud.chassis["hv2"].alive = True
+    cloud.wait_for(lambda: has_answered(1), "all chassis")
+    assert read_end(cloud, "hv1") == (1, "deleted")
+    assert list_tables(cloud, "hv1") == []
 
 
 def test_who_waits_for_the_number_has_it_gone(cloud: Scenario) -> None:

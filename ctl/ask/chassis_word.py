@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 
 from ...lib.addresses import quote
 from ...lib.placement import DEFAULT_WEIGHT, DELETED, NO_LIMIT
+from ...lib.sequence import has_reached
 from ...services.api.commands import Problem
 from ..db.row import Row
 
@@ -42,5 +43,5 @@ def find_absent(rows: Iterable[Row], registered: AbstractSet[str]) -> Iterator[P
 def _is_deleted(row: Row) -> bool:
     if not row.has("delete_status"):
         return False
-    over: bool = row.find("deleted_cfg") >= row.find("delete_cfg")
+    over: bool = has_reached(row.find("deleted_cfg"), row.find("delete_cfg"))
     return over and row.text("delete_status") == DELETED

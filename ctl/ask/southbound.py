@@ -9,6 +9,7 @@ from ...lib.addresses import quote
 from ...lib.errors import UsageError
 from ...lib.moment import format_past
 from ...lib.placement import DRAINED, UNFIT
+from ...lib.sequence import has_reached
 from ...services.api.commands import Problem
 from ..context import Context
 from ..db.rpc import Client, NoAnswer
@@ -135,9 +136,10 @@ def _describe_halt(work: Work) -> str:
 
 def find_late(found: Southbound, root: Mapping[str, int]) -> Problem | None:
     """Returns which chassis have not acknowledged what is compiled; 'root' has the numbers."""
-    if root["hv_cfg"] >= root["sb_cfg"]:
+    if has_reached(root["hv_cfg"], root["sb_cfg"]):
         return None
-    late = [name for name in found.alive if found.answers.get(name, 0) < root["sb_cfg"]]
+    answers = {name: found.answers.get(name, 0) for name in found.alive}
+    late = [name for name in answers if not has_reached(answers[name], root["sb_cfg"])]
     names = ", ".join(map(quote, late[:_MOST_NAMED]))
     more = f" and {len(late) - _MOST_NAMED} more" if len(late) > _MOST_NAMED else ""
     cause = f"not all chassis have answered: sb_cfg {root['sb_cfg']}, hv_cfg {root['hv_cfg']}"

@@ -14,6 +14,7 @@ from typing import Any
 from ...lib.addresses import quote
 from ...lib.errors import UsageError
 from ...lib.placement import DELETED, NOT_DELETED_YET
+from ...lib.sequence import has_reached
 from ..context import Context
 from ..db.row import Row
 from ..db.rpc import Client
@@ -41,7 +42,7 @@ def wait_for_migration(context: Context, client: Client, wish: Row, chassis: str
         if not wishes or not containers:
             raise UsageError(f"{quote(container)}: the container was removed meanwhile")
         [found] = wishes
-        if found["migrated_cfg"] >= number:
+        if has_reached(found["migrated_cfg"], number):
             break
         reason = containers[0]["status_message"]
         context.settings.stage = (
@@ -53,7 +54,7 @@ def wait_for_migration(context: Context, client: Client, wish: Row, chassis: str
     if status == f"migrated to {chassis}":
         context.lines.append(f"{container}: {status}")
         return
-    if found["migrated_cfg"] > number:
+    if found["migrated_cfg"] != number:
         status = f"another request came after that to migrate to {chassis}: {status}"
     raise UsageError(f"{quote(container)}: {status}")
 
@@ -66,7 +67,7 @@ def wait_for_deletion(context: Context, client: Client, chassis: str) -> None:
         [rows] = read(client, [select("Chassis", where, columns)])
         if not rows:
             raise UsageError(f"{quote(chassis)}: somebody has removed its row meanwhile")
-        if rows[0]["deleted_cfg"] >= rows[0]["delete_cfg"]:
+        if has_reached(rows[0]["deleted_cfg"], rows[0]["delete_cfg"]):
             break
         if rows[0]["delete_status"].startswith(NOT_DELETED_YET):
             told = f"{rows[0]['delete_status']}; svc-northd tries again"

@@ -10,6 +10,7 @@ from functools import partial
 from ...lib.addresses import quote
 from ...lib.errors import UsageError
 from ...lib.placement import DEFAULT_WEIGHT, NO_LIMIT
+from ...lib.sequence import count_on, has_reached
 from ...services.api.commands import Moment
 from ..ask.chassis_word import TABLE, says_something
 from ..ask.lookup import (
@@ -123,8 +124,8 @@ def delete(context: Context) -> None:
     if row is None:
         row = context.replica.insert(TABLE)
         row.set_atom("name", name)
-    if row.find("delete_cfg") <= row.find("deleted_cfg"):
-        row.set_atom("delete_cfg", row.find("deleted_cfg") + 1)
+    if has_reached(row.find("deleted_cfg"), row.find("delete_cfg")):
+        row.set_atom("delete_cfg", count_on(row.find("deleted_cfg")))
     if context.has("wait"):
         context.forces_wait = True
         context.follow_up = partial(wait_for_deletion, context, chassis=name)
@@ -161,7 +162,7 @@ def fail_over(context: Context) -> None:
     if held is None:
         context.warnings.append("no new places are held: nothing is to be done")
         return
-    if root.find("failover_cfg") < held:
+    if not has_reached(root.find("failover_cfg"), held):
         root.set_atom("failover_cfg", held)
 
 

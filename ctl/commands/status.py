@@ -16,6 +16,7 @@ from ...lib.errors import UsageError
 from ...lib.group import find_remark
 from ...lib.moment import format_past
 from ...lib.options import find_problems
+from ...lib.sequence import has_reached
 from ...services.api.commands import Problem, StatusLines
 from ..ask.chassis_word import TABLE as CHASSIS
 from ..ask.chassis_word import find_absent
@@ -196,7 +197,7 @@ def _find_of_root(
         return
     numbers = _read_numbers(context)
     silent = "svc-northd has not answered"
-    if numbers["sb_cfg"] < numbers["nb_cfg"]:
+    if not has_reached(numbers["sb_cfg"], numbers["nb_cfg"]):
         cause = f"{silent}: nb_cfg {numbers['nb_cfg']}, sb_cfg {numbers['sb_cfg']}"
         yield Problem("waiting", "", cause)
     else:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...lib.errors import UsageError
+from ...lib.sequence import MOST, count_on
 from .schema import TableSchema
 from .values import (
     Atom,
@@ -119,9 +120,14 @@ class Row:
     def increment(self, column: str) -> None:
         """Adds 1 to 'column' in the database, so that two who do it at once count twice.
 
-        After the commit the column is what it was at the end of that transaction.
+        After the commit the column is what it was at the end of that transaction.  A number at
+        the end of its range starts over.
         """
-        number = self.find(column) + 1
+        number = count_on(self.find(column))
+        if self.find(column) >= MOST:
+            self.verify(column)
+            self.set_atom(column, number)
+            return
         if self.is_new or column in self._sets:
             self.set_atom(column, number)
             return

@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 
 from ...lib import nb, sb, sealing
 from ...lib.placement import DEFAULT_WEIGHT
+from ...lib.sequence import has_reached
 from ...services.api.node import AnyNode, Datum, Index, Node, Read
 from ...services.api.outside import OVN_TROUBLE
 from ..liveness import Verdict
@@ -41,7 +42,7 @@ def run(read: Read, name: str) -> Candidate | None:
 def find_removal(read: Read, name: str) -> bool | None:
     """Returns whether all rows of a chassis are to go; None if not."""
     words = find_rows(read, CHASSIS_WORD, read(CHASSIS_WORD_BY_NAME, name))
-    if not words or words[0].delete_cfg <= words[0].deleted_cfg:
+    if not words or has_reached(words[0].deleted_cfg, words[0].delete_cfg):
         return None
     verdict = read(VERDICT, name)
     return verdict is None or not verdict.alive or None

@@ -6,6 +6,7 @@ what is new does not guard them yet.
 
 from __future__ import annotations
 
+from ...lib.sequence import find_first
 from ...services.api.node import AnyNode, Datum, Node, Read, Tally
 from .tables import CHASSIS_CFG, ROOT, VERDICT
 
@@ -24,7 +25,7 @@ def find_reached(read: Read, chassis: str) -> int | None:
 
 def find_lowest(read: Read, _key: str) -> int | None:
     """Returns the lowest number; None while no chassis is alive."""
-    return min(read.all(_REACHED_BY), default=None)
+    return find_first(read.all(_REACHED_BY))
 
 
 NODES: tuple[AnyNode, ...] = (

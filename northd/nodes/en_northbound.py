@@ -8,6 +8,7 @@ from typing import Any
 from ...lib import nb
 from ...lib.delta import Desired, Keys
 from ...lib.placement import DELETED, NOT_DELETED_YET
+from ...lib.sequence import has_reached
 from ...services.api.compile import OPERATOR_CONTAINER, Transit
 from ...services.api.node import AnyNode, Datum, Node, Read
 from ..attach.port import Port
@@ -94,7 +95,7 @@ def make_chassis(read: Read, name: str) -> Owned | None:
         return None
     word, verdict = words[0], read(VERDICT, name)
     number, status = word.deleted_cfg, word.delete_status
-    if word.delete_cfg > word.deleted_cfg:
+    if not has_reached(word.deleted_cfg, word.delete_cfg):
         if verdict is not None and verdict.alive:
             number, status = word.delete_cfg, "not deleted: it is alive"
         elif verdict is None and not read(CHASSIS_BY_NAME, name):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ...lib.group import BY_WEIGHT
+from ...lib.sequence import has_reached
 from ...services.api.node import AnyNode, Datum, Index, Node, Read, Tally
 from ..scheduler.health import Health
 from ..scheduler.load import DOMAIN, SHARE, TOTAL, LoadKey, Others, find_domain
@@ -98,7 +99,7 @@ def make_request(read: Read, name: str) -> Request | None:
     group = (read(GROUP, uuid) if uuid is not None else None) or Group()
     wishes = find_rows(read, CONTAINER_WISH, read(WISH_BY_NAME, name))
     wish = wishes[0] if wishes else None
-    asked = wish is not None and wish.migrate_cfg > wish.migrated_cfg
+    asked = wish is not None and not has_reached(wish.migrated_cfg, wish.migrate_cfg)
     return Request(
         name=name,
         service_type=container.service_type,
