@@ -45,6 +45,8 @@ def test_charon_dies_and_is_back_where_it_was(scene: Scene) -> None:
         ),
         "the reason",
     )
+    told = f"{scene.container}: restarted on hv2: charon was killed by signal 9; restarted"
+    operator.wait(lambda: told in operator.svcctl("events", "mercury"), "its event")
     scene.end()
     assert scene.list_places() == ["hv2"]
 
@@ -72,6 +74,8 @@ def test_controller_dies_and_its_containers_move(scene: Scene, name: str) -> Non
     place = scene.wait_moved("hv2")
     scene.wait_traffic()
     assert "hv2" not in scene.operator.alive_chassis() or name == "ovn-controller"
+    state = "unfit: ovn-controller" if name == "ovn-controller" else "dead"
+    assert f"hv2: {state}" in scene.operator.svcctl("events", "hv2")
     scene.end()
     assert scene.list_places() == [place]
 
