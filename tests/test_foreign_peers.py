@@ -100,6 +100,19 @@ def test_every_packet_is_counted_whichever_sa_it_went_through(rig: Rig) -> None:
         raise
 
 
+def test_every_packet_is_counted_where_we_replace_the_sa(rig: Rig) -> None:
+    """The first child SA is rekeyed by us, and nobody has read its counters since it is up."""
+    venus = ForeignPeer(rig, VENUS)
+    venus.load("us", A, [WITH_PFS])
+    begin(rig, connect(A, VENUS))
+    rig.wait_tunnel(A, "up")
+    sent = ping_all(venus, 5)
+    wait_until(lambda: venus.find_in_log("outbound CHILD_SA us0.* established"), "the rekeying")
+    sent += ping_all(venus, 2)
+    expected = {"packets_in": sent, "packets_out": sent, "bytes_in": 84 * sent}
+    wait_until(lambda: expected.items() <= count(rig).items(), str(expected), timeout_s=30)
+
+
 def ping_all(venus: ForeignPeer, times: int) -> int:
     """Sends packets that must be answered, and returns how many."""
     assert all(venus.ping(INSIDE, A.inner) for _ in range(times))
