@@ -306,7 +306,8 @@ def test_the_history_tells_since_when(vpn: Svcctl, databases: Databases, active:
             ("Service_Container", "c2", "error", "no place", long_ago),
             ("Service_Container", "c2", "running", "", lately),
             ("Chassis", "hv2", "alive", "", long_ago),
-            ("Chassis", "hv2", "unfit", problem, lately),
+            ("Chassis", "hv2", "unfit", "overloaded", long_ago),
+            ("Chassis", "hv2", "unfit", "ovn-controller does not answer", lately),
             ("Chassis", "c1", "dead", "", now_ms()),
         )
     ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
+from ...lib.placement import UNFIT
 from ...services.api.commands import Problem
 from ..context import Context
 from ..db.row import Row
@@ -43,8 +44,9 @@ def _find_since(problem: Problem, events: Sequence[Row]) -> int | None:
 
 
 def _tells(event: Row, problem: Problem) -> bool:
-    # A chassis goes on being alive whatever else is told of it, so that is of another time.
-    if problem.subject is not None and problem.subject[0] == _CHASSIS:
-        return event.text("state") == problem.state
     message = event.text("message")
-    return event.text("state") == problem.state or bool(message and message in problem.cause)
+    is_cause = bool(message and message in problem.cause)
+    if problem.subject is not None and problem.subject[0] == _CHASSIS:
+        # It takes no container for one cause after the other, and being alive tells of none.
+        return is_cause and event.text("state") == UNFIT
+    return is_cause or event.text("state") == problem.state
