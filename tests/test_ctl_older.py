@@ -81,7 +81,7 @@ LACKING = {
     "events --since=1h": "table Event",
     "events mercury": "table Event",
     "failover-now": "mass_failure_cfg in SVC_Global",
-    "--no-check chassis-del hv1": "delete_cfg in Chassis",
+    "--no-check chassis-del hv1": "deleted_cfg in Chassis",
     "--no-check container-forgive vpn-1": "forgive_cfg in Container_Wish",
 }
 
