@@ -240,8 +240,13 @@ def test_an_ovn_controller_that_does_not_follow_is_told_of(chassis: Bench) -> No
     def told(sentence: str) -> bool:
         return any(sentence in text for _level, _module, text in chassis.logs.messages)
 
+    def read() -> str:
+        bridge = chassis.controller.ports.rows.find_bridge("br-int")
+        return bridge.external_ids.get("ovn-nb-cfg", "") if bridge else ""
+
     follow(6)
-    chassis.settle()  # it has seen that before it is asked
+    # Two servers answer in any order: it has seen that before it is asked.
+    chassis.until(lambda: read() == "6", "the bridge as it is")
     chassis.sb.update("SB_Global", [], nb_cfg=100, ovn_nb_cfg=7)
     said = "what is asked is not acknowledged: ovn-controller does not follow"
     chassis.until(lambda: told(said), "the reason", timeout_s=40)
