@@ -93,6 +93,9 @@ def change_by_hand(rig: Rig, side: Side, connection: Message, change: Change) ->
     with socket.socket(socket.AF_UNIX) as connected:
         connected.connect(str(rig.directory / "containers" / side.name / "charon.vici"))
         session = vici.Session(connected)
+        # In charon the names that people know stand before it.
+        loaded = [each.decode() for each in session.get_conns()["conns"]]
+        name = next((each for each in loaded if each.endswith(name)), name)
         change(message, session)
         session.load_conn({name: message})
         if side is A:
