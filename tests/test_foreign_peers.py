@@ -11,7 +11,7 @@ from .foreign_peer import ForeignPeer
 from .ovsdb import wait_until
 from .rig import A, Rig, Side, connect
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(150)]
 
 VENUS = Side(20)
 INSIDE = "192.168.20.1"
@@ -93,7 +93,7 @@ def test_every_packet_is_counted_whichever_sa_it_went_through(rig: Rig) -> None:
     sent += ping_all(venus, 5)
     expected = {"packets_in": sent, "packets_out": sent, "bytes_in": 84 * sent}
     try:
-        wait_until(lambda: expected.items() <= count(rig).items(), str(expected), timeout_s=30)
+        wait_until(lambda: expected.items() <= count(rig).items(), str(expected), timeout_s=100)
     except AssertionError:
         print(rig.tunnel(A))
         print((rig.directory / "log/containers" / f"{A.name}.log").read_text())
@@ -109,8 +109,9 @@ def test_every_packet_is_counted_where_we_replace_the_sa(rig: Rig) -> None:
     sent = ping_all(venus, 5)
     wait_until(lambda: venus.find_in_log("outbound CHILD_SA us0.* established"), "the rekeying")
     sent += ping_all(venus, 2)
+    # Figures are read at a pace that grows from 10 s to 80 s.
     expected = {"packets_in": sent, "packets_out": sent, "bytes_in": 84 * sent}
-    wait_until(lambda: expected.items() <= count(rig).items(), str(expected), timeout_s=30)
+    wait_until(lambda: expected.items() <= count(rig).items(), str(expected), timeout_s=100)
 
 
 def ping_all(venus: ForeignPeer, times: int) -> int:
