@@ -7,11 +7,12 @@ from typing import Any
 
 from ..lib.sequence import count_on
 from ..services.api.commands import Atom, Datum
+from ..services.api.row_reading import RowReading
 from .errors import make_lack
 from .values import check_member, check_value, make_member, make_value, read_datum
 
 
-class Row:
+class Row(RowReading):
     """A row, with the changes of the current transaction applied; 'idl_row' is python-ovs's."""
 
     __slots__ = ("idl_row", "revision", "uuid")
@@ -39,20 +40,6 @@ class Row:
         """Returns the value of 'column'; raises Refused if the server's schema lacks it."""
         self._check_known(column)
         return read_datum(self.idl_row, column)
-
-    def find(self, column: str) -> Any:
-        """Returns the one atom of 'column', or None if there is none."""
-        datum = self.datum(column)
-        return datum[0] if isinstance(datum, tuple) and datum else None
-
-    def text(self, column: str) -> str:
-        """Returns the string in 'column', or "" if there is none."""
-        found = self.find(column)
-        return "" if found is None else str(found)
-
-    def strings(self, column: str) -> tuple[str, ...]:
-        """Returns the members of a set of strings or references."""
-        return tuple(str(atom) for atom in self.datum(column))
 
     def pairs(self, column: str) -> dict[str, str]:
         """Returns a map of strings."""

@@ -7,6 +7,7 @@ until the mass failure is over.  Who waited first has the first turn.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 # Turns are given together for so long, so that a second takes a few plans only.
 STEP_MS = 100
@@ -48,7 +49,7 @@ class Turns:
         # What was not used is not saved up for a burst.
         self._due = min(self._due % 1000 + step_ms * rate, max(1000, 1000 * rate))
         self._given_ms = now_ms
-        names = list(self.waiting)[: self._due // 1000]
+        names = list(islice(self.waiting, self._due // 1000))
         self._due -= 1000 * len(names)
         for name in names:
             del self.waiting[name]

@@ -6,9 +6,7 @@ What a program is to read has one row per line: --wide, or another --format.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
-
-from .table import WIDTH
+from collections.abc import Callable, Iterable, Sequence
 
 _INDENT = "    "
 _LEAST = 10
@@ -19,10 +17,11 @@ def fit(
     rows: Iterable[Sequence[str]],
     below: Iterable[str],
     *,
+    width: int,
     with_headings: bool,
     format_lines: Callable[[list[list[str]], bool], str],
 ) -> str:
-    """Returns the lines of a table that is too wide, each with its newline, none over WIDTH.
+    """Returns the lines of a table that is too wide, each with its newline, none over 'width'.
 
     'below' are the headings of columns that are to stand below their rows; 'format_lines'
     makes a table of lines of which the first are the headings, if there are some.
@@ -30,55 +29,60 @@ def fit(
     table = [list(headings), *map(list, rows)]
     moved = {place: name for place, name in enumerate(headings) if name in set(below)}
     stays = [[text for place, text in enumerate(row) if place not in moved] for row in table]
-    widths = _find_widths(stays if with_headings else stays[1:], stays[0])
+    widths = _find_widths(stays if with_headings else stays[1:], stays[0], width)
     blocks = [_break_row(row, widths) for row in stays]
     flat = [line for block in (blocks if with_headings else blocks[1:]) for line in block]
     lines = format_lines(flat, with_headings).split("\n")[:-1]
-    return "".join(f"{line}\n" for line in _mix(lines, blocks, table, moved, with_headings))
+    notes = [
+        [line for place, name in moved.items() for line in _note(name, row[place], width)]
+        for row in table[1:]
+    ]
+    return "".join(f"{line}\n" for line in _mix(lines, blocks, notes, with_headings))
 
 
 def _mix(
     lines: Sequence[str],
     blocks: Sequence[Sequence[object]],
-    table: Sequence[Sequence[str]],
-    moved: Mapping[int, str],
+    notes: Iterable[Iterable[str]],
     with_headings: bool,
 ) -> Iterable[str]:
-    """Returns the lines of the table with what was moved below each row."""
+    """Returns the lines of the table with the notes on each row below it."""
     place = len(blocks[0]) + 1 if with_headings else 0
     yield from lines[:place]
-    for block, row in zip(blocks[1:], table[1:], strict=True):
+    for block, below in zip(blocks[1:], notes, strict=True):
         yield from lines[place : place + len(block)]
         place += len(block)
-        for column, name in moved.items():
-            if row[column]:
-                yield from _wrap(f"{name}: {row[column]}")
+        yield from below
 
 
-def _wrap(text: str) -> list[str]:
+def _note(name: str, text: str, width: int) -> list[str]:
+    """Returns the lines of what stands below a row, [] if there is nothing to say."""
+    if not text:
+        return []
     return textwrap.wrap(
-        text,
-        WIDTH,
+        f"{name}: {text}",
+        width,
         initial_indent=_INDENT,
         subsequent_indent=2 * _INDENT,
         break_on_hyphens=False,
     )
 
 
-def _find_widths(table: Sequence[Sequence[str]], headings: Sequence[str]) -> list[int]:
+def _find_widths(table: Sequence[Sequence[str]], headings: Sequence[str], width: int) -> list[int]:
     """Returns how wide each column may be: the widest ones give way until all fit.
 
     A heading is broken only if there is no other way.
     """
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    # None stays wider than all together may be, whatever somebody wrote.
+    widths = [min(max(map(len, column)), width) for column in zip(*table, strict=True)]
     for floors in ([max(_LEAST, len(name)) for name in headings], [_LEAST] * len(headings)):
-        excess = sum(widths) + len(widths) - 1 - WIDTH
+        excess = sum(widths) + len(widths) - 1 - width
         while excess > 0:
-            width, widest = max(
-                (width if width > floor else 0, place)
-                for place, (width, floor) in enumerate(zip(widths, floors, strict=True))
+            most, widest = max(
+                (each if each > floor else 0, place)
+                for place, (each, floor) in enumerate(zip(widths, floors, strict=True))
             )
-            if not width:
+            if not most:
                 break
             widths[widest] -= 1
             excess -= 1

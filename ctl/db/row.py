@@ -7,6 +7,7 @@ from typing import Any
 
 from ...lib.errors import UsageError
 from ...lib.sequence import MOST, count_on
+from ...services.api.row_reading import RowReading
 from .schema import TableSchema
 from .values import (
     Atom,
@@ -21,7 +22,7 @@ from .values import (
 )
 
 
-class Row:
+class Row(RowReading):
     """A row, with the changes of the current transaction applied.
 
     'json' is what the server sent, None for a row that is inserted.  A column is
@@ -67,20 +68,6 @@ class Row:
     def has(self, column: str) -> bool:
         """Returns whether the server's schema has 'column'; an older one may not."""
         return column in self.table.columns
-
-    def find(self, column: str) -> Any:
-        """Returns the one atom of 'column', or None if there is none."""
-        datum = self.datum(column)
-        return datum[0] if isinstance(datum, tuple) and datum else None
-
-    def text(self, column: str) -> str:
-        """Returns the string in 'column', or "" if there is none."""
-        found = self.find(column)
-        return "" if found is None else str(found)
-
-    def strings(self, column: str) -> tuple[str, ...]:
-        """Returns the members of a set of strings or references."""
-        return tuple(str(atom) for atom in self.datum(column))
 
     def columns(self) -> Mapping[str, Datum]:
         """Returns every column by name, '_uuid' aside."""

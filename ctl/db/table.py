@@ -163,6 +163,7 @@ def format_table(table: OutputTable, style: Style) -> str:
         table.headings,
         texts,
         table.below,
+        width=WIDTH,
         with_headings=style.headings,
         format_lines=lambda lines, with_headings: _format_columns(lines, with_headings, None),
     )
