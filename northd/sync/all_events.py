@@ -34,6 +34,8 @@ class AllEvents:
         self._limit = events.MOST_NUMBER
         self._added = 0
         self._gone: set[UUID] = set()
+        # How many of those there are, which somebody else may have deleted before.
+        self._going = 0
         self._changed: set[UUID] = set()
         # What was taken from '_oldest' for it.
         self._taken: list[tuple[int, UUID]] = []
@@ -75,6 +77,7 @@ class AllEvents:
                 heapq.heappush(self._oldest, (age, uuid))
         self._taken.clear()
         self._gone.clear()
+        self._going = 0
         self._changed.clear()
         self._added = 0
         self._lower_limit()
@@ -85,15 +88,20 @@ class AllEvents:
             if isinstance(change, Insert):
                 self._added += 1
             elif isinstance(change, Delete):
-                self._gone.add(change.uuid)
+                self._let_go(change.uuid)
             elif isinstance(change, Update):
                 self._changed.add(change.uuid)
-        gone = len(self._gone & self._rows.keys())
-        surplus = len(self._rows) + self._added - gone - events.MOST
+        surplus = len(self._rows) + self._added - self._going - events.MOST
         # What somebody else filled is emptied in steps.
-        return list(self._take_oldest(min(surplus, self._added + events.MOST_DROPPED - gone)))
+        most = self._added + events.MOST_DROPPED - self._going
+        return list(self._take_oldest(min(surplus, most)))
 
     # -- helpers, in the order they are called -----------------------------
+
+    def _let_go(self, uuid: UUID) -> None:
+        if uuid not in self._gone:
+            self._gone.add(uuid)
+            self._going += uuid in self._rows
 
     def _find_age(self, row: nb.Event) -> int:
         return _STRANGE if self.is_strange(row) else row.number
@@ -121,5 +129,5 @@ class AllEvents:
             self._taken.append((age, uuid))
             if uuid not in self._gone and uuid not in self._changed:
                 count -= 1
-                self._gone.add(uuid)
+                self._let_go(uuid)
                 yield Delete(nb.Event.TABLE, uuid, None)
