@@ -228,7 +228,10 @@ class Gateway:
                 channel.request("terminate", message, self._begin(channel, due), now_ms)
             else:
                 self._begin(channel, due)(Reply())
-        for child in self._tunnels.probes.take_due(now_ms):
+        replaced = self._tunnels.probes.take_due(now_ms)
+        if replaced:
+            self._list(channel, now_ms)  # what charon forgets of them as it replaces them
+        for child in replaced:
             channel.request("rekey", {"child-id": child}, _heard, now_ms)
 
     def _begin(self, channel: Channel, due: Initiation) -> Callable[[Reply], None]:

@@ -132,7 +132,7 @@ class Tunnels:
             self.by_id[connection].set_reason(reason, self._wall_clock_ms())
 
     def take_log(self, event: Mapping[str, Any]) -> bool:
-        """Takes a log event of charon; returns whether it told something of a tunnel."""
+        """Takes a log event of charon; returns whether SAs are worth a look for it."""
         stranger = self._log.stranger
         told = self._log.take(event)
         for each in told:
@@ -145,7 +145,16 @@ class Tunnels:
             reason = each.reason
             if reason is not None and (tunnel.loaded or reason.kind not in (ADDRESS, VERSION)):
                 tunnel.set_reason(reason, self._wall_clock_ms(), each.attempt)
-        return bool(told) or self._log.stranger != stranger
+        return bool(told) or self._log.stranger != stranger or self._begins_rekeying(event)
+
+    def _begins_rekeying(self, event: Mapping[str, Any]) -> bool:
+        """Returns whether charon begins to replace a child SA.
+
+        It forgets what went out through the old one since it was last listed.
+        """
+        child = reasons.find_child(text(event.get("msg")))
+        tunnel = self.by_id.get(children.find_connection_id(child or ""))
+        return tunnel is not None and tunnel.state in (UP, PARTIAL)
 
     def take_change(self, event: Mapping[str, Any]) -> None:
         """Takes what charon tells of SAs that end or are replaced: their last counters."""
