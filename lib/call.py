@@ -12,6 +12,7 @@ from typing import Any
 import ovs.jsonrpc
 
 from .refusal import describe_refusal
+from .transaction import is_unguarded
 
 Operation = dict[str, Any]
 
@@ -23,13 +24,17 @@ class Call:
     'done' is whether there is nothing more to come; then 'results' are those of
     the operations, or None with the reason in 'problem'.  A 'lost' one was not
     refused: its connection broke, so that it is not known whether it was carried
-    out, or this client has not the lock that it asserts.
+    out, or this client has not the lock that it asserts, or its guard does not
+    hold, which 'unguarded' tells.
     """
 
     done: bool = False
     results: list[dict[str, Any]] | None = None
     problem: str = ""
     lost: bool = False
+    unguarded: bool = False
+    # How many results are the guard's, and nobody else's.
+    guards: int = 0
 
 
 @dataclass(slots=True)
@@ -38,9 +43,9 @@ class Calls:
 
     waiting: dict[int, Call] = field(default_factory=dict)
 
-    def add(self, number: int) -> Call:
-        """Returns a call that waits for the answer to request 'number'."""
-        call = self.waiting[number] = Call()
+    def add(self, number: int, guards: int) -> Call:
+        """Returns a call that waits for the answer to request 'number', behind so many guards."""
+        call = self.waiting[number] = Call(guards=guards)
         return call
 
     def take(self, message: ovs.jsonrpc.Message) -> bool:
@@ -56,9 +61,10 @@ class Calls:
         errors = [each for each in message.result if isinstance(each, dict) and "error" in each]
         if errors:
             call.problem = describe_refusal(errors[0])
-            call.lost = errors[0]["error"] == "not owner"
+            call.unguarded = is_unguarded(message.result, call.guards)
+            call.lost = call.unguarded or errors[0]["error"] == "not owner"
         else:
-            call.results = [each or {} for each in message.result]
+            call.results = [each or {} for each in message.result[call.guards :]]
         return True
 
     def drop(self) -> None:

@@ -29,6 +29,7 @@ import ovs.vlog
 
 from . import coverage
 from .call import Call, Calls
+from .guard import Guard, make_wait
 from .replica import Replica
 from .transaction import Operation, Status, Transaction, read_results
 from .trouble import Trouble
@@ -55,6 +56,7 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
         columns: Mapping[str, Collection[str]],
         replica: Replica,
         *,
+        asserts_lock: bool,
         leader_only: bool,
         probe_interval_ms: int,
         max_backoff_ms: int,
@@ -70,6 +72,7 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
         self._probes: set[int] = set()
         self._transactions: dict[int, Transaction] = {}
         self._calls = Calls()
+        self._asserts_lock = asserts_lock
         self._stole = False
         self._is_wrong = False
         # What the database has, once for each connection; the server's own table of schemas does
@@ -160,23 +163,33 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
         """Returns whether that probe() was answered, or the connection is another one."""
         return question not in self._probes
 
-    def transact(self, operations: Sequence[Operation]) -> Transaction:
-        """Sends a transaction; what is returned changes when its outcome comes."""
-        if self.lock_name and not self.has_lock:
+    def transact(self, operations: Sequence[Operation], guard: Sequence[Guard]) -> Transaction:
+        """Sends a transaction; what is returned changes when its outcome comes.
+
+        Raises Unwritable.
+        """
+        lock = self.lock_name if self._asserts_lock else None
+        if lock and not self.has_lock:
             return Transaction(Status.NOT_LOCKED)
         # The server checks the lock too, since it may be lost meanwhile.
-        guard = [{"op": "assert", "lock": self.lock_name}] if self.lock_name else []
-        params = [self._db.name, *guard, *operations]
+        asserts = [{"op": "assert", "lock": lock}] if lock else []
+        before = [*asserts, *map(make_wait, guard)]
+        params = [self._db.name, *before, *operations]
         message = ovs.jsonrpc.Message.create_request("transact", params)
         if self._session.send(message):
             return Transaction(Status.LOST_RACE)
-        transaction = self._transactions[message.id] = Transaction()
+        transaction = Transaction(guard=guard, guards=len(before))
+        self._transactions[message.id] = transaction
         return transaction
 
-    def call(self, operations: Sequence[Operation]) -> Call:
-        """Sends operations beside the replica; what is returned is filled when the answer comes."""
-        message = ovs.jsonrpc.Message.create_request("transact", [self._db.name, *operations])
-        call = self._calls.add(message.id)
+    def call(self, operations: Sequence[Operation], guard: Sequence[Guard]) -> Call:
+        """Sends operations beside the replica; what is returned is filled when the answer comes.
+
+        Raises Unwritable.
+        """
+        params = [self._db.name, *map(make_wait, guard), *operations]
+        message = ovs.jsonrpc.Message.create_request("transact", params)
+        call = self._calls.add(message.id, len(guard))
         self._session.send(message)
         return call
 
@@ -241,7 +254,7 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
         if message.type == ovs.jsonrpc.Message.T_ERROR:
             transaction.status, transaction.reason = Status.REFUSED, str(message.error)
         else:
-            outcome = read_results(message.result)
+            outcome = read_results(message.result, transaction.guards)
             transaction.status, transaction.reason = outcome.status, outcome.reason
         return True
 

@@ -23,6 +23,7 @@ from . import coverage
 from .call import Call, Operation
 from .connection import Connection
 from .delta import Change
+from .guard import Guard
 from .replica import ChangedRows, Pair, Replica
 from .rows import Row, find_columns
 from .schema_request import SchemaRequest
@@ -47,6 +48,7 @@ class Session:
     restrict tables (RFC 7047 conditions).  Without 'schema' the server is
     asked for its own, also where the database has another one after an outage;
     a column that an older server lacks reads as its row class has it (rows.py).
+    Without 'asserts_lock' what is written does not go by the lock.
     A connection by TCP that is silent for 'probe_interval_ms' is probed and,
     silent for as long again, given up; attempts come at least every
     'max_backoff_ms'.
@@ -61,6 +63,7 @@ class Session:
         schema: Mapping[str, Any] | None = None,
         conditions: Mapping[str, Sequence[Any]] | None = None,
         lock: str | None = None,
+        asserts_lock: bool = True,
         leader_only: bool = False,
         probe_interval_ms: int = PROBE_INTERVAL_MS,
         max_backoff_ms: int = MAX_BACKOFF_MS,
@@ -70,6 +73,9 @@ class Session:
         self.database = database
         self._conditions = dict(conditions or {})
         self._lock = lock
+        self._asserts_lock = asserts_lock
+        self._guard: Sequence[Guard] = ()
+        self._guard_broken = False
         self._leader_only = leader_only
         self._probe_interval_ms = probe_interval_ms
         self._max_backoff_ms = max_backoff_ms
@@ -190,6 +196,21 @@ class Session:
             if self._connection.lock_name == self._lock:
                 self._connection.steal_lock()
 
+    def set_guard(self, *guard: Guard) -> None:
+        """Has each transaction from now on, call()s too, be carried out only while 'guard' holds.
+
+        Beside the lock, if there is one.  Without a guard none is looked at.
+        """
+        self._guard, self._guard_broken = guard, False
+
+    @property
+    def guard_broken(self) -> bool:
+        """Whether what the guard says was found not to be so, since it was set.
+
+        Such a transaction is not refused, and told by take_outcome() as one that lost the lock.
+        """
+        return self._guard_broken
+
     def probe(self) -> int | None:
         """Asks the server for a sign of life; has_answered() tells when it came.
 
@@ -285,14 +306,16 @@ class Session:
             self._transaction = self._send(changes, comment)
             self._finish_commit()
 
-    def commit_beside(self, changes: Sequence[Change], comment: str) -> None:
+    def commit_beside(
+        self, changes: Sequence[Change], comment: str, guard: Sequence[Guard] | None = None
+    ) -> None:
         """Starts a transaction that does not wait for that of commit(); one at a time.
 
-        Its failure is told by take_beside() only.
+        Its failure is told by take_beside() only.  'guard' takes the place of the session's.
         """
         assert self._beside is None
         self._beside_outcome = None
-        self._beside = self._send(changes, comment)
+        self._beside = self._send(changes, comment, guard)
         self._finish_beside()
 
     @property
@@ -308,20 +331,23 @@ class Session:
         outcome, self._beside_outcome = self._beside_outcome, None
         return outcome
 
-    def call(self, operations: Sequence[Operation]) -> Call | None:
+    def call(
+        self, operations: Sequence[Operation], guard: Sequence[Guard] | None = None
+    ) -> Call | None:
         """Sends a transaction of operations of RFC 7047, beside the replica and its transactions.
 
-        Returns None without a connection.
+        'guard' takes the place of the session's; one that only reads wants an
+        empty one.  Returns None without a connection.
         """
         if self._connection is None or not self.connected:
             return None
-        return self._connection.call(operations)
+        return self._connection.call(operations, self._guard if guard is None else guard)
 
     def take_outcome(self) -> str | None:
         """Returns "" if the last transaction succeeded, the server's words if it was refused.
 
-        None while it is under way, and if this was asked before.  None, too,
-        if it lost a race, the lock or the connection: when 'committing' is
+        None while it is under way, and if this was asked before.  None, too, if
+        it lost a race, the lock, the guard or the connection: when 'committing' is
         false and a commit()'s outcome was not told, its changes are to be
         computed again.
         """
@@ -386,6 +412,7 @@ class Session:
             schema,
             columns,
             self._replica,
+            asserts_lock=self._asserts_lock,
             leader_only=self._leader_only,
             probe_interval_ms=self._probe_interval_ms,
             max_backoff_ms=self._max_backoff_ms,
@@ -404,7 +431,9 @@ class Session:
             return
         connection.set_lock(self._lock)
 
-    def _send(self, changes: Sequence[Change], comment: str) -> Transaction:
+    def _send(
+        self, changes: Sequence[Change], comment: str, guard: Sequence[Guard] | None = None
+    ) -> Transaction:
         assert self._connection is not None
         tables = self._connection.tables
         try:
@@ -414,15 +443,18 @@ class Session:
                 lambda table: table not in tables or bool(tables[table].is_root),
                 comment,
             )
+            if not operations:
+                return Transaction(Status.DONE)
+            return self._connection.transact(operations, self._guard if guard is None else guard)
         except Unwritable as error:
             return Transaction(Status.REFUSED, str(error))
-        return self._connection.transact(operations) if operations else Transaction(Status.DONE)
 
     def _finish_commit(self) -> None:
         transaction = self._transaction
         if transaction is None or transaction.status is Status.UNDER_WAY:
             return
         self._transaction = None
+        self._note_guard(transaction)
         coverage.count(f"txn_{transaction.status.name.lower()}")
         if transaction.status is Status.DONE:
             self._outcome = ""
@@ -441,9 +473,14 @@ class Session:
         if transaction is None or transaction.status is Status.UNDER_WAY:
             return
         self._beside = None
+        self._note_guard(transaction)
         self._beside_outcome = transaction.status is Status.DONE
         if transaction.status is Status.REFUSED:
             vlog.warn(f"{self.database}: transaction refused: {transaction.reason}")
+
+    def _note_guard(self, transaction: Transaction) -> None:
+        if transaction.status is Status.NOT_GUARDED and transaction.guard is self._guard:
+            self._guard_broken = True
 
 
 def _find_known(schema: Mapping[str, Any], table: str) -> Collection[str]:

@@ -32,14 +32,20 @@ class Status(enum.Enum):
     REFUSED = "refused"
     LOST_RACE = "lost a race, or the connection"
     NOT_LOCKED = "not locked"
+    NOT_GUARDED = "its guard does not hold"
 
 
 @dataclass(slots=True)
 class Transaction:
-    """A transaction that was sent; 'reason' is the server's, where it was refused."""
+    """A transaction that was sent; 'reason' is the server's, where it was refused.
+
+    'guard' is what it was sent with (guard.py), 'guards' how many operations stand in front of it.
+    """
 
     status: Status = Status.UNDER_WAY
     reason: str = ""
+    guard: Sequence[Any] = ()
+    guards: int = 0
 
 
 class Unwritable(ValueError):
@@ -69,8 +75,11 @@ def make_operations(
     return [*maker.waits, *maker.operations, *mutations, note]
 
 
-def read_results(results: Any) -> Transaction:
-    """Returns the outcome of a transaction from the server's reply."""
+def read_results(results: Any, guards: int = 0) -> Transaction:
+    """Returns the outcome of a transaction from the server's reply.
+
+    'guards' is how many operations in front of it say whether it may be carried out.
+    """
     if not isinstance(results, list):
         return Transaction(Status.REFUSED, f"the reply is no list: {results!r}")
     # None is for an operation that was not tried, since one before it failed.
@@ -85,7 +94,14 @@ def read_results(results: Any) -> Transaction:
         return Transaction(Status.REFUSED, describe_refusal(hard[0] or {}))
     if "not owner" in kinds:
         return Transaction(Status.NOT_LOCKED)
+    if is_unguarded(results, guards):
+        return Transaction(Status.NOT_GUARDED)
     return Transaction(Status.LOST_RACE if "timed out" in kinds else Status.DONE)
+
+
+def is_unguarded(results: Sequence[Any], guards: int) -> bool:
+    """Returns whether one of the first 'guards' operations found that something is not so."""
+    return any(each is not None and each.get("error") == "timed out" for each in results[:guards])
 
 
 @dataclass(slots=True)
