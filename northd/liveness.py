@@ -37,7 +37,7 @@ from dataclasses import dataclass
 from ..lib import sb
 from .deadlines import Deadlines
 from .options import Options
-from .pulse import Pulse, is_overloaded, read_interval
+from .pulse import Pulse, find_first_interval, is_overloaded, read_interval
 
 # The least time between two passes: heartbeats are collected for so long.
 READ_INTERVAL_MS = 100
@@ -225,7 +225,7 @@ class Liveness:
         pulse = self._pulses.get(row.name)
         if pulse is None:
             death_ms = self._find_death(row.name)
-            interval_ms = read_interval(row) or self._options.heartbeat_interval_ms
+            interval_ms = read_interval(row) or find_first_interval(self._options)
             pulse = Pulse(row, self._now_ms, False, death_ms, interval_ms)
             self._pulses[row.name] = pulse
             self._set_alive(row.name, pulse, death_ms is None)

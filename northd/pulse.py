@@ -86,6 +86,14 @@ def read_interval(row: sb.ChassisPrivate) -> int:
     return min(max(0, row.heartbeat_interval or 0), MOST_HEARTBEAT_INTERVAL_MS)
 
 
+def find_first_interval(options: Options) -> int:
+    """Returns by how many ms a chassis may beat that is new and does not say.
+
+    Until it has read the options it beats by the default.
+    """
+    return max(options.heartbeat_interval_ms, Options().heartbeat_interval_ms)
+
+
 def is_overloaded(
     row: sb.ChassisPrivate, weight: sb.ChassisWeight | None, options: Options
 ) -> bool:

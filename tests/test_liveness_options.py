@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ..lib import sb
@@ -53,6 +53,8 @@ class _Chassis:
 
 
 @settings(max_examples=60)
+# One that does not say by what it beats comes when a shorter interval was just asked for.
+@example(changes=[(0, {"heartbeat-interval": "100"})], hosts=[(1301, False)])
 @given(
     st.lists(st.tuples(st.integers(0, 30_000), _OPTIONS), min_size=1, max_size=5),
     st.lists(st.tuples(st.integers(0, 15_000), st.booleans()), min_size=1, max_size=3),
