@@ -32,6 +32,13 @@ class Ref:
 
 
 @dataclass(frozen=True, slots=True)
+class RefMap:
+    """Stands in a map column: for each key the row that has it."""
+
+    refs: Mapping[str, Ref]
+
+
+@dataclass(frozen=True, slots=True)
 class Parent:
     """The row, of a root table, whose set 'column' holds a row of a table that is none."""
 
@@ -182,6 +189,8 @@ def _resolve(value: Any, present: Mapping[tuple[str, Key], Actual]) -> Any:
         return value
     if isinstance(value, tuple):
         return tuple([v if type(v) in _PLAIN else _resolve(v, present) for v in value])
+    if isinstance(value, RefMap):
+        return {key: _resolve(ref, present) for key, ref in value.refs.items()}
     if isinstance(value, Ref):
         found = present.get((value.table, value.key))
         return found.row.uuid if found else value

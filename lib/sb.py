@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
+from uuid import UUID
 
 from .rows import Row
 
@@ -169,3 +170,19 @@ class Northd(Row):
     since: int
     worked_at: int
     problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class RBACRole(Row):
+    TABLE: ClassVar[str] = "RBAC_Role"
+    name: str
+    permissions: dict[str, UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class RBACPermission(Row):
+    TABLE: ClassVar[str] = "RBAC_Permission"
+    table: str
+    authorization: tuple[str, ...]
+    insert_delete: bool
+    update: tuple[str, ...]

@@ -38,6 +38,8 @@ def open_sessions(
                 sb_rows.ChassisWeight,
                 sb_rows.RedirectFlow,
                 sb_rows.Northd,
+                sb_rows.RBACRole,
+                sb_rows.RBACPermission,
                 *tables["sb"],
             ),
             schema=schema.load(schema.SOUTHBOUND),

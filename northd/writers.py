@@ -14,7 +14,7 @@ from typing import Any
 
 import ovs.vlog
 
-from ..lib import loop, nb, sb
+from ..lib import loop, nb, sb, schema
 from ..lib.delta import Change, Desired
 from ..lib.idl import Session
 from ..lib.sequence import find_first
@@ -37,6 +37,7 @@ from .sync import northbound, ovn, southbound
 from .sync.content import Content
 from .sync.event_ledger import EventLedger
 from .sync.incidents import make_mended
+from .sync.roles import make_roles
 
 vlog = ovs.vlog.Vlog("writers")
 
@@ -65,6 +66,8 @@ class Writers:
             "ovn": Ledger(ovn.find_mark, EMPTY),
             "nb": self._news,
         }
+        roles = Owned(make_roles(schema.load(schema.SOUTHBOUND)))
+        self.ledgers["sb"].set_owned(southbound.ROLES_OWNER, roles)
         find_own = partial(northbound.find_own_columns, self.ledgers["nb"])
         self.content = Content(find_own, lambda table, uuid: sessions["nb"].tables[table].get(uuid))
         conclude = {"sb": self._conclude_sb, "ovn": self._conclude_ovn, "nb": self._conclude_nb}
@@ -202,6 +205,9 @@ class Writers:
 
     def _tell_mended(self, database: str, owner: Any, sentence: str) -> None:
         """Has it told that rows of ours were mended."""
+        if owner == southbound.ROLES_OWNER:
+            vlog.warn(f"{database}: {sentence}: somebody changed what chassis may write; mended")
+            return
         mended = make_mended(database, owner, sentence)
         if mended is not None:
             self._news.add_news(*mended)

@@ -21,6 +21,8 @@ _ADDED: dict[str, dict[str, tuple[str, ...]]] = {
         "Chassis_Private": ("warnings",),
         "Chassis_Weight": ("mass_failure",),
         "Avoided_Chassis": ("orders",),
+        "RBAC_Role": (),
+        "RBAC_Permission": (),
     },
 }
 

@@ -19,7 +19,10 @@ from .incidents import find_incidents, find_restart
 CONTAINER = "container"
 REDIRECT = "redirect"
 CHASSIS = "chassis"
+# Whose the rows are that say what a chassis may write.
+ROLES_OWNER = ("roles", "")
 
+_FIRST = {ROLES_OWNER[0]: 0, CONTAINER: 1}
 # What a chassis needs a new generation for.
 _GENERATION_COLUMNS = frozenset({"service_type", "role", "configuration", "secrets"})
 # What the column holds; only whether two are equal counts.
@@ -30,23 +33,29 @@ def find_mark(row: Row) -> Mark | None:
     """Returns whose a row is; all but those of chassis, and the root, are svc-northd's."""
     match row:
         case sb.PortBinding():
-            return Mark((CONTAINER, row.container), (row.logical_port, row.chassis))
+            mark = Mark((CONTAINER, row.container), (row.logical_port, row.chassis))
         case sb.ContainerBinding() | sb.AvoidedChassis():
-            return Mark((CONTAINER, row.container), (row.container, row.chassis))
+            mark = Mark((CONTAINER, row.container), (row.container, row.chassis))
         case sb.Placement() | sb.ContainerItem():
             # What is written of them follows from the rest; see finish().
-            return Mark((CONTAINER, row.container), row.uuid, foreign=True)
+            mark = Mark((CONTAINER, row.container), row.uuid, foreign=True)
         case sb.RedirectFlow():
-            return Mark((REDIRECT, row.container), row.name, row.subject)
+            mark = Mark((REDIRECT, row.container), row.name, row.subject)
         case sb.ChassisWeight():
-            return Mark((CHASSIS, row.chassis), row.chassis)
-    return None
+            mark = Mark((CHASSIS, row.chassis), row.chassis)
+        case sb.RBACRole():
+            mark = Mark(ROLES_OWNER, row.name)
+        case sb.RBACPermission():
+            mark = Mark(ROLES_OWNER, row.table)
+        case _:
+            return None
+    return mark
 
 
-def rank(owner: Any) -> tuple[bool, str, str]:
-    """Returns the order in which owners are written: what a chassis has to do comes first."""
+def rank(owner: Any) -> tuple[int, str, str]:
+    """Returns the order in which owners are written: what a chassis may do, what it has to."""
     kind, name = owner
-    return kind != CONTAINER, kind, name
+    return _FIRST.get(kind, len(_FIRST)), kind, name
 
 
 class SouthboundLedger(Ledger):
