@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 import ovs.poller
@@ -15,7 +15,7 @@ from ..lib.idl import Session
 from ..lib.loop import now_ms
 from ..services.api.host import HostHalf
 from .bridge_watch import BridgeWatch
-from .chassis_lock import ChassisLock, name_lock
+from .claim import RIVAL, WATCHED, Claim
 from .gate import Gate
 from .heartbeat import Heartbeat, find_interval_ms
 from .identity import Identity
@@ -53,35 +53,52 @@ class ChassisRows:
         self._registration = Registration(types, public_key)
         self._condition = condition
         self._bridge = BridgeWatch()
-        self._lock = ChassisLock(self.heartbeat.incarnation)
         self._identity: Identity | None = None
         self._row: PrivateRow | None = None
         self._gate = Gate()
         self._leaving: Call | None = None
         self._leave_at_ms = 0
 
-    def set_identity(self, identity: Identity, other_chassis: bool) -> None:
-        """Notes who this chassis is; 'other_chassis': the rows are other ones."""
+    def set_identity(
+        self, identity: Identity, other_chassis: bool, lives: Collection[str] = ()
+    ) -> None:
+        """Notes who this chassis is; 'other_chassis': the rows are other ones.
+
+        'lives' are the incarnations of this host under that name in this boot.
+        """
         self._identity = identity
         if other_chassis:
-            self._row = PrivateRow(identity.chassis, name_lock(identity.chassis))
+            claim = Claim(self.heartbeat.incarnation, lives)
+            self._row = PrivateRow(identity.chassis, claim)
             self.heartbeat.nb_cfg = None
 
-    def follow(self, session: Session, clock_ms: int) -> None:
-        """Takes answers, learns what an earlier svc-controller left, sees to the lock."""
+    def follow(self, session: Session, options: Mapping[str, str], clock_ms: int) -> None:
+        """Takes answers, sees to the name, learns what an earlier svc-controller left."""
         if self._row is None:
             return
-        self._row.run(session, clock_ms)
-        self._lock.run(session, self._row, clock_ms)
+        self._row.run(session, find_interval_ms(options), clock_ms)
         found = self._row.found
-        if self.heartbeat.nb_cfg is None and found is not None:
+        if self.heartbeat.nb_cfg is None and self._row.held and found is not None:
             self.heartbeat.nb_cfg = found.nb_cfg
             self.heartbeat.nb_cfg_ms = found.nb_cfg_timestamp
 
     @property
-    def known(self) -> bool:
-        """Whether it was read what stood in Chassis_Private."""
-        return self._row is not None and self._row.found is not None
+    def has_name(self) -> bool:
+        """Whether this svc-controller is the one that may write under the name of the chassis."""
+        return self._row is not None and self._row.held
+
+    @property
+    def rival(self) -> str:
+        """Who else has the name of this chassis, in words; "" as far as is known."""
+        claim = self._row.claim if self._row is not None else None
+        if claim is None or not claim.watching:
+            return ""
+        return RIVAL if claim.rival else WATCHED
+
+    @property
+    def refusal(self) -> str:
+        """Why the southbound does not take the heartbeat, in its words; "" if it does."""
+        return self._row.refusal if self._row is not None else ""
 
     def take_outdated(self) -> bool:
         """Returns whether the row in Chassis_Private was found to be an older one; once."""
@@ -158,16 +175,15 @@ class ChassisRows:
             vlog.info("left: nothing of this chassis is in the southbound")
         elif self._leaving is None and clock_ms >= self._leave_at_ms:
             self._leave_at_ms = clock_ms + _AGAIN_MS
-            self._leaving = session.call(make_removal(self._row.chassis, self._row.lock))
+            self._leaving = session.call(make_removal(self._row.chassis))
 
     def wait(self, poller: ovs.poller.Poller, clock_ms: int) -> None:
-        """Arms 'poller' for the lock, which is waited for before anything else."""
-        self._lock.wait(poller, clock_ms)
+        """Arms 'poller' for the name, which is waited for before anything else."""
+        if self._row is not None:
+            self._row.wait(poller, clock_ms)
 
     def wait_beat(self, poller: ovs.poller.Poller, clock_ms: int) -> None:
         """Arms 'poller' for the next heartbeat."""
-        assert self._row is not None
-        self._row.wait(poller, clock_ms)
         next_ms = min(self.heartbeat.find_next_ms(), self._registration.find_next_ms())
         poller.timer_wait(max(0, next_ms - clock_ms))
 

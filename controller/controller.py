@@ -18,12 +18,13 @@ from ..lib.idl import Session
 from ..lib.loop import monotonic_ms
 from ..lib.numbers import parse_number
 from ..services.api.host import HostHalf
-from . import chassis_lock, leaving, readiness, southbound, status
+from . import leaving, readiness, southbound, status
 from .chassis import ChassisRows, Condition
 from .containers import Containers, Losses, MakeHost
 from .fence import Echoes, Fence, find_dead_after_ms
 from .former_names import FormerNames
 from .identity import Identity, find_identity
+from .kept_names import KeptNames
 from .linux import ovs as vswitch
 from .linux import switch_rows
 from .linux.directory import find_directory, find_log
@@ -58,6 +59,7 @@ class Controller:
         private_key: bytes,
         make_host: MakeHost,
         events: Events,
+        kept_names: KeptNames,
     ) -> None:
         self.ovs = Session(
             database,
@@ -75,7 +77,7 @@ class Controller:
         self._underlay = Underlay(events)
         self._private_key = private_key
         self.former_names = FormerNames(
-            sealing.format_public_key(private_key), self.chassis.heartbeat.incarnation
+            kept_names, sealing.format_public_key(private_key), self.chassis.heartbeat.incarnation
         )
         self._strays = Strays()
         self._events = events
@@ -97,7 +99,7 @@ class Controller:
             self._follow_identity()
         if self.sb is not None:
             self.sb.run()
-            self.chassis.follow(self.sb, clock_ms)
+            self.chassis.follow(self.sb, self._options, clock_ms)
         self._obstacle = self.find_obstacle()
         self._waiting.note(readiness.find_obstacle(self._situation), clock_ms)
         if self.ready:
@@ -176,7 +178,7 @@ class Controller:
             self.ovs.trouble,
             self._waiting_for,
             session.trouble if session is not None else "",
-            self._describe_rival() if session is not None and session.contended else "",
+            self._describe_rival(),
         )
         obstacle = readiness.explain_obstacle(self._situation, causes)
         if obstacle or session is None:
@@ -252,12 +254,13 @@ class Controller:
     def _set_identity(self, before: Identity | None, identity: Identity) -> None:
         where = identity.remote, identity.chassis
         other = before is None or (before.remote, before.chassis) != where
-        self.chassis.set_identity(identity, other)
+        if other:
+            vlog.info(f"chassis {identity.chassis}, southbound {identity.remote}")
+            self.former_names.note(identity.chassis, identity.remote)
+        self.chassis.set_identity(identity, other, self.former_names.find_lives())
         self.containers.set_identity(identity, other)
         if not other:
             return
-        vlog.info(f"chassis {identity.chassis}, southbound {identity.remote}")
-        self.former_names.note(identity.chassis, identity.remote)
         if self.sb is not None:
             self.sb.close()
         self.sb = southbound.open_session(identity)
@@ -268,7 +271,8 @@ class Controller:
         assert self.sb is not None
         self._underlay.run(self.ports.rows.peers, self.containers.find_mtu, clock_ms)
         left_over = leaving.describe_left_over(self.containers.reconciler.find_left_over())
-        self.chassis.warnings = tuple(filter(None, (self._underlay.warning, left_over)))
+        told = self._underlay.warning, left_over, self.former_names.warning
+        self.chassis.warnings = tuple(filter(None, told))
         if self.chassis.beat(self._options, clock_ms):
             self.fence.note_beat(self.chassis.heartbeat.number, clock_ms)
         if self._obstacle != "":
@@ -369,13 +373,11 @@ class Controller:
 
     def _describe_rival(self) -> str:
         """Returns who has the name of this chassis, as far as its row there says it."""
-        assert self.sb is not None
+        rival = self.chassis.rival
+        if not rival or self.sb is None:
+            return ""
         host = next((row.hostname for row in self.sb.rows(sb.Chassis).values()), "")
-        return (
-            f"{chassis_lock.RIVAL} (it is registered by host {host})"
-            if host
-            else chassis_lock.RIVAL
-        )
+        return f"{rival} (it is registered by host {host})" if host else rival
 
     @property
     def _situation(self) -> readiness.Situation:
@@ -387,8 +389,7 @@ class Controller:
             identity.remote,
             self.ovs.synced,
             session.synced,
-            session.has_lock,
-            self.chassis.known,
+            self.chassis.has_name,
         )
 
     @property

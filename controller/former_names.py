@@ -5,24 +5,29 @@ a heartbeat of it.  What was bound there svc-northd places elsewhere, as soon as
 is gone.
 
 Another host may have the name by now; or this host was made from a copy of another's disk, which
-goes on under the name, with the same key.  So what is removed is proved to be ours (former_row.py).
-The lock on the name is asked for only when nothing but it is missing: who waits in line for it
-would get it when the other svc-controller is restarted, and keep that from beating.
+goes on under the name, with the same key.  So what is removed is proved to be ours (former_row.py),
+and the server removes it only as it was seen.
+
+A southbound with roles takes nothing of that from a host whose certificate has the new name.  Then
+'warning' says so, and what to do, until somebody has removed the rows.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 import ovs.poller
 import ovs.vlog
 
 from ..lib import sb, schema
-from ..lib.call import Call, Operation
+from ..lib.call import Call
+from ..lib.guard import Guard
 from ..lib.idl import Session
-from . import kept_names
-from .chassis_lock import name_lock
+from ..lib.refusal import is_forbidden
 from .fence import find_dead_after_ms
 from .former_row import FormerRow, Sight
-from .kept_names import MOST_INCARNATIONS, Name
+from .kept_names import MOST_INCARNATIONS, KeptNames, Name
 from .private_row import make_removal
 from .southbound import MAX_BACKOFF_MS, PROBE_INTERVAL_MS
 
@@ -30,6 +35,8 @@ vlog = ovs.vlog.Vlog("former_names")
 
 _MOST = 16
 _AGAIN_MS = 1000
+# Only an operator can mend that.
+_FORBIDDEN_AGAIN_MS = 60_000
 
 
 class FormerNames:
@@ -38,10 +45,12 @@ class FormerNames:
     'incarnation' is that of this process.
     """
 
-    def __init__(self, public_key: str, incarnation: str) -> None:
+    def __init__(self, kept_names: KeptNames, public_key: str, incarnation: str) -> None:
+        self.warning = ""
+        self._kept_names = kept_names
         self._public_key = public_key
         self._incarnation = incarnation
-        self._host = kept_names.read_host()
+        self._host = kept_names.host
         self._present: Name | None = None
         self.names: list[Name] = []
         self._session: Session | None = None
@@ -63,13 +72,23 @@ class FormerNames:
         self.names = kept[:_MOST]
         self._write()
 
+    def find_lives(self) -> Sequence[str]:
+        """Returns the incarnations of this host under the present name in this boot."""
+        present = self._present
+        if present is None or present.host != self._host or not self._host.boot:
+            return (self._incarnation,)
+        return present.incarnations
+
     def note_registered(self) -> None:
         """Notes that the southbound has the incarnation of this process under the present name."""
         present = self._present
-        if present is None or present.incarnations == (self._incarnation,):
+        if present is None:
             return
-        self._present = Name(present.chassis, present.remote, present.host, (self._incarnation,))
-        self._write()
+        # What stood there from an earlier boot stands there no more.
+        registered = replace(present, host=self._host, incarnations=tuple(self.find_lives()))
+        if registered != present:
+            self._present = registered
+            self._write()
 
     def run(self, clock_ms: int) -> None:
         """Removes what is there under a former name, one after the other."""
@@ -81,7 +100,7 @@ class FormerNames:
             self._row = FormerRow(name, self._host, self._public_key, self._incarnation)
         self._session.run()
         if self._removing is not None:
-            self._take_answer(self._session, name)
+            self._take_answer(name, clock_ms)
         elif not (self._session.synced and self._session.connected):
             assert self._row is not None
             self._row.interrupt()
@@ -106,7 +125,7 @@ class FormerNames:
     # -- helpers -----------------------------------------------------------
 
     def _look(self, session: Session, name: Name, clock_ms: int) -> None:
-        """Asks for the lock, or gives up the name, or removes its rows, by what is there."""
+        """Gives up the name, or removes its rows, by what is there."""
         assert self._row is not None
         sight = _read_sight(session)
         options = next((row.options for row in session.rows(sb.SBGlobal).values()), {})
@@ -116,41 +135,49 @@ class FormerNames:
             if stranger:
                 vlog.info(f"the rows of chassis {name.chassis} stay: {stranger}")
             self._finish()
-        elif not self._row.is_ours(clock_ms, contended=session.contended):
-            if session.contended:
-                vlog.info(
-                    f"the rows of chassis {name.chassis} stay for now:"
-                    " another svc-controller has the lock on that name"
-                )
-            session.set_lock(None)
-        elif session.has_lock:
+        elif self._row.is_ours(clock_ms):
             self._again_at_ms = clock_ms + _AGAIN_MS
-            self._removing = session.call(_remove(name.chassis, sight))
-        else:
-            session.set_lock(name_lock(name.chassis))
+            guard = _expect(name.chassis, sight)
+            self._removing = session.call(make_removal(name.chassis), guard)
 
-    def _take_answer(self, session: Session, name: Name) -> None:
+    def _take_answer(self, name: Name, clock_ms: int) -> None:
         assert self._removing is not None
         if not self._removing.done:
             return
-        removed, self._removing = self._removing.results is not None, None
-        if removed:
+        answer, self._removing = self._removing, None
+        if answer.results is not None:
             vlog.info(f"removed the rows of this chassis under its former name {name.chassis}")
             self._finish()
-        else:
-            session.set_lock(None)
+        elif is_forbidden(answer.problem):
+            self._again_at_ms = clock_ms + _FORBIDDEN_AGAIN_MS
+            self._warn(name.chassis)
+
+    def _warn(self, former: str) -> None:
+        """Says that the rows under a former name stay."""
+        warning = (
+            f"the southbound does not let this host remove its rows as chassis {former}, which it"
+            f" was before: svcctl chassis-del {former} does"
+        )
+        if warning != self.warning:
+            self.warning = warning
+            vlog.warn(warning)
 
     def _make_present(self, chassis: str, remote: str, earlier: list[Name]) -> Name:
         """Returns a name with what this host may have written under it, now and earlier."""
+        same = [
+            each
+            for each in earlier
+            if each.chassis == chassis and each.host.machine == self._host.machine
+        ]
         written = [
             incarnation
-            for each in earlier
-            if each.is_at(chassis, remote) and each.host.machine == self._host.machine
+            for each in same
             for incarnation in each.incarnations
             if incarnation != self._incarnation
         ]
+        host = next((each.host for each in same if each.host != self._host), self._host)
         incarnations = (self._incarnation, *written)[:MOST_INCARNATIONS]
-        return Name(chassis, remote, self._host, incarnations)
+        return Name(chassis, remote, host, incarnations)
 
     def _finish(self) -> None:
         """Forgets the name that was looked at."""
@@ -162,11 +189,11 @@ class FormerNames:
         if self._session is not None:
             self._session.close()
         self._session = self._row = self._removing = None
-        self._again_at_ms = 0
+        self._again_at_ms, self.warning = 0, ""
 
     def _read(self) -> None:
         try:
-            found = kept_names.read()
+            found = self._kept_names.read()
         except OSError as error:
             vlog.warn(f"former names of this chassis are not known: {error}")
             return
@@ -176,7 +203,7 @@ class FormerNames:
         """Keeps the names, the present one first."""
         assert self._present is not None
         try:
-            kept_names.write([self._present, *self.names])
+            self._kept_names.write([self._present, *self.names])
         except OSError as error:
             vlog.warn(f"the name of this chassis is not kept over a restart: {error}")
 
@@ -205,25 +232,11 @@ def _read_sight(session: Session) -> Sight | None:
     return Sight(chassis.public_key, beat.incarnation, beat.heartbeat, beat.heartbeat_interval)
 
 
-def _remove(chassis: str, sight: Sight) -> list[Operation]:
-    """Returns the removal of all rows of 'chassis', if they are those that were seen."""
-    check, *deletes = make_removal(chassis, name_lock(chassis))
+def _expect(chassis: str, sight: Sight) -> list[Guard]:
+    """Returns the condition that the rows of 'chassis' are those that were seen."""
+    named = [["name", "==", chassis]]
     beat = {"incarnation": sight.incarnation, "heartbeat": sight.heartbeat}
     return [
-        check,
-        _expect(sb.Chassis.TABLE, chassis, {"public_key": sight.public_key}),
-        _expect(sb.ChassisPrivate.TABLE, chassis, beat),
-        *deletes,
+        Guard(sb.Chassis.TABLE, named, {"public_key": sight.public_key}),
+        Guard(sb.ChassisPrivate.TABLE, named, beat),
     ]
-
-
-def _expect(table: str, chassis: str, row: dict[str, object]) -> Operation:
-    return {
-        "op": "wait",
-        "timeout": 0,
-        "table": table,
-        "where": [["name", "==", chassis]],
-        "columns": sorted(row),
-        "until": "==",
-        "rows": [row],
-    }

@@ -5,7 +5,7 @@ goes on.  A copy of this host's disk has its key, and knows its incarnation; so 
 these is required:
 
 * this very process wrote them;
-* this host wrote them in this boot, and nobody has the lock on the name;
+* this host wrote them in this boot;
 * their heartbeat has stood still for longer than svc-northd waits for one, without a gap in what
   was seen.  Then what was bound there has got another place already.
 
@@ -74,12 +74,10 @@ class FormerRow:
         self._doubted |= moved
         return ""
 
-    def is_ours(self, now_ms: int, *, contended: bool) -> bool:
-        """Returns whether what was seen last is proved to be ours, but for the lock."""
+    def is_ours(self, now_ms: int) -> bool:
+        """Returns whether what was seen last is proved to be ours."""
         if self._is_own:
             return True
-        if contended:
-            self._doubted, self.next_ms = True, None
         if self.name.host == self.host and not self._doubted:
             return True
         return self.next_ms is not None and now_ms >= self.next_ms

@@ -1,7 +1,9 @@
-"""The names that this host has or had as a chassis, kept in a file.
+"""The names that this host has or had as a chassis, and as whom it wrote under them, in a file.
 
-A chassis may be renamed while svc-controller does not run.  The disk of a host may be a copy of
-another's, file and key included; so each name is kept with what tells one host from the other.
+A svc-controller that is started knows by it that the row in Chassis_Private is its own (claim.py),
+and which rows it left under another name.  A chassis may be renamed while svc-controller does not
+run.  The disk of a host may be a copy of another's, file and key included, made while that runs; so
+each name is kept with what tells one host from the other, and one boot from the other.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..lib import dirs, state_file
+from ..lib import state_file
 
 _FILE = "chassis.names"
 # Of a chassis that is started again and again and never gets to the southbound.
@@ -30,7 +32,8 @@ class Host:
 class Name:
     """A name of a chassis in the southbound at 'remote', on the host that had it.
 
-    One of 'incarnations' is what this host last wrote to Chassis_Private under that name.
+    One of 'incarnations' is what this host last wrote to Chassis_Private under that name.  If
+    some of them may be of an earlier boot, 'host' is that of this one.
     """
 
     chassis: str
@@ -38,30 +41,31 @@ class Name:
     host: Host
     incarnations: tuple[str, ...] = ()
 
-    def is_at(self, chassis: str, remote: str) -> bool:
-        """Returns whether it is this chassis in that southbound."""
-        return (self.chassis, self.remote) == (chassis, remote)
-
 
 def read_host() -> Host:
     """Returns what tells this host from others, and this boot from the one before."""
     return Host(_read_id("/etc/machine-id"), _read_id("/proc/sys/kernel/random/boot_id"))
 
 
-def read() -> list[Name]:
-    """Returns the names, the last one first, as far as they can be read; raises OSError."""
-    value = state_file.read_json(_find_path())
-    return list(_parse(value))
+@dataclass(frozen=True, slots=True)
+class KeptNames:
+    """The file of 'host' in 'directory'."""
 
+    directory: str
+    host: Host
 
-def write(names: Sequence[Name]) -> None:
-    """Keeps the names; raises OSError."""
-    os.makedirs(dirs.SYSCONFDIR, mode=0o755, exist_ok=True)
-    state_file.write_json(_find_path(), [asdict(each) for each in names])
+    def read(self) -> list[Name]:
+        """Returns the names, the last one first, as far as they can be read; raises OSError."""
+        return list(_parse(state_file.read_json(self._path)))
 
+    def write(self, names: Sequence[Name]) -> None:
+        """Keeps the names; raises OSError."""
+        os.makedirs(self.directory, mode=0o755, exist_ok=True)
+        state_file.write_json(self._path, [asdict(each) for each in names])
 
-def _find_path() -> str:
-    return os.path.join(dirs.SYSCONFDIR, _FILE)
+    @property
+    def _path(self) -> str:
+        return os.path.join(self.directory, _FILE)
 
 
 def _read_id(path: str) -> str:

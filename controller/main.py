@@ -23,6 +23,7 @@ from ..services.api.host import HostHalf
 from ..services.api.service_type import load_host_halves
 from . import chassis_key, commands
 from .controller import Controller
+from .kept_names import KeptNames, read_host
 from .linux import host as linux_host
 from .linux.events import HostEvents
 
@@ -58,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _make(database: str, types: Mapping[str, HostHalf]) -> Controller:
     key = chassis_key.load_private_key()
-    program = Controller(database, types, key, linux_host.make_host, HostEvents())
+    names = KeptNames(dirs.SYSCONFDIR, read_host())
+    program = Controller(database, types, key, linux_host.make_host, HostEvents(), names)
     commands.register(program)
     return program

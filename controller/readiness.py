@@ -24,8 +24,7 @@ class Situation:
     remote: str = ""
     switch_synced: bool = False
     synced: bool = False
-    has_lock: bool = False
-    row_known: bool = False
+    has_name: bool = False
 
 
 def find_obstacle(now: Situation) -> str:
@@ -36,9 +35,7 @@ def find_obstacle(now: Situation) -> str:
         return "the local Open_vSwitch does not say who this chassis is"
     if not now.synced:
         return f"the southbound {now.remote} was not read yet"
-    if not now.has_lock:
-        return f"the southbound has not given the lock on the name {now.chassis}"
-    return "" if now.row_known else f"the southbound was not asked for {now.chassis} yet"
+    return "" if now.has_name else f"the southbound has not given the name {now.chassis} yet"
 
 
 @dataclass(frozen=True, slots=True)

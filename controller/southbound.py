@@ -1,10 +1,9 @@
-"""The session of a chassis with the southbound: its own rows, and the lock on its name."""
+"""The session of a chassis with the southbound: its own rows."""
 
 from __future__ import annotations
 
 from ..lib import sb, schema
 from ..lib.idl import Session
-from .chassis_lock import name_lock
 from .host import bindings
 from .identity import Identity
 
@@ -27,7 +26,6 @@ def open_session(identity: Identity) -> Session:
         (sb.SBGlobal, sb.Chassis, *bindings.ROW_CLASSES),
         schema=schema.load(schema.SOUTHBOUND),
         conditions=conditions,
-        lock=name_lock(identity.chassis),
         probe_interval_ms=PROBE_INTERVAL_MS,
         max_backoff_ms=MAX_BACKOFF_MS,
         # Who is refused is found by halves, and has a pause of its own.

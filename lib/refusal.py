@@ -7,6 +7,8 @@ from typing import Any
 
 # What ovsdb-server says when its file cannot be written; the cause stands in its own log only.
 _UNWRITTEN = "I/O error"
+# What it says to a client whose role does not permit an operation (ovsdb-server(7), 4.1).
+_FORBIDDEN = "permission error"
 
 
 def describe_refusal(error: Mapping[str, Any]) -> str:
@@ -16,3 +18,8 @@ def describe_refusal(error: Mapping[str, Any]) -> str:
     if kind == _UNWRITTEN:
         return f"{words}; the file system of the database may be full, its server's log says more"
     return words
+
+
+def is_forbidden(words: str) -> bool:
+    """Returns whether 'words', of describe_refusal(), say that the client may not write that."""
+    return words.startswith(_FORBIDDEN)

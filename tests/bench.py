@@ -15,6 +15,7 @@ from typing import Any
 import ovs.poller
 
 from ..controller.controller import Controller
+from ..controller.kept_names import Host, KeptNames
 from ..lib import schema, sealing
 from .fakehost import FakeHost, FakeType
 from .logs import Logs
@@ -22,6 +23,7 @@ from .ovsdb import Database, wait_until
 from .rig import VSWITCH_SCHEMA, to_map
 
 ME = "hv1"
+HOST = Host("machine", "boot")
 KEY = sealing.make_private_key()
 PUBLIC_KEY = sealing.format_public_key(KEY)
 
@@ -38,12 +40,24 @@ class Bench:
         self.ids = {"system-id": ME, "svc-remote": self.sb.remote}
         self.sb.insert("SB_Global", nb_cfg=0)
         self._generation = 0
+        # Those that run at the same time, as on other hosts.
+        self.beside: list[Controller] = []
         self.controller = self.make_controller()
 
-    def make_controller(self, key: bytes = KEY) -> Controller:
-        """Returns another svc-controller of this host."""
+    def make_controller(
+        self, key: bytes = KEY, host: Host = HOST, folder: str = "etc"
+    ) -> Controller:
+        """Returns another svc-controller of this host, whose file of names is in 'folder'.
+
+        With the same folder and another 'host' it is of the next boot, or has a copy of the disk.
+        """
         types = {"fake": FakeType(self.host)}
-        return Controller(self.ovs.remote, types, key, self.host.make_host, self.host)
+        names = KeptNames(str(self.directory / folder), host)
+        return Controller(self.ovs.remote, types, key, self.host.make_host, self.host, names)
+
+    def make_rival(self) -> Controller:
+        """Returns a svc-controller of another host, which is told to have the same name."""
+        return self.make_controller(sealing.make_private_key(), Host("other", "boot"), "other")
 
     def open_switch(self, **ids: str) -> None:
         """Writes the local Open_vSwitch row with its bridge."""
@@ -56,7 +70,8 @@ class Bench:
 
     def stop(self) -> None:
         """Ends everything."""
-        self.controller.close()
+        for each in (self.controller, *self.beside):
+            each.close()
         self.sb.stop()
         self.ovs.stop()
 
@@ -75,11 +90,14 @@ class Bench:
         """Runs svc-controller until 'condition'."""
 
         def step() -> Any:
-            self.controller.run()
+            running = [self.controller, *self.beside]
+            for each in running:
+                each.run()
             if condition():
                 return True
             poller = ovs.poller.Poller()
-            self.controller.wait(poller)
+            for each in running:
+                each.wait(poller)
             poller.timer_wait(50)
             poller.block()
             return False

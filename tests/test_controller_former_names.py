@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from ..lib import dirs, sealing
-from .bench import ME, Bench
+from ..controller.kept_names import Host
+from ..lib import sealing
+from .bench import HOST, ME, Bench
 from .rig import to_map
-from .test_controller_identity import call, read_heartbeat, until_registered
+from .test_controller_identity import call, until_registered
 
 NEW = "hv9"
+COPY = Host(HOST.machine, "another boot")
 
 
 def list_chassis(bench: Bench) -> dict[str, list[str]]:
@@ -95,9 +97,9 @@ def test_rows_of_a_host_that_has_the_old_name_stay(chassis: Bench) -> None:
     def read_key() -> Any:
         return chassis.sb.rows("Chassis", where)[0]["public_key"]
 
-    chassis.controller = chassis.make_controller(key)
-    chassis.until(lambda: read_key() == public_key, "the other host to register")
-    # Though it does not run at this moment, and so has not the lock.
+    chassis.controller = chassis.make_controller(key, Host("other", "boot"), "other")
+    chassis.until(lambda: read_key() == public_key, "the other host to register", timeout_s=20)
+    # Though it does not run at this moment.
     chassis.controller.close()
     call(chassis, NEW)
     chassis.controller = chassis.make_controller()
@@ -109,19 +111,14 @@ def test_rows_of_a_host_that_has_the_old_name_stay(chassis: Bench) -> None:
 
 def test_rows_of_a_host_whose_disk_was_copied_stay(chassis: Bench) -> None:
     """The copy has its key and its file, and another name; then the first one is restarted."""
-    chassis.logs.allow("waiting: another svc-controller claims")
-    twin = chassis.controller
+    first = chassis.controller
     call(chassis, NEW)
-    mine = chassis.controller = chassis.make_controller()
+    mine = chassis.controller = chassis.make_controller(host=COPY)
     until_registered(chassis, NEW)
-    held = f"the rows of chassis {ME} stay for now"
-    chassis.until(lambda: chassis.logs.count(held), "the lock to be seen taken")
-    twin.close()
-    begun = read_heartbeat(chassis, NEW) or 0
-    chassis.until(lambda: (read_heartbeat(chassis, NEW) or 0) > begun + 3, "heartbeats")
     assert ME in list_chassis(chassis)["Chassis_Private"]
+    first.close()
     call(chassis, ME)
-    chassis.controller = chassis.make_controller()
+    chassis.controller = chassis.make_controller(folder="first")
     until_incarnation(chassis, chassis.controller.chassis.heartbeat.incarnation)
     chassis.controller, first = mine, chassis.controller
     call(chassis, NEW)
@@ -154,10 +151,10 @@ def test_whatever_is_in_the_file_removes_nothing(chassis: Bench, text: str) -> N
     assert chassis.host.find_names() == {"c1"}
 
 
-def test_a_disk_that_takes_no_file_is_in_nobodys_way(
-    chassis: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_takes_no_file_is_in_nobodys_way(chassis: Bench) -> None:
     chassis.logs.allow("the name of this chassis is not kept over a restart")
-    monkeypatch.setattr(dirs, "SYSCONFDIR", "/proc/nowhere")
+    chassis.controller.close()
+    chassis.controller = chassis.make_controller(folder="/proc/nowhere")
+    until_registered(chassis, ME)
     call(chassis, NEW)
     until_only(chassis, NEW)

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from ..controller import commands
 from ..controller.bridge_watch import PATIENCE_MS as BRIDGE_PATIENCE_MS
 from ..controller.bridge_watch import BridgeWatch
-from ..controller.chassis_lock import RIVAL
+from ..controller.claim import RIVAL
 from ..controller.host.kinds import Links
 from ..controller.identity import Identity, find_identity
 from ..controller.linux import switch_rows
 from ..controller.overview import format_status
 from ..controller.readiness import PATIENCE_MS, Situation, Waiting, find_obstacle
-from ..lib import dirs, sealing
+from ..lib import dirs
 from ..lib.errors import HostError
 from ..lib.remotes import find_remote_problem
 from .bench import ME, Bench
@@ -32,7 +32,7 @@ KEYS = st.sampled_from(
     ("system-id", "svc-remote", "svc-bridge", "svc-labels", "ovn-bridge-mappings", "ovn-remote")
 )
 REMOTES = st.sampled_from(("unix:/x", "tcp:127.0.0.1:1", "ssl:127.0.0.1:1", "tcp:[::1]:1", "tcp:"))
-READY = Situation(ME, "tcp:1.0.0.1:6652", True, True, True, True)
+READY = Situation(ME, "tcp:1.0.0.1:6652", True, True, True)
 UNSET = "external_ids:system-id of the local Open_vSwitch is not set"
 
 
@@ -79,7 +79,7 @@ def test_a_name_that_is_taken_or_none_says_so(chassis: Bench) -> None:
     chassis.sb.update("SB_Global", [], options=to_map({"heartbeat-interval": "100"}))
     mine = chassis.controller
     call(chassis, "hv9")
-    other = chassis.controller = chassis.make_controller(sealing.make_private_key())
+    other = chassis.controller = chassis.make_rival()
     until_registered(chassis, "hv9")
     chassis.controller = mine
 
@@ -88,7 +88,7 @@ def test_a_name_that_is_taken_or_none_says_so(chassis: Bench) -> None:
         return any(sentence in text for _level, _module, text in chassis.logs.messages)
 
     chassis.until(lambda: warned("claims the chassis name hv9"), "the reason")
-    obstacle = find_obstacle(replace(READY, chassis="hv9", has_lock=False))
+    obstacle = find_obstacle(replace(READY, chassis="hv9", has_name=False))
     said = f"nothing is changed on this host: {obstacle}"
     chassis.until(lambda: warned(said), "what it waits for", timeout_s=20)
     why = f"{obstacle}: {RIVAL} (it is registered by host {socket.gethostname()})"

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from ..controller import southbound
-from ..lib import sealing
 from .bench import Bench
 
 
@@ -106,7 +105,7 @@ def network(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
 
 
 def test_what_went_meanwhile_goes_after_the_heal(bench: Bench, network: Network) -> None:
-    """The server still holds the lock for the connection that was cut."""
+    """The server still has the connection that was cut, which keeps nobody from anything."""
     bench.bind("c1")
     bench.bind("c2")
     bench.settle()
@@ -116,12 +115,10 @@ def test_what_went_meanwhile_goes_after_the_heal(bench: Bench, network: Network)
     assert bench.host.find_names() == {"c1", "c2"}
     network.heal()
     bench.until(lambda: bench.host.find_names() == {"c2"}, "c1 to go")
-    texts = [text for _level, _module, text in bench.logs.messages]
-    assert sum("from a connection that is dead" in text for text in texts) == 1
     bench.check_laws()
 
 
-def test_a_lock_that_another_has_taken_is_left_to_it(bench: Bench, network: Network) -> None:
+def test_a_name_that_another_has_taken_is_left_to_it(bench: Bench, network: Network) -> None:
     bench.logs.allow("another svc-controller claims the chassis name")
     bench.bind("c1")
     bench.settle()
@@ -129,7 +126,8 @@ def test_a_lock_that_another_has_taken_is_left_to_it(bench: Bench, network: Netw
     network.cut()
     network.tell_server()
     network.heal()
-    other = bench.controller = bench.make_controller(sealing.make_private_key())
+    other = bench.controller = bench.make_rival()
+    bench.until(lambda: other.ready, "the name to be free", timeout_s=20)
     bench.until_beats(1)
     bench.controller = first
     claims = "another svc-controller claims the chassis name"
@@ -142,4 +140,4 @@ def test_a_lock_that_another_has_taken_is_left_to_it(bench: Bench, network: Netw
     assert not first.ready
     assert other.ready
     other.close()
-    bench.until(lambda: first.ready, "the first one to take over")
+    bench.until(lambda: first.ready, "the first one to take over", timeout_s=20)

@@ -9,9 +9,7 @@ import pytest
 
 from ..controller.gate import Gate
 from ..controller.host.kinds import Links, Namespace
-from ..lib import sealing
 from ..lib.delta import Change, Verify
-from ..lib.sb import ContainerBinding
 from ..services.api.host import Network
 from .bench import Bench
 from .rig import to_map
@@ -215,27 +213,6 @@ def test_a_southbound_made_anew_takes_nothing_away(chassis: Bench) -> None:
     assert chassis.host.programs["c1"].starts == 1
     chassis.unbind("c1")
     chassis.until(lambda: not chassis.host.find_names(), "c1 to go")
-    chassis.check_laws()
-
-
-def test_a_second_claim_of_the_chassis_name_waits(chassis: Bench) -> None:
-    chassis.bind("c1")
-    chassis.settle()
-    first, done = chassis.controller, chassis.host.operations[:]
-    rows = chassis.sb.rows("Chassis")
-    other = chassis.make_controller(sealing.make_private_key())
-    chassis.controller = other
-    warnings = chassis.logs.find_warnings
-    chassis.until(warnings, "the warning")
-    assert "another svc-controller claims the chassis name hv1" in warnings()[0]
-    assert not other.ready
-    chassis.unbind("c1")
-    chassis.until(lambda: not other.sb.rows(ContainerBinding), "the news")  # type: ignore[union-attr]
-    assert (chassis.sb.rows("Chassis"), chassis.host.operations) == (rows, done)
-    assert len(warnings()) == 1
-    first.close()
-    chassis.until(lambda: not chassis.host.find_names(), "the other one to take over")
-    chassis.logs.allow("another svc-controller claims")
     chassis.check_laws()
 
 

@@ -20,27 +20,27 @@ def make_row(host: Host = HOST, now: Host = HOST) -> FormerRow:
     return FormerRow(Name("hv1", "unix:x", host, (OURS, EARLIER)), now, KEY, OURS)
 
 
-def look(row: FormerRow, now_ms: int, sight: Sight = SIGHT, *, contended: bool = False) -> bool:
+def look(row: FormerRow, now_ms: int, sight: Sight = SIGHT) -> bool:
     assert row.find_stranger(sight, DEAD_AFTER_MS, now_ms) == ""
-    return row.is_ours(now_ms, contended=contended)
+    return row.is_ours(now_ms)
 
 
 def test_what_this_host_wrote_in_this_boot_is_ours_at_once() -> None:
     assert look(make_row(), 0)
 
 
-def test_what_this_process_wrote_is_ours_though_its_last_connection_has_the_lock() -> None:
+def test_what_this_process_wrote_is_ours_though_it_moves() -> None:
     row, sight = make_row(), replace(SIGHT, incarnation=OURS)
     for heartbeat in range(7, 12):
-        assert look(row, heartbeat, replace(sight, heartbeat=heartbeat), contended=True)
+        assert look(row, heartbeat, replace(sight, heartbeat=heartbeat))
 
 
-@pytest.mark.parametrize("cause", ["boot", "lock", "move"])
+@pytest.mark.parametrize("cause", ["boot", "move"])
 def test_otherwise_the_heartbeat_is_to_stand_still(cause: str) -> None:
     row = make_row(HOST, REBOOTED if cause == "boot" else HOST)
     if cause == "move":
         assert row.find_stranger(replace(SIGHT, heartbeat=6), DEAD_AFTER_MS, 0) == ""
-    assert not look(row, 0, contended=cause == "lock")
+    assert not look(row, 0)
     begun_ms = 10
     assert not look(row, begun_ms)
     assert not look(row, DEAD_AFTER_MS)
@@ -78,8 +78,8 @@ def test_what_others_wrote_is_not(sight: Sight, reason: str) -> None:
 def test_a_copy_that_knows_the_key_and_the_incarnation_is_found_out() -> None:
     copied = make_row(Host("other", "boot"))
     assert copied.find_stranger(SIGHT, DEAD_AFTER_MS, 0).startswith("the disk of this host is a")
-    row = make_row()
-    assert not look(row, 0, contended=True)
+    row = make_row(HOST, REBOOTED)
+    assert not look(row, 0)
     assert not look(row, 1000, replace(SIGHT, heartbeat=8))
     goes_on = replace(SIGHT, heartbeat=9)
     assert row.find_stranger(goes_on, DEAD_AFTER_MS, 2000).startswith("their heartbeat goes on")
