@@ -15,7 +15,9 @@ _CONTAINERS = "Service_Container Container_Wish Container_Group"
 _LIST = "Service_Container?! Container_Wish?! Container_Group?! SVC_Global"
 _PLACE = f"{_CONTAINER} Chassis? Chassis_Group?"
 _SHOW = f"{TYPE_TABLES}?! {_LIST}"
-_STATUS = f"{TYPE_TABLES} SVC_Global Service_Container Container_Group Container_Wish? Chassis"
+_STATUS = (
+    f"{TYPE_TABLES} SVC_Global Service_Container Container_Group Container_Wish? Chassis Connection"
+)
 
 SECTIONS = (
     (

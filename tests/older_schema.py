@@ -15,6 +15,7 @@ _ADDED: dict[str, dict[str, tuple[str, ...]]] = {
         "Chassis": ("delete_cfg", "deleted_cfg", "delete_status"),
         "Service_Container": ("standby",),
         "Container_Wish": ("forgive_cfg",),
+        "Connection": ("read_only",),
         "Event": (),
     },
     schema.SOUTHBOUND: {

@@ -408,10 +408,13 @@ def test_what_has_no_table_takes_no_format(vpn: Svcctl) -> None:
 
 
 def test_connections_and_keys_of_the_database(svcctl: Svcctl, databases: Databases) -> None:
-    svcctl.good("set-connection", "ptcp::[::1]", "tcp:central", "ssl:[fd00::1]:1", "unix:x")
+    svcctl.good("set-connection", "ptcp::[::1]", "tcp:127.0.0.1", "ssl:[fd00::1]:1", "unix:x")
     svcctl.good("set-connection", "ptcp:0:127.0.0.1", "--inactivity-probe=9000")
     assert svcctl.good("get-connection") == "ptcp:0:127.0.0.1\n"
     assert [row["inactivity_probe"] for row in databases.nb.rows("Connection")] == [9000]
+    svcctl.good("set-connection", "pssl:1", "read-only", "pssl:2")
+    assert svcctl.good("get-connection") == "pssl:1\nread-only pssl:2\n"
+    assert "SVC_Northbound has no roles" in svcctl("set-connection", "role=x", "pssl:1").stderr
     svcctl.good("set-connection", "punix:other.sock", "--", "set-ssl", "k", "c", "ca")
     assert svcctl.good("get-connection") == "punix:other.sock\n"
     assert svcctl.good("get-ssl") == (

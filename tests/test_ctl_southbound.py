@@ -15,6 +15,8 @@ from ..lib.version import VERSION
 from .ovsdb import Databases
 from .svcctl import Result, add_container
 
+SECURE = ("set-connection", "role=svc-controller", "pssl:6652")
+
 
 class SvcSbctl:
     """svc-sbctl on the southbound of a test."""
@@ -60,17 +62,35 @@ def test_what_is_there(svc_sbctl: SvcSbctl) -> None:
 
 
 def test_where_it_listens(svc_sbctl: SvcSbctl) -> None:
-    svc_sbctl.good("set-connection", "ptcp:6652:127.0.0.1", "pssl:6653")
-    assert svc_sbctl.good("get-connection") == "pssl:6653\nptcp:6652:127.0.0.1\n"
+    svc_sbctl.good(*SECURE, "role=", "ptcp:6653:127.0.0.1", "read-only", "pssl:6654")
+    assert svc_sbctl.good("get-connection").splitlines() == [
+        'read-only role="" pssl:6654',
+        'read-write role="" ptcp:6653:127.0.0.1',
+        'read-write role="svc-controller" pssl:6652',
+    ]
     rows = svc_sbctl.databases.sb.rows("SB_Global")
-    assert len(rows[0]["connections"][1]) == 2, "the root row was made, and refers to them"
-    svc_sbctl.good("--inactivity-probe=5000", "set-connection", "ptcp:6652")
-    assert svc_sbctl.good("get", "Connection", "ptcp:6652", "inactivity_probe") == "5000\n"
+    assert len(rows[0]["connections"][1]) == 3, "the root row was made, and refers to them"
+    svc_sbctl.good("--inactivity-probe=5000", *SECURE)
+    assert svc_sbctl.good("get", "Connection", "pssl:6652", "inactivity_probe") == "5000\n"
     svc_sbctl.good("set-ssl", "/k", "/c", "/ca")
     assert "Private key: /k" in svc_sbctl.good("get-ssl")
     svc_sbctl.good("del-ssl", "--", "del-connection")
     assert svc_sbctl.good("get-connection") == ""
-    assert svc_sbctl("set-connection", "ptcp:x").status == 1
+    for words in (("ptcp:x",), ("pssl:6652", "role=x"), ("read-only",)):
+        assert svc_sbctl("set-connection", *words).status == 1
+    assert svc_sbctl.good("get-connection") == ""
+
+
+def test_who_opens_it_to_others_is_warned(svc_sbctl: SvcSbctl) -> None:
+    for target, sentence in (
+        ("ptcp:6652", "SVC_Southbound is open without TLS on ptcp:6652: whoever reaches it can "),
+        ("pssl:6652", "SVC_Southbound listens on pssl:6652 without a role: each chassis can "),
+    ):
+        done = svc_sbctl("set-connection", target)
+        assert (done.status, done.stdout) == (0, "")
+        assert done.stderr.startswith(f"svc-sbctl: warning: {sentence}")
+        assert done.stderr.count("\n") == 1
+        assert target in svc_sbctl.good("get-connection")
 
 
 def test_generic_commands_write_as_those_of_ovn_sbctl(svc_sbctl: SvcSbctl) -> None:

@@ -289,6 +289,25 @@ def test_which_chassis_is_unfit(vpn: Svcctl, databases: Databases, active: Activ
     assert "\nNOTE: no chassis has registered in the southbound\n" in vpn.tell(0)
 
 
+def test_a_database_that_is_open_to_others_is_noted(
+    vpn: Svcctl, databases: Databases, active: Active
+) -> None:
+    active.work()
+    remote = "ptcp:0"
+    for database, sentence in (
+        (databases.nb, "whoever reaches it reads pre-shared keys and can change everything"),
+        (databases.sb, "whoever reaches it can change everything"),
+    ):
+        row = {"op": "insert", "table": "Connection", "uuid-name": "c", "row": {"target": remote}}
+        root = "SVC_Global" if database is databases.nb else "SB_Global"
+        columns = {"connections": ["named-uuid", "c"]}
+        given = {"op": "update", "table": root, "where": [], "row": columns}
+        database.transact(
+            row, given if database.rows(root) else {"op": "insert", "table": root, "row": columns}
+        )
+        assert f"\nNOTE: {database.name} is open without TLS on {remote}: {sentence}" in vpn.tell(0)
+
+
 def test_the_history_tells_since_when(vpn: Svcctl, databases: Databases, active: Active) -> None:
     row = {"service_type": "x", "status_code": "error", "status_message": "no place"}
     databases.nb.insert("Service_Container", name="c1", **row)

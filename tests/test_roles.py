@@ -9,7 +9,8 @@ from typing import Any
 
 from ..controller.registration import PROBE_AGAIN_MS
 from ..lib import loop, schema
-from ..northd.sync.roles import CHASSIS_ROLE, find_authorization, make_roles
+from ..lib.exposure import CHASSIS_ROLE
+from ..northd.sync.roles import find_authorization, make_roles
 from ..services.api.host import Probe
 from ..services.api.item import Item
 from .bench import Bench

@@ -23,6 +23,7 @@ serve () {  # NAME SCHEMA
 transact () { ovsdb-client transact "unix:$PWD/$1" "$2" > /dev/null; }
 ip link set lo up
 """
+_SECURE = "svc-sbctl set-connection role=svc-controller pssl:6652"
 # A chassis whose one container is of a type that nobody has, so that nothing is made on the host.
 _CONTROLLER = """
 serve ovs "$VSWITCH_SCHEMA"
@@ -76,6 +77,7 @@ def play(directory: Path, script: str) -> list[str]:
             "OVN_NB_DB": f"unix:{directory}/ovn.sock",
             "OVN_NB_SCHEMA": OVN_NORTHBOUND_SCHEMA,
             "VSWITCH_SCHEMA": VSWITCH_SCHEMA,
+            "NB_SCHEMA": str(schema.find_path(schema.NORTHBOUND)),
             "SB_SCHEMA": str(schema.find_path(schema.SOUTHBOUND)),
         },
         capture_output=True,
@@ -126,7 +128,7 @@ def test_start_northd_waits_until_it_works_or_says_why_not(directory: Path) -> N
 
 def test_options_last_and_a_restart_cuts_nobody_off(directory: Path) -> None:
     remote = "ptcp:7652:127.0.0.1"
-    hint = "'svc-sbctl set-connection ptcp:6652' does so for good, or options in default"
+    hint = f"'{_SECURE}' (with svc-pki's keys) does so for good"
     assert play(
         directory,
         """

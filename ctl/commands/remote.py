@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...lib.errors import UsageError
+from ...lib.exposure import find_exposures
 from ...lib.remotes import find_target_problem
 from ..context import Context
 from ..db.notation import parse_atom
 from ..db.records import get_root
+from ..db.row import Row
+from ..db.values import Atom
 
 
 def get_connection(context: Context) -> None:
     """get-connection: prints where the database's server listens."""
     rows = context.replica.rows("Connection").values()
-    context.lines.extend(sorted(row.text("target") for row in rows))
+    context.lines.extend(sorted(_describe(row) for row in rows))
+
+
+def _describe(row: Row) -> str:
+    """Returns a row as ovn-sbctl prints it, or as ovn-nbctl where there are no roles."""
+    target = row.text("target")
+    access = "read-only" if row.has("read_only") and row.find("read_only") else "read-write"
+    if row.has("role"):
+        return f'{access} role="{row.text("role")}" {target}'
+    return target if access == "read-write" else f"{access} {target}"
 
 
 def delete_connection(context: Context) -> None:
@@ -23,22 +37,50 @@ def delete_connection(context: Context) -> None:
 
 
 def set_connection(context: Context) -> None:
-    """set-connection TARGET..: sets where the database's server listens, as pssl:6651."""
+    """set-connection TARGET..: sets where the database's server listens, as pssl:6651.
+
+    The words read-only, read-write and role=ROLE, as ovn-sbctl has them, are of the
+    targets that follow.
+    """
     probe = context.options.get("inactivity-probe")
     base = context.replica.schema.tables["Connection"].columns["inactivity_probe"].key
     delete_connection(context)
-    rows = []
-    for target in dict.fromkeys(context.arguments):
-        problem = find_target_problem(target)
-        if problem is not None:
-            raise UsageError(f"{target}: {problem}")
+    rows = {}
+    for target, words in _parse_targets(context.arguments).items():
         row = context.replica.insert("Connection")
         row.set_atom("target", target)
+        for column, value in words.items():
+            if column == "role" and not row.has(column):
+                raise UsageError(f"{target}: {context.replica.schema.name} has no roles")
+            row.set_atom(column, value)
         if probe is not None:
             number = parse_atom(probe, base, context.names.resolve)
             row.set_atom("inactivity_probe", number)
-        rows.append(row.uuid)
-    get_root(context.replica).set("connections", tuple(sorted(rows)))
+        rows[target] = row
+    get_root(context.replica).set("connections", tuple(sorted(row.uuid for row in rows.values())))
+    set_now = [
+        (target, row.text("role") if row.has("role") else "") for target, row in rows.items()
+    ]
+    context.warnings.extend(find_exposures(context.replica.schema.name, set_now))
+
+
+def _parse_targets(words: Sequence[str]) -> dict[str, dict[str, Atom]]:
+    """Returns each target with the columns that stand before it."""
+    found: dict[str, dict[str, Atom]] = {}
+    columns: dict[str, Atom] = {}
+    for word in words:
+        if word in ("read-only", "read-write"):
+            columns = {**columns, "read_only": word == "read-only"}
+        elif word.startswith("role="):
+            columns = {**columns, "role": word.removeprefix("role=")}
+        else:
+            problem = find_target_problem(word)
+            if problem is not None:
+                raise UsageError(f"{word}: {problem}")
+            found[word] = columns
+    if not found or words[-1] not in found:
+        raise UsageError(f"{words[-1]}: a target must follow")
+    return found
 
 
 def get_ssl(context: Context) -> None:

@@ -13,9 +13,11 @@ from functools import partial
 from ...lib.addresses import quote
 from ...lib.container import KEPT
 from ...lib.errors import UsageError
+from ...lib.exposure import find_exposures
 from ...lib.group import find_remark
 from ...lib.moment import format_past
 from ...lib.options import find_problems
+from ...lib.schema import NORTHBOUND, SOUTHBOUND
 from ...lib.sequence import has_reached
 from ...services.api.commands import Problem, StatusLines
 from ..ask.chassis_word import TABLE as CHASSIS
@@ -50,6 +52,7 @@ from .problems import (
 
 _NUMBERS = ("nb_cfg", "sb_cfg", "hv_cfg", "sb_cfg_timestamp")
 _BINDINGS = select("Container_Binding", (), ["container", "role", "status_code", "status_message"])
+_REMOTES = select("Connection", (), ["target", "role"])
 _ITEMS = select("Container_Item", (), ["container", "chassis", "kind", "name", "state"])
 
 
@@ -60,7 +63,7 @@ def status(context: Context) -> None:
     svc-northd or a database that it needs is away.  --all lists all that is wrong.
     """
     context.refuse_format()
-    southbound = read_southbound_state(context)
+    southbound = read_southbound_state(context, _REMOTES)
     told = dict(ask_types(context, lambda half, run: _check_status(half.tell_status(run))))
     problems = [
         *_find_absences(context, southbound),
@@ -69,6 +72,7 @@ def status(context: Context) -> None:
         *_find_of_chassis(context, southbound),
         *_find_of_root(context, told, southbound),
         *_find_of_groups(context),
+        *_find_of_remotes(context, southbound),
     ]
     counts = [line for each in told.values() for line in each.counts]
     counts.append(f"containers: {_count_running(context)}")
@@ -215,6 +219,26 @@ def _find_of_groups(context: Context) -> Iterator[Problem]:
         remark = find_remark(row.text("name"), _read_options(row))
         if remark is not None:
             yield Problem("warning", "", remark)
+
+
+def _find_of_remotes(context: Context, southbound: Southbound | Away) -> Iterator[Problem]:
+    """Returns where the databases let in whom they should not, as far as it is seen from here."""
+    rows = context.replica.rows("Connection").values()
+    yield from _find_exposed(
+        NORTHBOUND, [(row.text("target"), "") for row in rows], context.settings.db
+    )
+    if isinstance(southbound, Away):
+        return
+    (found,) = southbound.rows
+    there = [(row["target"], row["role"]) for row in found]
+    yield from _find_exposed(SOUTHBOUND, there, context.settings.sb_db)
+
+
+def _find_exposed(database: str, remotes: Sequence[tuple[str, str]], own: str) -> Iterator[Problem]:
+    """Returns what is to be known of 'remotes', or of the one by which we have come ourselves."""
+    told = list(find_exposures(database, remotes))
+    told = told or list(find_exposures(database, [(each, "") for each in own.split(",")]))[:1]
+    yield from (Problem("note", "", each) for each in told)
 
 
 # -- how much works ------------------------------------------------------------

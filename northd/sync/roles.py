@@ -14,8 +14,7 @@ from typing import Any
 
 from ...lib import sb
 from ...lib.delta import Desired, Ref, RefMap
-
-CHASSIS_ROLE = "svc-controller"
+from ...lib.exposure import CHASSIS_ROLE
 
 # The chassis makes rows of these tables, and removes them.
 _OWN_ROWS = (sb.Chassis.TABLE, sb.ChassisPrivate.TABLE, sb.ContainerItem.TABLE)

@@ -1,0 +1,153 @@
+"""svc-ctl: where the databases listen, with what keys, and who may read their files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .test_svc_ctl_start import play
+
+_TLS = """
+pki=$PWD/db/pki
+ctl () { "$UTILITIES/svc-ctl" "$@" 2>&1 || echo "= $?"; }
+mkdir db
+"$UTILITIES/svc-pki" init > /dev/null
+for each in 'server central' 'chassis hv1' 'client ops'; do
+    "$UTILITIES/svc-pki" $each > /dev/null
+done
+ask () { # KIND/NAME PORT DATABASE
+    ovsdb-client -vconsole:off -t 3 -p "$pki/$1/privkey.pem" -c "$pki/$1/cert.pem" \\
+        -C "$pki/client/ops/cacert.pem" list-dbs "ssl:127.0.0.1:$2" 2> /dev/null | grep -x "$3" ||
+        echo "$1 is refused"
+}
+connect () { # DATABASE SOCKET ROOT COLUMNS
+    transact "run/$2" '["'$1'", {"op": "insert", "table": "Connection", "uuid-name": "c",
+        "row": '"$4"'}, {"op": "update", "table": "'$3'", "where": [],
+        "row": {"connections": ["named-uuid", "c"]}}]'
+}
+"""
+
+
+@pytest.fixture
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("d")
+
+
+def test_keys_of_the_options_serve_remotes_of_tls(directory: Path) -> None:
+    told = play(
+        directory,
+        _TLS
+        + """
+        keys () { echo "--svc-$1-db-ssl-key=$pki/server/central/privkey.pem
+            --svc-$1-db-ssl-cert=$pki/server/central/cert.pem
+            --svc-$1-db-ssl-ca-cert=$pki/server/central/$1-cacert.pem"; }
+        ctl $(keys nb) start_nb_ovsdb
+        ctl $(keys sb) start_sb_ovsdb
+        connect SVC_Northbound svcnb_db.sock SVC_Global '{"target": "pssl:7651:127.0.0.1"}'
+        connect SVC_Southbound svcsb_db.sock SB_Global \\
+            '{"target": "pssl:7652:127.0.0.1", "role": "svc-controller"}'
+        until ask client/ops 7651 SVC_Northbound | grep -q '^SVC'; do sleep .05; done
+        until ask client/ops 7652 SVC_Southbound | grep -q '^SVC'; do sleep .05; done
+        for each in client/ops chassis/hv1; do
+            ask $each 7651 SVC_Northbound
+            ask $each 7652 SVC_Southbound
+        done
+        ctl --svc-nb-db-ssl-key=/none start_nb_ovsdb
+        ctl stop_ovsdb
+        ctl --svc-nb-db-ssl-key=/none start_nb_ovsdb
+        """,
+    )
+    assert told == [
+        *("SVC_Northbound", "SVC_Southbound", "chassis/hv1 is refused", "SVC_Southbound"),
+        "ovsdb-nb is already running; options that have changed take effect with restart_nb_ovsdb.",
+        "svc-ctl: --svc-nb-db-ssl-key=/none: cannot be read",
+        "= 1",
+    ]
+
+
+def test_a_remote_of_the_command_line_does_not_undo_a_role(directory: Path) -> None:
+    undone = (
+        "svc-ctl: warning: ovsdb-sb does not listen on ptcp:7652:0.0.0.0: table Connection has a "
+        "remote with a role, which one without would undo (--db-sb-create-insecure-remote=no)"
+    )
+    exposed = (
+        "svc-ctl: warning: SVC_Southbound is open without TLS on ptcp:7652:0.0.0.0: whoever "
+        "reaches it can change everything; use pssl (svc-pki), or a firewall"
+    )
+    assert play(
+        directory,
+        _TLS
+        + """
+        open='--db-sb-create-insecure-remote=yes --db-sb-port=7652'
+        ctl $open start_sb_ovsdb
+        ctl status_sb_ovsdb | sed 1d
+        connect SVC_Southbound svcsb_db.sock SB_Global \\
+            '{"target": "pssl:7653:127.0.0.1", "role": "svc-controller"}'
+        ctl restart_sb_ovsdb
+        ctl $open restart_sb_ovsdb
+        ctl status_sb_ovsdb | sed 1d
+        ctl stop_sb_ovsdb
+        ctl $open --db-sb-addr=127.0.0.1 start_sb_ovsdb
+        ctl status_sb_ovsdb | sed '1d; s/ptcp:7652:127.0.0.1 //; s/pssl:[^ ]* //'
+        ctl stop_sb_ovsdb
+        """,
+    ) == [
+        *(exposed, "  listens on ptcp:7652:0.0.0.0 ", exposed),
+        *(undone, undone),
+        "  listens on pssl:7653:127.0.0.1 ",
+        "  listens on ",
+    ]
+
+
+def test_the_northbound_listens_on_no_port_unless_told(directory: Path) -> None:
+    told = play(
+        directory,
+        _TLS
+        + """
+        ctl start_nb_ovsdb
+        ctl status_nb_ovsdb | sed 1d
+        ctl stop_nb_ovsdb
+        ctl --db-nb-create-insecure-remote=yes --db-nb-port=7651 start_nb_ovsdb
+        """,
+    )
+    assert told == [
+        "  listens on no port",
+        "svc-ctl: warning: SVC_Northbound is open without TLS on ptcp:7651:0.0.0.0: whoever "
+        "reaches it reads pre-shared keys and can change everything; use pssl (svc-pki), or a "
+        "firewall",
+    ]
+
+
+@pytest.mark.parametrize("umask", ["0", "022"])
+def test_only_owner_and_group_may_read_the_northbound(directory: Path, umask: str) -> None:
+    """Made, compacted, converted, its log rotated, and files that were there with other rights."""
+    told = play(
+        directory,
+        _TLS
+        + f"""
+        umask {umask}
+        show () {{ stat -c '%n %a' db/svcnb_db.db* log/ovsdb-server-nb.log; }}
+        ctl start_nb_ovsdb
+        show
+        ovs-appctl -t $PWD/run/svcnb_db.ctl ovsdb-server/compact
+        mv log/ovsdb-server-nb.log log/old
+        ovs-appctl -t $PWD/run/svcnb_db.ctl vlog/reopen
+        show
+        chmod 666 db/svcnb_db.db log/ovsdb-server-nb.log
+        ctl start_nb_ovsdb
+        show
+        ctl stop_nb_ovsdb
+        chmod 666 db/svcnb_db.db log/ovsdb-server-nb.log
+        sed 's/"version": "[0-9.]*"/"version": "99.0.0"/' "$NB_SCHEMA" > newer
+        ctl --db-nb-schema=$PWD/newer start_nb_ovsdb
+        show
+        sed 's/"version": "[0-9.]*"/"version": "99.1.0"/' "$NB_SCHEMA" > newer
+        ctl --db-nb-schema=$PWD/newer start_nb_ovsdb
+        show
+        """,
+    )
+    shown = [line for line in told if line.startswith(("db/", "log/"))]
+    assert len(shown) == 2 * 3 + 3 * 2
+    assert {line.split()[1] for line in shown} == {"640"}
+    assert len([line for line in shown if "backup" in line]) == 2
