@@ -39,6 +39,7 @@ setup(
             *NORTHD,
             *CONTROLLER,
             *API,
+            "cryptography>=38",
             "hypothesis>=6.100,<7",
             "import-linter>=2.1,<3",
             "mypy>=1.13,<3",

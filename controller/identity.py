@@ -43,7 +43,8 @@ def find_identity(rows: Iterable[OpenvSwitch], bridges: Iterable[Bridge]) -> Ide
     for key in ("system-id", "svc-remote"):
         if not ids.get(key):
             raise HostError(f"external_ids:{key} of the local Open_vSwitch is not set")
-    problem = find_remote_problem(ids["svc-remote"])
+    # Where the keys are is known when a connection is made: they may come later.
+    problem = find_remote_problem(ids["svc-remote"], has_keys=True)
     if problem is not None:
         raise HostError(f"external_ids:svc-remote of the local Open_vSwitch: {problem}")
     bridge = ids.get("svc-bridge") or DEFAULT_BRIDGE

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 import ovs.vlog
 
-from ..lib import dirs, loop
+from ..lib import dirs, loop, tls_stream
 from ..lib.errors import HostError, UsageError
 from ..lib.remotes import find_remote_problem
 from ..services.api.host import HostHalf
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     types, problems = load_host_halves()
     options = loop.parse_options(parser, sys.argv[1:] if argv is None else argv)
-    problem = find_remote_problem(options.database)
+    problem = find_remote_problem(options.database, has_keys=tls_stream.find_keys().complete)
     if problem is not None:
         print(f"svc-controller: {problem}", file=sys.stderr)
         return 1

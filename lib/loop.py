@@ -37,8 +37,11 @@ from . import (
     process_commands,
     redaction,
     stopwatch,
+    tls_options,
+    tls_stream,
     unixctl,
 )
+from .errors import UsageError
 from .failures import Failures
 from .version import VERSION
 
@@ -112,7 +115,10 @@ _WARP = _Warp()
 
 
 def parse_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
-    """Returns the options in 'argv' and hands vlog's and daemon's to python-ovs."""
+    """Returns the options in 'argv' and hands vlog's, daemon's and those of TLS to python-ovs.
+
+    A value that cannot be ends the process with a line.
+    """
     redaction.install()
     log_pattern.install()
     log_files.follow_reopening()
@@ -125,9 +131,14 @@ def parse_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argpa
     add_log_options(parser)
     ovs.daemon.add_args(parser)
     parser.add_argument("--unixctl", metavar="SOCKET", help="control socket name or path")
+    tls_options.add_options(parser)
     version = f"%(prog)s (ovnsvc) {VERSION}"
     parser.add_argument("-V", "--version", action="version", version=version)
     options = parser.parse_args(argv)
+    try:
+        keys = tls_options.make_keys(options)
+    except UsageError as error:
+        parser.exit(1, f"{parser.prog}: {error}\n")
     try:
         if options.log_file is not None:
             options.log_file = _prepare_log_file(options.log_file)
@@ -135,6 +146,8 @@ def parse_options(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argpa
     except OSError as error:
         parser.exit(1, f"{parser.prog}: {error.strerror}: {error.filename}\n")
     ovs.daemon.handle_args(options)
+    tls_stream.register()
+    tls_stream.use(keys)
     return options
 
 

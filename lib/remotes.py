@@ -18,8 +18,8 @@ _HOST = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 def find_remote_problem(remotes: str, *, has_keys: bool = False) -> str | None:
     """Returns in a sentence why python-ovs cannot connect to 'remotes', separated by commas.
 
-    It takes unix:PATH and, with ports and without resolving names, tcp:IP:PORT; ssl:IP:PORT takes
-    keys, and the daemons have no options for those.
+    It takes unix:PATH and, with ports and without resolving names, tcp:IP:PORT and, where there
+    are keys, ssl:IP:PORT.
     """
     for remote in remotes.split(","):
         method, _, rest = remote.partition(":")
@@ -28,23 +28,23 @@ def find_remote_problem(remotes: str, *, has_keys: bool = False) -> str | None:
                 return f"{remote!a} is not valid UTF-8"
             continue
         if method == "ssl" and not has_keys:
-            return f"{remote!a}: the daemons of ovnsvc have no keys for TLS yet, so it must be tcp:"
+            return f"{remote!a}: TLS needs --private-key, --certificate and --ca-cert"
         if method not in ("tcp", "ssl"):
-            return f"{remote!a} is neither unix:PATH nor tcp:IP:PORT"
-        problem = _find_active_problem(remote, rest)
+            return f"{remote!a} is not unix:PATH, tcp:IP:PORT or ssl:IP:PORT"
+        problem = _find_active_problem(remote, method, rest)
         if problem is not None:
             return problem
     return None
 
 
-def _find_active_problem(remote: str, rest: str) -> str | None:
+def _find_active_problem(remote: str, method: str, rest: str) -> str | None:
     host, port = _split_port(rest)
     if not host or parse_number(port, 1, _MOST) is None:
-        return f"{remote!a} has no port: it must be tcp:IP:PORT"
+        return f"{remote!a} has no port: it must be {method}:IP:PORT"
     if not _is_address(host):
         return f"{remote!a}: {host!a} is not an IP address, and names are not resolved"
     if ":" in host and f"[{host}]" not in rest:
-        return f"{remote!a}: an IPv6 address is written in brackets, as tcp:[{host}]:{port}"
+        return f"{remote!a}: an IPv6 address is written in brackets, as {method}:[{host}]:{port}"
     return None
 
 

@@ -12,8 +12,10 @@ from typing import Any
 import ovs.jsonrpc
 import ovs.reconnect
 
-from . import coverage
+from . import coverage, tls_stream
 
+# A mistake in keys is mended by hand, and what is mended is to work soon.
+MISTAKE_BACKOFF_MS = 2000
 UNTRIED = "no server was reached yet"
 
 
@@ -31,8 +33,17 @@ class Trouble:
 
         def note(now_ms: int, error: Any) -> None:
             coverage.count("connection_failed")
-            self._note(reconnect, error)
-            go_on(now_ms, error)
+            mistake = tls_stream.find_failure(session)
+            # Each attempt would be told by python-ovs, in other words.
+            reconnect.set_quiet(bool(mistake))
+            if mistake:
+                self.sentence, self.remote = mistake, str(reconnect.get_name())
+                tls_stream.tell(self.remote, mistake)
+                go_on(now_ms, 0)
+                reconnect.backoff = min(reconnect.backoff, MISTAKE_BACKOFF_MS)
+            else:
+                self._note(reconnect, error, tls_stream.find_pending(session))
+                go_on(now_ms, error)
 
         reconnect.disconnected = note
 
@@ -43,7 +54,7 @@ class Trouble:
     def __str__(self) -> str:
         return f"{self.remote}: {self.sentence}" if self.remote else self.sentence
 
-    def _note(self, reconnect: Any, error: Any) -> None:
+    def _note(self, reconnect: Any, error: Any, pending: str) -> None:
         states = ovs.reconnect.Reconnect
         if reconnect.state == states.Reconnect:
             return  # dropped by ourselves: why is known
@@ -54,5 +65,5 @@ class Trouble:
             if error == 0:
                 sentence = "the server does not answer"
         else:
-            sentence = "no answer"
+            sentence = pending or "no answer"
         self.sentence, self.remote = sentence, str(reconnect.get_name())

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import ovs.vlog
 
-from ..lib import dirs, loop
+from ..lib import dirs, loop, tls_stream
 from ..lib.remotes import find_remote_problem
 from ..services.api.service_type import load_service_types
 from .commands import register_commands
@@ -35,19 +35,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--check-options", action="store_true", help="look at the options and exit")
     options = loop.parse_options(parser, sys.argv[1:] if argv is None else argv)
     remotes = (options.svcnb_db, options.svcsb_db, options.ovnnb_db, options.ovnsb_db)
-    problem = next(filter(None, map(find_remote_problem, remotes)), None)
+    has_keys = tls_stream.find_keys().complete
+    problems = (find_remote_problem(each, has_keys=has_keys) for each in remotes)
+    problem = next(filter(None, problems), None)
     if problem is not None:
         print(f"svc-northd: {problem}", file=sys.stderr)
         return 1
     if options.check_options:
         return 0
 
-    types, problems = load_service_types()
+    types, faults = load_service_types()
     halves, more = load_halves(types)
 
     def make() -> Northd:
-        for problem in (*problems, *more):
-            vlog.warn(problem)
+        for fault in (*faults, *more):
+            vlog.warn(fault)
         northd = Northd(*remotes, halves=halves)
         register_commands(northd)
         return northd

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import ovs.stream
 import pytest
 from hypothesis import settings
 
-from ..lib import dirs
+from ..lib import dirs, tls_stream
+from ..lib.tls import Keys
 from .bench import Bench
 from .cloud import Cloud, make_vpn_cloud
 from .logs import LOGS, Logs
@@ -29,6 +31,16 @@ def logs() -> Logs:
     """What is logged during the test."""
     LOGS.clear()
     return LOGS
+
+
+@pytest.fixture
+def tls_streams() -> Iterator[None]:
+    """The streams of a daemon for ssl: remotes, without keys."""
+    others = ovs.stream.Stream._SOCKET_METHODS["ssl:"]
+    tls_stream.register()
+    yield
+    tls_stream.use(Keys())
+    ovs.stream.Stream.register_method("ssl", others)
 
 
 @pytest.fixture

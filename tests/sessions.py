@@ -43,7 +43,9 @@ class Sessions:
                 session.wait(poller)
             if condition():
                 return
-            assert time.monotonic() < deadline, f"waited in vain for {what}"
+            assert time.monotonic() < deadline, (
+                f"waited in vain for {what}; {[each.trouble for each in self.opened]}"
+            )
             poller.timer_wait(100)
             poller.block()
 

@@ -129,6 +129,7 @@ def test_a_chassis_says_how_it_is(chassis: Bench) -> None:
     ]
 
 
+@pytest.mark.usefixtures("tls_streams")
 @pytest.mark.parametrize(
     ("remote", "sentence"),
     [
@@ -136,9 +137,9 @@ def test_a_chassis_says_how_it_is(chassis: Bench) -> None:
         ("tcp:127.0.0.1:1", "tcp:127.0.0.1:1: Connection refused"),
         ("unix:{dir}/Open_vSwitch.sock", "it serves Open_vSwitch, and not SVC_Southbound"),
         ("tcp:127.0.0.1", "'tcp:127.0.0.1' has no port: it must be tcp:IP:PORT"),
-        ("ssl:127.0.0.1:1", "have no keys for TLS yet"),
+        ("ssl:127.0.0.1:1", "TLS needs --private-key and --certificate and --ca-cert"),
         ("tcp:central:1", "'central' is not an IP address"),
-        ("\u2028", "is neither unix:PATH nor tcp:IP:PORT"),
+        ("\u2028", "is not unix:PATH, tcp:IP:PORT or ssl:IP:PORT"),
         ("", "external_ids:svc-remote of the local Open_vSwitch is not set"),
     ],
 )
@@ -146,7 +147,7 @@ def test_a_chassis_that_cannot_register_says_why(
     tmp_path: Path, logs: Logs, monkeypatch: pytest.MonkeyPatch, remote: str, sentence: str
 ) -> None:
     monkeypatch.setattr(dirs, "SYSCONFDIR", str(tmp_path / "etc"))
-    logs.allow("waiting: |connection attempt failed")
+    logs.allow("waiting: |connection attempt failed|TLS needs")
     bench = Bench(tmp_path, logs)
     try:
         bench.open_switch(**{"svc-remote": remote.format(dir=tmp_path)})
@@ -168,7 +169,7 @@ def test_what_is_no_name_any_more_leaves_a_chassis_as_it_is(chassis: Bench) -> N
     chassis.until(lambda: chassis.controller.registered, "the row of the chassis")
     chassis.ovs.update("Open_vSwitch", [], external_ids=to_map(chassis.ids | {"svc-remote": "x"}))
     chassis.until(lambda: chassis.controller.identity_problem, "the change")
-    problem = "'x' is neither unix:PATH nor tcp:IP:PORT; it goes on as before"
+    problem = "'x' is not unix:PATH, tcp:IP:PORT or ssl:IP:PORT; it goes on as before"
     assert problem in format_status(chassis.controller)
     assert chassis.controller.registered
     chassis.ovs.update("Open_vSwitch", [], external_ids=to_map(chassis.ids))
@@ -198,7 +199,7 @@ def test_whatever_the_local_open_vswitch_says_is_an_identity_or_a_sentence(
     if isinstance(found, str):
         assert found.isprintable()
         return
-    assert find_remote_problem(found.remote) is None
+    assert find_remote_problem(found.remote, has_keys=True) is None
     assert found.chassis
     assert found.bridge
 

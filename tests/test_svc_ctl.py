@@ -27,7 +27,7 @@ PROGRAM = Path(__file__).parent.parent / "utilities" / "svc-ctl"
         ("--db-nb-port=65536", "--db-nb-port=65536: not a port"),
         ("--db-nb-port=1111111", "--db-nb-port=1111111: not a port"),
         ("--no-monitor=yes", 'unknown option "--no-monitor=yes"'),
-        ("--ovnnb-db=foo", "'foo' is neither unix:PATH nor tcp:IP:PORT"),
+        ("--ovnnb-db=foo", "'foo' is not unix:PATH, tcp:IP:PORT or ssl:IP:PORT"),
         ("--db-nb-prt=1", 'unknown option "--db-nb-prt"'),
         ("--db-nb-port", 'option "--db-nb-port" needs a value'),
         ("-x", 'unknown option "-x"'),
@@ -97,7 +97,7 @@ def test_svc_northd_names_a_remote_that_cannot_be(
     option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([f"{option}=rubbish"]) == 1
-    assert "'rubbish' is neither unix:PATH nor tcp:IP:PORT" in capsys.readouterr().err
+    assert "'rubbish' is not unix:PATH, tcp:IP:PORT or ssl:IP:PORT" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("what", ["controller", "northd", "ovsdb"])
