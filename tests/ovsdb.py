@@ -41,6 +41,8 @@ class Database:
         self.socket = directory / _SOCKETS.get(name, f"{name}.sock")
         self.remote = f"unix:{self.socket}"
         self._file = directory / f"{name}.db"
+        # More of the command line of the server, from the next start() on.
+        self.options: tuple[str, ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
         self._schema_path = str(schema_path or find_schema(name))
         self._file.write_bytes(self.make_empty_file())
@@ -58,6 +60,7 @@ class Database:
                 f"--remote=punix:{self.socket}",
                 f"--unixctl={self.directory}/{self.name}.ctl",
                 f"--log-file={self.directory}/{self.name}.log",
+                *self.options,
                 str(self._file),
             ],
             cwd=self.directory,

@@ -1,0 +1,155 @@
+"""What the key of one chassis can do at the southbound: each line of SECURITY.rst, really tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ..lib import schema
+from .cloud import Cloud, make_vpn_cloud
+from .logs import Logs
+from .ovsdb import Databases
+from .rig import to_map
+from .secured import KeyHolder, Operation, Pki, Secured
+
+# Whose key was stolen; the container of the VPN serves from another one.
+THIEF, VICTIM = "hv2", "hv1"
+SCHEMA = schema.load(schema.SOUTHBOUND)
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    return Pki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture
+def secured(databases: Databases, pki: Pki) -> Secured:
+    return Secured(databases.sb, pki)
+
+
+@pytest.fixture
+def cloud(secured: Secured, databases: Databases, logs: Logs) -> Iterator[Cloud]:
+    """A cloud with a VPN on VICTIM, whose chassis reach the southbound by TLS; laws at the end."""
+    made = make_vpn_cloud(databases, logs)
+    made.nb.insert("Chassis", name="hv3", container_weight=0)
+    made.nb.insert("Chassis", name=THIEF, container_weight=0)
+    made.settle()
+    assert made.find(made.sb, "Container_Binding")["chassis"] == VICTIM
+    (connection,) = made.nb.rows("IPsec_Connection")
+    made.chassis[VICTIM].report_tunnel(connection["_uuid"][1])
+    made.settle()
+    secured.listen()
+    yield made
+    made.laws()
+    made.northd.close()
+
+
+@pytest.fixture
+def thief(secured: Secured, cloud: Cloud) -> Iterator[KeyHolder]:
+    holder = secured.enter("chassis", THIEF)
+    yield holder
+    holder.close()
+
+
+def where(column: str, value: str) -> list[Any]:
+    return [[column, "==", value]]
+
+
+def insert(table: str, **columns: Any) -> Operation:
+    return {"op": "insert", "table": table, "row": columns}
+
+
+def update(table: str, condition: list[Any], **columns: Any) -> Operation:
+    return {"op": "update", "table": table, "where": condition, "row": columns}
+
+
+def mutate(table: str, condition: list[Any], *mutations: Any) -> Operation:
+    return {"op": "mutate", "table": table, "where": condition, "mutations": list(mutations)}
+
+
+def delete(table: str, condition: list[Any]) -> Operation:
+    return {"op": "delete", "table": table, "where": condition}
+
+
+# -- what is refused -----------------------------------------------------------------
+
+OF_VICTIM, AT_VICTIM = where("name", VICTIM), where("chassis", VICTIM)
+OF_THIEF = where("name", THIEF)
+REFUSED: dict[str, Operation] = {
+    "its heartbeat": update("Chassis_Private", OF_VICTIM, heartbeat=1),
+    "its heartbeat, counted up": mutate("Chassis_Private", OF_VICTIM, ["heartbeat", "+=", 1]),
+    "all heartbeats": update("Chassis_Private", [], heartbeat=1),
+    "that it stops": update("Chassis_Private", OF_VICTIM, stopping=True),
+    "its row of heartbeats gone": delete("Chassis_Private", OF_VICTIM),
+    "its registration gone": delete("Chassis", OF_VICTIM),
+    "its public key": update("Chassis", OF_VICTIM, public_key="thief"),
+    "its service types": mutate("Chassis", OF_VICTIM, ["service_types", "insert", "x"]),
+    "all registrations": update("Chassis", [], public_key="thief"),
+    "a status": update("Container_Binding", AT_VICTIM, status_code="error"),
+    "all statuses": update("Container_Binding", [], status_code="error"),
+    "a port up": update("Port_Binding", AT_VICTIM, up=False),
+    "an item": insert("Container_Item", container="x", chassis=VICTIM, kind="k", name="n"),
+    "items gone": delete("Container_Item", AT_VICTIM),
+    "all items gone": delete("Container_Item", []),
+    "another name": insert("Chassis", name="hv9", public_key="thief"),
+    "another heart": insert("Chassis_Private", name="hv9"),
+    "its own name changed": update("Chassis", OF_THIEF, name=VICTIM),
+    "its own heart's name changed": update("Chassis_Private", OF_THIEF, name=VICTIM),
+    "a binding for itself": insert(
+        "Container_Binding", container="x", chassis=THIEF, role="active", generation=1
+    ),
+    "a port for itself": insert(
+        "Port_Binding", logical_port="x", container="x", chassis=THIEF, kind="transit", mtu=1500
+    ),
+    "a container for itself": update("Container_Binding", [], chassis=THIEF),
+    "a port moved to itself": update("Port_Binding", [], chassis=THIEF),
+    "a secret in its place": mutate("Container_Binding", [], ["secrets", "delete", "x"]),
+    "a role": update("Container_Binding", [], role="active"),
+    "the number that is asked": update("SB_Global", [], nb_cfg=9),
+    "how long chassis live": update("SB_Global", [], options=to_map({"chassis-dead-after": "1"})),
+    "a remote": insert("Connection", target="ptcp:1:127.0.0.1"),
+    "its role": update("Connection", [], role=""),
+    "no remotes": update("SB_Global", [], connections=["set", []]),
+    "other keys": insert("SSL", private_key="x"),
+    "who is active": update("Northd", [], incarnation="thief"),
+    "nobody active": delete("Northd", []),
+    "what it may": update("RBAC_Permission", [], authorization=""),
+    "may more": mutate("RBAC_Permission", [], ["update", "insert", "name"]),
+    "nothing forbidden": delete("RBAC_Permission", []),
+    "another role": update("RBAC_Role", [], name="x"),
+    "no role": delete("RBAC_Role", []),
+    "who is dead": update("Chassis_Weight", [], alive=False),
+    "its own weight": update("Chassis_Weight", where("chassis", THIEF), weight=100),
+    "traffic": update("Redirect_Flow", [], next_hop="1.2.3.4"),
+    "no traffic": delete("Redirect_Flow", []),
+    "a flow": insert("Redirect_Flow", name="x", ip_version=4, action="drop"),
+    "where it was": delete("Placement", []),
+    "a place": insert("Placement", container="x", number=1, chassis=THIEF),
+    "where it is avoided": insert("Avoided_Chassis", container="x", chassis=VICTIM),
+    "forgiven": delete("Avoided_Chassis", []),
+}
+
+
+def test_it_writes_nothing_that_is_not_its_own(cloud: Cloud, thief: KeyHolder) -> None:
+    before = _dump(cloud)
+    for what, operation in REFUSED.items():
+        refusal = thief.find_refusal(operation)
+        assert refusal.startswith("permission error: RBAC rules"), f"{what}: {refusal}"
+        assert _dump(cloud) == before, what
+    # All of it is refused if one of it is, though the rest is its own.
+    assert thief.find_refusal(update("Chassis", OF_THIEF, hostname="x"), REFUSED["its heartbeat"])
+    assert _dump(cloud) == before
+
+
+def test_each_table_is_tried() -> None:
+    tried = {operation["table"] for operation in REFUSED.values()}
+    assert tried == SCHEMA["tables"].keys()
+
+
+def _dump(cloud: Cloud) -> Any:
+    content = cloud.dump()["sb"]
+    # Its status says how many there are, and since when.
+    del content["Connection"]
+    return content
