@@ -20,6 +20,7 @@ from .gate import Gate
 from .heartbeat import Heartbeat, find_interval_ms
 from .identity import Identity
 from .private_row import PrivateRow, make_removal
+from .programs.told import LONGEST_TEXT, clean
 from .registration import Registration
 
 vlog = ovs.vlog.Vlog("chassis")
@@ -135,13 +136,14 @@ class ChassisRows:
         beaten = beats.run(clock_ms, now_ms(), find_interval_ms(options))
         if beaten:
             beats.load = self._condition.find_load(clock_ms)
-            beats.warnings = (*self._condition.find_full_disks(clock_ms), *self.warnings)
+            full = self._condition.find_full_disks(clock_ms)
+            beats.warnings = (*full, *self.warnings, *self._registration.left_out)
         known, identity = self._find_problem(), self._identity
         problems = (
             self._bridge.find_problem(identity.bridge, identity.has_bridge, known, clock_ms),
             self._condition.find_ovn_problem(clock_ms, beaten, known, identity.has_ovn),
         )
-        beats.ovn_problem = "; ".join(filter(None, problems))
+        beats.ovn_problem = clean("; ".join(filter(None, problems)), LONGEST_TEXT)
         return beaten
 
     def write(self, session: Session, clock_ms: int) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..lib.options import find_numbers
+from .bounded import bound_warnings
 
 # Chassis that were started together must not beat together.
 _JITTER = 0.1
@@ -80,5 +81,5 @@ class Heartbeat:
             "stopping": self.stopping,
             "ovn_problem": self.ovn_problem,
             "load": dict(self.load),
-            "warnings": tuple(sorted(set(self.warnings))),
+            "warnings": bound_warnings(self.warnings),
         }

@@ -12,6 +12,7 @@ from ..lib import sb
 from ..lib.delta import Desired
 from ..lib.failures import describe
 from ..services.api.host import HostHalf, Probe
+from .bounded import LONGEST_HOST, MOST_BRIDGES, MOST_PAIRS, bound_map, bound_names
 from .identity import Identity
 from .programs.told import LONGEST_NAME, LONGEST_TEXT, clean
 
@@ -25,10 +26,14 @@ PENDING = "it is not known yet whether it can run here"
 
 @dataclass(slots=True)
 class Registration:
-    """What this process tells about its chassis."""
+    """What this process tells about its chassis.
+
+    'left_out' are sentences on what of the last row is too much for the southbound.
+    """
 
     types: Mapping[str, HostHalf]
     public_key: str
+    left_out: tuple[str, ...] = ()
     probes: dict[str, Probe] = field(default_factory=dict)
     _probe_at_ms: int = 0
 
@@ -80,14 +85,22 @@ class Registration:
         }
         stood = found.other_config if found is not None and self.pending else {}
         facts = {key: value for each in self.probes.values() for key, value in each.facts.items()}
+        types, few = bound_names("service types", self.probes.keys() - problems.keys(), MOST_PAIRS)
+        reasons, fewer = bound_map("service types that cannot run here", problems)
+        bridges, less = bound_names(
+            "ovn-bridge-mappings", identity.bridge_mappings, MOST_BRIDGES, LONGEST_HOST
+        )
+        told = {**stood, **dict(identity.labels), **facts}
+        config, least = bound_map("svc-labels and what service types tell of the host", told)
+        self.left_out = (*few, *fewer, *less, *least)
         columns = {
             "name": identity.chassis,
-            "hostname": socket.gethostname(),
-            "service_types": tuple(sorted(self.probes.keys() - problems.keys())),
-            "service_problems": problems,
-            "bridge_mappings": identity.bridge_mappings,
+            "hostname": clean(socket.gethostname(), LONGEST_HOST),
+            "service_types": types,
+            "service_problems": reasons,
+            "bridge_mappings": bridges,
             "public_key": self.public_key,
-            "other_config": {**stood, **dict(identity.labels), **facts},
+            "other_config": config,
         }
         return Desired(sb.Chassis.TABLE, identity.chassis, columns)
 

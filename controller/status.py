@@ -20,7 +20,7 @@ from .fence import SENTENCE
 from .host.bindings import ContainerBinding, ContainerItem
 from .host.desired import Container, Problem, Wanted
 from .host.kinds import name_outside
-from .programs.told import LONGEST_TEXT, Told, clean
+from .programs.told import LONGEST_NAME, LONGEST_TEXT, Told, clean
 
 METRICS_INTERVAL_MS = 5000
 _METRICS_SHARE = 0.05
@@ -105,8 +105,8 @@ def make_container_row(report: Report, wall_ms: int) -> Desired:
     columns: dict[str, Any] = {
         "status_code": host.STARTING,
         "status_message": "being set up",
-        "namespace_name": name,
-        "interface_name": name,
+        "namespace_name": clean(name, LONGEST_NAME),
+        "interface_name": clean(name, LONGEST_NAME),
         "since": wall_ms,
         "incarnation": report.incarnation,
     }

@@ -27,7 +27,7 @@ import ovs.jsonrpc
 import ovs.poller
 import ovs.vlog
 
-from . import coverage
+from . import characters, coverage
 from .call import Call, Calls
 from .guard import Guard, make_wait
 from .replica import Replica
@@ -35,6 +35,8 @@ from .transaction import Operation, Status, Transaction, read_results
 from .trouble import Trouble
 
 vlog = ovs.vlog.Vlog("connection")
+
+characters.install()
 
 MIN_BACKOFF_MS = 1000
 _NO_ID = str(UUID(int=0))

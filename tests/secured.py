@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..northd.sync.roles import CHASSIS_ROLE
+from ..lib.exposure import CHASSIS_ROLE
 from .ovsdb import Database, exchange, wait_until
 from .tls import find_free_port, is_listening
 
@@ -38,7 +38,7 @@ class Pki:
         return made
 
     def _run(self, *words: str) -> None:
-        call = (_SVC_PKI, f"--dir={self.directory}", *words)
+        call = (str(_SVC_PKI), f"--dir={self.directory}", *words)
         subprocess.run(call, check=True, capture_output=True)
 
 
