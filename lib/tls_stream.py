@@ -26,6 +26,7 @@ import ovs.vlog
 
 from . import tls, tls_words
 from .certificate import Certificate, read_certificates, read_der
+from .characters import find_end
 from .errors import HostError
 from .small_file import read_small_file
 from .tls import Keys
@@ -323,18 +324,6 @@ class TlsStream(ovs.stream.SSLStream):  # type: ignore[misc]
 
     def _forget_messages(self) -> None:
         self.socket.context._msg_callback = None
-
-
-def find_end(text: bytes) -> int:
-    """Returns where the last whole character of UTF-8 ends."""
-    for back in range(1, min(4, len(text) + 1)):
-        byte = text[-back]
-        if byte >= 0xC0:
-            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            return len(text) - back if needed > back else len(text)
-        if byte < 0x80:
-            break
-    return len(text)
 
 
 def find_first_certificate(message: bytes) -> bytes:

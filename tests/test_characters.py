@@ -26,11 +26,11 @@ TEXT = st.text(CHARACTERS, min_size=1, max_size=50)
 def test_what_is_cut_off_is_the_beginning_of_one_character(text: str, data: st.DataObject) -> None:
     encoded = text.encode()
     end = data.draw(st.integers(0, len(encoded)))
-    cut = characters.count_cut(encoded[:end])
+    whole = characters.find_end(encoded[:end])
     decoder = codecs.getincrementaldecoder("utf-8")()
     decoder.decode(encoded[:end])
-    assert cut == len(decoder.getstate()[0])
-    assert text.startswith(encoded[: end - cut].decode())
+    assert end - whole == len(decoder.getstate()[0])
+    assert text.startswith(encoded[:whole].decode())
 
 
 @given(text=TEXT, data=st.data())

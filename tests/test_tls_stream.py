@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ..lib import nb, schema, tls_stream, tls_words
+from ..lib import characters, nb, schema, tls_stream, tls_words
 from ..lib.idl import Session
 from ..lib.tls import Keys
 from .logs import Logs
@@ -330,7 +330,7 @@ def test_text_is_cut_between_characters(text: str, data: st.DataObject) -> None:
     while whole:
         size = data.draw(st.integers(1, len(whole)))
         piece, whole = rest + whole[:size], whole[size:]
-        end = tls_stream.find_end(piece)
+        end = characters.find_end(piece)
         found += piece[:end].decode()
         rest = piece[end:]
     assert found == text.encode("utf-8", "ignore").decode()
