@@ -12,8 +12,9 @@ from typing import Protocol
 import ovs.poller
 import ovs.vlog
 
-from ..lib import sb, sealing
+from ..lib import loop, sb, sealing
 from ..lib.errors import HostError
+from ..lib.expiry import Expiry
 from ..lib.idl import Session
 from ..lib.loop import monotonic_ms
 from ..lib.numbers import parse_number
@@ -32,6 +33,7 @@ from .linux.process import Strays
 from .linux.sandbox import LinuxSandbox
 from .lost_content import LostContent
 from .status_writer import StatusWriter, Telling
+from .switch_keys import SwitchKeys
 from .underlay import Probes, Underlay
 
 vlog = ovs.vlog.Vlog("controller")
@@ -70,6 +72,8 @@ class Controller:
         )
         self.sb: Session | None = None
         self.identity: Identity | None = None
+        self._switch_keys = SwitchKeys()
+        self._expiry = Expiry()
         self.ports = vswitch.PortDriver(self.ovs)
         self.containers = Containers(types, self._make_sandbox, self.ports, make_host)
         self.chassis = ChassisRows(types, sealing.format_public_key(private_key), events)
@@ -96,6 +100,7 @@ class Controller:
         self.ovs.run()
         if self.ovs.synced:
             self.containers.follow_switch()
+            self._switch_keys.follow(self.ovs)
             self._follow_identity()
         if self.sb is not None:
             self.sb.run()
@@ -271,7 +276,8 @@ class Controller:
         assert self.sb is not None
         self._underlay.run(self.ports.rows.peers, self.containers.find_mtu, clock_ms)
         left_over = leaving.describe_left_over(self.containers.reconciler.find_left_over())
-        told = self._underlay.warning, left_over, self.former_names.warning
+        ending = self._expiry.find_warnings(clock_ms, loop.now_ms() / 1000)
+        told = self._underlay.warning, left_over, self.former_names.warning, *ending
         self.chassis.warnings = tuple(filter(None, told))
         if self.chassis.beat(self._options, clock_ms):
             self.fence.note_beat(self.chassis.heartbeat.number, clock_ms)

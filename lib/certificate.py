@@ -57,6 +57,11 @@ def format_moment(moment_s: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(moment_s))
 
 
+def format_day(moment_s: float) -> str:
+    """Returns a moment as people write it, to the day (UTC)."""
+    return format_moment(moment_s).partition(" ")[0]
+
+
 def _read(pem: bytes) -> Iterator[Certificate]:
     for block in _BLOCK.findall(pem)[:_MOST]:
         with MemoryFile(block) as file:

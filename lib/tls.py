@@ -31,7 +31,8 @@ class Keys:
 
     With 'bootstrap' the certificate of the CA is taken from the first server that
     answers, if its file is not there.  No 'protocols' and no 'ciphers' are those that
-    OpenSSL has.  'names' are what the files are called where they were set.
+    OpenSSL has.  'names' are what the files are called where they were set, 'or_else' where
+    else they could be.
     """
 
     private_key: str = ""
@@ -41,6 +42,7 @@ class Keys:
     protocols: tuple[str, ...] = ()
     ciphers: str = ""
     names: tuple[str, str, str] = OPTIONS
+    or_else: str = ""
 
     @property
     def complete(self) -> bool:
@@ -91,7 +93,7 @@ def make_context(keys: Keys) -> tuple[ssl.SSLContext, bytes]:
         if not path
     ]
     if missing:
-        raise HostError(f"TLS needs {' and '.join(missing)}, which is not set")
+        raise HostError(f"TLS needs {' and '.join(missing)}{keys.or_else}")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     if keys.protocols:

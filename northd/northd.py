@@ -22,6 +22,7 @@ from ..lib import nb as nb_rows
 from ..lib import options as option_rules
 from ..lib import sb as sb_rows
 from ..lib.disks import Disks
+from ..lib.expiry import Expiry
 from ..lib.failures import describe
 from ..services.api.compile import UNCOMPILED, CompileHalf
 from . import graph
@@ -117,6 +118,7 @@ class Northd:
         # The databases are on this host, or the directory is not there.
         self._disks = Disks((dirs.RUNDIR, dirs.LOGDIR, dirs.DBDIR))
         self._told_disks: tuple[str, ...] = ()
+        self._expiry = Expiry()
 
     # -- the loop ----------------------------------------------------------
 
@@ -419,6 +421,7 @@ class Northd:
         if self._held_for is not None:
             sentences.append(f"nothing is written: {self._held_for}")
         sentences += self._find_full_disks()
+        sentences += self._expiry.find_warnings(loop.monotonic_ms(), loop.now_ms() / 1000)
         sentences += self.replicas.forgotten.tell(self.replicas.review_held())
         urgent = self.writers.content.sentences
         sentences += urgent

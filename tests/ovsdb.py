@@ -75,6 +75,12 @@ class Database:
             self._process = None
             self.socket.unlink(missing_ok=True)
 
+    def restart(self, *options: str) -> None:
+        """Lets another server take this one's place, with more options from here on."""
+        self.options = options or self.options
+        self.stop()
+        self.start()
+
     def pause(self) -> None:
         """Stops the server, connections stay."""
         assert self._process is not None

@@ -52,7 +52,16 @@ class Interface(Row):
     external_ids: dict[str, str]
 
 
-ROW_CLASSES = (OpenvSwitch, Bridge, Port, Interface)
+@dataclass(frozen=True, slots=True)
+class SSL(Row):
+    TABLE: ClassVar[str] = "SSL"
+    private_key: str
+    certificate: str
+    ca_cert: str
+    bootstrap_ca_cert: bool
+
+
+ROW_CLASSES = (OpenvSwitch, Bridge, Port, Interface, SSL)
 
 TUNNELS = ("geneve", "stt", "vxlan")
 
