@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from cryptography import x509
@@ -39,8 +40,7 @@ class Authority:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        write(made.key, text)
-        write(made.certificate, self._sign(name, key, begins, days))
+        replace({made.key: text, made.certificate: self._sign(name, key, begins, days)})
         return made
 
     def _sign(
@@ -85,11 +85,15 @@ class Issued:
         ]
 
 
-def write(path: Path, content: bytes) -> None:
-    """Puts a file in its place at once, as whoever replaces keys should."""
-    beside = Path(f"{path}.new")
-    beside.write_bytes(content)
-    os.replace(beside, path)
+def replace(contents: Mapping[Path, bytes]) -> None:
+    """Puts files in their places at once, as whoever replaces keys should.
+
+    A server that looks between two of a pair (3.1) has the old ones until both change again.
+    """
+    for path, content in contents.items():
+        Path(f"{path}.new").write_bytes(content)
+    for path in contents:
+        os.replace(f"{path}.new", path)
 
 
 class Server:
@@ -115,6 +119,12 @@ class Server:
             ]
         )
         wait_until(lambda: is_listening(self._port), "the server")
+
+    def restart(self) -> bool:
+        """Another one takes its place: one that runs looks at its keys only now and then."""
+        self.stop()
+        self.start()
+        return True
 
     def stop(self) -> None:
         """Ends it, as a crash would."""

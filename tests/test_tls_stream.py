@@ -19,7 +19,7 @@ from ..lib.idl import Session
 from ..lib.tls import Keys
 from .logs import Logs
 from .ovsdb import Database
-from .pki import Authority, Issued, Server, write
+from .pki import Authority, Issued, Server, replace
 from .sessions import Sessions
 
 
@@ -109,7 +109,7 @@ _MISTAKES: dict[str, tuple[Callable[[World], object], Callable[[World], object],
         "--ca-cert {ca} has no certificate of a CA in PEM",
     ),
     "another key": (
-        lambda it: write(it.client.key, it.clients.issue("hv2").key.read_bytes()),
+        lambda it: replace({it.client.key: it.clients.issue("hv2").key.read_bytes()}),
         lambda it: it.clients.issue("hv1"),
         "is not the key of --certificate",
     ),
@@ -141,13 +141,13 @@ _MISTAKES: dict[str, tuple[Callable[[World], object], Callable[[World], object],
     ),
     "the server's is of another CA": (
         lambda it: it.clients.issue("hv2", to="controllers-central"),
-        lambda it: it.servers.issue("central"),
+        lambda it: [it.servers.issue("central"), it.server.restart()],
         "the server's certificate (CN hv2, issued by CN switches) is not issued by the CA of"
         " --ca-cert {ca} (CN controllers)",
     ),
     "the server's ended": (
         lambda it: it.servers.issue("central", begins=-9, days=2),
-        lambda it: it.servers.issue("central"),
+        lambda it: [it.servers.issue("central"), it.server.restart()],
         "the server's certificate (CN central, issued by CN controllers) ended 20",
     ),
 }
@@ -159,9 +159,7 @@ def test_a_mistake_is_told_once_and_mended_by_mending_it(
 ) -> None:
     break_it, mend, words = _MISTAKES[mistake]
     break_it(world)
-    # Else it looks at its files when it has answered.
-    world.server.stop()
-    world.server.start()
+    world.server.restart()
     words = words.format(ca=world.servers.path, certificate=world.client.certificate)
     session = world.connect()
     world.wait_for_trouble(session, words)
@@ -255,8 +253,8 @@ def test_replaced_keys_are_taken_at_the_next_connection(world: World) -> None:
     number = session.connection
     # Another CA on either side, another key, everything at once.
     servers, clients = Authority(world.directory, "new"), Authority(world.directory, "newer")
-    for old, new in ((world.servers, servers), (world.clients, clients)):
-        write(old.path, new.path.read_bytes())
+    pairs = ((world.servers, servers), (world.clients, clients))
+    replace({old.path: new.path.read_bytes() for old, new in pairs})
     servers.issue("central", to="controllers-central")
     clients.issue("hv1", to="switches-hv1")
     second = world.connect()
