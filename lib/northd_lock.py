@@ -1,8 +1,11 @@
-"""By which locks the active svc-northd is known, to those that stand by and to svcctl alike."""
+"""The locks of the active svc-northd, and the mark of the southbound that it works for.
+
+Who is active stands in table Northd of the southbound (northd/leader/claim.py).
+"""
 
 from __future__ import annotations
 
-# Held in the southbound by the svc-northd that is active.
+# Asked for in the southbound by every svc-northd; any client may steal it, so it decides nothing.
 SOUTHBOUND_LOCK = "svc_northd"
 
 # On the root row of a northbound: the UUID of the row in table Northd of the southbound

@@ -72,9 +72,9 @@ def find_obstacle(northd: Northd) -> str:
         return northd.leadership.obstacle
     if northd.outside.awaited:
         return f"OVN_Southbound is waited for: {northd.outside.trouble or 'it is being read'}"
-    if northd.active or northd.paused or northd.sb.contended:
+    if northd.active or northd.paused or northd.leadership.standing_by:
         return ""
-    return "the southbound has not given the lock yet, nor to another svc-northd"
+    return "no svc-northd leads yet"
 
 
 def pause(northd: Northd) -> str:

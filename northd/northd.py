@@ -165,7 +165,8 @@ class Northd:
         self.writers.recover()
 
     def close(self) -> None:
-        """Drops the connections, and the lock with them."""
+        """Gives up the lead, and drops the connections, the locks with them."""
+        self.leadership.close()
         self.ports.close()
         self.outside.close()
         for session in self.sessions.values():
@@ -175,13 +176,11 @@ class Northd:
     def active(self) -> bool:
         """Whether this svc-northd is the one that writes.
 
-        Without a connection it no longer knows that it holds the lock, nor
-        whether the heartbeats go on.
+        Without a connection it no longer knows that it leads, nor whether the
+        heartbeats go on.
         """
-        ready = all(
-            session.connected and session.synced and session.has_lock
-            for session in self.sessions.values()
-        )
+        northbounds = (self.nb, self.ovn)
+        ready = all(each.connected and each.synced and each.has_lock for each in northbounds)
         return ready and not self.outside.awaited and self.leadership.leading and not self.paused
 
     def set_paused(self, paused: bool) -> None:
@@ -231,9 +230,9 @@ class Northd:
             return
         self._was_active = active
         if not active:
-            vlog.info("standby: no lock, or a database is not in sync")
+            vlog.info("standby: another one leads, or a database is not in sync")
             return
-        vlog.info("active: locks held and all databases in sync")
+        vlog.info("active: the row Northd and the locks are held, and all databases in sync")
         self._watches += 1
         self._memory.begin()
         self.progress.begin(loop.monotonic_ms())

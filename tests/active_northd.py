@@ -1,4 +1,4 @@
-"""Something that holds the locks of an active svc-northd and says that it works, for svcctl."""
+"""Something that has the row and the lock of an active svc-northd and says that it works."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import time
 from functools import partial
 from typing import Any
 
-from ..lib import sb, schema
+from ..lib import schema
 from ..lib.idl import Session
-from ..lib.northd_lock import SOUTHBOUND_KEY, SOUTHBOUND_LOCK, make_northbound_lock
+from ..lib.northd_lock import SOUTHBOUND_KEY, make_northbound_lock
 from ..services.ipsec.rows import VPNService
 from .ovsdb import Databases, wait_until
 from .svcctl import WHEN_MS, Svcctl, add_router
@@ -36,35 +36,37 @@ def make_vpn(databases: Databases, svcctl: Svcctl) -> Svcctl:
 
 
 class Active:
-    """Something that holds the locks of a svc-northd, and has said that it works."""
+    """Something that leads as a svc-northd does, and has said that it works."""
 
     def __init__(self, databases: Databases) -> None:
         self._databases = databases
-        lock = make_northbound_lock(schema.NORTHBOUND)
-        self._sessions = [
-            _hold(databases.sb.remote, schema.SOUTHBOUND, sb.Northd, SOUTHBOUND_LOCK),
-            _hold(databases.nb.remote, schema.NORTHBOUND, VPNService, lock),
-        ]
-        row = {"hostname": "c1", "pid": 7, "since": WHEN_MS, "patience": 2000}
+        self._session = self._hold()
+        row = {"incarnation": "1", "hostname": "c1", "pid": 7, "since": WHEN_MS, "patience": 2000}
         uuid = databases.sb.insert("Northd", **row)
         databases.nb.update("SVC_Global", [], external_ids=["map", [[SOUTHBOUND_KEY, uuid]]])
-        for session in self._sessions:
-            wait_until(partial(_has_lock, session), "a lock")
+        wait_until(partial(_has_lock, self._session), "the lock")
         self.work()
 
     def work(self, **columns: Any) -> None:
         """Says that a pass ended at this moment, or what 'columns' say."""
         self._databases.sb.update("Northd", [], **{"worked_at": now_ms(), **columns})
 
+    def lead_again(self) -> None:
+        """Takes the lock again, which went with the northbound."""
+        self._session.close()
+        self._session = self._hold()
+        wait_until(partial(_has_lock, self._session), "the lock again")
+        self.work()
+
+    def _hold(self) -> Session:
+        name = schema.NORTHBOUND
+        lock = make_northbound_lock(name)
+        known = schema.load(name)
+        return Session(self._databases.nb.remote, name, (VPNService,), schema=known, lock=lock)
+
     def end(self) -> None:
-        """Lets the locks go."""
-        for session in self._sessions:
-            session.close()
-        self._sessions = []
-
-
-def _hold(remote: str, database: str, row: Any, lock: str) -> Session:
-    return Session(remote, database, (row,), schema=schema.load(database), lock=lock)
+        """Ends as one that is killed: the row stays as it is."""
+        self._session.close()
 
 
 def _has_lock(session: Session) -> bool:

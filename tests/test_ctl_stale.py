@@ -121,7 +121,7 @@ def test_a_northbound_that_is_not_served(vpn: Svcctl, databases: Databases, acti
     assert "the server has no database SVC_Northbound\n" in vpn.tell(2)
     databases.nb.attach()
     wait_until(lambda: vpn("vpn-list").status == 0, "the server to serve it")
-    active.work()
+    active.lead_again()
     assert vpn.tell(0)
 
 

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from ..northd.leader.pace import BEAT_INTERVAL_MS, LEAST_PATIENCE_MS, LONGEST_PATIENCE_MS
 from ..northd.leader.watch import MOST_ABSENCE_MS, Absence, Step, Watch
 
-LOT_MS = 100
 LOOK_MS = 100
 
 
@@ -16,7 +15,7 @@ class _Clock:
     """A watch that is looked at in time."""
 
     def __init__(self) -> None:
-        self.watch = Watch(LOT_MS)
+        self.watch = Watch()
         self.now_ms = 1_000_000
         self.mark = 0
         self.patience_ms = LEAST_PATIENCE_MS
@@ -40,14 +39,14 @@ class _Clock:
 def test_one_whose_beat_stops_is_relieved_after_its_patience() -> None:
     clock = _Clock()
     clock.look()
-    assert clock.wait_for_step() == (LEAST_PATIENCE_MS + LOT_MS, Step.PROBE)
+    assert clock.wait_for_step() == (LEAST_PATIENCE_MS, Step.PROBE)
     clock.answered = False
     assert clock.look() is Step.WAIT, "the server may have a beat to tell"
     clock.answered = True
-    assert clock.look() is Step.STEAL
+    assert clock.look() is Step.TAKE
     # Whoever has it from then on gets the full time.
     assert clock.look() is Step.WAIT
-    assert clock.wait_for_step() == (LEAST_PATIENCE_MS + LOT_MS, Step.PROBE)
+    assert clock.wait_for_step() == (LEAST_PATIENCE_MS, Step.PROBE)
 
 
 def test_the_patience_is_what_the_active_one_asks_for() -> None:
@@ -61,7 +60,7 @@ def test_the_patience_is_what_the_active_one_asks_for() -> None:
         clock.patience_ms = asked_ms
         clock.look()
         waited = clock.wait_for_step(2 * LONGEST_PATIENCE_MS)
-        assert waited == (granted_ms + LOT_MS, Step.PROBE)
+        assert waited == (granted_ms, Step.PROBE)
 
 
 def test_a_beat_that_arrives_with_the_answer_counts() -> None:
@@ -70,7 +69,7 @@ def test_a_beat_that_arrives_with_the_answer_counts() -> None:
     assert clock.wait_for_step()[1] is Step.PROBE
     clock.mark += 1
     assert clock.look() is Step.WAIT
-    assert clock.wait_for_step() == (LEAST_PATIENCE_MS + LOT_MS, Step.PROBE)
+    assert clock.wait_for_step() == (LEAST_PATIENCE_MS, Step.PROBE)
 
 
 def test_a_server_that_was_busy_gets_the_time_to_pass_a_beat_on() -> None:
@@ -88,21 +87,21 @@ def test_a_server_that_was_busy_gets_the_time_to_pass_a_beat_on() -> None:
     for _ in range(20):
         assert clock.look() is Step.WAIT
     clock.answered = True
-    assert clock.look() is Step.STEAL
+    assert clock.look() is Step.TAKE
 
 
 def test_a_stall_of_the_watcher_is_not_held_against_the_active_one() -> None:
     clock = _Clock()
     clock.look()
     assert clock.look(60_000) is Step.WAIT
-    assert clock.wait_for_step()[0] == LEAST_PATIENCE_MS + LOT_MS - BEAT_INTERVAL_MS
+    assert clock.wait_for_step()[0] == LEAST_PATIENCE_MS - BEAT_INTERVAL_MS
 
 
 def test_the_next_look_is_due_when_the_patience_ends() -> None:
     clock = _Clock()
     assert clock.watch.find_deadline_ms() is None
     clock.look()
-    assert clock.watch.find_deadline_ms() == clock.now_ms + LEAST_PATIENCE_MS + LOT_MS
+    assert clock.watch.find_deadline_ms() == clock.now_ms + LEAST_PATIENCE_MS
     clock.wait_for_step()
     assert clock.watch.find_deadline_ms() is None, "the answer wakes it"
 
@@ -121,7 +120,7 @@ def test_one_that_beats_within_its_patience_is_never_relieved(
 @given(st.lists(st.integers(50, 3000), min_size=100, max_size=100))
 def test_one_that_stopped_is_relieved_whatever_the_looks(gaps_ms: list[int]) -> None:
     clock = _Clock()
-    assert Step.STEAL in [clock.look(gap_ms) for gap_ms in gaps_ms]
+    assert Step.TAKE in [clock.look(gap_ms) for gap_ms in gaps_ms]
 
 
 # -- what is away ------------------------------------------------------------

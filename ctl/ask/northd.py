@@ -1,9 +1,9 @@
 """Whether svc-northd is at work: if it is not, each status is as it was when it last was.
 
-The servers tell whether a svc-northd holds its locks, at once.  One that hangs goes on holding
-them, so its row in table Northd is looked at as well.  That has the time of its last whole pass,
-by another clock than ours: where the two agree nothing is waited for, and where they do not, the
-row is seen to change, twice a second, or is not.
+Who leads stands in table Northd of the southbound, with the time of its last whole pass, by
+another clock than ours: where the two agree nothing is waited for, and where they do not, the row
+is seen to change, twice a second, or is not.  That nobody leads any more is known at once by the
+lock of the northbound, which only svc-northd reaches.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ...lib.errors import UsageError
 from ...lib.moment import format_past
-from ...lib.northd_lock import SOUTHBOUND_KEY, SOUTHBOUND_LOCK, make_northbound_lock
+from ...lib.northd_lock import SOUTHBOUND_KEY, make_northbound_lock
 from ...lib.schema import NORTHBOUND
 from ..context import Context
 from ..db.records import ROOT
@@ -34,7 +34,7 @@ class Work:
     """What is known of svc-northd.
 
     'row' is what the active one says of itself, or else what the last one said, None if none
-    ever did.  'halt' is why no work is done, "" if it is.
+    ever did; 'led' is which of the two.  'halt' is why no work is done, "" if it is.
     """
 
     row: Json | None
@@ -42,17 +42,22 @@ class Work:
     halt: str
 
 
-def look(client: Client) -> Work:
-    """Returns what the southbound knows of svc-northd, after 2.5 s at most."""
-    row, led = _read(client), client.is_locked(SOUTHBOUND_LOCK)
-    if not led:
-        return Work(row, led, "none is active")
-    if row is None or not row["since"]:
-        return Work(row, led, "none is active yet")
+def look(client: Client, active: bool | None) -> Work:
+    """Returns what the southbound knows of svc-northd, after 2.5 s at most.
+
+    'active' is what is_active() says.
+    """
+    row = _read(client)
+    if row is None or not row["incarnation"]:
+        return Work(row, False, "none is active")
+    if not row["since"]:
+        return Work(row, True, "none is active yet")
+    if active is False:
+        return Work(row, False, "none is active")
     if abs(time.time() * 1000 - row["worked_at"]) < _RECENT_MS:
-        return Work(row, led, "")
+        return Work(row, True, "")
     later = _await_work(client, row) or row
-    return Work(later, led, _find_halt(row, later))
+    return Work(later, True, _find_halt(row, later, active))
 
 
 def is_active(context: Context) -> bool | None:
@@ -98,16 +103,15 @@ def _find_staleness(context: Context) -> str | None:
         return f"no svc-northd is active, and {error}" if active is False else None
     try:
         client.wait_longer()
-        work = look(client)
+        work = look(client, active)
     except UsageError as error:
         return f"SVC_Southbound: {error}"
     finally:
         client.close()
-    halt = "none is active" if active is False else work.halt
-    return f"svc-northd: {halt}; {tell_last_work(work)}" if halt else None
+    return f"svc-northd: {work.halt}; {tell_last_work(work)}" if work.halt else None
 
 
-def _find_halt(before: Json, later: Json) -> str:
+def _find_halt(before: Json, later: Json, active: bool | None) -> str:
     """Returns why no pass has ended between two looks, "" if one has."""
     if later["worked_at"] != before["worked_at"]:
         return ""
@@ -116,7 +120,8 @@ def _find_halt(before: Json, later: Json) -> str:
     waited_s, patience_ms = _LONGEST_WAIT_MS / 1000, before["patience"]
     if patience_ms > _LONGEST_WAIT_MS:
         return f"busy: no beat in {waited_s:g} s; it may take {patience_ms / 1000:g} s"
-    return f"it hangs: no beat in {waited_s:g} s"
+    what = "hangs" if active else "ended, or hangs"
+    return f"it {what}: no beat in {waited_s:g} s"
 
 
 def _was_ever_active(context: Context) -> bool:

@@ -51,15 +51,20 @@ class Away:
     is_silent: bool
 
 
-def read_southbound_state(context: Context, *selects: Json) -> Southbound | Away:
-    """Returns what the southbound says, or why it cannot be read."""
+def read_southbound_state(
+    context: Context, active: bool | None, *selects: Json
+) -> Southbound | Away:
+    """Returns what the southbound says, or why it cannot be read.
+
+    'active' is whether a svc-northd is seen to be active in the northbound (ask/northd.py).
+    """
     try:
         client = open_southbound(context, PATIENCE_S)
     except UsageError as error:
         return Away(str(error), isinstance(error, NoAnswer))
     try:
         client.wait_longer()
-        return _read(client, selects)
+        return _read(client, active, selects)
     except UsageError as error:
         return Away(str(error), isinstance(error, NoAnswer))
     finally:
@@ -150,7 +155,7 @@ def find_late(found: Southbound, root: Mapping[str, int]) -> Problem | None:
     return Problem(state, "", f"{cause} ({names}{more})" if late else cause)
 
 
-def _read(client: Client, selects: Sequence[Json]) -> Southbound:
+def _read(client: Client, active: bool | None, selects: Sequence[Json]) -> Southbound:
     chassis, weights, private, *rows = read(
         client,
         [
@@ -168,7 +173,7 @@ def _read(client: Client, selects: Sequence[Json]) -> Southbound:
         {row["name"]: row["nb_cfg"] for row in private},
         {row["name"]: members(row.get("warnings", ["set", []])) for row in private},
         _read_left(client, drained),
-        look(client),
+        look(client, active),
         rows,
     )
 

@@ -63,7 +63,7 @@ def status(context: Context) -> None:
     svc-northd or a database that it needs is away.  --all lists all that is wrong.
     """
     context.refuse_format()
-    southbound = read_southbound_state(context, _REMOTES)
+    southbound = read_southbound_state(context, is_active(context), _REMOTES)
     told = dict(ask_types(context, lambda half, run: _check_status(half.tell_status(run))))
     problems = [
         *_find_absences(context, southbound),
@@ -88,7 +88,7 @@ def status(context: Context) -> None:
 def tell_without_northbound(context: Context, reason: str) -> None:
     """Tells what there is to be told by 'reason' of which the northbound cannot be read."""
     context.refuse_format()
-    southbound = read_southbound_state(context, _BINDINGS, _ITEMS)
+    southbound = read_southbound_state(context, None, _BINDINGS, _ITEMS)
     known = "services, connections and what is wanted of chassis and containers are not known"
     problems = [Problem("away", "SVC_Northbound", f"{known}: {reason}")]
     counts: list[str] = []
@@ -132,7 +132,7 @@ def _find_absences(context: Context, southbound: Southbound | Away) -> Iterator[
         yield from find_northd_problems(southbound.work)
         if southbound.work.led and not southbound.work.halt:
             return
-    # One that cannot reach OVN_Northbound does not ask for the lock, and cannot say so anywhere.
+    # One that cannot reach OVN_Northbound does not lead, and cannot say so anywhere.
     try:
         context.connect(context.settings.ovn_db, "OVN_Northbound", PATIENCE_S).close()
     except UsageError as error:

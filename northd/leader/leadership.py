@@ -1,43 +1,37 @@
-"""Which svc-northd is the active one: locks, beats, relieving one that hangs, giving way.
+"""Which svc-northd is the active one: the row Northd, beats, locks of northbounds, giving way.
 
 northd.py calls run() in each pass and tells what became of the pass.
 
-The active one holds a lock on each of the three databases, so that each of its
-transactions asserts it, whatever it had in mind when it was stopped.
-First comes the southbound's, then a beat that stands in table Northd: the
-server had told everything that its predecessor did by then.  After that it asks
-for the locks of the two northbounds, so two never wait for each other.
+The active one has the row of table Northd of the southbound (claim.py), and a lock on
+each of the two northbounds, so that each of its transactions asserts one of these,
+whatever it had in mind when it was stopped.  First comes the row: the server had
+told everything that its predecessor did by then.  After that it asks for the locks
+of the two northbounds, so two never wait for each other.  One of those is stolen when
+a beat of ours stands that was written after the lock was seen missing and its
+holder worked for the same southbound (northbound_lock.py).  The southbound's
+lock decides nothing, since every chassis reaches that server.
 
-Another one's lock of the southbound is stolen when its beat is overdue
-(watch.py), a lock of a northbound when a beat of ours stands that was written
-after the lock was seen missing and its holder worked for the same southbound
-(northbound_lock.py).
-
-Only one that reaches both northbounds asks for the southbound's lock, and one
-that cannot lead a northbound for some seconds gives it back: there may be
-another that can.  One whose passes fail for long (pace.py) gives it back as
-well and asks again at once: the server gives it to whoever waited, and to the
-same one if nobody did.
+Only one that reaches both northbounds takes the row, and one that cannot lead
+a northbound for some seconds gives it up: there may be another that can.  One
+whose passes fail for long (pace.py) gives it up as well and waits for two beats:
+whoever stood by takes it, and the same one if nobody did.
 """
 
 from __future__ import annotations
 
-import random
-import uuid
 from collections.abc import Mapping
+from typing import Any
 
 import ovs.poller
 import ovs.vlog
 
 from ...lib import loop, sb
-from ...lib.delta import Actual, Desired, plan
 from ...lib.idl import Session
-from ...lib.northd_lock import SOUTHBOUND_LOCK
 from ...lib.rows import Row
 from . import northd_row
+from .claim import Chance, Claim
 from .northbound_lock import NorthboundLock
 from .pace import BEAT_INTERVAL_MS, Pace, Turn
-from .watch import MOST_LOT_MS, Step, Watch
 
 vlog = ovs.vlog.Vlog("leadership")
 
@@ -49,16 +43,13 @@ class Leadership:
     """
 
     def __init__(self, southbound: Session, northbounds: Mapping[Session, type[Row]]) -> None:
-        self.incarnation = uuid.uuid4().hex
         self._sb = southbound
+        self._claim = Claim(southbound)
         self._locks = [NorthboundLock(session, root) for session, root in northbounds.items()]
         self._pace = Pace()
         self._turn = Turn()
-        self._watch = Watch(random.randrange(MOST_LOT_MS + 1))
-        self._asks = False
-        self._stole = False
+        self._takes_part = False
         self._told = ""
-        self._leads = False
         self._since_ms = 0
         self._heartbeat = 0
         self._due_ms = 0
@@ -70,8 +61,18 @@ class Leadership:
 
     @property
     def leading(self) -> bool:
-        """Whether the southbound's lock is ours and a beat of this term stands."""
-        return self._has_southbound() and self._confirmed_ms is not None
+        """Whether the row of the southbound is ours."""
+        return self._claim.held and self._confirmed_ms is not None
+
+    @property
+    def incarnation(self) -> str:
+        """What stands in the row while it is ours; another one with each term."""
+        return self._claim.incarnation
+
+    @property
+    def standing_by(self) -> bool:
+        """Whether another one has the row, and this one takes part."""
+        return self._takes_part and self._claim.foreign
 
     @property
     def trouble(self) -> str:
@@ -80,33 +81,36 @@ class Leadership:
         return ", ".join(f"{database} {trouble}" for database, trouble in troubles if trouble)
 
     def run(self, paused: bool) -> None:
-        """Beats, takes or gives up locks, relieves one that hangs; after the sessions ran.
+        """Beats, takes or gives up the row, relieves one that hangs; after the sessions ran.
 
         One that is 'paused' takes no part.
         """
         now_ms = self._ran_ms = loop.monotonic_ms()
         for lock in self._locks:
             lock.look(now_ms)
-        self._take_part(paused)
-        if not self._has_southbound():
+        self._take_outcome(now_ms)
+        self._take_part(now_ms, paused)
+        if self._confirmed_ms is None or not self._claim.held:
             self._stand_by(now_ms)
             return
-        if not self._leads:
-            self._begin(now_ms)
-        self._take_outcome(now_ms)
-        if self._confirmed_ms is not None:
-            self._claim_northbounds(now_ms, self._confirmed_ms)
+        self._claim_northbounds(now_ms, self._confirmed_ms)
         if now_ms >= self._due_ms and not self._sb.committing_beside:
             self._beat(now_ms)
 
     def wait(self, poller: ovs.poller.Poller) -> None:
         """Arms 'poller' for the next beat, or for when another's is overdue."""
-        if not self._leads:
-            deadline_ms = self._watch.find_deadline_ms()
+        if self._sb.committing_beside:
+            return
+        if self._confirmed_ms is not None:
+            deadline_ms: int | None = self._due_ms
         else:
-            deadline_ms = None if self._sb.committing_beside else self._due_ms
+            deadline_ms = self._claim.find_deadline_ms() if self._takes_part else None
         if deadline_ms is not None:
             poller.timer_wait(max(0, deadline_ms - loop.monotonic_ms()))
+
+    def close(self) -> None:
+        """Gives up the row, so that another one takes it at once."""
+        self._claim.give_up(loop.monotonic_ms())
 
     def note_pass(self, span_ms: int) -> None:
         """Notes that a whole pass of the active svc-northd ended, which took 'span_ms'."""
@@ -121,7 +125,7 @@ class Leadership:
         """Notes that the pass that began with run() failed, and why; the row Northd tells it."""
         now_ms = loop.monotonic_ms()
         self._failure = sentence
-        if self._leads:
+        if self._confirmed_ms is not None:
             self._turn.note_failure(now_ms)
             self._pace.note(now_ms, now_ms - self._ran_ms)
 
@@ -141,78 +145,65 @@ class Leadership:
         return "; ".join(each for each in (self.trouble, failure) if each)
 
     def find_leader(self) -> sb.Northd | None:
-        """Returns the row of the svc-northd that has the southbound's lock, or had it last."""
-        return northd_row.find_leader(list(self._sb.rows(sb.Northd).values()))
+        """Returns the row of the svc-northd that leads, or led last."""
+        return self._claim.row
 
     # -- taking part -------------------------------------------------------
-
-    def _take_part(self, paused: bool) -> None:
-        """Asks for the southbound's lock, or gives it back."""
-        if self._asks:
-            lost = any(lock.lost for lock in self._locks)
-            if lost:
-                self._tell(self.trouble)
-            if lost or paused or self._ends_turn():
-                self._asks = False
-                self._sb.set_lock(None)
-        # Until its transactions are done the session keeps the lock that it is to give back.
-        elif not (paused or self.trouble or self._sb.committing or self._sb.committing_beside):
-            self._asks = True
-            self._sb.set_lock(SOUTHBOUND_LOCK)
-
-    def _ends_turn(self) -> bool:
-        """Returns whether passes fail for so long that another one is to try."""
-        if not (self._leads and self._turn.take_end()):
-            return False
-        vlog.warn(f"{self._failure}: no pass succeeds; another svc-northd may have the lock")
-        return True
-
-    def _tell(self, trouble: str) -> None:
-        """Says that a northbound cannot be led, once until all three locks were ours again."""
-        if trouble != self._told:
-            self._told = trouble
-            vlog.warn(f"{trouble}: leaving the lock of the southbound to another svc-northd")
-
-    # -- leading -----------------------------------------------------------
-
-    def _has_southbound(self) -> bool:
-        return self._sb.connected and self._sb.synced and self._sb.has_lock
-
-    def _begin(self, now_ms: int) -> None:
-        before = self.find_leader()
-        self._leads = True
-        self._heartbeat = before.heartbeat if before else 0
-        self._worked_ms, self._failure = before.worked_at if before else 0, ""
-        self._turn.begin()
-        # One that ended was not too slow.
-        self._pace.begin(before.patience if before and self._stole else 0)
-        self._stole = False
-        self._due_ms = now_ms
-        self._sb.take_beside()
-        self._watch.begin()
 
     def _take_outcome(self, now_ms: int) -> None:
         stands = self._sb.take_beside()
         if stands is None or not self._sent_ms:
             return
+        self._claim.note_outcome(now_ms, stands)
         if stands:
             self._confirmed_ms = self._sent_ms
             self._pace.note(now_ms, now_ms - self._sent_ms)
         self._sent_ms = 0
 
+    def _take_part(self, now_ms: int, paused: bool) -> None:
+        """Finds out whether this one may lead, and gives up the row if not."""
+        if self._takes_part:
+            lost = any(lock.lost for lock in self._locks)
+            if lost:
+                self._tell(self.trouble)
+            self._takes_part = not (lost or paused or self._ends_turn())
+            if not self._takes_part:
+                self._claim.give_up(now_ms)
+                self._claim.wait_until(now_ms + 2 * BEAT_INTERVAL_MS)
+        elif not (paused or self.trouble):
+            self._takes_part = True
+        else:
+            self._claim.give_up(now_ms)
+        self._claim.ask(self._takes_part)
+
+    def _ends_turn(self) -> bool:
+        """Returns whether passes fail for so long that another one is to try."""
+        if not (self._confirmed_ms is not None and self._turn.take_end()):
+            return False
+        vlog.warn(f"{self._failure}: no pass succeeds; another svc-northd may lead")
+        return True
+
+    def _tell(self, trouble: str) -> None:
+        """Says that a northbound cannot be led, once until this one was active again."""
+        if trouble != self._told:
+            self._told = trouble
+            vlog.warn(f"{trouble}: leaving the lead to another svc-northd")
+
+    # -- leading -----------------------------------------------------------
+
     def _beat(self, now_ms: int) -> None:
+        self._claim.beat(self._make_beat(now_ms))
+
+    def _make_beat(self, now_ms: int) -> dict[str, Any]:
+        """Returns the columns of the next beat, which is sent at once."""
+        self._sent_ms, self._due_ms = now_ms, now_ms + BEAT_INTERVAL_MS
         self._heartbeat = northd_row.find_next_heartbeat(self._heartbeat)
-        columns = northd_row.make_columns(
-            self.incarnation,
+        return northd_row.make_columns(
             self._heartbeat,
             self._pace.find_patience(now_ms),
             self._since_ms,
             northd_row.Work(self._worked_ms, self.problem),
         )
-        rows = self._sb.rows(sb.Northd).values()
-        changes = plan([Desired(sb.Northd.TABLE, "", columns)], [Actual("", row) for row in rows])
-        self._sent_ms, self._due_ms = now_ms, now_ms + BEAT_INTERVAL_MS
-        self._sb.commit_beside(changes, "svc-northd: beat")
 
     def _claim_northbounds(self, now_ms: int, confirmed_ms: int) -> None:
         row = self.find_leader()
@@ -229,20 +220,18 @@ class Leadership:
     # -- standing by -------------------------------------------------------
 
     def _stand_by(self, now_ms: int) -> None:
-        self._leads, self._confirmed_ms = False, None
-        self._since_ms = self._sent_ms = 0
+        self._confirmed_ms, self._since_ms = None, 0
         for lock in self._locks:
             lock.give_up()
-        if not (self._sb.connected and self._sb.synced and self._sb.contended):
-            self._watch.begin()
-            return
-        row = self.find_leader()
-        mark = (row.incarnation, row.heartbeat) if row else None
-        step = self._watch.look(now_ms, mark, row.patience if row else 0, self._sb.answered)
-        if step is Step.PROBE:
-            self._sb.probe()
-        elif step is Step.STEAL:
-            who = f"that of {row.hostname}, pid {row.pid}," if row else "one"
-            vlog.warn(f"the active svc-northd, {who} does nothing any more; relieving it")
-            self._stole = True
-            self._sb.steal_lock()
+        chance = self._claim.look(now_ms, wanted=self._takes_part)
+        if chance is not Chance.NONE:
+            self._take(now_ms, chance)
+
+    def _take(self, now_ms: int, chance: Chance) -> None:
+        before = self.find_leader()
+        self._heartbeat = before.heartbeat if before else 0
+        self._worked_ms, self._failure = before.worked_at if before else 0, ""
+        self._turn.begin()
+        # One that ended in good order was not too slow.
+        self._pace.begin(before.patience if before and chance is Chance.SILENT else 0)
+        self._claim.take(self._make_beat(now_ms))

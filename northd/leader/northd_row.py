@@ -29,12 +29,12 @@ def find_next_heartbeat(heartbeat: int) -> int:
     return heartbeat + 1 if 0 <= heartbeat < _MOST_HEARTBEAT else 1
 
 
-def make_columns(
-    incarnation: str, heartbeat: int, patience_ms: int, since_ms: int, work: Work
-) -> dict[str, Any]:
-    """Returns the columns of a beat of this process; 'since_ms' is wall time, 0 before it leads."""
+def make_columns(heartbeat: int, patience_ms: int, since_ms: int, work: Work) -> dict[str, Any]:
+    """Returns the columns of a beat of this process but for its incarnation.
+
+    'since_ms' is wall time, 0 before it is active.
+    """
     return {
-        "incarnation": incarnation,
         "hostname": socket.gethostname(),
         "pid": os.getpid(),
         "heartbeat": heartbeat,
@@ -46,7 +46,7 @@ def make_columns(
 
 
 def find_leader(rows: list[sb.Northd]) -> sb.Northd | None:
-    """Returns the row of the svc-northd that has the southbound's lock, or had it last."""
+    """Returns the row of the svc-northd that leads, or led last."""
     return min(rows, key=lambda row: row.uuid, default=None)
 
 
@@ -58,7 +58,9 @@ def format_row(row: sb.Northd, own: bool, active: bool) -> list[str]:
     lines = []
     if row.since:
         who = f"{row.hostname}, pid {row.pid}, incarnation {row.incarnation}"
-        if own and not active:
+        if not row.incarnation:
+            lines.append(f"Last active: {row.hostname}, pid {row.pid}; it gave way")
+        elif own and not active:
             lines.append(f"Last active: this one, {who}; no other one was seen active since")
         else:
             lines.append(f"Active: {who}, since {format_time(row.since)}")

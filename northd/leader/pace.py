@@ -2,8 +2,7 @@
 
 The active svc-northd beats: it writes a number that grows in table Northd, and
 with it how long the next beat may take, its patience.  Those that stand by
-watch the number (watch.py).  That the lock of a process that ended is free at
-once is the server's doing; the beat is for one that is stopped, hangs, or is
+watch the number (watch.py), and relieve one that is killed, stopped, hangs, or is
 cut off from the server without a word.
 
 No process may be relieved for being busy, and no two may relieve each other in

@@ -15,7 +15,6 @@ from ...lib import sb
 from ...lib.call import Call, Operation
 from ...lib.idl import Session
 from ...lib.log_pattern import escape
-from ...lib.northd_lock import SOUTHBOUND_LOCK
 from ..engine.writer import FIRST_PAUSE_MS, LONGEST_PAUSE_MS, format_refusal
 
 vlog = ovs.vlog.Vlog("chassis_removal")
@@ -92,7 +91,4 @@ class ChassisRemoval:
 
 def _remove(name: str) -> list[Operation]:
     tables = (sb.ChassisPrivate.TABLE, sb.Chassis.TABLE)
-    deletes: list[Operation] = [
-        {"op": "delete", "table": table, "where": [["name", "==", name]]} for table in tables
-    ]
-    return [{"op": "assert", "lock": SOUTHBOUND_LOCK}, *deletes]
+    return [{"op": "delete", "table": table, "where": [["name", "==", name]]} for table in tables]
