@@ -82,8 +82,7 @@ class Northd:
         self.nb, self.sb, self.ovn = (self.sessions[name] for name in ("nb", "sb", "ovn"))
         self.ports = PortReplica(ovn_sb_remote)
         self.outside = OutsideReplica(ovn_sb_remote)
-        roots = {self.nb: nb_rows.SVCGlobal, self.ovn: ovn.NBGlobal}
-        self.leadership = Leadership(self.sb, roots)
+        self.leadership = Leadership(self.sb, {self.nb: nb_rows.SVCGlobal, self.ovn: ovn.NBGlobal})
         self._memory = Memory(Clock())
         statuses = [half.statuses for half in halves.values() if half.statuses is not None]
         outputs = [datum for each in graph.OUTPUTS.values() for datum in each]

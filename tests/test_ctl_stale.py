@@ -60,6 +60,23 @@ def test_a_svc_northd_that_hangs(
     assert ": busy: no beat in 0.1 s; it may take 2 s; " in vpn.tell(2)
 
 
+def test_a_svc_northd_that_gave_way(vpn: Svcctl, active: Active) -> None:
+    """Its row is nobody's, whatever lock is held."""
+    active.work(incarnation="")
+    said = vpn.tell(2)
+    assert ": none is active; the last one was on c1, pid 7; " in said
+    assert "\nsvc-northd: none is active; the last was on c1\n" in said
+
+
+def test_a_svc_northd_of_which_the_southbound_alone_tells(
+    vpn: Svcctl, databases: Databases, active: Active, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(northd, "_LONGEST_WAIT_MS", 100)
+    databases.nb.stop()
+    active.work(worked_at=WHEN_MS, patience=50)
+    assert ": it ended, or hangs: no beat in 0.1 s; it is on c1, pid 7; " in vpn.tell(2)
+
+
 @pytest.mark.parametrize(
     ("columns", "status", "word"),
     [(("heartbeat", "worked_at"), 0, "well\n"), (("heartbeat",), 2, "no pass of it succeeds")],

@@ -258,11 +258,12 @@ def test_nobody_leads_without_a_northbound_and_one_does_at_once_when_it_is_back(
     # Connections stay, and nobody answers.
     cloud.ovn.pause()
     _run(
-        lambda: not any(each.leadership.leading or _stands_by(each) for each in (first, second)),
+        lambda: all(each.leadership.trouble for each in (first, second)),
         "both to give way",
         first,
         second,
     )
+    assert not any(each.leadership.leading or _stands_by(each) for each in (first, second))
     beats = _find_heartbeat(cloud.sb)
     assert {first.leadership.trouble, second.leadership.trouble} == {
         "OVN_Northbound does not answer"

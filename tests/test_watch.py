@@ -5,8 +5,20 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ..northd.leader.pace import BEAT_INTERVAL_MS, LEAST_PATIENCE_MS, LONGEST_PATIENCE_MS
-from ..northd.leader.watch import MOST_ABSENCE_MS, Absence, Step, Watch
+from ..northd.leader.pace import (
+    BEAT_INTERVAL_MS,
+    FIRST_PATIENCE_MS,
+    LEAST_PATIENCE_MS,
+    LONGEST_PATIENCE_MS,
+)
+from ..northd.leader.watch import (
+    LONGEST_UNSEEN_MS,
+    MOST_ABSENCE_MS,
+    Absence,
+    Step,
+    Watch,
+    find_patience,
+)
 
 LOOK_MS = 100
 
@@ -20,11 +32,14 @@ class _Clock:
         self.mark = 0
         self.patience_ms = LEAST_PATIENCE_MS
         self.answered = True
+        self.freed = False
 
     def look(self, gap_ms: int = LOOK_MS) -> Step:
         """Looks once, 'gap_ms' later."""
         self.now_ms += gap_ms
-        return self.watch.look(self.now_ms, self.mark, self.patience_ms, self.answered)
+        return self.watch.look(
+            self.now_ms, self.mark, self.patience_ms, self.answered, freed=self.freed
+        )
 
     def wait_for_step(self, most_ms: int = 100_000) -> tuple[int, Step]:
         """Looks until something is to be done; returns after how many ms, and what."""
@@ -51,6 +66,7 @@ def test_one_whose_beat_stops_is_relieved_after_its_patience() -> None:
 
 def test_the_patience_is_what_the_active_one_asks_for() -> None:
     clock = _Clock()
+    clock.look()
     for asked_ms, granted_ms in (
         (0, LEAST_PATIENCE_MS),
         (5000, 5000),
@@ -61,6 +77,43 @@ def test_the_patience_is_what_the_active_one_asks_for() -> None:
         clock.look()
         waited = clock.wait_for_step(2 * LONGEST_PATIENCE_MS)
         assert waited == (granted_ms, Step.PROBE)
+
+
+def test_one_that_was_never_seen_to_beat_has_a_minute_at_most() -> None:
+    clock = _Clock()
+    clock.patience_ms = 10**12
+    clock.look()
+    assert clock.wait_for_step() == (LONGEST_UNSEEN_MS, Step.PROBE)
+
+
+def test_one_whose_lock_came_to_us_has_less_time_unless_it_beats() -> None:
+    clock = _Clock()
+    clock.look()
+    clock.freed = True
+    least_ms = 3 * BEAT_INTERVAL_MS // 2
+    waited_ms, step = clock.wait_for_step()
+    assert least_ms <= waited_ms < least_ms + LOOK_MS
+    assert step is Step.PROBE
+    clock.mark += 1
+    assert clock.look() is Step.WAIT
+    for _ in range(20):
+        clock.mark += 1
+        assert clock.look(BEAT_INTERVAL_MS) is Step.WAIT
+    assert clock.wait_for_step()[1] is Step.PROBE
+    assert clock.look() is Step.TAKE
+
+
+@given(st.integers(-(2**63), 2**63 - 1), st.booleans())
+def test_a_lock_that_came_to_us_takes_no_time_away_that_a_pass_may_need(
+    asked_ms: int, beats: bool
+) -> None:
+    whole_ms = find_patience(asked_ms, beats=beats, freed=False)
+    less_ms = find_patience(asked_ms, beats=beats, freed=True)
+    assert BEAT_INTERVAL_MS < less_ms <= min(whole_ms, FIRST_PATIENCE_MS)
+    # What pace.py asks for is twice the longest pass, and a beat.
+    pass_ms = (whole_ms - BEAT_INTERVAL_MS) // 2
+    if LEAST_PATIENCE_MS < whole_ms < FIRST_PATIENCE_MS:
+        assert less_ms > pass_ms + BEAT_INTERVAL_MS
 
 
 def test_a_beat_that_arrives_with_the_answer_counts() -> None:
