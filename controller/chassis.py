@@ -11,7 +11,7 @@ import ovs.vlog
 from ..lib import sb
 from ..lib.call import Call
 from ..lib.delta import Actual, plan
-from ..lib.idl import Session
+from ..lib.idl import BESIDE, Session
 from ..lib.loop import now_ms
 from ..services.api.host import HostHalf
 from .bridge_watch import BridgeWatch
@@ -96,10 +96,10 @@ class ChassisRows:
             return ""
         return RIVAL if claim.rival else WATCHED
 
-    @property
-    def refusal(self) -> str:
-        """Why the southbound does not take the heartbeat, in its words; "" if it does."""
-        return self._row.refusal if self._row is not None else ""
+    def find_refusal(self, session: Session) -> str:
+        """Returns why the southbound does not take the rows, in its words; "" if it does."""
+        refusal = self._row.refusal if self._row is not None else ""
+        return refusal or session.refusals.words.get(BESIDE, "")
 
     def take_outdated(self) -> bool:
         """Returns whether the row in Chassis_Private was found to be an older one; once."""

@@ -41,9 +41,10 @@ def reconcile(program: Controller) -> str:
 def connection_status(program: Controller) -> str:
     """Returns whether the southbound is connected, as ovn-controller says it, and why it is not.
 
-    What keeps a chassis that is connected from being registered stands in a second line.
+    What keeps a chassis that is connected from being registered stands in a second line, or
+    that its certificate is of another name.
     """
-    obstacle = program.explain_obstacle()
+    obstacle = program.explain_obstacle() or program.certificate.problem
     if program.sb is not None and program.sb.synced and program.sb.connected:
         return f"connected\n{obstacle}".strip()
     return f"not connected\n{obstacle}"

@@ -20,6 +20,7 @@ from ..lib.loop import monotonic_ms
 from ..lib.numbers import parse_number
 from ..services.api.host import HostHalf
 from . import leaving, readiness, southbound, status
+from .certificate_name import CertificateName, explain_refusal
 from .chassis import ChassisRows, Condition
 from .containers import Containers, Losses, MakeHost
 from .fence import Echoes, Fence, find_dead_after_ms
@@ -87,6 +88,9 @@ class Controller:
         self._events = events
         self._writer = StatusWriter()
         self._lost_content = LostContent()
+        self.certificate = CertificateName()
+        # Why the southbound does not take the rows of this chassis, and what to do.
+        self._refusal = self._told = ""
         self._obstacle: str | None = None
         self._waiting_for = ""
         self._waiting = readiness.Waiting("nothing is changed on this host")
@@ -105,6 +109,7 @@ class Controller:
         if self.sb is not None:
             self.sb.run()
             self.chassis.follow(self.sb, self._options, clock_ms)
+            self._see_to_certificate(self.sb, clock_ms)
         self._obstacle = self.find_obstacle()
         self._waiting.note(readiness.find_obstacle(self._situation), clock_ms)
         if self.ready:
@@ -125,6 +130,7 @@ class Controller:
             self.sb.wait(poller)
         self.containers.services.wait(poller, clock_ms)
         self.chassis.wait(poller, clock_ms)
+        self.certificate.wait(poller, clock_ms)
         self.fence.wait(poller, clock_ms)
         self._waiting.wait(poller, clock_ms)
         if self.ready:
@@ -184,6 +190,7 @@ class Controller:
             self._waiting_for,
             session.trouble if session is not None else "",
             self._describe_rival(),
+            self._refusal,
         )
         obstacle = readiness.explain_obstacle(self._situation, causes)
         if obstacle or session is None:
@@ -191,7 +198,10 @@ class Controller:
         if session.trouble:
             assert self.identity is not None
             return f"the southbound {self.identity.remote} is not connected: {session.trouble}"
-        return "" if self.registered else "the southbound has not taken the row of this chassis yet"
+        if self.registered:
+            return self._refusal
+        why = f": {self._refusal}" if self._refusal else ""
+        return f"the southbound has not taken the row of this chassis yet{why}"
 
     @property
     def dead_after_ms(self) -> int:
@@ -271,13 +281,31 @@ class Controller:
         self.sb = southbound.open_session(identity)
         self._writer = StatusWriter()
 
+    def _see_to_certificate(self, session: Session, clock_ms: int) -> None:
+        """Notes, and tells once, what is wrong with whom the southbound takes this chassis for."""
+        assert self.identity is not None
+        words = self.chassis.find_refusal(session)
+        self.certificate.run(self.identity.chassis, session, words, clock_ms)
+        problem = self.certificate.problem
+        refusal = explain_refusal(words, problem, self.identity.remote) if words else ""
+        if refusal and refusal != self._told:
+            # What is wrong with the certificate was told, and so were the words of a session.
+            known = problem or words in session.refusals.words.values()
+            (vlog.info if known else vlog.warn)(refusal)
+            self._told = refusal
+        elif self._told and not refusal and self.registered:
+            vlog.info("the southbound takes what this chassis writes")
+            self._told = ""
+        self._refusal = refusal
+
     def _beat(self, clock_ms: int) -> None:
         """Writes that this chassis lives, before anything that can fail."""
         assert self.sb is not None
         self._underlay.run(self.ports.rows.peers, self.containers.find_mtu, clock_ms)
         left_over = leaving.describe_left_over(self.containers.reconciler.find_left_over())
         ending = self._expiry.find_warnings(clock_ms, loop.now_ms() / 1000)
-        told = self._underlay.warning, left_over, self.former_names.warning, *ending
+        refused = self.former_names.warning, self._writer.warning
+        told = self._underlay.warning, left_over, *refused, *ending
         self.chassis.warnings = tuple(filter(None, told))
         if self.chassis.beat(self._options, clock_ms):
             self.fence.note_beat(self.chassis.heartbeat.number, clock_ms)

@@ -57,6 +57,7 @@ class FormerNames:
         self._row: FormerRow | None = None
         self._removing: Call | None = None
         self._again_at_ms = 0
+        self._forbidden_until_ms = 0
         self._read()
 
     def note(self, chassis: str, remote: str) -> None:
@@ -112,7 +113,7 @@ class FormerNames:
         if self._session is not None:
             self._session.wait(poller)
             assert self._row is not None
-            for at_ms in (self._again_at_ms, self._row.next_ms or 0):
+            for at_ms in (self._again_at_ms, self._forbidden_until_ms, self._row.next_ms or 0):
                 if clock_ms < at_ms:
                     poller.timer_wait(at_ms - clock_ms)
         elif self.names:
@@ -135,7 +136,7 @@ class FormerNames:
             if stranger:
                 vlog.info(f"the rows of chassis {name.chassis} stay: {stranger}")
             self._finish()
-        elif self._row.is_ours(clock_ms):
+        elif clock_ms >= self._forbidden_until_ms and self._row.is_ours(clock_ms):
             self._again_at_ms = clock_ms + _AGAIN_MS
             guard = _expect(name.chassis, sight)
             self._removing = session.call(make_removal(name.chassis), guard)
@@ -149,7 +150,7 @@ class FormerNames:
             vlog.info(f"removed the rows of this chassis under its former name {name.chassis}")
             self._finish()
         elif is_forbidden(answer.problem):
-            self._again_at_ms = clock_ms + _FORBIDDEN_AGAIN_MS
+            self._forbidden_until_ms = clock_ms + _FORBIDDEN_AGAIN_MS
             self._warn(name.chassis)
 
     def _warn(self, former: str) -> None:
@@ -189,7 +190,8 @@ class FormerNames:
         if self._session is not None:
             self._session.close()
         self._session = self._row = self._removing = None
-        self._again_at_ms, self.warning = 0, ""
+        self._again_at_ms = self._forbidden_until_ms = 0
+        self.warning = ""
 
     def _read(self) -> None:
         try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ..lib.delta import Change
 
 COMMIT_AGAIN_MS = 1000
+_LONGEST_AGAIN_MS = 8000
 
 
 @dataclass(slots=True)
@@ -16,11 +17,14 @@ class Gate:
 
     changes: Sequence[Change] = field(default_factory=list)
     again_at_ms: int = 0
+    _again_ms: int = COMMIT_AGAIN_MS
 
     def admit(self, changes: Sequence[Change], now_ms: int) -> bool:
-        """Returns whether to send 'changes' now; the same ones only once in a while."""
-        if not changes or (changes == self.changes and now_ms < self.again_at_ms):
+        """Returns whether to send 'changes' now; the same ones more and more seldom."""
+        same = changes == self.changes
+        if not changes or (same and now_ms < self.again_at_ms):
             return False
+        self._again_ms = min(2 * self._again_ms, _LONGEST_AGAIN_MS) if same else COMMIT_AGAIN_MS
         self.changes = changes
-        self.again_at_ms = now_ms + COMMIT_AGAIN_MS
+        self.again_at_ms = now_ms + self._again_ms
         return True

@@ -36,6 +36,8 @@ def find_problems(program: Controller, reports: dict[str, status.Report]) -> lis
     found = [obstacle]
     if program.identity_problem not in obstacle:
         found.append(f"{program.identity_problem}; it goes on as before")
+    if program.certificate.problem not in obstacle:
+        found.append(program.certificate.problem)
     found += [program.chassis.heartbeat.ovn_problem, *program.chassis.heartbeat.warnings]
     if program.containers.fenced:
         found.append(program.fence.describe(monotonic_ms()))

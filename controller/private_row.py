@@ -107,6 +107,7 @@ class PrivateRow:
         self.claim.interrupt()
         self._reading = self._taking = self._writing = None
         self._unknown.clear()
+        self._again_at_ms, self.refusal = 0, ""
         self._first = True
         self._look_anew(session, 0)
 
@@ -132,19 +133,14 @@ class PrivateRow:
             self.told = self._stood = self._sent
 
     def _postpone(self, call: Call, now_ms: int) -> None:
-        """Notes that the server did not carry something out; the same is told once."""
+        """Notes that the server did not carry something out."""
         self._again_at_ms = now_ms + self._again_ms
-        if call.lost:
-            return
-        self._again_ms = min(2 * self._again_ms, _LONGEST_AGAIN_MS)
-        if call.problem != self.refusal:
+        if not call.lost:
+            self._again_ms = min(2 * self._again_ms, _LONGEST_AGAIN_MS)
             self.refusal = call.problem
-            vlog.warn(f"the row of chassis {self.chassis} was not written: {call.problem}")
 
     def _accept(self) -> None:
         """Notes that the server takes what is written."""
-        if self.refusal:
-            vlog.info(f"the row of chassis {self.chassis} is written again")
         self.refusal, self._again_ms = "", AGAIN_MS
 
     def _lose(self, session: Session, now_ms: int) -> None:

@@ -46,6 +46,7 @@ class Causes:
     identity: str = ""
     southbound: str = ""
     rival: str = ""
+    refusal: str = ""
 
 
 def explain_obstacle(now: Situation, causes: Causes) -> str:
@@ -53,7 +54,7 @@ def explain_obstacle(now: Situation, causes: Causes) -> str:
     obstacle = find_obstacle(now)
     if not obstacle:
         return ""
-    cause = causes.rival
+    cause = causes.refusal or causes.rival
     if not now.switch_synced:
         cause = causes.switch
     elif not now.chassis and causes.identity:

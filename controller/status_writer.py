@@ -2,7 +2,8 @@
 
 One transaction at a time, of many containers.  One that the server refuses is
 halved until the container is found that cannot be written, which holds up no
-other; that one is tried again with a growing pause.
+other; that one is tried again with a growing pause.  Where one after the other is
+refused since the chassis may not write that at all, everything waits for as long.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import ovs.vlog
 from ..lib.delta import Change
 from ..lib.failures import describe
 from ..lib.idl import Session
+from ..lib.refusal import is_forbidden
 from ..lib.suspects import Suspects
 from .status import METRICS_INTERVAL_MS, is_of_figures
 from .timers import Timers
@@ -26,6 +28,8 @@ vlog = ovs.vlog.Vlog("status_writer")
 MOST_CONTAINERS = 200
 _FIRST_PAUSE_MS = 1000
 _LONGEST_PAUSE_MS = 60_000
+# One of them may have lost a race with svc-northd, which gave its row to somebody else.
+_MOST_FORBIDDEN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,12 @@ Find = Callable[[str, bool], Telling]
 @dataclass(slots=True)
 class StatusWriter:
     """What is not written yet; 'unsettled' are containers that are not as far as they can be,
-    or of which that is not written."""
+    or of which that is not written.  'warning' is that nothing may be written."""
 
     unsettled: set[str] = field(default_factory=set)
+    warning: str = ""
+    _forbidden: int = 0
+    _held_until_ms: int = 0
     _dirty: OrderedDict[str, None] = field(default_factory=OrderedDict)
     _suspects: Suspects[str] = field(default_factory=Suspects)
     _sent: dict[str, None] = field(default_factory=dict)
@@ -74,6 +81,8 @@ class StatusWriter:
         self.touch(self._timers.take_due(now_ms))
         if self._sent or session.committing or not session.connected:
             return
+        if now_ms < self._held_until_ms:
+            return
         changes: list[Change] = []
         while not self._sent and (self._suspects or self._dirty):
             for name in self._take_names():
@@ -84,7 +93,9 @@ class StatusWriter:
     def wait(self, poller: ovs.poller.Poller, now_ms: int) -> None:
         """Arms 'poller' for what is to be written later."""
         next_ms = self._timers.find_next_ms()
-        if next_ms is not None:
+        if now_ms < self._held_until_ms:
+            poller.timer_wait(self._held_until_ms - now_ms)
+        elif next_ms is not None:
             poller.timer_wait(max(0, next_ms - now_ms))
 
     # -- helpers -----------------------------------------------------------
@@ -97,13 +108,24 @@ class StatusWriter:
             return
         # What came of it is seen in the rows, whether it succeeded or lost a race.
         sent, self._sent = self._sent, {}
-        if not refusal:
+        if refusal is not None:
+            self._note_forbidden(refusal, now_ms)
+        if not refusal or self.warning:
             self.touch(sent)
         elif len(sent) > 1:
             self._suspects.add(tuple(sent))
         else:
             (name,) = sent
             self._postpone(name, f"what is told of it is refused: {refusal}", now_ms)
+
+    def _note_forbidden(self, refusal: str, now_ms: int) -> None:
+        """Holds everything where nothing may be written, more and more seldom tried."""
+        self._forbidden = self._forbidden + 1 if is_forbidden(refusal) else 0
+        more = self._forbidden - _MOST_FORBIDDEN
+        self.warning = f"what is told of containers is refused: {refusal}" if more >= 0 else ""
+        if more >= 0:
+            pause_ms = _FIRST_PAUSE_MS << min(more, 10)
+            self._held_until_ms = now_ms + min(pause_ms, _LONGEST_PAUSE_MS)
 
     def _postpone(self, name: str, sentence: str, now_ms: int) -> None:
         before = self._pauses.get(name)

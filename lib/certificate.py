@@ -25,12 +25,16 @@ _MOST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate; the moments are in seconds since the epoch."""
+    """A certificate; the moments are in seconds since the epoch.
+
+    'common_name' is that by which ovsdb-server knows who presents it, the first CN.
+    """
 
     name: str
     issuer: str
     begins_s: int
     ends_s: int
+    common_name: str = ""
 
     def find_date_problem(self, now_s: float) -> str:
         """Returns why it does not count by a clock, as "ended 2026-11-20 10:00 UTC"; "" if so."""
@@ -72,9 +76,15 @@ def _read(pem: bytes) -> Iterator[Certificate]:
                     _find_name(found["issuer"]),
                     ssl.cert_time_to_seconds(found["notBefore"]),
                     ssl.cert_time_to_seconds(found["notAfter"]),
+                    _find_common_name(found["subject"]),
                 )
             except (OSError, ValueError, KeyError):
                 continue
+
+
+def _find_common_name(subject: Any) -> str:
+    pairs = (pair for each in subject for pair in each)
+    return next((str(value) for key, value in pairs if key == "commonName"), "")
 
 
 def _find_name(subject: Any) -> str:

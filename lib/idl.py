@@ -24,6 +24,7 @@ from .call import Call, Operation
 from .connection import Connection
 from .delta import Change
 from .guard import Guard
+from .refusal import Refusals
 from .replica import ChangedRows, Pair, Replica
 from .rows import Row, find_columns
 from .schema_request import SchemaRequest
@@ -35,6 +36,7 @@ vlog = ovs.vlog.Vlog("idl")
 PROBE_INTERVAL_MS = 60_000
 MAX_BACKOFF_MS = 8000
 REFUSED_BACKOFF_MS = 1000
+COMMIT, BESIDE = "commit", "beside"
 
 RowT = TypeVar("RowT", bound=Row)
 # By table and column what a schema says of it.
@@ -51,7 +53,7 @@ class Session:
     Without 'asserts_lock' what is written does not go by the lock.
     A connection by TCP that is silent for 'probe_interval_ms' is probed and,
     silent for as long again, given up; attempts come at least every
-    'max_backoff_ms'.
+    'max_backoff_ms'.  'refusals' are of commit() and commit_beside(), by COMMIT and BESIDE.
     """
 
     def __init__(  # noqa: PLR0913
@@ -87,6 +89,7 @@ class Session:
         self._transaction: Transaction | None = None
         self._beside: Transaction | None = None
         self._beside_outcome: bool | None = None
+        self.refusals = Refusals()
         self._retry_ms = 0
         self._outcome: str | None = None
         self._request: SchemaRequest | None = None
@@ -129,6 +132,11 @@ class Session:
             self._connection.wait(poller)
         if self._transaction is None and self.committing:
             poller.timer_wait_until(self._retry_ms)
+
+    def reconnect(self) -> None:
+        """Makes another connection, to which the keys of now are presented."""
+        if self._connection is not None:
+            self._connection.force_reconnect()
 
     def close(self) -> None:
         """Drops the connection."""
@@ -454,7 +462,7 @@ class Session:
         if transaction is None or transaction.status is Status.UNDER_WAY:
             return
         self._transaction = None
-        self._note_guard(transaction)
+        self._note(COMMIT, transaction)
         coverage.count(f"txn_{transaction.status.name.lower()}")
         if transaction.status is Status.DONE:
             self._outcome = ""
@@ -462,7 +470,6 @@ class Session:
         if transaction.status is Status.REFUSED:
             self._outcome = transaction.reason
             self._retry_ms = ovs.timeval.msec() + self._refused_backoff_ms
-            vlog.warn(f"{self.database}: transaction refused: {transaction.reason}")
         elif transaction.status is Status.LOST_RACE:
             vlog.dbg(f"{self.database}: transaction lost a race, computing again")
         else:
@@ -473,14 +480,16 @@ class Session:
         if transaction is None or transaction.status is Status.UNDER_WAY:
             return
         self._beside = None
-        self._note_guard(transaction)
+        self._note(BESIDE, transaction)
         self._beside_outcome = transaction.status is Status.DONE
-        if transaction.status is Status.REFUSED:
-            vlog.warn(f"{self.database}: transaction refused: {transaction.reason}")
 
-    def _note_guard(self, transaction: Transaction) -> None:
+    def _note(self, kind: str, transaction: Transaction) -> None:
         if transaction.status is Status.NOT_GUARDED and transaction.guard is self._guard:
             self._guard_broken = True
+        if transaction.status not in (Status.DONE, Status.REFUSED):
+            return
+        if self.refusals.note(kind, transaction.reason):
+            vlog.warn(f"{self.database}: transaction refused: {transaction.reason}")
 
 
 def _find_known(schema: Mapping[str, Any], table: str) -> Collection[str]:

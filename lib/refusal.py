@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 # What ovsdb-server says when its file cannot be written; the cause stands in its own log only.
@@ -23,3 +24,15 @@ def describe_refusal(error: Mapping[str, Any]) -> str:
 def is_forbidden(words: str) -> bool:
     """Returns whether 'words', of describe_refusal(), say that the client may not write that."""
     return words.startswith(_FORBIDDEN)
+
+
+@dataclass(slots=True)
+class Refusals:
+    """What was refused last, by the kind of what was sent; the same is news only once."""
+
+    words: dict[str, str] = field(default_factory=dict)
+
+    def note(self, kind: str, words: str) -> bool:
+        """Takes why something was refused, "" if it was not; returns whether that is to be told."""
+        before, self.words[kind] = self.words.get(kind, ""), words
+        return bool(words) and words != before
