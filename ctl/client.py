@@ -33,23 +33,40 @@ def ask(path: str, words: Sequence[str], advice: str) -> int:
         raise UsageError(f'cannot connect to "{where}" ({reason}){advice}') from None
     except ValueError:
         raise UsageError(f'"{where}" is no daemon of svcctl{advice}') from None
-    first, _, rest = result.partition("\n")
-    status, lines = map(int, first.split())
-    for _ in range(lines):
-        line, _, rest = rest.partition("\n")
-        sys.stderr.write(f"{line}\n")
-    sys.stdout.write(rest.removesuffix("\n").removesuffix("."))
+    status, out, err = result
+    sys.stderr.write(err)
+    sys.stdout.write(out)
     sys.stdout.flush()
     return status
 
 
-def format_answer(status: int, out: str, err: str) -> str:
-    """Returns a reply: the status and the number of lines of 'err'; those; 'out'; a dot."""
+def format_answer(status: int, out: str, err: str) -> tuple[bool, str]:
+    """Returns whether a command did nothing but print, and its reply.
+
+    That is what it has printed, so that who asks can let it through.  Else it is an error of
+    the status and the number of lines of 'err'; those; 'out'; a dot.
+    """
+    if status == 0 and not err and out[-1:] in ("", "\n"):
+        return True, out
     lines = err.splitlines()
-    return "\n".join([f"{status} {len(lines)}", *lines, f"{out}.\n"])
+    return False, "\n".join([f"{status} {len(lines)}", *lines, f"{out}.\n"])
 
 
-def _exchange(path: str, words: Sequence[str]) -> str:
+def _parse_answer(text: str) -> tuple[int, str, str]:
+    """Returns status and outputs of a command; raises UsageError if 'text' is of the daemon."""
+    first, _, rest = text.partition("\n")
+    words = first.split(" ")
+    if len(words) != 2 or not all(word.isascii() and word.isdigit() for word in words):
+        raise UsageError(text.rstrip("\n"))
+    err = ""
+    for _ in range(int(words[1])):
+        line, _, rest = rest.partition("\n")
+        err += f"{line}\n"
+    return int(words[0]), rest.removesuffix("\n").removesuffix("."), err
+
+
+def _exchange(path: str, words: Sequence[str]) -> tuple[int, str, str]:
+    """Returns the status of a command, and what it has printed to stdout and stderr."""
     request = {"id": 0, "method": METHOD, "params": list(words)}
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.connect(path)
@@ -61,5 +78,5 @@ def _exchange(path: str, words: Sequence[str]) -> str:
                 raise ConnectionResetError(0, "the daemon ended")
             for message in framing.feed(piece):
                 if message.get("error") is not None:
-                    raise UsageError(str(message["error"]).rstrip("\n"))
-                return str(message["result"])
+                    return _parse_answer(str(message["error"]))
+                return 0, str(message["result"]), ""

@@ -161,15 +161,15 @@ _prepared: dict[Any, Client] = {}
 def prepare(settings: GlobalOptions, remotes: str, database: str) -> None:
     """Makes the next connect() with these arguments quick."""
     client = connect(settings, remotes, database)
-    client.get_schema()
-    _prepared[_list_arguments(settings, remotes, database)] = client
+    client.find_schema()
+    _prepared[list_arguments(settings, remotes, database)] = client
 
 
 def connect(
     settings: GlobalOptions, remotes: str, database: str, patience_s: float | None = None
 ) -> Client:
     """Returns a connection to 'database' at 'remotes', with the TLS files of the options."""
-    arguments = _list_arguments(settings, remotes, database)
+    arguments = list_arguments(settings, remotes, database)
     client = _prepared.pop(arguments, None) if patience_s is None else None
     if client is not None and client.is_good():
         return client
@@ -179,6 +179,7 @@ def connect(
     return Client(split_remotes(remotes, shuffle), database, tls, leader_only, patience_s)
 
 
-def _list_arguments(settings: GlobalOptions, remotes: str, database: str) -> tuple[Any, ...]:
+def list_arguments(settings: GlobalOptions, remotes: str, database: str) -> tuple[Any, ...]:
+    """Returns what makes a connection what it is: remotes, database, leader only, TLS files."""
     leader_only = not settings.has("no-leader-only")
     return remotes, database, leader_only, *map(settings.values.get, _TLS_OPTIONS)

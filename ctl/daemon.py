@@ -1,9 +1,11 @@
 """svcctl as a daemon (--detach): runs the command lines that others hand to it.
 
 Python and svcctl are loaded once, which is most of the time of a command.  Each
-command line runs in a process of its own, forked from this one, with connections
-of its own: one that waits keeps nobody, one that fails harms nobody, and what
-becomes of a server is of no concern to this process.
+command line runs in a process of its own (worker.py), forked from this one, with
+connections of its own: one that waits keeps nobody, one that fails harms nobody, and
+what becomes of a server is of no concern to this process.  What only reads is
+answered by one process for all (reading.py), which keeps the tables that were asked
+for, unless it passes, hangs or ends.
 
 The process of a command is where its caller is: in its directory, with its
 standard input.  So nothing that is secret has to be in an argument, here either.
@@ -15,39 +17,31 @@ import argparse
 import contextlib
 import gc
 import importlib
-import json
-import logging
 import os
-import signal
-import socket
-import struct
 import sys
-import tempfile
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import ovs.dirs
 import ovs.poller
 import ovs.util
 
-from ..lib import loop, redaction, unixctl
-from ..lib.errors import UsageError
-from . import main as program
+from ..lib import loop, process_commands, redaction, unixctl
 from .client import METHOD, format_answer
 from .command_table import CommandTable
 from .db.rpc import split_remotes
 from .options import DAEMON_OPTIONS, GlobalOptions
+from .reader import Reader, is_generic
+from .worker import Order, Worker
 
 _MOST_RUNS = 64
+# Between the end of a process that reads and the next one.
+_READER_PAUSE_MS = 1000
 _FILES = ("private-key", "certificate", "ca-cert", "bootstrap-ca-cert")
 _REMOTES = ("db", "sb-db", "ovn-db")
 # What is not for each command, but for the daemon.
 _OWN = (*DAEMON_OPTIONS, "verbose", "log-file", "timeout", "help", "version", "commands", "options")
 _NEEDED = ("run", "log", "help", "answer", "db.table", "db.changes", "ask.waiting", "ask.eligible")
-
-# Where a process of a command hears of that.
-_CHANNEL = 3
-_READY = b"1"
 
 
 def detach(settings: GlobalOptions, table: CommandTable) -> int:
@@ -103,8 +97,10 @@ class Daemon:
     def __init__(self, table: CommandTable, words: Sequence[str]) -> None:
         self._table = table
         self._words = words
-        self._runs: list[_Worker] = []
-        self._next: _Worker | None = None
+        self._runs: list[Worker] = []
+        self._reader: Reader | None = None
+        self._reader_not_before_ms = 0
+        self._next: Worker | None = None
         redaction.hide_all_words()
         # A command comes after wait() has armed what this pass waits for.
         self._begun, self._begin = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -117,22 +113,29 @@ class Daemon:
         unixctl.register_command(METHOD, self._start, format_answer, arguments="[ARG]..")
         unixctl.register_command("run", self._start, None, arguments="ARG..")
         unixctl.register_command("run/count", self._count)
+        process_commands.report_memory(self._count_kept)
 
     def run(self) -> None:
         """Answers for the commands that have ended, and ends those whose callers are gone."""
         with contextlib.suppress(BlockingIOError):
             os.read(self._begun, _MOST_RUNS)
+        self._hear_reader()
         ended = [each for each in self._runs if each.finish()]
         self._runs = [each for each in self._runs if each not in ended]
         # Not while the command that took the last one is at work.
         if self._next is None and (ended or not self._runs):
-            self._next = _Worker(self._table, self._words, is_ahead=True)
+            self._next = Worker(self._table, self._words, is_ahead=True)
 
     def wait(self, poller: ovs.poller.Poller) -> None:
         """Arms 'poller' for the end of a command."""
         poller.fd_wait(self._begun, ovs.poller.POLLIN)
         for each in self._runs:
             poller.fd_wait(each.pidfd, ovs.poller.POLLIN)
+        if self._reader is not None:
+            poller.fd_wait(self._reader.channel, ovs.poller.POLLIN)
+            due_ms = self._reader.find_due_ms()
+            if due_ms is not None:
+                poller.timer_wait(max(0, due_ms - loop.monotonic_ms()))
 
     def recover(self) -> None:
         """Has nothing to forget."""
@@ -141,178 +144,57 @@ class Daemon:
         """Ends the commands that run."""
         for each in [*self._runs, *([self._next] if self._next else [])]:
             each.kill()
+        if self._reader is not None:
+            self._reader.end()
+
+    def _hear_reader(self) -> None:
+        """Begins what the process that reads has passed on, and notes its end."""
+        if self._reader is None:
+            return
+        passed, is_gone = self._reader.take_verdicts()
+        if is_gone:
+            self._reader = None
+            self._reader_not_before_ms = loop.monotonic_ms() + _READER_PAUSE_MS
+        for order, places in passed:
+            connection = order[0]
+            if connection._rpc.stream is None:
+                continue
+            try:
+                self._begin_run(order, places)
+            except OSError as error:
+                connection.reply_error(f"no process for the command: {error.strerror}")
+
+    def _count_kept(self) -> Mapping[str, int]:
+        if self._reader is None:
+            return {"kept-rows": 0, "reader-resident-kB": 0}
+        resident_kb = process_commands.find_resident_kb(self._reader.pid)
+        return {"kept-rows": self._reader.rows, "reader-resident-kB": resident_kb}
 
     def _count(self, connection: Any, _words: Sequence[str], _aux: Any) -> None:
         connection.reply(f"{len(self._runs)}")
 
     def _start(self, connection: Any, words: Sequence[str], aux: Any) -> None:
+        order = connection, words, aux
+        if not is_generic(words) or not self._give_reader(order):
+            self._begin_run(order, ())
+        os.write(self._begin, b"1")
+
+    def _give_reader(self, order: Order) -> bool:
+        if self._reader is None:
+            if loop.monotonic_ms() < self._reader_not_before_ms:
+                return False
+            self._reader = Reader(self._table, self._words)
+        return self._reader.hand_over(order)
+
+    def _begin_run(self, order: Order, places: Sequence[Sequence[str]]) -> None:
         if len(self._runs) >= _MOST_RUNS:
-            connection.reply_error(f"{_MOST_RUNS} commands run already")
+            order[0].reply_error(f"{_MOST_RUNS} commands run already")
             return
         worker, self._next = self._next, None
         if worker is None or not worker.is_ready():
             # One that is not ready waits for a server, which this command may not need.
             if worker is not None:
                 worker.abandon()
-            worker = _Worker(self._table, self._words, is_ahead=False)
-        worker.begin(connection, words, aux)
+            worker = Worker(self._table, self._words, is_ahead=False)
+        worker.begin(order, places)
         self._runs.append(worker)
-        os.write(self._begin, b"1")
-
-
-class _Worker:
-    """The process of one command, which may be there before the command is.
-
-    One that was forked ahead has connected to the database already.
-    """
-
-    def __init__(self, table: CommandTable, words: Sequence[str], *, is_ahead: bool) -> None:
-        self._outputs = [os.memfd_create(name, os.MFD_CLOEXEC) for name in ("out", "err")]
-        self._channel, theirs = socket.socketpair()
-        try:
-            self._pid = os.fork()
-        except OSError:
-            for each in self._outputs:
-                os.close(each)
-            raise
-        if self._pid == 0:
-            _work(table, words, theirs, self._outputs, is_ahead)
-        theirs.close()
-        self.pidfd = os.pidfd_open(self._pid)
-        self._connection: Any = None
-        self._format: Any = None
-
-    def is_ready(self) -> bool:
-        """Returns whether the process waits for its command."""
-        try:
-            return self._channel.recv(len(_READY), socket.MSG_DONTWAIT) == _READY
-        except OSError:
-            return False
-
-    def begin(self, connection: Any, words: Sequence[str], aux: Any) -> None:
-        """Hands the command over; 'aux' makes the reply of status and outputs, None: as 'run'."""
-        self._connection, self._format = connection, aux
-        request = json.dumps([_find_caller(connection), list(words)]).encode()
-        with self._channel, contextlib.suppress(OSError):  # one that died is told of by its status
-            self._channel.sendall(request)
-            self._channel.shutdown(socket.SHUT_WR)
-
-    def finish(self) -> bool:
-        """Returns whether the command has ended, and the caller its answer."""
-        is_gone = self._is_caller_gone()
-        if is_gone:
-            self.kill()
-        pid, status = os.waitpid(self._pid, 0 if is_gone else os.WNOHANG)
-        if pid == 0:
-            return False
-        os.close(self.pidfd)
-        out, err = map(_read, self._outputs)
-        code = os.waitstatus_to_exitcode(status)
-        if is_gone:
-            loop.drop(self._connection)
-        elif self._format is not None:
-            self._connection.reply(self._format(128 - code if code < 0 else code, out, err))
-        elif code == 0:
-            self._connection.reply(out)
-        else:
-            self._connection.reply_error(err or out or f"exit status {code}")
-        return True
-
-    def abandon(self) -> None:
-        """Ends a process that got no command."""
-        self.kill()
-        os.waitpid(self._pid, 0)
-        os.close(self.pidfd)
-        self._channel.close()
-        for each in self._outputs:
-            os.close(each)
-
-    def kill(self) -> None:
-        """Ends the process."""
-        os.kill(self._pid, signal.SIGKILL)
-
-    def _is_caller_gone(self) -> bool:
-        stream = self._connection._rpc.stream
-        return stream is None or loop.is_closed(stream.socket)
-
-
-def _work(
-    table: CommandTable,
-    words: Sequence[str],
-    channel: socket.socket,
-    outputs: Sequence[int],
-    is_ahead: bool,
-) -> NoReturn:
-    """Is the process of a command, until its end."""
-    status = 1
-    try:
-        _take_place(outputs, channel.fileno())
-        if is_ahead:
-            with contextlib.suppress(UsageError):  # the command will say so
-                program.prepare(words, table)
-            os.write(_CHANNEL, _READY)
-        with open(_CHANNEL, "rb") as requests:
-            text = requests.read()
-        if text:
-            caller, more = json.loads(text)
-            os.dup2(_open_input(caller), 0)
-            _enter_directory(caller)
-            status = program.serve([*words, *more], table)
-            sys.stdout.flush()
-    except BaseException as error:  # whatever it is must not go on as a second daemon
-        os.write(2, f"{table.tool.name}: {error!r}\n".encode())
-    finally:
-        os._exit(status)
-
-
-def _read(descriptor: int) -> str:
-    """Returns what is in a file that is no longer needed."""
-    with open(descriptor, "rb") as file:
-        file.seek(0)
-        return file.read().decode(errors="replace")
-
-
-def _find_caller(connection: Any) -> int:
-    """Returns the process that asks, 0 if it is in a PID namespace that is not seen from here."""
-    form = "3i"
-    peer = connection._rpc.stream.socket
-    found = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize(form))
-    pid: int = struct.unpack(form, found)[0]
-    return pid
-
-
-def _take_place(outputs: Sequence[int], channel: int) -> None:
-    """Closes what is the daemon's own, and opens what a command has."""
-    logging.disable()
-    signal.set_wakeup_fd(-1)
-    for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM):
-        signal.signal(each, signal.SIG_DFL)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    for number, descriptor in enumerate((*outputs, channel), 1):
-        os.dup2(descriptor, number)
-    os.closerange(_CHANNEL + 1, os.sysconf("SC_OPEN_MAX"))
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
-    gc.disable()
-
-
-def _open_input(caller: int) -> int:
-    """Returns the standard input of the caller, or an empty one if it cannot be had."""
-    flags = os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK
-    try:
-        descriptor = os.open(f"/proc/{caller}/fd/0", flags)
-    except OSError:
-        return os.open(os.devnull, os.O_RDONLY)
-    # To open a pipe that nobody writes to any more would block otherwise; to read is to wait.
-    os.set_blocking(descriptor, True)
-    return descriptor
-
-
-def _enter_directory(caller: int) -> None:
-    """Enters the caller's directory, or one that has nothing, so that no other file is read."""
-    try:
-        os.chdir(f"/proc/{caller}/cwd")
-    except OSError:
-        nowhere = tempfile.mkdtemp()
-        os.chdir(nowhere)
-        os.rmdir(nowhere)

@@ -15,6 +15,7 @@ from ..lib.errors import ConfigError, UsageError
 from .command_line import parse_commands
 from .command_table import CommandTable
 from .context import Context
+from .db.replica import Places
 from .options import GlobalOptions, parse
 from .tool import SVCCTL, Tool
 
@@ -25,9 +26,9 @@ def main(argv: Sequence[str] | None = None, tool: Tool = SVCCTL) -> int:
     return _guard(tool, lambda: _run([*_find_options(tool), *words], CommandTable(tool)))
 
 
-def serve(words: Sequence[str], table: CommandTable) -> int:
-    """As main(), for one command line that a daemon was given."""
-    return _guard(table.tool, lambda: _run(words, table, is_served=True))
+def serve(words: Sequence[str], table: CommandTable, places: Places) -> int:
+    """As main(), for one command line that a daemon was given; 'places' are as Replica has them."""
+    return _guard(table.tool, lambda: _run(words, table, places))
 
 
 def prepare(words: Sequence[str], table: CommandTable) -> None:
@@ -52,8 +53,12 @@ def _guard(tool: Tool, run: Callable[[], int]) -> int:
         return 1
 
 
-def _run(words: Sequence[str], table: CommandTable, *, is_served: bool = False) -> int:
-    """Runs a command line here, or has the daemon do it that the options or SVC_NB_DAEMON name."""
+def _run(words: Sequence[str], table: CommandTable, places: Places | None = None) -> int:
+    """Runs a command line here, or has the daemon do it that the options or SVC_NB_DAEMON name.
+
+    A daemon is who has 'places'.
+    """
+    is_served = places is not None
     for word in words:
         if "\0" in word or any("\ud800" <= character <= "\udfff" for character in word):
             raise UsageError(f"argument {word!a} is not valid UTF-8")
@@ -74,6 +79,7 @@ def _run(words: Sequence[str], table: CommandTable, *, is_served: bool = False) 
         sys.stdout.flush()
         return 0
     contexts = parse_commands(table, early, rest)
+    settings.places = places or {}
     from . import log
 
     log.start(settings)
@@ -160,6 +166,16 @@ def _start_timer(tool: Tool, settings: GlobalOptions) -> None:
 def _print(
     tool: Tool, settings: GlobalOptions, contexts: Sequence[Context], wait_time: str
 ) -> None:
+    text = format_output(settings, contexts)
+    for context in contexts:
+        for warning in context.warnings:
+            _say(tool, f"warning: {warning}")
+    sys.stdout.write(text + wait_time)
+    sys.stdout.flush()
+
+
+def format_output(settings: GlobalOptions, contexts: Sequence[Context]) -> str:
+    """Returns what commands that ran print."""
     from .db.table import Style, format_table
     from .db.values import escape
 
@@ -180,10 +196,7 @@ def _print(
             parts.append(text.replace("\\", "\\\\").replace("\n", "\\n") + "\n")
         else:
             parts += [f"{escape(line)}\n" for line in context.lines]
-        for warning in context.warnings:
-            _say(tool, f"warning: {warning}")
-    sys.stdout.write("".join(parts) + wait_time)
-    sys.stdout.flush()
+    return "".join(parts)
 
 
 def _fail(tool: Tool, message: str) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from ..lib import dirs
 from ..lib.errors import UsageError
 from ..lib.schema import SOUTHBOUND
+from .db.replica import Places
 from .db.table import DATA_FORMATS, FORMATS
 from .tool import Tool
 
@@ -69,7 +70,10 @@ _WAIT_PROBLEM = 'argument to --wait must be "none", "sb", or "hv"'
 
 
 class GlobalOptions:
-    """What the global options say; 'stage' is what the run is at, for when its time is up."""
+    """What the global options say; 'stage' is what the run is at, for when its time is up.
+
+    'places' are what a daemon knows of where rows are that its command is about.
+    """
 
     def __init__(self) -> None:
         environment = os.environ.get
@@ -86,6 +90,7 @@ class GlobalOptions:
         self.log_levels: list[str | None] = []
         self.stage = "reaching the database"
         self.program = "svcctl"
+        self.places: Places = {}
 
     def serve(self, tool: Tool) -> None:
         """Makes them those of 'tool'; raises UsageError if one makes no sense with that."""

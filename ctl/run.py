@@ -91,7 +91,7 @@ def _run_until_done(
     client: Client, settings: GlobalOptions, table: CommandTable, contexts: Sequence[Context]
 ) -> tuple[int | None, list[Touched]]:
     """Returns the number to wait for, if any, and the rows that were written."""
-    replica = Replica(client)
+    replica = Replica(client, settings.places)
     tables = _find_tables(replica, settings, contexts)
     functions = [_load(table, context) for context in contexts]
     watched: set[str] = set()
@@ -100,7 +100,7 @@ def _run_until_done(
             replica.load(tables)
             settings.stage = "running the commands"
             attempt = Attempt(replica, settings)
-            _run_once(attempt, contexts, functions)
+            run_once(attempt, contexts, functions)
             return _commit(attempt, contexts)
         except Unsatisfied as unsatisfied:
             # The first time the table is read again, since it may have changed
@@ -154,9 +154,10 @@ def _load(table: CommandTable, context: Context) -> Callable[[Context], None]:
     return load_type_command(table, context)
 
 
-def _run_once(
+def run_once(
     attempt: Attempt, contexts: Sequence[Context], functions: Sequence[Callable[[Context], None]]
 ) -> None:
+    """Runs commands in order on what 'attempt' has read; commits nothing."""
     for context, function in zip(contexts, functions, strict=True):
         context.begin(attempt)
         function(context)

@@ -14,8 +14,7 @@ from ..lib.schema import NORTHBOUND
 from .context import Context
 from .db.conditions import find_column
 from .db.schema import TableSchema
-
-HIDDEN = "<hidden>"
+from .db.table import HIDDEN
 
 # How secrets are called: in columns, in keys of maps, in options.
 _SECRET_NAMES = (

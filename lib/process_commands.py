@@ -47,9 +47,9 @@ def report_memory(count: Count) -> None:
     _COUNTS.append(count)
 
 
-def find_resident_kb() -> int:
-    """Returns how much memory of the machine this process has."""
-    with open("/proc/self/statm", encoding="ascii") as file:
+def find_resident_kb(pid: int | None = None) -> int:
+    """Returns how much memory of the machine this process has, or the one of 'pid'."""
+    with open(f"/proc/{pid or 'self'}/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * _PAGE_KB
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from .ovsdb import Databases
 from .svcctl import ROOT, Svcctl, add_router
-from .test_ctl_daemon import Daemon
+from .svcctl_daemon import Daemon
 
 MARK = "correct-horse-battery"
 

@@ -54,20 +54,50 @@ def find_column(text: str, table: TableSchema) -> ColumnSchema:
     return _take_column_key(text, table)[0].column
 
 
-def holds(row: Row, text: str, resolve: Resolve) -> bool:
-    """Returns whether 'row' fulfils the condition in 'text'."""
-    place, operator, value = _parse(text, row.table, (*_RELATIONS, *_SET_RELATIONS))
-    column = place.column
-    have = row.datum(column.name)
-    if place.key is not None:
-        _check_is_map(column, "check for")
-        assert isinstance(have, dict)
-        key = place.parse_key(resolve)
-        if key not in have and operator in _RELATIONS:
-            return False
-        column = column.of_values()
-        have = (have[key],) if key in have else ()
-    return _compare(have, operator, parse_datum(value, column, resolve))
+class Condition:
+    """A condition of 'find' or 'wait-until' on rows of one table.
+
+    What is wrong with it is raised, as UsageError, by the first row of which it matters.
+    """
+
+    __slots__ = ("_column", "_key", "_operator", "_resolve", "_text", "_value", "_wanted")
+
+    def __init__(self, text: str, resolve: Resolve) -> None:
+        self._text = text
+        self._resolve = resolve
+        self._column: ColumnSchema | None = None
+        self._key: Atom | None = None
+        self._operator = ""
+        self._value = ""
+        self._wanted: Datum | None = None
+
+    def holds(self, row: Row) -> bool:
+        """Returns whether 'row' fulfils it."""
+        return self.admits(row.datum(self.find_column(row.table).name))
+
+    def find_column(self, table: TableSchema) -> ColumnSchema:
+        """Returns the column that it is on."""
+        if self._column is None:
+            operators = (*_RELATIONS, *_SET_RELATIONS)
+            place, self._operator, self._value = _parse(self._text, table, operators)
+            if place.key is not None:
+                _check_is_map(place.column, "check for")
+                self._key = place.parse_key(self._resolve)
+            self._column = place.column
+        return self._column
+
+    def admits(self, have: Datum) -> bool:
+        """Returns whether a row that has 'have' in its column fulfils it."""
+        assert self._column is not None
+        if self._key is not None:
+            assert isinstance(have, dict)
+            if self._key not in have and self._operator in _RELATIONS:
+                return False
+            have = (have[self._key],) if self._key in have else ()
+        if self._wanted is None:
+            kind = self._column if self._key is None else self._column.of_values()
+            self._wanted = parse_datum(self._value, kind, self._resolve)
+        return _compare(have, self._operator, self._wanted)
 
 
 def make_where(text: str, table: TableSchema, resolve: Resolve) -> list[Any] | None:

@@ -7,18 +7,18 @@ column holds is not shown without --show-secrets.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ...lib.errors import UsageError
 from ..context import Context
 from ..run import Unsatisfied
-from ..telling import HIDDEN, is_condition_secret
-from .conditions import ColumnKey, find_column, holds, make_where, parse_column_key
+from ..telling import is_condition_secret
+from .conditions import ColumnKey, Condition, find_column, make_where, parse_column_key
 from .records import find_row, get_row
 from .row import Row
 from .schema import ColumnSchema, TableSchema
-from .table import Cell, OutputTable, PlainCell
+from .table import HIDDEN
 from .values import format_atom, format_datum
 
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -28,14 +28,14 @@ def list_rows(context: Context) -> None:
     """list TABLE [RECORD]..: prints the rows, or all of them."""
     table, names = get_table(context), context.arguments[1:]
     columns = _choose_columns(context, table)
-    found: Iterable[Row | None]
     if names:
         found = [find(context, table, name) for name in names]
+        rows: Sequence[Row] = [row for row in found if row is not None]
     elif context.reads_columns_only:
-        found = context.replica.list_partly(table.name, [column.name for column in columns])
+        rows = context.replica.list_partly(table.name, [column.name for column in columns])
     else:
-        found = _in_order(context, table)
-    _print(context, columns, (row for row in found if row is not None))
+        rows = context.replica.in_order(table.name)
+    _print(context, columns, rows)
 
 
 def find_rows(context: Context) -> None:
@@ -43,10 +43,13 @@ def find_rows(context: Context) -> None:
     table, conditions = get_table(context), context.arguments[1:]
     check_columns(context, table, conditions)
     columns = _choose_columns(context, table)
-    rows = sorted(_find_candidates(context, table, conditions), key=lambda row: row.uuid)
-    _print(
-        context, columns, (row for row in rows if all(_holds(context, row, c) for c in conditions))
-    )
+    tests = {text: Condition(text, context.names.resolve) for text in conditions}
+
+    def is_meant(row: Row) -> bool:
+        return all(_holds(context, row, text, test) for text, test in tests.items())
+
+    found = _find_candidates(context, table, conditions)
+    _print(context, columns, context.replica.choose(found, list(tests.values()), is_meant))
 
 
 def get_values(context: Context) -> None:
@@ -71,7 +74,10 @@ def wait_until(context: Context) -> None:
     row = find_row(context.replica, table.name, context.arguments[1])
     if row is None and not context.has("if-exists"):
         raise Unsatisfied(table.name)
-    if row is not None and not all(_holds(context, row, each) for each in conditions):
+    resolve = context.names.resolve
+    if row is not None and not all(
+        _holds(context, row, each, Condition(each, resolve)) for each in conditions
+    ):
         raise Unsatisfied(table.name)
 
 
@@ -99,7 +105,7 @@ def check_columns(context: Context, table: TableSchema, texts: Sequence[str]) ->
 
 def _find_candidates(
     context: Context, table: TableSchema, conditions: Sequence[str]
-) -> Iterable[Row]:
+) -> Sequence[Row]:
     """Returns all rows that may fulfil 'conditions': the server has no use for some of them."""
     where: list[Any] = []
     for text in conditions:
@@ -108,17 +114,17 @@ def _find_candidates(
             try:
                 found = make_where(text, table, context.names.resolve)
             except UsageError:  # for the rows to complain of
-                return context.replica.rows(table.name).values()
+                return context.replica.in_order(table.name)
             where += [] if found is None else [found]
     if not where:
-        return context.replica.rows(table.name).values()
+        return context.replica.in_order(table.name)
     return context.replica.find_candidates(table.name, where)
 
 
-def _holds(context: Context, row: Row, text: str) -> bool:
-    """Returns whether 'row' fulfils a condition, of which a secret is not to be repeated."""
+def _holds(context: Context, row: Row, text: str, condition: Condition) -> bool:
+    """Returns whether 'row' fulfils what 'text' says, of which a secret is not to be repeated."""
     try:
-        return holds(row, text, context.names.resolve)
+        return condition.holds(row)
     except UsageError:
         if not is_condition_secret(context, row.table, text):
             raise
@@ -128,11 +134,6 @@ def _holds(context: Context, row: Row, text: str) -> bool:
     raise UsageError("a condition that may hold a secret cannot be read")
 
 
-def _in_order(context: Context, table: TableSchema) -> Iterable[Row]:
-    rows = context.replica.rows(table.name)
-    return [rows[uuid] for uuid in sorted(rows)]
-
-
 def find(context: Context, table: TableSchema, text: str) -> Row | None:
     """Returns the row that is meant; None is possible with --if-exists only."""
     if context.has("if-exists"):
@@ -140,11 +141,9 @@ def find(context: Context, table: TableSchema, text: str) -> Row | None:
     return get_row(context.replica, table.name, text)
 
 
-def _print(context: Context, columns: Sequence[ColumnSchema], rows: Iterable[Row]) -> None:
+def _print(context: Context, columns: Sequence[ColumnSchema], rows: Sequence[Row]) -> None:
     shown = [(column, _is_hidden(context, column)) for column in columns]
-    context.table = OutputTable([column.name for column in columns])
-    for row in rows:
-        context.table.rows.append([_make_cell(row, *each) for each in shown])
+    context.table = context.replica.make_table(shown, rows)
 
 
 def _choose_columns(context: Context, table: TableSchema) -> list[ColumnSchema]:
@@ -155,13 +154,6 @@ def _choose_columns(context: Context, table: TableSchema) -> list[ColumnSchema]:
     if not names:
         raise UsageError("must specify at least one column name")
     return [table.get_column(name) for name in names]
-
-
-def _make_cell(row: Row, column: ColumnSchema, is_hidden: bool) -> Cell | PlainCell:
-    datum = row.datum(column.name)
-    if datum and is_hidden:
-        return PlainCell(HIDDEN)
-    return Cell(datum, column)
 
 
 def _is_hidden(context: Context, column: ColumnSchema) -> bool:

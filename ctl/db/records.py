@@ -68,10 +68,15 @@ def get_root(replica: Replica) -> Row:
     return root if root is not None else replica.insert(table)
 
 
+def find_name_column(replica: Replica, table: str) -> str | None:
+    """Returns the column of 'table' that has the names of its rows, None if none has."""
+    columns = replica.schema.tables[table].columns
+    return next((name for name in _NAME_COLUMNS if name in columns), None)
+
+
 def find_named(replica: Replica, table: str, text: str) -> list[Row]:
     """Returns the rows of 'table' whose name is 'text'."""
-    columns = replica.schema.tables[table].columns
-    column = next((name for name in _NAME_COLUMNS if name in columns), None)
+    column = find_name_column(replica, table)
     if column is None:
         return []
     if "=" in text:

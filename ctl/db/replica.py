@@ -13,18 +13,24 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ...lib.errors import UsageError
 from ...lib.refusal import describe_refusal
+from .conditions import Condition
 from .row import Row
 from .rpc import Client
-from .schema import DatabaseSchema
+from .schema import ColumnSchema
+from .table import HIDDEN, Cell, OutputTable, PlainCell
 from .values import Atom, NewUuid, is_uuid, to_json
 
 Where = Sequence[Any]
 """Conditions of RFC 7047 (5.1), all of which hold."""
+
+
+Places = Mapping[tuple[str, str, Atom], str]
+"""The UUID of the only row that has a value in a column of a table, as it was just before."""
 
 
 class TryAgain(Exception):
@@ -34,9 +40,10 @@ class TryAgain(Exception):
 class Replica:
     """The rows that were read, and the transaction on them."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, places: Places | None = None) -> None:
         self.client = client
-        self.schema = DatabaseSchema(client.get_schema(), client.remote)
+        self.schema = client.find_schema()
+        self._places = places or {}
         self._rows: dict[str, dict[str, Row]] = {}
         self._touched: dict[str, Row] = {}
         self._deleted: list[Row] = []
@@ -59,7 +66,12 @@ class Replica:
             self._read_whole([table])
         return self._rows[table]
 
-    def list_partly(self, table: str, columns: Iterable[str]) -> list[Row]:
+    def in_order(self, table: str) -> Sequence[Row]:
+        """Returns all rows of a table in the order of their UUIDs."""
+        rows = self.rows(table)
+        return [rows[uuid] for uuid in sorted(rows)]
+
+    def list_partly(self, table: str, columns: Iterable[str]) -> Sequence[Row]:
         """Returns all rows of a table with these columns only, in the order of their UUIDs.
 
         They are as in the database, and no part of the transaction.
@@ -77,14 +89,23 @@ class Replica:
         """Returns the rows that have any of 'values' in 'column'."""
         schema = self.schema.tables[table].columns[column]
         old = [value for value in values if not isinstance(value, NewUuid)]
-        self._select(table, [[[column, "includes", to_json((value,), schema)]] for value in old])
+        clauses = {value: [column, "includes", to_json((value,), schema)] for value in old}
+        for value in old:
+            uuid = self._places.get((table, column, value))
+            # The server finds a row by its UUID at once, and by anything else by a look at all.
+            if uuid is not None and self._has(table, uuid, clauses[value]):
+                del clauses[value]
+        self._select(table, [[clause] for clause in clauses.values()])
         wanted = set(values)
         return [row for row in self._known(table) if not wanted.isdisjoint(row.datum(column))]
 
-    def find_candidates(self, table: str, where: Where) -> list[Row]:
-        """Returns at least the rows that fulfil 'where', the changes of this run considered."""
+    def find_candidates(self, table: str, where: Where) -> Sequence[Row]:
+        """Returns at least the rows that fulfil 'where', in the order of their UUIDs.
+
+        The changes of this run are considered.
+        """
         self._select(table, [where])
-        return self._known(table)
+        return sorted(self._known(table), key=lambda row: row.uuid)
 
     def get(self, table: str, uuid: str) -> Row | None:
         """Returns the row of this UUID, if it is there."""
@@ -119,7 +140,29 @@ class Replica:
         names = [name if name.startswith("_") else schema.columns[name].name for name in columns]
         return self._ask([{"op": "select", "table": table, "where": [], "columns": names}])[0]
 
+    def choose(
+        self,
+        rows: Sequence[Row],
+        conditions: Sequence[Condition],
+        fulfils: Callable[[Row], bool],
+    ) -> Sequence[Row]:
+        """Returns those of 'rows' that fulfil all 'conditions', which 'fulfils' says of a row."""
+        return list(filter(fulfils, rows))
+
+    def make_table(
+        self, columns: Sequence[tuple[ColumnSchema, bool]], rows: Iterable[Row]
+    ) -> OutputTable:
+        """Returns a table of columns of 'rows', each with whether its values are hidden."""
+        table = OutputTable([column.name for column, _ in columns])
+        table.rows = [[_make_cell(row, *each) for each in columns] for row in rows]
+        return table
+
     # -- reading ---------------------------------------------------------------
+
+    def _has(self, table: str, uuid: str, clause: Sequence[Any]) -> bool:
+        """Returns whether the row of this UUID is there, which is read if it fulfils 'clause'."""
+        self._select(table, [[["_uuid", "==", ["uuid", uuid]], clause]])
+        return uuid in self._rows.get(table, {})
 
     def _known(self, table: str) -> list[Row]:
         return list(self._rows.get(table, {}).values())
@@ -229,6 +272,11 @@ def make_uuid() -> NewUuid:
     """Returns a provisional UUID."""
     text = os.urandom(16).hex()
     return NewUuid(f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}")
+
+
+def _make_cell(row: Row, column: ColumnSchema, is_hidden: bool) -> Cell | PlainCell:
+    datum = row.datum(column.name)
+    return PlainCell(HIDDEN) if datum and is_hidden else Cell(datum, column)
 
 
 def _make_hold(table: str, where: Where, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from typing import Any
 
 from ...lib.errors import UsageError
 from .framing import Framing
+from .schema import DatabaseSchema
 from .tls import Tls
 
 _RECEIVE_BYTES = 1 << 18
@@ -67,6 +68,8 @@ class Client:
         self._next_id = 0
         self._changed = False
         self._schema: dict[str, Any] = {}
+        self._known_schema: DatabaseSchema | None = None
+        self.received_bytes = 0
         self._connect(remotes)
 
     def transact(self, operations: Iterable[Any]) -> list[Any]:
@@ -82,6 +85,12 @@ class Client:
             assert isinstance(found, dict)
             self._schema = found
         return self._schema
+
+    def find_schema(self) -> DatabaseSchema:
+        """Returns the schema of the database."""
+        if self._known_schema is None:
+            self._known_schema = DatabaseSchema(self.get_schema(), self.remote)
+        return self._known_schema
 
     def select(self, tables: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
         """Returns all rows of 'tables', of one moment, as the server's JSON."""
@@ -211,24 +220,35 @@ class Client:
         while True:
             message = self._receive()
             if message.get("method") == "update":
-                self._changed = True
+                self._take_update(message["params"])
             if message.get("id") != request_id or "method" in message:
                 continue
             if message.get("error") is not None:
                 raise UsageError(f"{self.remote}: {json.dumps(message['error'])}")
             return message.get("result")
 
+    def _take_update(self, params: Sequence[Any]) -> None:
+        """Takes a notification of what is monitored (RFC 7047, 4.1.6)."""
+        self._changed = True
+
     def _receive(self) -> dict[str, Any]:
         """Returns the next message; the server's probes are answered on the way."""
         while True:
             while not self._messages:
                 self._read()
-            message = self._messages.popleft()
-            if not isinstance(message, dict):
-                raise self._make_stranger()
-            if message.get("method") != "echo":
+            message = self._take_message()
+            if message is not None:
                 return message
-            self._write({"id": message["id"], "result": message["params"], "error": None})
+
+    def _take_message(self) -> dict[str, Any] | None:
+        """Returns the first of the messages that have come, None if it was a probe."""
+        message = self._messages.popleft()
+        if not isinstance(message, dict):
+            raise self._make_stranger()
+        if message.get("method") != "echo":
+            return message
+        self._write({"id": message["id"], "result": message["params"], "error": None})
+        return None
 
     def _read(self) -> None:
         assert self._socket is not None
@@ -238,6 +258,7 @@ class Client:
             raise self._lost(error) from None
         if not received:
             raise self._lost(None)
+        self.received_bytes += len(received)
         try:
             self._messages += self._framing.feed(received)
         except ValueError:

@@ -7,7 +7,7 @@ ovs-vsctl: any case, '-' for '_', a prefix that is unique.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 from ...lib.errors import UsageError
@@ -141,15 +141,14 @@ class DatabaseSchema:
         return self.tables[found[0]]
 
 
-def find_matches(text: str, names: Iterable[str]) -> list[str]:
+def find_matches(text: str, names: Collection[str]) -> list[str]:
     """Returns the names that 'text' can stand for: the one it is, or all that it starts."""
+    if text in names:
+        return [text]
     wanted = _fold(text)
     prefixed = [name for name in names if _fold(name).startswith(wanted)] if wanted else []
-    for is_it in (lambda name: name == text, lambda name: _fold(name) == wanted):
-        exact = [name for name in prefixed if is_it(name)]
-        if exact:
-            return exact[:1]
-    return prefixed
+    exact = [name for name in prefixed if _fold(name) == wanted]
+    return exact[:1] or prefixed
 
 
 def _fold(name: str) -> str:

@@ -19,6 +19,8 @@ from .values import Datum, escape, format_datum, to_json
 FORMATS = ("list", "table", "html", "csv", "json")
 # Of a table that people read.
 WIDTH = 120
+# What is shown of a secret.
+HIDDEN = "<hidden>"
 DATA_FORMATS = ("string", "bare", "json")
 
 
@@ -136,27 +138,37 @@ class OutputTable:
             [DefaultCell(row.datum(name), schema[name], defaults.get(name, "")) for name in columns]
         )
 
+    def list_texts(self, data: str, is_for_people: bool) -> Sequence[Sequence[str]]:
+        """Returns the texts of each row in the data format 'data', as a terminal can show them."""
+        return [
+            [escape(cell.shown() if is_for_people else cell.text(data)) for cell in row]
+            for row in self.rows
+        ]
+
+    def list_json(self) -> Sequence[Sequence[Any]]:
+        """Returns the values of each row as JSON."""
+        return [[cell.json() for cell in row] for row in self.rows]
+
 
 def format_table(table: OutputTable, style: Style) -> str:
     """Returns the lines of 'table', each with its newline."""
     if style.format == "json":
         return _format_json(table, style.pretty)
     is_for_people = style.format == "table" and style.data == "string"
-    texts = [
-        [escape(cell.shown() if is_for_people else cell.text(style.data)) for cell in row]
-        for row in table.rows
-    ]
+    texts = table.list_texts(style.data, is_for_people)
     if style.format == "list":
         return _format_list(table.headings, texts, style.headings)
     lines = [table.headings, *texts] if style.headings else texts
     if style.format == "csv":
-        return "".join(",".join(map(_quote_csv, line)) + "\n" for line in lines)
+        find = _Quoted().__getitem__
+        return "".join([",".join(map(find, line)) + "\n" for line in lines])
     if style.format == "html":
         return _format_html(lines, style.headings)
     text = _format_columns(lines, style.headings, style.widest)
-    fits = max(map(len, text.split("\n"))) <= WIDTH
-    if table.below is None or style.widest is not None or fits:
+    is_fixed = table.below is None or style.widest is not None
+    if is_fixed or max(map(len, text.split("\n"))) <= WIDTH:
         return text
+    assert table.below is not None
     from .fit import fit
 
     return fit(
@@ -169,14 +181,16 @@ def format_table(table: OutputTable, style: Style) -> str:
     )
 
 
-def _format_list(headings: list[str], rows: list[list[str]], with_headings: bool) -> str:
-    names = [f"{name:<20}: " if with_headings else "" for name in headings]
-    return "\n".join(
-        "".join(f"{name}{text}\n" for name, text in zip(names, row, strict=True)) for row in rows
-    )
+def _format_list(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], with_headings: bool
+) -> str:
+    names = [f"{name:<20}: ".replace("%", "%%") if with_headings else "" for name in headings]
+    # One format for a row: of many rows that is quicker than to join their texts one by one.
+    form = "".join(f"{name}%s\n" for name in names)
+    return "\n".join([form % tuple(row) for row in rows])
 
 
-def _format_columns(lines: list[list[str]], with_headings: bool, widest: int | None) -> str:
+def _format_columns(lines: Sequence[Sequence[str]], with_headings: bool, widest: int | None) -> str:
     if not lines:
         return ""
     if widest is not None:
@@ -186,14 +200,11 @@ def _format_columns(lines: list[list[str]], with_headings: bool, widest: int | N
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     if with_headings:
         lines = [lines[0], ["-" * width for width in widths], *lines[1:]]
-    padded = (
-        [text.ljust(width) for text, width in zip(line[:-1], widths[:-1], strict=True)] + line[-1:]
-        for line in lines
-    )
-    return "".join(" ".join(line).rstrip(" ") + "\n" for line in padded)
+    form = " ".join([*(f"%-{width}s" for width in widths[:-1]), "%s"])
+    return "".join([(form % tuple(line)).rstrip(" ") + "\n" for line in lines])
 
 
-def _format_html(lines: list[list[str]], with_headings: bool) -> str:
+def _format_html(lines: Sequence[Sequence[str]], with_headings: bool) -> str:
     import html
 
     parts = ["<table border=1>\n"]
@@ -204,6 +215,14 @@ def _format_html(lines: list[list[str]], with_headings: bool) -> str:
     return "".join(parts) + "</table>\n"
 
 
+class _Quoted(dict[str, str]):
+    """Texts as a CSV file has them; many cells have the same."""
+
+    def __missing__(self, text: str) -> str:
+        self[text] = found = _quote_csv(text)
+        return found
+
+
 def _quote_csv(text: str) -> str:
     if not any(character in text for character in '\n",'):
         return text
@@ -212,11 +231,13 @@ def _quote_csv(text: str) -> str:
 
 
 def _format_json(table: OutputTable, pretty: bool) -> str:
-    rows = [[cell.json() for cell in row] for row in table.rows]
-    content = {"data": rows, "headings": table.headings}
-    # JSON leaves as they are some characters that a terminal takes for commands.
-    lines = (_dump_pretty(content, 0) if pretty else _dump(content)).split("\n")
-    return "".join(f"{escape(line)}\n" for line in lines)
+    if pretty:
+        content = {"data": table.list_json(), "headings": table.headings}
+        # JSON leaves as they are some characters that a terminal takes for commands.
+        lines = _dump_pretty(content, 0).split("\n")
+        return "".join(f"{escape(line)}\n" for line in lines)
+    rows = ",".join([f"[{','.join(row)}]" for row in table.list_texts("json", False)])
+    return f'{{"data":[{rows}],"headings":{escape(_dump(table.headings))}}}\n'
 
 
 def _dump(value: Any) -> str:
