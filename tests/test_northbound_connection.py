@@ -371,7 +371,7 @@ def _read_lines() -> str:
 def test_the_lines_of_the_readme_make_a_vpn(router_cloud: Cloud, tmp_path: Path) -> None:
     """And again, the same; what is refused is said in a line."""
     (tmp_path / "FILE").write_text(f"{SECRET}\n")
-    lines = _read_lines().replace("tcp:CENTRAL:6651", router_cloud.nb.remote)
+    lines = _read_lines().replace("unix:/run/ovnsvc/svcnb_db.sock", router_cloud.nb.remote)
     for _ in range(2):
         assert _run_lines(router_cloud, tmp_path, lines) == ("up\n", "", 0)
     [connection] = router_cloud.nb.rows("IPsec_Connection")

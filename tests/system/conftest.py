@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ...utilities.lab import cloud, tenant, traffic
+from ...utilities.lab import cloud, tenant, traffic, transport
+from ...utilities.lab.soak_laws import REFUSED, read_logs
 from ...utilities.lab.state import Lab
 from .scene import TENANTS, Scene
 from .site import DIRECTORY, PSK, Operator
@@ -39,7 +40,7 @@ def lab() -> Iterator[Lab]:
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
-    cloud.up(made, 3, print, northds=2)
+    cloud.up(made, cloud.Plan(3, northds=2), print)
     for each in TENANTS.values():
         tenant.build(made, print, each)
         tenant.add_site(made, each, PSK)
@@ -53,11 +54,14 @@ def lab() -> Iterator[Lab]:
 def operator(lab: Lab, tmp_path: Path) -> Iterator[Operator]:
     """Somebody with svcctl; what they made is gone afterwards, every host and process is back.
 
-    It is a law for every test that nothing between the sites left in clear while it ran.
+    It is a law for every test that nothing between the sites left in clear while it ran, and that
+    no role refused what a daemon of ours wrote.
     """
     made = Operator(lab, tmp_path)
     made.wait_whole()
     made.capture = capture = traffic.Capture(lab, tmp_path / "during.pcap")
+    read_to: dict[Path, int] = {}
+    read_logs(lab, read_to)
     try:
         yield made
     finally:
@@ -65,6 +69,17 @@ def operator(lab: Lab, tmp_path: Path) -> Iterator[Operator]:
         capture.stop()
         made.clean()
     assert made.count_clear() == 0, "packets in clear on the provider network"
+    assert [line for line in read_logs(lab, read_to) if REFUSED in line] == []
+
+
+@pytest.fixture
+def by_tcp(operator: Operator) -> Iterator[Operator]:
+    """An operator of the lab while its chassis reach the southbound without TLS."""
+    transport.switch(operator.lab, transport.TCP)
+    operator.wait_whole()
+    yield operator
+    operator.wait_whole()
+    transport.switch(operator.lab, transport.TLS)
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""A host is given another name: it registers under that one, or says why it cannot."""
+"""A host is given another name: it registers under that one, or says why it cannot.
+
+By TCP: with roles a chassis removes nothing of its former name, and needs a certificate of the new.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,9 @@ OLD, NEW, TAKEN = "hv2", "hv9", "hv1"
 
 
 @pytest.fixture
-def host(operator: Operator) -> Iterator[Host]:
+def host(by_tcp: Operator) -> Iterator[Host]:
     """A chassis that has its own name again afterwards, and left no other one behind."""
+    operator = by_tcp
     found = operator.host(OLD)
     yield found
     set_name(found, OLD)

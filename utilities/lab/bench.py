@@ -232,7 +232,7 @@ def a_lab(say: Callable[[str], None]) -> Iterator[Lab]:
     """A lab of three chassis with two tenants and their sites, for as long as it is used."""
     lab = get_lab(DIRECTORY)
     try:
-        cloud.up(lab, 3, say, owner=OWNER, northds=2)
+        cloud.up(lab, cloud.Plan(3, northds=2), say, OWNER)
         for each in (tenant.FIRST, gaps.OTHER):
             tenant.build(lab, say, each)
             tenant.add_site(lab, each, gaps.PSK)

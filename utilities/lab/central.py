@@ -6,6 +6,7 @@ control socket and log of that name.
 
 from __future__ import annotations
 
+from . import transport
 from .errors import LabError
 from .host import CHECKOUT, Host
 
@@ -107,14 +108,18 @@ def start_ovn_database(host: Host, name: str) -> None:
 
 
 def start_svc_database(host: Host, name: str) -> None:
-    """Starts SVC_Northbound ('nb') or SVC_Southbound ('sb')."""
-    host.run(
-        SVC_CTL,
-        "--no-monitor",
-        f"--db-{name}-create-insecure-remote=yes",
-        f"--db-{name}-addr={get_address(host)}",
-        f"start_{name}_ovsdb",
-    )
+    """Starts SVC_Northbound ('nb') or SVC_Southbound ('sb').
+
+    A southbound that is new is told in itself where to listen for chassis, or, by TCP, by options.
+    """
+    is_new = not (host.directory / f"var/lib/ovnsvc/svc{name}_db.db").exists()
+    options: list[str] = []
+    if name == "sb" and transport.find_transport(host) == transport.TCP:
+        remote = ("create-insecure-remote=yes", f"addr={get_address(host)}")
+        options = [f"--db-sb-{each}" for each in remote]
+    host.run(SVC_CTL, "--no-monitor", *options, f"start_{name}_ovsdb")
+    if name == "sb" and is_new and not options:
+        transport.open_southbound(host, get_address(host))
 
 
 def get_address(host: Host) -> str:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import process
+from . import process, transport
 from .central import DAEMON, OVN_SB_PORT, SVC_CTL
 from .fabric import format_mac
 from .host import Host
 
-SVC_SB_PORT = 6652
 SWITCH = str(Path(__file__).with_name("switch"))
 DATABASE = "/var/lib/openvswitch/conf.db"
 PROCESSES = ("ovsdb-server", "ovs-vswitchd", "ovn-controller", "svc-controller")
@@ -38,7 +37,8 @@ def start(host: Host, name: str) -> None:
             "--log-file=/var/log/ovn/ovn-controller.log",
         )
     else:
-        host.run(SVC_CTL, "--no-monitor", "start_controller")
+        keys = transport.list_key_options(host)
+        host.run(SVC_CTL, "--no-monitor", *keys, "start_controller")
 
 
 def start_ovsdb_server(host: Host) -> None:
@@ -55,7 +55,8 @@ def start_ovsdb_server(host: Host) -> None:
         DATABASE,
     )
     identity = [f"external_ids:{name}={value}" for name, value in format_identity(host).items()]
-    host.run("ovs-vsctl", "--no-wait", "init", "--", "set", "Open_vSwitch", ".", *identity)
+    keys = transport.list_key_row(host)
+    host.run("ovs-vsctl", "--no-wait", "init", "--", "set", "Open_vSwitch", ".", *identity, *keys)
     bridges: list[str] = []
     for bridge, port in (("br-int", ""), ("br-phys", "underlay"), ("br-ex", "provider")):
         bridges += ["--", "--may-exist", "add-br", bridge]
@@ -95,7 +96,7 @@ def format_identity(host: Host) -> dict[str, str]:
         "ovn-encap-ip": host.settings["underlay"].partition("/")[0],
         "ovn-bridge-datapath-type": "netdev",
         "ovn-bridge-mappings": "provider:br-ex",
-        "svc-remote": f"tcp:{central}:{SVC_SB_PORT}",
+        "svc-remote": transport.format_remote(host),
     }
 
 

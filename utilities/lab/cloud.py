@@ -7,11 +7,12 @@ import shutil
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 
-from . import central, chassis, fabric, guest, peer, peer_conf, process
+from . import central, chassis, fabric, guest, peer, peer_conf, process, transport
 from .errors import LabError
 from .host import Host, kill_supervised
 from .state import Lab, locked
@@ -29,31 +30,49 @@ def run_parallel(tasks: Iterable[Callable[[], None]]) -> None:
         future.result()
 
 
-def up(
-    lab: Lab,
-    chassis_number: int,
-    say: Callable[[str], None],
-    without: Sequence[str] = (),
-    owner: str = "",
-    northds: int = 1,
-) -> None:
-    """Builds the cloud.  Cleans first what an aborted `up` has left.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a lab is to have.
 
     Processes named in 'without' are not started, now or at a host's boot; start_process does.
+    'by' is how chassis reach the southbound (transport.py).
+    """
+
+    chassis: int
+    northds: int = 1
+    without: Sequence[str] = ()
+    by: str = transport.TLS
+
+    def check(self) -> None:
+        """Raises LabError for what no lab has."""
+        if not 1 <= self.chassis <= CHASSIS_MAX:
+            raise LabError(f"--chassis={self.chassis}: a lab has 1 to {CHASSIS_MAX} chassis")
+        if not 1 <= self.northds <= central.NORTHDS_MAX:
+            most = central.NORTHDS_MAX
+            raise LabError(f"--northds={self.northds}: a lab has 1 to {most} svc-northds")
+
+    def format_settings(self) -> dict[str, str]:
+        """Returns the settings of central and of each chassis."""
+        without = ",".join(self.without)
+        return {"without": without, "northds": f"{self.northds}", "transport": self.by}
+
+
+def up(lab: Lab, plan: Plan, say: Callable[[str], None], owner: str = "") -> None:
+    """Builds the cloud.  Cleans first what an aborted `up` has left.
+
     'owner' is the program that the lab is for: when it builds one, it replaces its last one.
     """
-    if not 1 <= chassis_number <= CHASSIS_MAX:
-        raise LabError(f"--chassis={chassis_number}: a lab has 1 to {CHASSIS_MAX} chassis")
-    if not 1 <= northds <= central.NORTHDS_MAX:
-        raise LabError(f"--northds={northds}: a lab has 1 to {central.NORTHDS_MAX} svc-northds")
+    plan.check()
     with locked(lab, create=True):
         if lab.is_up() and (not owner or lab.find_owner() != owner):
             raise LabError(f"a lab is up in {lab.directory} ('utilities/svc-lab down' removes it)")
         if (lab.directory / "hosts").exists():
             say("cleaning what is left of an earlier lab")
             remove(lab)
-        say(f"building central and {chassis_number} chassis in {lab.directory}")
-        make_hosts(lab, chassis_number, {"without": ",".join(without), "northds": f"{northds}"})
+        say(f"building central and {plan.chassis} chassis in {lab.directory}")
+        make_hosts(lab, plan.chassis, plan.format_settings())
+        if plan.by == transport.TLS:
+            transport.make_keys(lab)
         boot_hosts(lab, say)
         (lab.directory / "up").write_text(owner)
 

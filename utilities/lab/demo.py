@@ -78,7 +78,7 @@ class Demo:
 
     def build(self) -> None:
         """The cloud, the tenant's network and the remote site."""
-        cloud.up(self.lab, CHASSIS, self.say, owner=OWNER)
+        cloud.up(self.lab, cloud.Plan(CHASSIS), self.say, OWNER)
         tenant.build(self.lab, self.say)
         self.lab.make_file(self.psk_file.name).write_text(secrets.token_urlsafe(24) + "\n")
         site = peer_conf.Site(

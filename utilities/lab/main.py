@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from . import central, cloud, fabric, guest, peer_conf, process, tenant
+from . import central, cloud, fabric, guest, peer_conf, process, tenant, transport
 from .errors import LabError
 from .host import VENV_BIN, Host, make_environment
 from .state import Lab, get_lab, locked
@@ -35,7 +35,7 @@ def say(words: str) -> None:
 
 
 def run_up(lab: Lab, args: argparse.Namespace) -> None:
-    cloud.up(lab, args.chassis, say, args.without, northds=args.northds)
+    cloud.up(lab, cloud.Plan(args.chassis, args.northds, args.without, args.by), say)
 
 
 def run_down(lab: Lab, args: argparse.Namespace) -> None:
@@ -197,17 +197,7 @@ def make_parser() -> argparse.ArgumentParser:
             command.add_argument(operand.lower(), metavar=operand)
         return command
 
-    up = add("up", run_up, "build the cloud: central and some chassis")
-    up.add_argument("--chassis", type=int, default=3, metavar="N", help="how many (default: 3)")
-    words = "how many svc-northds, of which one is active (default: 1)"
-    up.add_argument("--northds", type=int, default=1, metavar="N", help=words)
-    up.add_argument(
-        "--without",
-        action="append",
-        default=[],
-        metavar="PROCESS",
-        help="do not start this process on any host, as when you want to do it by hand",
-    )
+    add_up_options(add("up", run_up, "build the cloud: central and some chassis"))
     add("down", run_down, "remove the cloud, also a half-built one")
     add("status", run_status, "show hosts, their processes and guests")
     add("env", run_env, "print shell exports of the databases' remotes")
@@ -229,6 +219,21 @@ def make_parser() -> argparse.ArgumentParser:
     add_peer_command(add("add-peer", run_add_peer, "add a remote site", "NAME", "ADDRESS"))
     add("del-peer", run_del_peer, "remove a remote site", "NAME")
     return parser
+
+
+def add_up_options(up: argparse.ArgumentParser) -> None:
+    """Adds the options of `up`."""
+    up.add_argument("--chassis", type=int, default=3, metavar="N", help="how many (default: 3)")
+    words = "how many svc-northds, of which one is active (default: 1)"
+    up.add_argument("--northds", type=int, default=1, metavar="N", help=words)
+    words = "do not start this process on any host, as when you want to do it by hand"
+    up.add_argument("--without", action="append", default=[], metavar="PROCESS", help=words)
+    by = up.add_mutually_exclusive_group()
+    words = "chassis reach the southbound by TLS, with keys of svc-pki and the role (the default)"
+    by.add_argument("--ssl", dest="by", action="store_const", const=transport.TLS, help=words)
+    words = "by TCP, as anybody does who reaches it"
+    by.add_argument("--tcp", dest="by", action="store_const", const=transport.TCP, help=words)
+    up.set_defaults(by=transport.TLS)
 
 
 def add_peer_command(command: argparse.ArgumentParser) -> None:

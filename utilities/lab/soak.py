@@ -57,7 +57,7 @@ class Soak:
 
     def build(self, chassis: int) -> None:
         """Builds the lab: tenants, their sites, no VPN yet."""
-        cloud.up(self.lab, chassis, self.say, owner=OWNER, northds=NORTHDS)
+        cloud.up(self.lab, cloud.Plan(chassis, NORTHDS), self.say, OWNER)
         names = [host.name for host in self.lab.list_chassis()]
         psk_file = self.lab.make_file("psk")
         psk_file.write_text(PSK + "\n")

@@ -37,7 +37,11 @@ OF_CONTAINERS = (
     *("Avoided_Chassis", "Placement"),
 )
 # What a program says when it met what it did not expect; another one's silence is no such thing.
-UNEXPECTED = re.compile(r"\|(?!reconnect)[\w-]+\|(ERR|EMER)\||Traceback|unexpected failure")
+# The role of a chassis forbids what no program of ours writes.
+REFUSED = "permission error"
+UNEXPECTED = re.compile(
+    rf"\|(?!reconnect)[\w-]+\|(ERR|EMER)\||Traceback|unexpected failure|{REFUSED}"
+)
 # Links and ports that are not containers', beside those of guests.
 OTHERS = re.compile(r"lo|mgmt|underlay|provider|ovs-netdev|br-.*|patch-.*|ovn-.*|ipsec\d+")
 
@@ -221,16 +225,21 @@ class Laws:
 
     def find_unexpected(self) -> str:
         """Our daemons' logs, from where they were last read, have no error."""
-        found: list[str] = []
-        for path in sorted(self.lab.directory.glob("hosts/*/var/log/ovnsvc/svc-*.log")):
-            text = path.read_text(errors="replace")
-            begin, self._read_to[path] = self._read_to.get(path, 0), len(text)
-            found += [
-                f"{path.parents[3].name}: {line}"
-                for line in text[begin:].splitlines()
-                if UNEXPECTED.search(line)
-            ]
-        return found[0] if found else ""
+        found = (line for line in read_logs(self.lab, self._read_to) if UNEXPECTED.search(line))
+        return next(found, "")
+
+
+def read_logs(lab: Lab, read_to: dict[Path, int]) -> list[str]:
+    """Returns the lines of our daemons' logs, with their hosts, from where 'read_to' says.
+
+    That is brought up to date.
+    """
+    found = []
+    for path in sorted(lab.directory.glob("hosts/*/var/log/ovnsvc/svc-*.log")):
+        text = path.read_text(errors="replace")
+        begin, read_to[path] = read_to.get(path, 0), len(text)
+        found += [f"{path.parents[3].name}: {line}" for line in text[begin:].splitlines()]
+    return found
 
 
 def find_forbidden(state: State, vpn: Vpn, active: str) -> str:
