@@ -45,19 +45,22 @@ class Bench:
         self.controller = self.make_controller()
 
     def make_controller(
-        self, key: bytes = KEY, host: Host = HOST, folder: str = "etc"
+        self, key: bytes = KEY, host: Host = HOST, folder: str = "etc", switch: str = ""
     ) -> Controller:
         """Returns another svc-controller of this host, whose file of names is in 'folder'.
 
         With the same folder and another 'host' it is of the next boot, or has a copy of the disk.
+        'switch' is the remote of another local Open_vSwitch.
         """
         types = {"fake": FakeType(self.host)}
         names = KeptNames(str(self.directory / folder), host)
-        return Controller(self.ovs.remote, types, key, self.host.make_host, self.host, names)
+        switch = switch or self.ovs.remote
+        return Controller(switch, types, key, self.host.make_host, self.host, names)
 
-    def make_rival(self) -> Controller:
+    def make_rival(self, switch: str = "") -> Controller:
         """Returns a svc-controller of another host, which is told to have the same name."""
-        return self.make_controller(sealing.make_private_key(), Host("other", "boot"), "other")
+        key = sealing.make_private_key()
+        return self.make_controller(key, Host("other", "boot"), "other", switch)
 
     def open_switch(self, **ids: str) -> None:
         """Writes the local Open_vSwitch row with its bridge."""

@@ -18,8 +18,9 @@ from ..controller.kept_names import Host
 from ..lib import sb, schema
 from ..lib.idl import Session
 from .bench import HOST, ME, Bench
-from .ovsdb import wait_until
-from .rig import to_map
+from .cluster import start_cluster
+from .ovsdb import Database, wait_until
+from .rig import VSWITCH_SCHEMA, to_map
 
 CLAIMS = f"another svc-controller claims the chassis name {ME}"
 REBOOTED = Host(HOST.machine, "the next boot")
@@ -316,3 +317,40 @@ def test_a_relay_passes_it_on(bench: Bench, relay: str) -> None:
     assert not rival.ready
     bench.unbind("c1")
     bench.until(lambda: not bench.sb.rows("Container_Item"), "the tunnel to go")
+
+
+def test_two_at_different_members_of_a_cluster_do_not_both_write(bench: Bench) -> None:
+    """A lock is one server's; each would have it."""
+    folder = bench.directory / "cluster"
+    folder.mkdir()
+    members = start_cluster(folder, schema.SOUTHBOUND)
+    other = Database(folder, "Open_vSwitch", VSWITCH_SCHEMA)
+    try:
+        follower, leader = members
+        options = to_map({"heartbeat-interval": "100"})
+        row = {"nb_cfg": 0, "options": options}
+        leader.transact({"op": "insert", "table": "SB_Global", "row": row})
+        bench.open_switch(**{"svc-remote": follower.remote})
+        first = bench.controller
+        bench.until(lambda: first.registered, "the first to register", timeout_s=LONG_S)
+        ids = to_map({"system-id": ME, "svc-remote": leader.remote})
+        other.insert("Open_vSwitch", external_ids=ids)
+        bench.logs.allow("waiting: another svc-controller claims")
+        rival = bench.make_rival(other.remote)
+        bench.beside = [rival]
+        bench.until(lambda: bench.logs.count(CLAIMS), "the warning", timeout_s=LONG_S)
+        select = {"op": "select", "table": "Chassis_Private", "where": []}
+
+        def read() -> Any:
+            [result] = leader.transact(select)
+            [found] = result["rows"]
+            assert found["incarnation"] == find_incarnation(first)
+            return found["heartbeat"]
+
+        begun = read()
+        bench.until(lambda: read() > begun + 20, "heartbeats of the first", timeout_s=LONG_S)
+        assert (first.ready, rival.ready) == (True, False)
+    finally:
+        other.stop()
+        for each in members:
+            each.stop()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,42 +16,10 @@ from hypothesis import strategies as st
 from ..ctl.db.framing import Framing
 from ..ctl.db.rpc import Client
 from ..ctl.db.tls import Tls as Files
-from .ovsdb import Databases, find_schema, request, wait_until
+from .cluster import start_cluster
+from .ovsdb import Databases, wait_until
 from .svcctl import Svcctl
 from .tls import Tls
-
-
-class Server:
-    """A member of a cluster of ovsdb-servers."""
-
-    def __init__(self, directory: Path, number: int) -> None:
-        self.socket = directory / f"cluster{number}.sock"
-        self.remote = f"unix:{self.socket}"
-        words = ["setpriv", "--pdeathsig", "KILL", "--", "ovsdb-server", "-vconsole:off"]
-        words += [f"--remote=p{self.remote}", f"--unixctl={directory}/cluster{number}.ctl"]
-        words.append(f"{directory}/cluster{number}.db")
-        self._process = subprocess.Popen(words, cwd=directory)
-
-    def is_connected(self) -> bool:
-        return bool(self._state()["connected"])
-
-    def is_leader(self) -> bool:
-        return bool(self._state()["leader"])
-
-    def stop(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def _state(self) -> dict[str, Any]:
-        select = {"op": "select", "table": "Database", "where": [["name", "==", "SVC_Northbound"]]}
-        nothing = {"connected": False, "leader": False}
-        try:
-            [result] = request(self.socket, "transact", ["_Server", select])
-        except OSError:
-            # No socket yet, or one on which the server does not listen yet.
-            return nothing
-        rows: list[dict[str, Any]] = result["rows"]
-        return rows[0] if rows else nothing
 
 
 def test_no_database(svcctl: Svcctl, databases: Databases, tmp_path: Path) -> None:
@@ -83,20 +50,9 @@ def test_the_second_server_is_tried(svcctl: Svcctl, databases: Databases) -> Non
 
 
 def test_a_cluster_is_reached_through_its_leader(databases: Databases, svcctl: Svcctl) -> None:
-    directory = databases.directory
-    for number in (1, 2):
-        own = f"unix:{directory}/raft{number}"
-        database = str(directory / f"cluster{number}.db")
-        if number == 1:
-            words = ["create-cluster", database, find_schema(databases.nb.name), own]
-        else:
-            words = ["join-cluster", database, databases.nb.name, own, f"unix:{directory}/raft1"]
-        subprocess.run(["ovsdb-tool", *words], check=True, stderr=subprocess.DEVNULL)
-    servers = [Server(directory, number) for number in (1, 2)]
+    servers = start_cluster(databases.directory, databases.nb.name)
     try:
-        wait_until(lambda: all(server.is_connected() for server in servers), "the cluster")
-        wait_until(lambda: any(server.is_leader() for server in servers), "a leader")
-        follower, leader = sorted(servers, key=Server.is_leader)
+        follower, leader = servers
         both = f"--db={follower.remote},{leader.remote}"
         svcctl.good("--no-shuffle-remotes", both, "group-add", "g")
         svcctl.good(both, "group-add", "h")
