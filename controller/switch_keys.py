@@ -6,7 +6,6 @@ chassis whose OVN talks TLS needs no others (update_ssl_config() of ovn-controll
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 
 from ..lib import tls_stream
@@ -34,9 +33,8 @@ def find_keys(rows: Iterable[SSL], options: Keys) -> Keys:
     """Returns the keys that count.  Pure."""
     row = next(iter(rows), None)
     if row is None:
-        return dataclasses.replace(options, or_else=", or 'ovs-vsctl set-ssl'")
-    return dataclasses.replace(
-        options,
+        return options._replace(or_else=", or 'ovs-vsctl set-ssl'")
+    return options._replace(
         private_key=row.private_key,
         certificate=row.certificate,
         ca_cert=row.ca_cert,

@@ -10,8 +10,7 @@ import re
 import ssl
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .memory_file import MemoryFile
 
@@ -23,8 +22,7 @@ _decode = _ssl._test_decode_cert  # type: ignore[attr-defined]
 _MOST = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(NamedTuple):
     """A certificate; the moments are in seconds since the epoch.
 
     'common_name' is that by which ovsdb-server knows who presents it, the first CN.

@@ -1,7 +1,7 @@
 """TLS of a client as every program of Open vSwitch has it (lib/stream-ssl.c).
 
-For the daemons (tls_stream.py) and svcctl (ctl/db/tls.py).  As there, a CA alone says
-who may answer: no name is compared.
+For the daemons (tls_stream.py) and svcctl (ctl/db/tls.py), of which each import is a part of
+the time of a command.  As there, a CA alone says who may answer: no name is compared.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import ssl
 import warnings
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .certificate import read_certificates
 from .errors import HostError, UsageError
@@ -25,8 +24,7 @@ _LONGEST_PATH = 200
 OPTIONS = ("--private-key", "--certificate", "--ca-cert")
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(NamedTuple):
     """The files that a connection to an ssl: remote needs, read anew for each.
 
     With 'bootstrap' the certificate of the CA is taken from the first server that

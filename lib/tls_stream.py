@@ -15,7 +15,6 @@ import errno
 import select
 import socket
 import ssl
-import time
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -25,15 +24,13 @@ import ovs.stream
 import ovs.vlog
 
 from . import tls, tls_words
-from .certificate import Certificate, read_certificates, read_der
+from .certificate import Certificate
 from .characters import find_end
 from .errors import HostError
-from .small_file import read_small_file
 from .tls import Keys
+from .tls_attempt import Attempt
 
 vlog = ovs.vlog.Vlog("tls_stream")
-
-_CERTIFICATE_MESSAGE = 11  # RFC 8446, 4
 
 
 @dataclass(slots=True)
@@ -107,20 +104,6 @@ def tell(remote: str, sentence: str) -> None:
         vlog.warn(f"{remote}: {sentence}")
 
 
-@dataclass(slots=True)
-class _Presented:
-    """The certificate that a server presents, believed or not, for the words on it."""
-
-    server: Certificate | None = None
-
-    def note(self, *message: Any) -> None:
-        """Takes a message of the handshake (SSL_CTX_set_msg_callback(3))."""
-        _connection, direction, _version, _content, kind, data = message
-        if direction == "read" and kind == _CERTIFICATE_MESSAGE and self.server is None:
-            der = find_first_certificate(data)
-            self.server = read_der(der) if der else None
-
-
 class TlsStream(ovs.stream.SSLStream):  # type: ignore[misc]
     """A stream over TLS; 'failure' is why it came to nothing, in a sentence."""
 
@@ -139,27 +122,24 @@ class TlsStream(ovs.stream.SSLStream):  # type: ignore[misc]
         self._recv_awaits = ovs.poller.POLLIN
         # The first bytes of a character whose others are yet to come.
         self._rest = b""
-        self._keys, self._own = _PROCESS.keys, _PROCESS.own
-        context = connection.context
-        self._presented = context._msg_callback.__self__  # type: ignore[attr-defined]
+        self._attempt: Attempt = connection.attempt  # type: ignore[attr-defined]
 
     @staticmethod
     def _open(suffix: str, dscp: int) -> tuple[int, ssl.SSLSocket | None]:
         _PROCESS.unopened = ""
         try:
-            context, certificate = tls.make_context(_PROCESS.keys)
+            attempt = Attempt(_PROCESS.keys)
         except HostError as error:
             _PROCESS.unopened = str(error)
             return errno.EPROTO, None
-        _PROCESS.own = next(iter(read_certificates(certificate)), None)
-        # What OpenSSL connects with is as the context is when it begins.
-        context._msg_callback = _Presented().note  # type: ignore[attr-defined]
+        _PROCESS.own = attempt.own
         address = ovs.socket_util.inet_parse_active(suffix, 0)
         family, plain = ovs.socket_util.inet_create_socket_active(socket.SOCK_STREAM, address)
         if plain is None:
             return family, None
         try:
-            connection = context.wrap_socket(plain, do_handshake_on_connect=False)
+            connection = attempt.context.wrap_socket(plain, do_handshake_on_connect=False)
+            connection.attempt = attempt  # type: ignore[attr-defined]
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             plain.close()
@@ -250,7 +230,7 @@ class TlsStream(ovs.stream.SSLStream):  # type: ignore[misc]
         if self._agreed and not self.failure:
             with contextlib.suppress(OSError, ValueError):
                 self.socket.unwrap()
-        self._forget_messages()
+        self._attempt.forget_server()
         super().close()
 
     # -- helpers, in the order they are called ------------------------------
@@ -265,35 +245,24 @@ class TlsStream(ovs.stream.SSLStream):  # type: ignore[misc]
             return errno.EAGAIN
         except ssl.SSLWantWriteError:
             return errno.EAGAIN
-        except ssl.SSLCertVerificationError as error:
-            return self._fail(
-                tls_words.explain_server(
-                    error,
-                    self._keys,
-                    self._presented.server,
-                    _read_authorities(self._keys),
-                    time.time(),
-                )
-            )
-        except (OSError, ValueError) as error:
-            reason = error if isinstance(error, OSError) else OSError(str(error))
-            return self._fail(
-                tls_words.explain_handshake(reason, self._keys, self._own, time.time())
-            )
+        except OSError as error:
+            return self._fail(self._attempt.explain(error))
+        except ValueError as error:
+            return self._fail(self._attempt.explain(OSError(str(error))))
         self._agreed, self.greeted = True, False
-        self._forget_messages()
+        self._attempt.forget_server()
         return self._take_ca() if self.socket.context.verify_mode == ssl.CERT_NONE else 0
 
     def _take_ca(self) -> int:
         """Takes the CA of the first server, as OVS does; the next connection goes by it."""
-        if not self._keys.is_first:
+        if not self._attempt.keys.is_first:
             return 0
         try:
-            tls.keep_ca(self.socket, self._keys)
+            tls.keep_ca(self.socket, self._attempt.keys)
         except HostError as error:
             return self._fail(str(error))
         return self._fail(
-            f"its CA is believed from here on; {tls.format_path(self._keys.ca_cert)} has it"
+            f"its CA is believed from here on; {tls.format_path(self._attempt.keys.ca_cert)} has it"
         )
 
     def _note_heard(self) -> None:
@@ -312,7 +281,7 @@ class TlsStream(ovs.stream.SSLStream):  # type: ignore[misc]
     def _end(self, error: OSError | None) -> tuple[int, bytes]:
         """Returns the end of the connection as python-ovs wants it."""
         if not self._heard:
-            self._fail(tls_words.explain_refusal(error, self._keys, self._own, time.time()))
+            self._fail(self._attempt.explain_end(error))
             return 0, b""
         if error is None or isinstance(error, ssl.SSLError):
             return 0, b""
@@ -321,26 +290,3 @@ class TlsStream(ovs.stream.SSLStream):  # type: ignore[misc]
     def _fail(self, sentence: str) -> int:
         self.failure = sentence
         return errno.EPROTO
-
-    def _forget_messages(self) -> None:
-        self.socket.context._msg_callback = None
-
-
-def find_first_certificate(message: bytes) -> bytes:
-    """Returns the first one in a Certificate message (RFC 5246, 7.4.2; RFC 8446, 4.4.2), in DER.
-
-    b"" if there is none.
-    """
-    # Behind type and length; of TLS 1.3 a context stands before the list, which is empty here.
-    for start in (4, 5):
-        listed = int.from_bytes(message[start : start + 3], "big")
-        if listed and start + 3 + listed == len(message):
-            length = int.from_bytes(message[start + 3 : start + 6], "big")
-            return message[start + 6 : start + 6 + length]
-    return b""
-
-
-def _read_authorities(keys: Keys) -> list[Certificate]:
-    with contextlib.suppress(OSError):
-        return read_certificates(read_small_file(keys.ca_cert))
-    return []

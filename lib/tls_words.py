@@ -82,6 +82,8 @@ def explain_refusal(
 def explain_handshake(error: OSError, keys: Keys, own: Certificate | None, now_s: float) -> str:
     """Returns why TLS was not agreed on, but for a certificate of the server."""
     reason = getattr(error, "reason", None) or ""
+    if isinstance(error, TimeoutError):
+        return SILENT
     if reason in _NO_TLS:
         return "what answers there speaks no TLS: it may listen at ptcp:, or be another program"
     if reason in _NOTHING_SHARED:

@@ -21,13 +21,12 @@ from ..lib import dirs, loop, sealing
 from ..lib import nb as nb_rows
 from ..lib import options as option_rules
 from ..lib import sb as sb_rows
-from ..lib.disks import Disks
-from ..lib.expiry import Expiry
 from ..lib.failures import describe
 from ..services.api.compile import UNCOMPILED, CompileHalf
 from . import graph
 from .engine.engine import Engine
 from .failover import Failover
+from .host_problems import HostProblems
 from .leader.leadership import Leadership
 from .liveness import Liveness, Verdict
 from .mass_failure import Now, Numbers
@@ -114,10 +113,7 @@ class Northd:
         self._watches = 0
         self._told_options: list[str] = []
         self._held_for: str | None = None
-        # The databases are on this host, or the directory is not there.
-        self._disks = Disks((dirs.RUNDIR, dirs.LOGDIR, dirs.DBDIR))
-        self._told_disks: tuple[str, ...] = ()
-        self._expiry = Expiry()
+        self._host_problems = HostProblems()
 
     # -- the loop ----------------------------------------------------------
 
@@ -401,14 +397,6 @@ class Northd:
             self.recover()
         return reason is not None
 
-    def _find_full_disks(self) -> tuple[str, ...]:
-        """Returns sentences on file systems that are full; the log has them where no row can."""
-        full = self._disks.find_full(loop.monotonic_ms())
-        for each in full if full != self._told_disks else ():
-            vlog.warn(each)
-        self._told_disks = full
-        return full
-
     def _tell_problems(self) -> None:
         """Says in the southbound's table Northd what is wrong with what is computed or written."""
         sentences = [fault.sentence for fault in self.engine.faults.values()]
@@ -418,8 +406,7 @@ class Northd:
             sentences += [each for each in words if each is not None]
         if self._held_for is not None:
             sentences.append(f"nothing is written: {self._held_for}")
-        sentences += self._find_full_disks()
-        sentences += self._expiry.find_warnings(loop.monotonic_ms(), loop.now_ms() / 1000)
+        sentences += self._host_problems.find(loop.monotonic_ms(), loop.now_ms() / 1000)
         sentences += self.replicas.forgotten.tell(self.replicas.review_held())
         urgent = self.writers.content.sentences
         sentences += urgent

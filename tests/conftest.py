@@ -40,6 +40,7 @@ def tls_streams() -> Iterator[None]:
     tls_stream.register()
     yield
     tls_stream.use(Keys())
+    tls_stream._PROCESS.own = None
     ovs.stream.Stream.register_method("ssl", others)
 
 

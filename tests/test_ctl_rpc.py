@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from ..ctl.db.rpc import Client
 from ..ctl.db.tls import Tls as Files
 from .cluster import start_cluster
 from .ovsdb import Databases, wait_until
+from .pki import Authority, Server, replace
 from .svcctl import Svcctl
 from .tls import Tls
 
@@ -119,7 +121,7 @@ def test_tls(tls: Tls, svcctl: Svcctl) -> None:
     assert svcctl.bad(*connect, "show") == required
     assert "No such file" in svcctl.bad(*connect, "-C", "/nono", "show")
     reason = svcctl.bad(*connect, "-C", tls.own[3], "show")
-    assert "certificate verify failed" in reason
+    assert "the server's certificate (CN key, issued by CN ca) is not issued by the CA of" in reason
     assert svcctl.good(*connect, "-C", "none", "--bare", "group-list") == listed
 
 
@@ -129,11 +131,43 @@ def test_the_certificate_of_the_ca_is_taken_once(tls: Tls, svcctl: Svcctl) -> No
         svcctl.good(*connect, "group-list")
         assert Path(tls.bootstrap).read_text() == Path(tls.ca).read_text()
     Path(tls.bootstrap).write_text(Path(tls.own[3]).read_text())
-    assert "certificate verify failed" in svcctl.bad(*connect, "group-list")
+    assert "is not issued by the CA of --bootstrap-ca-cert" in svcctl.bad(*connect, "group-list")
     nowhere = (f"--db={tls.remote}", *tls.own, "--bootstrap-ca-cert=/nono/ca")
     assert svcctl.bad(*nowhere, "show").endswith(
         "--bootstrap-ca-cert=/nono/ca: No such file or directory"
     )
+
+
+def test_what_is_wrong_with_keys_is_a_sentence(
+    tmp_path: Path, databases: Databases, svcctl: Svcctl
+) -> None:
+    database = databases.directory / "mistakes.db"
+    database.write_bytes(databases.nb.make_empty_file())
+    servers, clients = Authority(tmp_path, "controllers"), Authority(tmp_path, "clients")
+    server = Server(database, servers.issue("central"), clients.path)
+    own = clients.issue("me")
+    ours = f"our certificate {own.certificate} (CN me, issued by CN clients), which"
+
+    def ask() -> str:
+        return svcctl.bad(f"--db={server.remote}", *own.options(servers.path), "group-list")
+
+    try:
+        clients.issue("me", begins=-9, days=2)
+        assert ours in ask()
+        clients.issue("me", begins=9)
+        assert f"{ours} does not begin before" in ask()
+        servers.issue("me", to="clients-me")
+        assert f"our certificate {own.certificate} (CN me, issued by CN controllers)" in ask()
+        replace({own.key: clients.issue("other").key.read_bytes()})
+        assert f"--private-key {own.key} is not the key of --certificate {own.certificate}" in ask()
+        os.unlink(own.certificate)
+        assert f"--certificate {own.certificate} cannot be read: No such file" in ask()
+        clients.issue("me")
+        servers.issue("central", begins=-9, days=2)
+        server.restart()
+        assert "the server's certificate (CN central, issued by CN controllers) ended 20" in ask()
+    finally:
+        server.stop()
 
 
 def test_versions_of_tls(tls: Tls, svcctl: Svcctl) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ..lib import characters, nb, schema, tls_stream, tls_words
 from ..lib.idl import Session
 from ..lib.tls import Keys
+from ..lib.tls_attempt import find_first_certificate
 from .logs import Logs
 from .ovsdb import Database
 from .pki import Authority, Issued, Server, replace
@@ -268,7 +269,7 @@ def test_replaced_keys_are_taken_at_the_next_connection(world: World) -> None:
 
 def test_the_ca_of_the_first_server_is_taken(world: World, logs: Logs) -> None:
     path = world.directory / "bootstrapped.pem"
-    tls_stream.use(dataclasses.replace(world.keys, ca_cert=str(path), bootstrap=True))
+    tls_stream.use(world.keys._replace(ca_cert=str(path), bootstrap=True))
     session = world.connect()
     world.wait_for_sync(session)
     assert path.read_bytes() == world.servers.path.read_bytes()
@@ -276,15 +277,15 @@ def test_the_ca_of_the_first_server_is_taken(world: World, logs: Logs) -> None:
 
 
 def test_none_believes_everybody_and_says_so(world: World, logs: Logs) -> None:
-    tls_stream.use(dataclasses.replace(world.keys, ca_cert="none"))
+    tls_stream.use(world.keys._replace(ca_cert="none"))
     world.wait_for_sync(world.connect())
     assert logs.count("whoever answers is believed (this is a security risk)") == 1
 
 
 def test_protocols_and_ciphers(world: World) -> None:
-    tls_stream.use(dataclasses.replace(world.keys, protocols=("TLSv1.2",), ciphers="HIGH"))
+    tls_stream.use(world.keys._replace(protocols=("TLSv1.2",), ciphers="HIGH"))
     world.wait_for_sync(world.connect())
-    tls_stream.use(dataclasses.replace(world.keys, protocols=("TLSv1.1",)))
+    tls_stream.use(world.keys._replace(protocols=("TLSv1.1",)))
     words = "none of the protocols and ciphers that are offered (--ssl-protocols TLSv1.1 here)"
     world.wait_for_trouble(world.connect(), words)
 
@@ -307,17 +308,17 @@ def test_files_that_are_none_harm_nothing(
     path = str(world.directory / "odd")
     make(path)
     for which in ("private_key", "certificate", "ca_cert"):
-        tls_stream.use(dataclasses.replace(world.keys, **{which: path}))  # type: ignore[arg-type]
+        tls_stream.use(world.keys._replace(**{which: path}))  # type: ignore[arg-type]
         trouble = world.wait_for_trouble(world.connect(), words)
         assert f"--{which.replace('_', '-')} {path}" in trouble
 
 
 @pytest.mark.parametrize("path", ["\0", "a\0b", "\ud800", "x" * 5000, "/proc/self/mem"])
 def test_names_that_no_file_has_harm_nothing(world: World, path: str) -> None:
-    tls_stream.use(dataclasses.replace(world.keys, private_key=path))
+    tls_stream.use(world.keys._replace(private_key=path))
     trouble = world.wait_for_trouble(world.connect(), "--private-key ")
     assert trouble.isprintable()
-    tls_stream.use(dataclasses.replace(world.keys, ca_cert=path, bootstrap=True))
+    tls_stream.use(world.keys._replace(ca_cert=path, bootstrap=True))
     assert world.wait_for_trouble(world.connect(), "--ca-cert").isprintable()
 
 
@@ -336,4 +337,4 @@ def test_text_is_cut_between_characters(text: str, data: st.DataObject) -> None:
 
 @given(st.binary(max_size=64))
 def test_any_message_of_a_handshake_is_survived(message: bytes) -> None:
-    assert isinstance(tls_stream.find_first_certificate(message), bytes)
+    assert isinstance(find_first_certificate(message), bytes)

@@ -17,12 +17,15 @@ import socket
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...lib.errors import UsageError
 from .framing import Framing
 from .schema import DatabaseSchema
-from .tls import Tls
+from .tls import Tls, wrap
+
+if TYPE_CHECKING:
+    from ...lib.tls_attempt import Attempt
 
 _RECEIVE_BYTES = 1 << 18
 _CONNECT_TIMEOUT_S = 15
@@ -60,6 +63,8 @@ class Client:
         self.database = database
         self.remote = ""
         self._tls = tls
+        # Until a server that was reached over TLS has answered: it may refuse us later than that.
+        self._attempt: Attempt | None = None
         self._leader_only = leader_only
         self._patience_s = patience_s
         self._socket: socket.socket | None = None
@@ -168,15 +173,18 @@ class Client:
         self.remote, self._framing = remote, Framing()
         self._messages.clear()
         family, address = parse_remote(remote)
+        self._attempt = None
+        attempt = self._tls.begin(remote) if remote.startswith("ssl:") else None
         connection = socket.socket(family, socket.SOCK_STREAM)
         try:
             connection.settimeout(min(_CONNECT_TIMEOUT_S, self._patience_s or _CONNECT_TIMEOUT_S))
             connection.connect(address)
-            if remote.startswith("ssl:"):
-                connection = self._tls.wrap(connection, remote)
+            if attempt is not None:
+                self._attempt = attempt
+                connection = wrap(connection, attempt, remote)
         except OSError as error:
             connection.close()
-            reason = _find_reason(error)
+            reason = self._attempt.explain(error) if self._attempt else _find_reason(error)
             raise ConnectionLost(f"{remote}: database connection failed ({reason})") from None
         self._socket = connection
 
@@ -259,6 +267,7 @@ class Client:
         if not received:
             raise self._lost(None)
         self.received_bytes += len(received)
+        self._attempt = None
         try:
             self._messages += self._framing.feed(received)
         except ValueError:
@@ -269,6 +278,8 @@ class Client:
 
     def _lost(self, error: OSError | None) -> ConnectionLost:
         reason = _find_reason(error) if error else "the server closed it"
+        if self._attempt is not None and not isinstance(error, TimeoutError):
+            reason = self._attempt.explain_end(error)
         kind = NoAnswer if isinstance(error, TimeoutError) else ConnectionLost
         return kind(f"{self.remote}: database connection lost ({reason})")
 
