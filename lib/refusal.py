@@ -1,9 +1,11 @@
-"""Why a server of OVSDB refused an operation, in words (RFC 7047, 3.1 and 5.2)."""
+"""Why a server of OVSDB refused an operation, in words (RFC 7047, 3.1 and 5.2).
+
+Without dataclasses, which take svcctl a good part of its start to import.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 # What ovsdb-server says when its file cannot be written; the cause stands in its own log only.
@@ -26,11 +28,11 @@ def is_forbidden(words: str) -> bool:
     return words.startswith(_FORBIDDEN)
 
 
-@dataclass(slots=True)
 class Refusals:
     """What was refused last, by the kind of what was sent; the same is news only once."""
 
-    words: dict[str, str] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.words: dict[str, str] = {}
 
     def note(self, kind: str, words: str) -> bool:
         """Takes why something was refused, "" if it was not; returns whether that is to be told."""
