@@ -119,6 +119,10 @@ class Database:
         self._file.write_bytes(content)
         self.start()
 
+    def add_remote(self, remote: str) -> None:
+        """Makes the server listen there too."""
+        self._control("add-remote", remote)
+
     def _control(self, command: str, argument: str) -> None:
         target = f"{self.directory}/{self.name}.ctl"
         call = ("ovs-appctl", "-T", "10", "-t", target, f"ovsdb-server/{command}", argument)

@@ -10,6 +10,7 @@ import pytest
 from ..lib import sb, schema
 from ..lib.idl import Session
 from ..lib.northd_lock import SOUTHBOUND_LOCK
+from ..northd.commands import is_ready
 from ..northd.leader import claim, leadership, pace, watch
 from ..northd.northd import Northd
 from .cloud import Cloud, make_vpn_cloud
@@ -245,6 +246,46 @@ def _receive(northd: Northd, condition: Callable[[], Any], what: str) -> None:
         return condition()
 
     wait_until(received, what)
+
+
+# -- a southbound that refuses ------------------------------------------------
+
+
+def test_one_that_may_not_write_the_row_says_so_and_what_to_do(cloud: Cloud, logs: Logs) -> None:
+    logs.allow("transaction refused: permission error")
+    logs.allow(OUTAGE)
+    cloud.northd.close()
+    path = cloud.databases.directory / "role.sock"
+    cloud.sb.insert("SB_Global")
+    _listen(cloud, f"punix:{path}", role="svc-controller")
+    cloud.sb.add_remote("db:SVC_Southbound,SB_Global,connections")
+    northd = Northd(
+        cloud.nb.remote, f"unix:{path}", cloud.ovn.remote, cloud.ovn_sb_remote, halves=cloud.halves
+    )
+    _run_until(cloud, lambda: "refuses" in northd.leadership.obstacle, "the refusal", northd)
+    said = is_ready(northd)
+    assert said.startswith("false: SVC_Southbound refuses the row Northd: permission error: ")
+    assert said.endswith("; svc-northd needs a remote without a role")
+    assert cloud.sb.rows("Northd") == []
+    assert logs.count("transaction refused") == 1, "it is told once"
+    _listen(cloud, f"punix:{path}")
+    _run_until(cloud, lambda: northd.active, "it to lead once it may", northd)
+    assert is_ready(northd) == "true"
+    northd.close()
+    cloud.northd = cloud.start_northd()
+    cloud.settle()
+    cloud.laws()
+
+
+def _listen(cloud: Cloud, target: str, **columns: str) -> None:
+    """Makes the southbound listen there and nowhere else; who is connected is dropped."""
+    cloud.sb.update("SB_Global", [], connections=["set", []])
+    made = {"op": "insert", "table": "Connection", "uuid-name": "new"}
+    held = {"op": "update", "table": "SB_Global", "where": []}
+    cloud.sb.transact(
+        {**made, "row": {"target": target, **columns}},
+        {**held, "row": {"connections": ["named-uuid", "new"]}},
+    )
 
 
 # -- what the row holds -----------------------------------------------------------

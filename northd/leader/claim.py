@@ -29,9 +29,10 @@ from ...lib import sb
 from ...lib.call import Call
 from ...lib.delta import Actual, Desired, plan
 from ...lib.guard import Guard, guard_row
-from ...lib.idl import Session
+from ...lib.idl import BESIDE, Session
 from ...lib.log_pattern import escape
 from ...lib.northd_lock import SOUTHBOUND_LOCK
+from ...lib.refusal import is_forbidden
 from . import northd_row
 from .pace import BEAT_INTERVAL_MS
 from .watch import Step, Watch
@@ -39,6 +40,8 @@ from .watch import Step, Watch
 vlog = ovs.vlog.Vlog("claim")
 
 _TABLE = sb.Northd.TABLE
+# Between two attempts on a row that nobody has, where the southbound refuses them.
+_LONGEST_PAUSE_MS = 8000
 # So many of its own former incarnations may still come to stand in the row.
 _MOST_FORMER = 4
 
@@ -59,7 +62,7 @@ class Claim:
         self._watch = Watch()
         self._own: deque[str] = deque(maxlen=_MOST_FORMER)
         self._taking = self._taken = False
-        self._not_before_ms = 0
+        self._not_before_ms = self._pause_ms = 0
         self._leaving: Call | None = None
         # The row as it was when the lock came to this one, which stands by.
         self._granted: object = None
@@ -85,6 +88,15 @@ class Claim:
         """Whether the row is another one's."""
         row = self.row
         return self._reaches() and row is not None and not self._is_free(row)
+
+    @property
+    def problem(self) -> str:
+        """Why the southbound does not take the row, and what to do; "" if it does."""
+        refusal = self._sb.refusals.words.get(BESIDE, "")
+        if not refusal:
+            return ""
+        todo = "; svc-northd needs a remote without a role" if is_forbidden(refusal) else ""
+        return f"SVC_Southbound refuses the row Northd: {refusal}{todo}"
 
     # -- in each pass ------------------------------------------------------
 
@@ -135,10 +147,14 @@ class Claim:
 
     def note_outcome(self, now_ms: int, stands: bool) -> None:
         """Notes whether what take() or beat() sent was carried out."""
-        if self._taking:
-            self._taking, self._taken, self._leaving = False, stands, None
-            if not stands:
-                self.wait_until(now_ms + BEAT_INTERVAL_MS)
+        if not self._taking:
+            return
+        self._taking, self._taken, self._leaving = False, stands, None
+        if stands:
+            self._pause_ms = 0
+        else:
+            self._pause_ms = min(max(BEAT_INTERVAL_MS, 2 * self._pause_ms), _LONGEST_PAUSE_MS)
+            self.wait_until(now_ms + self._pause_ms)
 
     def wait_until(self, moment_ms: int) -> None:
         """Leaves a row that nobody has to others until then."""

@@ -142,7 +142,7 @@ class Leadership:
     def obstacle(self) -> str:
         """What keeps this svc-northd from its work as a whole, in words; "" if nothing does."""
         failure = f"no pass succeeds: {self._failure}" if self._failure else ""
-        return "; ".join(each for each in (self.trouble, failure) if each)
+        return "; ".join(each for each in (self.trouble, self._claim.problem, failure) if each)
 
     def find_leader(self) -> sb.Northd | None:
         """Returns the row of the svc-northd that leads, or led last."""
