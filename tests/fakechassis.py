@@ -56,7 +56,13 @@ class FakeChassis:
 
     def register(self) -> list[Operation]:
         """Returns what makes its two rows."""
-        private = {"name": self.name, "incarnation": self.incarnation, "heartbeat": 0}
+        private = {
+            "name": self.name,
+            "incarnation": self.incarnation,
+            "heartbeat": 0,
+            # It beats in each step, and is judged by what the options ask for.
+            "heartbeat_interval": 100,
+        }
         return [
             {"op": "insert", "table": "Chassis", "row": self._registration},
             {"op": "insert", "table": "Chassis_Private", "row": private},
