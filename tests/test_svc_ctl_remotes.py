@@ -66,6 +66,32 @@ def test_keys_of_the_options_serve_remotes_of_tls(directory: Path) -> None:
     ]
 
 
+def test_svc_northd_elsewhere_works_by_tls(directory: Path) -> None:
+    told = play(
+        directory,
+        _TLS
+        + """
+        serve ovn "$OVN_NB_SCHEMA"
+        transact ovn.sock '["OVN_Northbound", {"op": "insert", "table": "NB_Global", "row": {}}]'
+        keys () { echo "--svc-$1-ssl-key=$pki/$2/privkey.pem --svc-$1-ssl-cert=$pki/$2/cert.pem
+            --svc-$1-ssl-ca-cert=$pki/$2/$3"; }
+        ctl $(keys nb-db server/central nb-cacert.pem) start_nb_ovsdb
+        ctl $(keys sb-db server/central sb-cacert.pem) start_sb_ovsdb
+        connect SVC_Northbound svcnb_db.sock SVC_Global '{"target": "pssl:7651:127.0.0.1"}'
+        connect SVC_Southbound svcsb_db.sock SB_Global '{"target": "pssl:7652:127.0.0.1"}'
+        set -- --svc-manage-ovsdb=no --svcnb-db=ssl:127.0.0.1:7651 --svcsb-db=ssl:127.0.0.1:7652
+        ctl "$@" --svc-northd-ssl-key=/none start_northd
+        ctl "$@" $(keys northd client/ops cacert.pem) start_northd
+        "$UTILITIES/svc-appctl" -t svc-northd status | head -n 1
+        ctl stop_northd --svc-manage-ovsdb=no
+        """,
+    )
+    assert [line for line in told if "one of them" not in line][-2:] == [
+        "Starting svc-northd ... done.",
+        "Status: active",
+    ]
+
+
 def test_a_remote_of_the_command_line_does_not_undo_a_role(directory: Path) -> None:
     undone = (
         "svc-ctl: warning: ovsdb-sb does not listen on ptcp:7652:0.0.0.0: table Connection has a "

@@ -69,7 +69,8 @@ def operator(lab: Lab, tmp_path: Path) -> Iterator[Operator]:
         capture.stop()
         made.clean()
     assert made.count_clear() == 0, "packets in clear on the provider network"
-    assert [line for line in read_logs(lab, read_to) if REFUSED in line] == []
+    refused = [line for line in read_logs(lab, read_to) if REFUSED in line]
+    assert {line.partition(":")[0] for line in refused} == made.refused, refused
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ _SOCKETS = {
 
 
 class Operator:
-    """An operator of the lab's cloud."""
+    """An operator of the lab's cloud; 'refused' are chassis that a role is to refuse something."""
 
     def __init__(self, lab: Lab, directory: Path) -> None:
         self.lab = lab
@@ -44,6 +44,7 @@ class Operator:
         self.psk_file = directory / "psk"
         self.psk_file.write_text(PSK + "\n")
         self.capture: traffic.Capture | None = None
+        self.refused: set[str] = set()
         self._pings: list[traffic.Ping] = []
         self._captures: list[traffic.LinkCapture] = []
 

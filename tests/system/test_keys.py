@@ -1,8 +1,12 @@
-"""Keys and certificates under traffic: all of them replaced; and a lab that goes over to TCP."""
+"""Keys under traffic: all of them replaced, one that is wrong mended; TCP and back."""
 
 from __future__ import annotations
 
-from ...utilities.lab import transport
+from collections.abc import Iterator
+
+import pytest
+
+from ...utilities.lab import chassis, transport
 from ...utilities.lab.host import Host
 from ...utilities.lab.state import Lab
 from .scene import Scene
@@ -14,13 +18,6 @@ ENOUGH_ANSWERS = 20
 def list_nodes(lab: Lab) -> list[Host]:
     """Returns the hosts that have keys, the server first."""
     return [lab.get_host("central"), *lab.list_chassis()]
-
-
-def renew(lab: Lab, host: Host) -> None:
-    """Gives a host another key and certificate."""
-    kind = transport.KINDS[host.settings["kind"]]
-    transport.run_svc_pki(lab, "--renew", kind, host.name)
-    transport.copy_keys(lab, host)
 
 
 def read_serial(operator: Operator, trust: str) -> str:
@@ -42,8 +39,8 @@ def drop_connections(operator: Operator) -> None:
 def reconnect(operator: Operator) -> None:
     """Drops every session of a chassis and waits until all have come back."""
     drop_connections(operator)
-    chassis = operator.lab.list_chassis()
-    operator.wait(lambda: all(transport.is_connected(host) for host in chassis), "every chassis")
+    hosts = operator.lab.list_chassis()
+    operator.wait(lambda: all(transport.is_connected(host) for host in hosts), "every chassis")
     operator.svcctl("--wait=hv", "sync")
 
 
@@ -59,7 +56,7 @@ def test_everything_is_replaced_and_no_packet_is_lost(scene: Scene) -> None:
         transport.copy_keys(lab, host)
     reconnect(operator)
     for host in nodes:
-        renew(lab, host)
+        transport.renew(lab, host)
         reconnect(operator)
     transport.run_svc_pki(lab, "--renew", "client", "ops")
     transport.run_svc_pki(lab, "retire")
@@ -72,6 +69,34 @@ def test_everything_is_replaced_and_no_packet_is_lost(scene: Scene) -> None:
     assert scene.end().lost == 0
     assert [host.find_processes("svc-controller") for host in nodes] == processes
     assert scene.list_places() == ["hv2"]
+
+
+@pytest.fixture
+def wrong(operator: Operator) -> Iterator[Host]:
+    """A chassis with the certificate of another one; it has its own again afterwards."""
+    host = operator.host("hv1")
+    place = transport.PLACE.removeprefix("/")
+    mine, other = (operator.host(name).directory / place for name in ("hv1", "hv3"))
+    for name in ("privkey.pem", "cert.pem"):
+        (mine / name).write_bytes((other / name).read_bytes())
+    yield host
+    transport.copy_keys(operator.lab, host)
+    operator.wait_whole()
+
+
+def test_a_certificate_of_another_is_told_and_mended(operator: Operator, wrong: Host) -> None:
+    drop_connections(operator)
+    operator.wait(lambda: operator.alive_chassis() == ["hv2", "hv3"], "hv1 dead")
+    operator.refused.add(wrong.name)
+    operator.wait(
+        lambda: (
+            "cert.pem is of 'hv3', the chassis is 'hv1'"
+            in chassis.ask_controller(wrong, 10, "connection-status")
+        ),
+        "the sentence",
+    )
+    transport.copy_keys(operator.lab, wrong)
+    operator.wait(lambda: operator.alive_chassis() == ["hv1", "hv2", "hv3"], "hv1 alive")
 
 
 def test_a_lab_goes_over_to_tcp_and_back(by_tcp: Operator) -> None:

@@ -1,6 +1,7 @@
 """The kinds of operation of the soak that are done by others than our operator.  Pure.
 
-Somebody works on the tenant's router in OVN, upgrades a database, or changes a remote site.
+Somebody works on the tenant's router in OVN, upgrades a database, changes a remote site, or gives a
+host another key.
 """
 
 from __future__ import annotations
@@ -133,6 +134,7 @@ OTHERS: dict[str, Rule] = {
         4, lambda s: sorted(s.foreign), lambda s, t, v: replace(s, foreign=s.foreign - {(t, v)})
     ),
     "convert": Rule(4, list_convertible, stay, commands=False),
+    "rekey": Rule(3, lambda s: ((h, "") for h in ("central", *s.chassis)), stay, commands=False),
     "site": Rule(4, list_sites, lambda s, t, v: replace(s, likes={**s.likes, int(t): v})),
     "lifetime": Rule(4, lambda s: ((t, v) for t, _ in list_vpns(s) for v in LIFETIMES), stay),
 }

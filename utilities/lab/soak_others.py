@@ -1,4 +1,4 @@
-"""Does to the lab what others than our operator do: in OVN, to databases, at the remote sites."""
+"""Does to the lab what others than our operator do: in OVN, to databases and keys, at the sites."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import tempfile
 from dataclasses import dataclass, field, replace
 
-from . import cloud, database, peer
+from . import cloud, database, peer, transport
 from .host import Host
 from .peer_conf import KINDS, STOCK
 from .soak_failures import Failures
@@ -78,6 +78,9 @@ class Others(Failures):
     def _do_foreign_del(self, target: str, value: str) -> None:
         _, unmake = format_foreign(self._find_tenant(target), value)
         self.lab.get_host("central").run("ovn-nbctl", *unmake)
+
+    def _do_rekey(self, target: str, _value: str) -> None:
+        transport.renew(self.lab, self.lab.get_host(target))
 
     def _do_convert(self, target: str, value: str) -> str:
         return convert(self.lab.get_host(target), *SERVED[value])

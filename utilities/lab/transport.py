@@ -47,13 +47,24 @@ def make_keys(lab: Lab) -> None:
 
 
 def copy_keys(lab: Lab, host: Host) -> None:
-    """Copies to a host what it has in the lab's directory, each file at once."""
+    """Copies to a host what it has in the lab's directory, each file at once.
+
+    A pair is touched at last: ovsdb-server takes it only where it finds both changed in one look.
+    """
     source = find_keys(lab, KINDS[host.settings["kind"]], host.name)
     target = host.directory / PLACE.removeprefix("/")
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
     for file in source.iterdir():
         shutil.copy(file, target / f".{file.name}")
         (target / f".{file.name}").rename(target / file.name)
+    for name in ("privkey.pem", "cert.pem"):
+        (target / name).touch()
+
+
+def renew(lab: Lab, host: Host) -> None:
+    """Gives a host another key and certificate, whether it runs or not."""
+    run_svc_pki(lab, "--renew", KINDS[host.settings["kind"]], host.name)
+    copy_keys(lab, host)
 
 
 def find_transport(host: Host) -> str:
