@@ -20,6 +20,7 @@ from .sessions import OUTAGE
 
 RELIEVED = "the active svc-northd, .* does nothing any more; relieving it"
 GONE = "is gone; taking over"
+STOLEN = "a client of SVC_Southbound that is no svc-northd took the lock svc_northd"
 _PATIENCE_MS = 700
 
 
@@ -122,7 +123,10 @@ def _change(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("frees", [True, False])
-def test_who_has_the_lock_is_nothing_to_the_active_one(cloud: Cloud, frees: bool) -> None:
+def test_who_has_the_lock_is_nothing_to_the_active_one(
+    cloud: Cloud, logs: Logs, frees: bool
+) -> None:
+    logs.allow(STOLEN)
     first, second = _start_two(cloud)
     term = _row(cloud)
     thief = Thief(cloud, frees=frees)
@@ -146,6 +150,8 @@ def test_who_has_the_lock_is_nothing_to_the_active_one(cloud: Cloud, frees: bool
     assert samples == {(True, False)}
     same = ("incarnation", "since")
     assert {each: _row(cloud)[each] for each in same} == {each: term[each] for each in same}
+    assert _row(cloud)["problem"].startswith(STOLEN)
+    assert logs.count(STOLEN) == 1, "it is told once"
     thief.close()
     second.close()
     cloud.laws()
@@ -156,6 +162,7 @@ def test_one_that_ends_is_followed_though_a_thief_has_the_lock(
     cloud: Cloud, thief: Thief, logs: Logs, fate: str
 ) -> None:
     logs.allow(RELIEVED)
+    logs.allow(STOLEN)
     first, second = _start_two(cloud)
 
     _run_until(cloud, thief.step, "the theft", first, second)

@@ -42,6 +42,12 @@ vlog = ovs.vlog.Vlog("claim")
 _TABLE = sb.Northd.TABLE
 # Between two attempts on a row that nobody has, where the southbound refuses them.
 _LONGEST_PAUSE_MS = 8000
+# For so long a theft of the lock is told after the last one.
+_TOLD_MS = 60_000
+_STOLEN = (
+    f"a client of SVC_Southbound that is no svc-northd took the lock {SOUTHBOUND_LOCK}: nothing"
+    " depends on that, but the key of a chassis may be in wrong hands"
+)
 # So many of its own former incarnations may still come to stand in the row.
 _MOST_FORMER = 4
 
@@ -66,6 +72,9 @@ class Claim:
         self._leaving: Call | None = None
         # The row as it was when the lock came to this one, which stands by.
         self._granted: object = None
+        # The connection on which it last had the lock, and when that was taken from it.
+        self._locked: int | None = None
+        self._robbed_ms: int | None = None
         self.incarnation = self._renew()
 
     # -- how it stands -----------------------------------------------------
@@ -98,12 +107,19 @@ class Claim:
         todo = "; svc-northd needs a remote without a role" if is_forbidden(refusal) else ""
         return f"SVC_Southbound refuses the row Northd: {refusal}{todo}"
 
+    @property
+    def theft(self) -> str:
+        """That somebody stole the lock a moment ago, which no svc-northd does; "" if nobody did."""
+        return _STOLEN if self._robbed_ms is not None else ""
+
     # -- in each pass ------------------------------------------------------
 
-    def ask(self, wanted: bool) -> None:
+    def ask(self, now_ms: int, wanted: bool) -> None:
         """Asks for the lock, or gives it back; passes it on if another one beats."""
+        self._note_theft(now_ms)
         passes_on = wanted and not self.held and self._outlives_lock()
         self._sb.set_lock(SOUTHBOUND_LOCK if wanted and not passes_on else None)
+        self._locked = self._sb.connection if self._sb.has_lock else None
 
     def look(self, now_ms: int, wanted: bool) -> Chance:
         """Returns whether the row may be taken at 'now_ms', if it is 'wanted' and not 'held'."""
@@ -195,6 +211,16 @@ class Claim:
 
     def _is_free(self, row: sb.Northd) -> bool:
         return not row.incarnation or row.incarnation in self._own
+
+    def _note_theft(self, now_ms: int) -> None:
+        if self._robbed_ms is not None and now_ms >= self._robbed_ms + _TOLD_MS:
+            self._robbed_ms = None
+        # An answer, or another connection, may be due.
+        if self._locked is None or self._locked != self._sb.connection or not self._sb.contended:
+            return
+        if self._robbed_ms is None:
+            vlog.warn(_STOLEN)
+        self._robbed_ms = now_ms
 
     def _outlives_lock(self) -> bool:
         """Returns whether another one has beaten since the lock came to us."""

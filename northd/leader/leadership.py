@@ -136,7 +136,8 @@ class Leadership:
     @property
     def problem(self) -> str:
         """What is wrong with this svc-northd or with what it compiles, in words; "" if nothing."""
-        return "; ".join(each for each in (self.obstacle, self._problem) if each)
+        words = (self.obstacle, self._problem, self._claim.theft)
+        return "; ".join(each for each in words if each)
 
     @property
     def obstacle(self) -> str:
@@ -174,7 +175,7 @@ class Leadership:
             self._takes_part = True
         else:
             self._claim.give_up(now_ms)
-        self._claim.ask(self._takes_part)
+        self._claim.ask(now_ms, self._takes_part)
 
     def _ends_turn(self) -> bool:
         """Returns whether passes fail for so long that another one is to try."""
