@@ -59,6 +59,7 @@ from .sessions import open_sessions
 from .sync import ovn as ovn_sync
 from .sync.chassis_removal import ChassisRemoval
 from .sync.lost_content import LostContent
+from .sync.surplus_removal import SurplusRemoval
 from .writers import Writers
 
 vlog = ovs.vlog.Vlog("northd")
@@ -101,6 +102,7 @@ class Northd:
             self.progress.rules,
             self.writers.content,
         )
+        self.surplus = SurplusRemoval(self.sb, self.replicas.surplus, self.writers.add_news)
         self.liveness = Liveness()
         self.paused = False
         # Computes everything twice, and says what came out otherwise; for tests.
@@ -147,7 +149,8 @@ class Northd:
             moments.append(self.progress.find_next_ms())
             # While nothing is written it is not for a moment of theirs that this goes on.
             if self._held_for is None:
-                moments += [self.writers.find_next_ms(), self.removal.find_next_ms()]
+                parts = (self.writers, self.removal, self.surplus)
+                moments += [each.find_next_ms() for each in parts]
             if self.progress.has_words:
                 poller.immediate_wake()
         for moment_ms in moments:
@@ -215,6 +218,7 @@ class Northd:
         self._compute()
         if active and not self._is_held():
             self.removal.run(loop.monotonic_ms())
+            self.surplus.run(loop.monotonic_ms(), loop.now_ms())
             self.writers.run(loop.monotonic_ms())
         elif not active:
             self.writers.compare()
@@ -407,6 +411,7 @@ class Northd:
         if self._held_for is not None:
             sentences.append(f"nothing is written: {self._held_for}")
         sentences += self._host_problems.find(loop.monotonic_ms(), loop.now_ms() / 1000)
+        sentences += self.surplus.tell(loop.now_ms())
         sentences += self.replicas.forgotten.tell(self.replicas.review_held())
         urgent = self.writers.content.sentences
         sentences += urgent

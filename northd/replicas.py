@@ -27,6 +27,7 @@ from .sync import ovn as ovn_sync
 from .sync.content import Content
 from .sync.forgotten import Forgotten
 from .sync.kept_rows import Key
+from .sync.surplus import Surplus
 
 Pair = tuple[Any, Any]
 Tables = Mapping[str, Mapping[type[Row], Datum[Any, Any]]]
@@ -69,19 +70,22 @@ class Replicas:
         }
         self.queue = BuildQueue()
         self.forgotten = Forgotten()
+        self.surplus = Surplus()
         self._held: frozenset[str] = frozenset()
 
     def follow(self, now_ms: int) -> set[str]:
         """Takes what changed; returns the tables, as "nb.SVC_Global"."""
         changed: set[str] = set()
         for prefix, session in self._sessions.items():
-            rows = session.take_changed_rows()
+            rows: Mapping[str, Mapping[UUID, Pair]] = session.take_changed_rows()
             counted: dict[Key, Any] = {}
             if prefix == "nb":
                 counted = self._count(session, rows)
             else:
                 is_wanted = partial(self._is_wanted, prefix)
                 self.forgotten.note(prefix, session.connection, rows, is_wanted)
+            if prefix == "sb":
+                rows = self._leave_out_surplus(rows)
             for table, pairs in rows.items():
                 if pairs:
                     changed.add(f"{prefix}.{table}")
@@ -90,6 +94,14 @@ class Replicas:
         self._followed = True
         self._hold()
         return changed
+
+    def _leave_out_surplus(
+        self, rows: Mapping[str, Mapping[UUID, Pair]]
+    ) -> Mapping[str, Mapping[UUID, Pair]]:
+        """Returns the changes without those of rows that are too many."""
+        self.surplus.note_bindings(rows.get(sb.ContainerBinding.TABLE, {}).values())
+        items = self.surplus.take(rows.get(sb.ContainerItem.TABLE, {}))
+        return {**rows, sb.ContainerItem.TABLE: items}
 
     def review_held(self) -> frozenset[str]:
         """Returns the containers that go on only because a database forgot them.

@@ -36,6 +36,7 @@ from .scheduler.reasons import FIRST_PLACE
 from .sync import northbound, ovn, southbound
 from .sync.content import Content
 from .sync.event_ledger import EventLedger
+from .sync.events import News
 from .sync.incidents import make_mended
 from .sync.roles import make_roles
 
@@ -133,6 +134,10 @@ class Writers:
         for writer in self.writers.values():
             writer.resume()
 
+    def add_news(self, owner: Any, news: News) -> None:
+        """Has something told of an owner of the northbound that no column of it says."""
+        self._news.add_news(owner, news)
+
     def find_next_ms(self) -> int | None:
         """Returns when something refused is to be tried again (monotonic)."""
         moments = (self.writers[name].find_next_ms() for name in self._find_running())
@@ -206,7 +211,7 @@ class Writers:
     def _tell_mended(self, database: str, owner: Any, sentence: str) -> None:
         """Has it told that rows of ours were mended."""
         if owner == southbound.ROLES_OWNER:
-            vlog.warn(f"{database}: {sentence}: somebody changed what chassis may write; mended")
+            vlog.info(f"{database}: {sentence}: somebody changed what chassis may write; mended")
             return
         mended = make_mended(database, owner, sentence)
         if mended is not None:

@@ -204,7 +204,8 @@ class Cloud:
             "sb": self.sb.dump(),
             "ovn": self.ovn.dump(),
         }
-        del content["sb"]["Northd"]
+        # How many are connected, and since when.
+        del content["sb"]["Northd"], content["sb"]["Connection"]
         for row in content["nb"]["SVC_Global"] if not counts else ():
             for column in ("content_cfg", "_version"):
                 row.pop(column)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from ..controller.programs.told import (
     LONGEST_NAME,
-    MOST_ITEMS,
     MOST_KEYS,
     ask,
     check_items,
@@ -21,6 +20,7 @@ from ..controller.programs.told import (
 from ..controller.status import METRICS_INTERVAL_MS, differ
 from ..lib import loop
 from ..lib.delta import Update
+from ..lib.items import MOST_ITEMS, MOST_TEXT, weigh
 from ..services.api import host as api
 from ..services.api.item import Item
 from .bench import ME, Bench
@@ -103,6 +103,11 @@ def test_items_are_bounded() -> None:
     assert (len(item.name), len(item.detail)) == (LONGEST_NAME, MOST_KEYS)
     _, problems = check_items([item, item])
     assert "is there twice" in problems[0]
+    items, problems = check_items(
+        Item("k", f"n{number}", "up", detail=detail) for number in range(MOST_ITEMS)
+    )
+    assert problems == [f"items cannot be told: they are more than {MOST_TEXT} characters together"]
+    assert MOST_TEXT * 0.9 < sum(map(weigh, items)) <= MOST_TEXT
 
 
 # -- metrics ------------------------------------------------------------------------

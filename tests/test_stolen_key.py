@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from ..lib import schema
+from ..lib.items import MOST_ITEMS
 from .cloud import Cloud, make_vpn_cloud
 from .logs import Logs
-from .ovsdb import Databases
+from .ovsdb import Databases, exchange
 from .rig import to_map
 from .secured import KeyHolder, Operation, Pki, Secured
 
@@ -133,14 +136,14 @@ REFUSED: dict[str, Operation] = {
 
 
 def test_it_writes_nothing_that_is_not_its_own(cloud: Cloud, thief: KeyHolder) -> None:
-    before = _dump(cloud)
+    before = cloud.dump()["sb"]
     for what, operation in REFUSED.items():
         refusal = thief.find_refusal(operation)
         assert refusal.startswith("permission error: RBAC rules"), f"{what}: {refusal}"
-        assert _dump(cloud) == before, what
+        assert cloud.dump()["sb"] == before, what
     # All of it is refused if one of it is, though the rest is its own.
     assert thief.find_refusal(update("Chassis", OF_THIEF, hostname="x"), REFUSED["its heartbeat"])
-    assert _dump(cloud) == before
+    assert cloud.dump()["sb"] == before
 
 
 def test_each_table_is_tried() -> None:
@@ -148,8 +151,107 @@ def test_each_table_is_tried() -> None:
     assert tried == SCHEMA["tables"].keys()
 
 
-def _dump(cloud: Cloud) -> Any:
-    content = cloud.dump()["sb"]
-    # Its status says how many there are, and since when.
-    del content["Connection"]
-    return content
+def test_it_converts_nothing(cloud: Cloud, thief: KeyHolder) -> None:
+    with pytest.raises(AssertionError, match="only the root role may convert databases"):
+        thief.request("convert", schema.SOUTHBOUND, SCHEMA)
+
+
+def test_another_certificate_than_a_chassis_writes_nothing(cloud: Cloud, secured: Secured) -> None:
+    client = secured.enter("client", "ann")
+    for operation in REFUSED.values():
+        assert client.find_refusal(operation)
+    client.close()
+
+
+def test_nobody_comes_in_without_a_certificate(cloud: Cloud, secured: Secured) -> None:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", secured.port)) as plain:
+        connection = context.wrap_socket(plain)
+        with pytest.raises((ConnectionError, ssl.SSLError)):
+            exchange(connection, "list_dbs", [])
+
+
+# -- what is left to it --------------------------------------------------------------
+
+MUCH = "x" * 5_000_000
+TOO_MUCH: dict[str, Operation] = {
+    "load": update("Chassis_Private", OF_THIEF, load=to_map({"cpu": MUCH})),
+    "warnings": update("Chassis_Private", OF_THIEF, warnings=MUCH),
+    "ovn_problem": update("Chassis_Private", OF_THIEF, ovn_problem=MUCH),
+    "incarnation": update("Chassis_Private", OF_THIEF, incarnation=MUCH),
+    "other_config": update("Chassis", OF_THIEF, other_config=to_map({"rack": MUCH})),
+    "service_problems": update("Chassis", OF_THIEF, service_problems=to_map({"a": MUCH})),
+    "bridge_mappings": update("Chassis", OF_THIEF, bridge_mappings=MUCH),
+    "public_key": update("Chassis", OF_THIEF, public_key=MUCH),
+    "hostname": update("Chassis", OF_THIEF, hostname=MUCH),
+    "many warnings": update(
+        "Chassis_Private", OF_THIEF, warnings=["set", [str(number) for number in range(10_000)]]
+    ),
+    "a message": insert(
+        "Container_Item", container="c", chassis=THIEF, kind="k", name="n", message=MUCH
+    ),
+}
+
+
+def test_its_own_rows_are_bounded(cloud: Cloud, thief: KeyHolder) -> None:
+    before = cloud.dump()["sb"]
+    for what, operation in TOO_MUCH.items():
+        kind = thief.find_refusal(operation).partition(":")[0]
+        assert kind in ("constraint violation", "syntax error"), what
+    assert thief.find_refusal(update("Chassis", OF_THIEF, external_ids=to_map({"a": MUCH})))
+    assert thief.find_refusal(update("Chassis_Private", OF_THIEF, external_ids=to_map({"a": MUCH})))
+    assert cloud.dump()["sb"] == before
+
+
+def test_countless_items_go_and_are_told_by_name(cloud: Cloud, thief: KeyHolder) -> None:
+    container = cloud.find(cloud.sb, "Container_Binding")["container"]
+    cloud.logs.allow(f"chassis {THIEF} writes what it is not to")
+    before = _read_told(cloud)
+    names = [container, *(f"vpn-{number}" for number in range(9))]
+    assert not thief.find_refusal(
+        *(_make_item(names[number % 10], number) for number in range(4000)),
+        # What it says of a container that serves elsewhere counts for nothing.
+        *(_make_item(container, row["name"], row["subject"]) for row in _read_tunnels(cloud)),
+    )
+    cloud.settle()
+    assert not cloud.sb.rows("Container_Item", where("chassis", THIEF))
+    assert len(_read_tunnels(cloud)) == 1
+    assert _read_told(cloud) == before
+    said = cloud.wait_for(lambda: cloud.find(cloud.sb, "Northd")["problem"], "the problem")
+    assert said.startswith(f"chassis {THIEF} writes what it is not to: since ")
+    assert " rows of Container_Item were removed, the last of container " in said
+    (event,) = cloud.nb.rows("Event", [["name", "==", THIEF], ["state", "==", "mended"]])
+    assert event["message"].startswith(f"chassis {THIEF} writes what it is not to")
+
+
+def test_items_of_its_own_containers_are_bounded(cloud: Cloud, thief: KeyHolder) -> None:
+    cloud.logs.allow(f"chassis {THIEF} writes what it is not to")
+    cloud.nb.update("Chassis", where("name", THIEF), container_weight=1)
+    cloud.nb.insert("Chassis", name=VICTIM, drain=True)
+    cloud.settle()
+    binding = cloud.find(cloud.sb, "Container_Binding")
+    assert binding["chassis"] == THIEF
+    for number in range(2):
+        items = range(number * MOST_ITEMS, (number + 1) * MOST_ITEMS)
+        assert not thief.find_refusal(*(_make_item(binding["container"], each) for each in items))
+        cloud.settle()
+        # As many may be there; of more none stays, and a svc-controller writes what is true.
+        rows = cloud.sb.rows("Container_Item", where("chassis", THIEF))
+        assert len(rows) == (0 if number else MOST_ITEMS)
+
+
+def _make_item(container: str, name: Any, subject: str = "") -> Operation:
+    key = {"container": container, "chassis": THIEF, "kind": "tunnel", "name": str(name)}
+    return insert("Container_Item", subject=subject, state="down", message="a lie", **key)
+
+
+def _read_tunnels(cloud: Cloud) -> list[dict[str, Any]]:
+    return cloud.sb.rows("Container_Item", AT_VICTIM)
+
+
+def _read_told(cloud: Cloud) -> list[Any]:
+    """Returns what operators are told of services, connections and containers."""
+    columns = ("name", "status_code", "status_message", "chassis")
+    tables = ("VPN_Service", "IPsec_Connection", "Service_Container")
+    return [[row.get(each) for each in columns] for table in tables for row in cloud.nb.rows(table)]

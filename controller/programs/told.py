@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from ...lib.failures import describe
+from ...lib.items import MOST_ITEMS, MOST_TEXT, weigh
 from ...services.api import host
 from ...services.api.host import Service, Status
 from ...services.api.item import Item
 
 T = TypeVar("T")
 
-MOST_ITEMS = 2000
 MOST_KEYS = 64
 LONGEST_NAME = 128
 LONGEST_TEXT = 1024
@@ -78,6 +78,7 @@ def check_items(items: Any) -> tuple[tuple[Item, ...], list[str]]:
     """Returns those of 'items' that can stand in rows, and sentences on the others."""
     found: dict[tuple[str, str], Item] = {}
     bad: list[str] = []
+    text = 0
     for each in items:
         if len(found) >= MOST_ITEMS:
             bad.append(f"there are more than {MOST_ITEMS}")
@@ -89,7 +90,12 @@ def check_items(items: Any) -> tuple[tuple[Item, ...], list[str]]:
             continue
         if (item.kind, item.name) in found:
             bad.append(f"{item.kind} {item.name} is there twice")
-        found.setdefault((item.kind, item.name), item)
+            continue
+        text += weigh(item)
+        if text > MOST_TEXT:
+            bad.append(f"they are more than {MOST_TEXT} characters together")
+            break
+        found[item.kind, item.name] = item
     return tuple(found.values()), _sum_up("items cannot be told", bad)
 
 
