@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -109,3 +110,73 @@ def test_a_row_is_taken_only_after_many_looks_at_a_heartbeat_that_stands_still(
         taken = look(claim, found, now_ms)
         assert not taken or looks * 2 * LOOK_MS >= STILL_MS
         looks += 1
+
+
+@dataclass
+class Host:
+    """One of several that are told to have one name; 'row' is the world's only one."""
+
+    claim: Claim
+    has_name: bool = False
+    seen: Found | None = None
+    last: dict[str, Any] = field(default_factory=dict)
+
+    def step(self, row: Found, now_ms: int) -> Found:
+        """Returns the row after this host has beaten, or looked, or taken what it saw before."""
+        mine = self.claim.incarnation
+        if self.has_name:
+            self.has_name = row.incarnation == mine
+            if not self.has_name:
+                return row
+            beaten = replace(row, heartbeat=row.heartbeat + 1, heartbeat_timestamp=now_ms)
+            self.last = {"heartbeat": beaten.heartbeat, "heartbeat_timestamp": now_ms}
+            return beaten
+        seen, self.seen = self.seen, None
+        if seen is not None:
+            # What it decides by is older than what is there by now.
+            if self.claim.is_ours(seen):
+                self.has_name = True
+            elif self.claim.may_take(seen, self.last, INTERVAL_MS, now_ms):
+                same = (seen.incarnation, seen.heartbeat) == (row.incarnation, row.heartbeat)
+                if same:
+                    row = replace(row, exists=True, incarnation=mine, heartbeat=0)
+            if self.has_name or row.incarnation == mine:
+                self.has_name = row.incarnation == mine
+                self.claim.end()
+            return row
+        self.seen = row
+        return row
+
+
+@given(st.lists(st.tuples(st.integers(1, 900), st.sampled_from((1, 2, None))), max_size=300))
+def test_of_several_hosts_the_one_that_beats_keeps_the_name(
+    steps: list[tuple[int, int | None]],
+) -> None:
+    """The others run when they like, stop for any time, and die and come again."""
+    hosts = [Host(Claim(name, (name,))) for name in ("0", "1", "2")]
+    row, now_ms = Found(), 0
+    for _ in range(2):
+        row = hosts[0].step(row, now_ms)
+    for pause_ms, other in steps:
+        now_ms += pause_ms
+        row = hosts[0].step(row, now_ms)
+        if other is not None:
+            before = row
+            row = hosts[other].step(row, now_ms)
+            assert row == before, "it writes nothing"
+        assert row.incarnation == "0"
+        assert not any(each.has_name for each in hosts[1:])
+    # It dies, and one of the others has the name.
+    for _ in range(100):
+        now_ms += LOOK_MS
+        for host in hosts[1:]:
+            row = host.step(row, now_ms)
+    assert sum(each.has_name for each in hosts[1:]) == 1
+    assert row.incarnation != "0"
+    heir = row.incarnation
+    # It comes back after it was stopped.
+    for _ in range(100):
+        now_ms += LOOK_MS
+        for host in hosts:
+            row = host.step(row, now_ms)
+    assert (row.incarnation, hosts[0].has_name) == (heir, False)
