@@ -121,7 +121,11 @@ class Pair:
         theirs = Result(
             done.stdout, done.stderr.replace("ovn-nbctl: ", "svcctl: "), done.returncode
         )
-        return theirs, self.svcctl(*words_of(line), database=OVN_NORTHBOUND)
+        return theirs, self.run_ours(line)
+
+    def run_ours(self, line: str) -> Result:
+        """Returns what svcctl did with its own."""
+        return self.svcctl(*words_of(line), database=OVN_NORTHBOUND)
 
     def _command(self, database: Database, line: str) -> list[str]:
         return ["ovn-nbctl", f"--db={database.remote}", "--no-syslog", *words_of(line)]
