@@ -13,8 +13,8 @@ from typing import Any
 from .conditions import Condition
 from .row import Row
 from .schema import ColumnSchema, TableSchema
-from .table import HIDDEN, Cell, OutputTable, PlainCell
-from .values import Atom, Datum, escape, from_json
+from .table import HIDDEN, ColumnTable, Hidden, OutputTable, format_values
+from .values import Atom, Datum, from_json
 
 # What most columns of most rows have: there once, and known by identity.
 _EMPTY: dict[str, list[Any]] = {kind: [kind, []] for kind in ("set", "map")}
@@ -94,12 +94,9 @@ class KeptTable:
             texts = list(map(known.__getitem__, slots))
         return texts  # type: ignore[return-value]
 
-    def make_cell(self, column: ColumnSchema, slot: int) -> Cell | PlainCell:
-        """Returns a cell, which does not show a secret."""
-        datum = self.find_datum(column, slot)
-        if datum and column.name in self._secrets:
-            return PlainCell(HIDDEN)
-        return Cell(datum, column)
+    def list_values(self, column: ColumnSchema, slots: Iterable[int]) -> list[Any]:
+        """Returns what is shown of a column, as ColumnTable takes it."""
+        return [self._show(column, slot) for slot in slots]
 
     def find_datum(self, column: ColumnSchema, slot: int) -> Datum:
         """Returns a value, of a secret column one that stands for it."""
@@ -132,18 +129,17 @@ class KeptTable:
     def _fill(
         self, column: ColumnSchema, data: str, slots: Iterable[int], known: list[str | None]
     ) -> None:
-        place = self._places.get(column.name)
-        empty: dict[int, str] = {}
-        for slot in slots:
-            if known[slot] is not None:
-                continue
-            value = None if place is None else self._values[slot][place]
-            text = empty.get(id(value))
-            if text is None:
-                text = escape(self.make_cell(column, slot).text(data))
-                if value is _EMPTY["set"] or value is _EMPTY["map"]:
-                    empty[id(value)] = text
+        lacking = [slot for slot in slots if known[slot] is None]
+        values = [self._show(column, slot) for slot in lacking]
+        for slot, text in zip(lacking, format_values(values, column, data), strict=True):
             known[slot] = text
+
+    def _show(self, column: ColumnSchema, slot: int) -> Any:
+        """Returns what is shown of a value, for format_values()."""
+        if column.name == "_uuid":
+            return (self._uuids[slot],)
+        value = self._values[slot][self._places[column.name]]
+        return Hidden if column.name in self._secrets and value[1] else value
 
     def _make_slot(self, uuid: str) -> int:
         self._order = None
@@ -200,6 +196,10 @@ class KeptRow(Row):
         """Returns the value of 'column'; raises UsageError if the server's schema lacks it."""
         return self._kept.find_datum(self.table.columns[column], self.slot)
 
+    def sent(self, column: str) -> Any:
+        """As datum(): nothing changes the row."""
+        return self.datum(column)
+
 
 class KeptRows(Sequence[Row]):
     """Some rows of a table, each of which is made when it is asked for."""
@@ -225,7 +225,7 @@ class KeptRows(Sequence[Row]):
 
 
 class KeptOutput(OutputTable):
-    """Columns of rows that are kept, with the texts that are."""
+    """Columns of rows that are kept, with the texts that are; to be used within one command."""
 
     __slots__ = ("_columns", "_found")
 
@@ -242,8 +242,9 @@ class KeptOutput(OutputTable):
 
     def list_json(self) -> Sequence[Sequence[Any]]:
         """As OutputTable has it."""
-        make = self._found.kept.make_cell
-        return [[make(each, slot).json() for each in self._columns] for slot in self._found.slots]
+        kept, slots = self._found.kept, self._found.slots
+        values = (kept.list_values(each, slots) for each in self._columns)
+        return ColumnTable(self._columns, values).list_json()
 
 
 def list_elements(datum: Datum) -> Iterable[Atom | tuple[Atom, Atom]]:

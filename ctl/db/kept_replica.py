@@ -76,7 +76,7 @@ class KeptReplica(Replica):
         return list(self.rows(table))
 
     def make_table(
-        self, columns: Sequence[tuple[ColumnSchema, bool]], rows: Iterable[Row]
+        self, columns: Sequence[tuple[ColumnSchema, bool]], rows: Sequence[Row]
     ) -> OutputTable:
         """Returns columns of 'rows' as they are shown; a secret is hidden, whatever is asked."""
         if not isinstance(rows, KeptRows):

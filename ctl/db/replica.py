@@ -22,7 +22,7 @@ from .conditions import Condition
 from .row import Row
 from .rpc import Client
 from .schema import ColumnSchema
-from .table import HIDDEN, Cell, OutputTable, PlainCell
+from .table import ColumnTable, Hidden, OutputTable
 from .values import Atom, NewUuid, is_uuid, to_json
 
 Where = Sequence[Any]
@@ -150,12 +150,11 @@ class Replica:
         return list(filter(fulfils, rows))
 
     def make_table(
-        self, columns: Sequence[tuple[ColumnSchema, bool]], rows: Iterable[Row]
+        self, columns: Sequence[tuple[ColumnSchema, bool]], rows: Sequence[Row]
     ) -> OutputTable:
         """Returns a table of columns of 'rows', each with whether its values are hidden."""
-        table = OutputTable([column.name for column, _ in columns])
-        table.rows = [[_make_cell(row, *each) for each in columns] for row in rows]
-        return table
+        values = (_list_values(rows, column.name, is_hidden) for column, is_hidden in columns)
+        return ColumnTable([column for column, _ in columns], values)
 
     # -- reading ---------------------------------------------------------------
 
@@ -274,9 +273,10 @@ def make_uuid() -> NewUuid:
     return NewUuid(f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}")
 
 
-def _make_cell(row: Row, column: ColumnSchema, is_hidden: bool) -> Cell | PlainCell:
-    datum = row.datum(column.name)
-    return PlainCell(HIDDEN) if datum and is_hidden else Cell(datum, column)
+def _list_values(rows: Iterable[Row], column: str, is_hidden: bool) -> list[Any]:
+    if is_hidden:
+        return [Hidden if datum else datum for datum in (row.datum(column) for row in rows)]
+    return [row.sent(column) for row in rows]
 
 
 def _make_hold(table: str, where: Where, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -65,6 +65,12 @@ class Row(RowReading):
         assert self._json is not None
         return from_json(self._json[column], schema)
 
+    def sent(self, column: str) -> Any:
+        """Returns the server's JSON of 'column', or its value if this run has changed the row."""
+        if self.revision or self._json is None:
+            return self.datum(column)
+        return self._json[self.table.columns[column].name]
+
     def has(self, column: str) -> bool:
         """Returns whether the server's schema has 'column'; an older one may not."""
         return column in self.table.columns

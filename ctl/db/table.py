@@ -7,20 +7,21 @@ is a column's value, or a plain one for what a command says in its own words.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...lib.moment import format_past, format_time
 from ...services.api.commands import Moment, Plain
 from .row import Row
 from .schema import ColumnSchema
-from .values import Datum, escape, format_datum, to_json
+from .values import Datum, escape, format_datum, from_json, to_json
 
 FORMATS = ("list", "table", "html", "csv", "json")
 # Of a table that people read.
 WIDTH = 120
 # What is shown of a secret.
 HIDDEN = "<hidden>"
+_EMPTY = object()
 DATA_FORMATS = ("string", "bare", "json")
 
 
@@ -148,6 +149,64 @@ class OutputTable:
     def list_json(self) -> Sequence[Sequence[Any]]:
         """Returns the values of each row as JSON."""
         return [[cell.json() for cell in row] for row in self.rows]
+
+
+class ColumnTable(OutputTable):
+    """Columns of rows of a database, as they are when it is made."""
+
+    __slots__ = ("_columns",)
+
+    def __init__(self, columns: Sequence[ColumnSchema], values: Iterable[Iterable[Any]]) -> None:
+        super().__init__([column.name for column in columns])
+        self._columns = list(zip(columns, values, strict=True))
+
+    def list_texts(self, data: str, is_for_people: bool) -> Sequence[Sequence[str]]:
+        """As OutputTable has it; of columns people are shown what programs are."""
+        texts = [format_values(values, column, data) for column, values in self._columns]
+        return list(zip(*texts, strict=True))
+
+    def list_json(self) -> Sequence[Sequence[Any]]:
+        """As OutputTable has it."""
+        made = (
+            [_make_cell(value, column).json() for value in values]
+            for column, values in self._columns
+        )
+        return list(map(list, zip(*made, strict=True)))
+
+
+class Hidden:
+    """Stands for a value that is not shown."""
+
+
+def format_values(values: Iterable[Any], column: ColumnSchema, data: str) -> list[str]:
+    """Returns the texts of cells in the data format 'data', as a terminal can show them.
+
+    'values' are what Row.sent() returns, or Hidden.  Of those that are alike, as most are, a text
+    is made once.
+    """
+    known: dict[Any, str] = {}
+    texts = []
+    for value in values:
+        key = value
+        if isinstance(value, list):
+            # An empty set or map is known by its kind.
+            key = None if value[1] else _EMPTY
+        elif isinstance(value, (tuple, dict, float)):
+            key = None
+        text = None if key is None else known.get(key)
+        if text is None:
+            text = escape(_make_cell(value, column).text(data))
+            if key is not None:
+                known[key] = text
+        texts.append(text)
+    return texts
+
+
+def _make_cell(value: Any, column: ColumnSchema) -> Cell | PlainCell:
+    if value is Hidden:
+        return PlainCell(HIDDEN)
+    is_datum = isinstance(value, (tuple, dict))
+    return Cell(value if is_datum else from_json(value, column), column)
 
 
 def format_table(table: OutputTable, style: Style) -> str:
