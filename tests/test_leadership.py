@@ -18,8 +18,10 @@ from ..lib.rows import find_columns
 from ..northd.leader import leadership, northd_row, pace, watch
 from ..northd.leader.leadership import Leadership
 from ..northd.ovn import rows as ovn
+from .cluster import start_cluster
 from .logs import Logs
 from .ovsdb import OVN_NORTHBOUND, Databases
+from .sessions import OUTAGE
 
 GAVE_WAY = "no pass succeeds; another svc-northd may lead"
 _TURN_MS = 400
@@ -38,10 +40,10 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 class _Northd:
     """Sessions and a Leadership, in passes that succeed unless 'failure' says why they do not."""
 
-    def __init__(self, databases: Databases) -> None:
+    def __init__(self, databases: Databases, southbound: str) -> None:
         self.nb, self.sb, self.ovn = (
             _open(databases.nb.remote, schema.NORTHBOUND, nb.SVCGlobal),
-            _open(databases.sb.remote, schema.SOUTHBOUND, sb.Northd, asserts_lock=False),
+            _open(southbound, schema.SOUTHBOUND, sb.Northd, asserts_lock=False, leader_only=True),
             Session(databases.ovn_nb.remote, OVN_NORTHBOUND, [ovn.NBGlobal]),
         )
         self.leadership = Leadership(self.sb, {self.nb: nb.SVCGlobal, self.ovn: ovn.NBGlobal})
@@ -75,9 +77,8 @@ class _Northd:
             session.close()
 
 
-def _open(remote: str, name: str, *row_classes: Any, asserts_lock: bool = True) -> Session:
-    known = schema.load(name)
-    return Session(remote, name, row_classes, schema=known, asserts_lock=asserts_lock)
+def _open(remote: str, name: str, *row_classes: Any, **options: Any) -> Session:
+    return Session(remote, name, row_classes, schema=schema.load(name), **options)
 
 
 class _Site:
@@ -85,12 +86,13 @@ class _Site:
 
     def __init__(self, databases: Databases) -> None:
         self.databases = databases
+        self.southbound = databases.sb.remote
         self.northds: list[_Northd] = []
         databases.nb.insert("SVC_Global")
         databases.ovn_nb.insert("NB_Global")
 
     def start(self, failure: str = "") -> _Northd:
-        made = _Northd(self.databases)
+        made = _Northd(self.databases, self.southbound)
         made.failure = failure
         self.northds.append(made)
         return made
@@ -168,6 +170,39 @@ def test_one_that_is_alone_goes_on_trying(site: _Site, logs: Logs) -> None:
     site.wait_for(lambda: site.row["worked_at"], "a pass that succeeds")
     assert alone.active
     assert alone.leadership.problem == ""
+
+
+def test_in_a_cluster_one_leads_whichever_member_dies(
+    site: _Site, logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs.allow(OUTAGE)
+    logs.allow("clustered database server is (not|disconnected)")
+    monkeypatch.setattr(watch, "LEAST_PATIENCE_MS", 2000)
+    folder = site.databases.directory / "cluster"
+    folder.mkdir()
+    members = start_cluster(folder, schema.SOUTHBOUND, 3)
+    try:
+        site.southbound = ",".join(each.remote for each in members)
+        both = [site.start() for _ in range(2)]
+        samples: set[int] = set()
+
+        def led() -> bool:
+            samples.add(sum(each.active for each in both))
+            return any(each.active for each in both)
+
+        site.wait_for(led, "one to be active")
+        *_, leader = members
+        leader.stop()
+        site.wait_for(lambda: not led(), "it to be noticed")
+        site.wait_for(led, "one to be active again")
+        select = {"op": "select", "table": "Northd", "where": [], "columns": ["incarnation"]}
+        [found] = members[0].transact(select)
+        own = [each.leadership.incarnation for each in both if each.active]
+        assert [row["incarnation"] for row in found["rows"]] == own
+        assert max(samples) == 1
+    finally:
+        for each in members:
+            each.stop()
 
 
 def test_the_row_tells_of_work_with_the_beats_and_costs_no_more_than_they(site: _Site) -> None:
