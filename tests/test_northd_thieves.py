@@ -275,7 +275,12 @@ def test_one_that_may_not_write_the_row_says_so_and_what_to_do(cloud: Cloud, log
     assert said.endswith("; svc-northd needs a remote without a role")
     assert cloud.sb.rows("Northd") == []
     assert logs.count("transaction refused") == 1, "it is told once"
+    other = cloud.start_northd()
+    _run_until(cloud, lambda: other.active, "one that may to lead", northd, other)
+    _run_until(cloud, lambda: northd.leadership.standing_by, "it to stand by", northd, other)
+    assert is_ready(northd) == "true"
     _listen(cloud, f"punix:{path}")
+    other.close()
     _run_until(cloud, lambda: northd.active, "it to lead once it may", northd)
     assert is_ready(northd) == "true"
     northd.close()

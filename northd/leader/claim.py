@@ -102,7 +102,7 @@ class Claim:
     def problem(self) -> str:
         """Why the southbound does not take the row, and what to do; "" if it does."""
         refusal = self._sb.refusals.words.get(BESIDE, "")
-        if not refusal:
+        if not refusal or self.foreign:
             return ""
         todo = "; svc-northd needs a remote without a role" if is_forbidden(refusal) else ""
         return f"SVC_Southbound refuses the row Northd: {refusal}{todo}"
