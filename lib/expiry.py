@@ -65,8 +65,7 @@ def _find_warnings(keys: Keys, now_s: float) -> Iterator[str]:
     except (HostError, OSError) as error:
         yield f"the next connection will fail: {error}"
         return
-    for each in read_certificates(own)[:1]:
-        yield from describe_end(each, "certificate", keys.certificate, now_s)
+    yield from describe_end(own, "certificate", keys.certificate, now_s)
     # Of a bundle the old one may end once the new one is there.
     newest = max(read_certificates(authorities), key=lambda each: each.ends_s, default=None)
     if newest is not None:

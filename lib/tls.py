@@ -11,7 +11,7 @@ import ssl
 import warnings
 from typing import Any, NamedTuple
 
-from .certificate import read_certificates
+from .certificate import Certificate, read_certificates
 from .errors import HostError, UsageError
 from .memory_file import MemoryFile
 from .small_file import read_small_file
@@ -43,9 +43,14 @@ class Keys(NamedTuple):
     or_else: str = ""
 
     @property
+    def files(self) -> tuple[str, str, str]:
+        """The names of the files, as 'names' has what they are called."""
+        return self.private_key, self.certificate, self.ca_cert
+
+    @property
     def complete(self) -> bool:
         """Whether each file has a name."""
-        return bool(self.private_key and self.certificate and self.ca_cert)
+        return all(self.files)
 
     @property
     def is_first(self) -> bool:
@@ -78,18 +83,12 @@ def check_ciphers(text: str) -> None:
         raise UsageError("--ssl-ciphers: No cipher can be selected") from None
 
 
-def make_context(keys: Keys) -> tuple[ssl.SSLContext, bytes]:
+def make_context(keys: Keys) -> tuple[ssl.SSLContext, Certificate]:
     """Returns the context of one connection, and the certificate that it presents.
 
     Raises HostError with a sentence on the file that is wrong.
     """
-    missing = [
-        name
-        for name, path in zip(
-            keys.names, (keys.private_key, keys.certificate, keys.ca_cert), strict=True
-        )
-        if not path
-    ]
+    missing = [name for name, path in zip(keys.names, keys.files, strict=True) if not path]
     if missing:
         raise HostError(f"TLS needs {' and '.join(missing)}{keys.or_else}")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -117,7 +116,7 @@ def _choose_protocols(context: ssl.SSLContext, names: tuple[str, ...]) -> None:
                 context.options |= getattr(ssl, f"OP_NO_{name.replace('.', '_')}")
 
 
-def _load_own(context: ssl.SSLContext, keys: Keys) -> bytes:
+def _load_own(context: ssl.SSLContext, keys: Keys) -> Certificate:
     key_file = f"{keys.names[0]} {format_path(keys.private_key)}"
     certificate_file = f"{keys.names[1]} {format_path(keys.certificate)}"
     key = _read(key_file, keys.private_key)
@@ -135,7 +134,7 @@ def _load_own(context: ssl.SSLContext, keys: Keys) -> bytes:
             ) from None
         except OSError as error:
             raise HostError(f"{key_file}: {error.strerror or error}") from None
-    return certificate
+    return found[0]
 
 
 def _explain(error: ssl.SSLError, key: bytes, key_file: str, certificate_file: str) -> str:

@@ -23,8 +23,7 @@ class Attempt:
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
-        self.context, certificate = tls.make_context(keys)
-        self.own: Certificate | None = next(iter(read_certificates(certificate)), None)
+        self.context, self.own = tls.make_context(keys)
         self._server: Certificate | None = None
         # What OpenSSL connects with is as the context is when it begins.
         self.context._msg_callback = self._note  # type: ignore[attr-defined]

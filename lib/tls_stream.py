@@ -55,11 +55,11 @@ def register() -> None:
 
 def use(keys: Keys) -> None:
     """Sets the keys of each connection from here on."""
-    if keys == _PROCESS.keys:
+    before, _PROCESS.keys = _PROCESS.keys, keys
+    if keys.files == before.files:
         return
-    _PROCESS.keys = keys
     if keys.complete:
-        files = map(tls.format_path, (keys.private_key, keys.certificate, keys.ca_cert))
+        files = map(tls.format_path, keys.files)
         vlog.info("private key {}, certificate {}, CA {}".format(*files))
     note = tls_words.find_certificate_note(keys)
     if note:

@@ -56,13 +56,11 @@ def explain_server(
     return f"{whose} is not believed: {error.verify_message}"
 
 
-def explain_refusal(
-    error: OSError | None, keys: Keys, own: Certificate | None, now_s: float
-) -> str:
+def explain_refusal(error: OSError | None, keys: Keys, own: Certificate, now_s: float) -> str:
     """Returns why a server ended a connection before it answered; None is an end without a word."""
     reason = getattr(error, "reason", None) or ""
-    dates = own.find_date_problem(now_s) if own else ""
-    whose = f"our certificate {format_path(keys.certificate)} ({own or 'it cannot be read'})"
+    dates = own.find_date_problem(now_s)
+    whose = f"our certificate {format_path(keys.certificate)} ({own})"
     if dates:
         whose += f", which {dates} by the clock of this host"
     if "ALERT" not in reason:
@@ -74,12 +72,13 @@ def explain_refusal(
     if reason.endswith(("UNKNOWN_CA", "DECRYPT_ERROR")):
         advice = "it does not know the CA that issued it, and needs one of the CA that it knows"
     elif reason.endswith("CERTIFICATE_EXPIRED"):
-        ends = f" (it ends {format_moment(own.ends_s)})" if own else ""
-        advice = f"it takes it for ended{ends}: its clock, or the CA of its own side, is at fault"
+        advice = (
+            f"it takes it for ended, which it does {format_moment(own.ends_s)}: is its clock right?"
+        )
     return f"the server refused {whose}: {advice}"
 
 
-def explain_handshake(error: OSError, keys: Keys, own: Certificate | None, now_s: float) -> str:
+def explain_handshake(error: OSError, keys: Keys, own: Certificate, now_s: float) -> str:
     """Returns why TLS was not agreed on, but for a certificate of the server."""
     reason = getattr(error, "reason", None) or ""
     if isinstance(error, TimeoutError):

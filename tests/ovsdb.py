@@ -81,6 +81,12 @@ class Database:
         self.stop()
         self.start()
 
+    @property
+    def pid(self) -> int:
+        """The process of the server."""
+        assert self._process is not None
+        return self._process.pid
+
     def pause(self) -> None:
         """Stops the server, connections stay."""
         assert self._process is not None

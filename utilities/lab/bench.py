@@ -28,6 +28,7 @@ from . import (
     replica,
     scale,
     tenant,
+    tls_cost,
     traffic,
 )
 from .errors import LabError
@@ -211,6 +212,11 @@ def run_many_rows(_lab: Lab, runs: int) -> Iterator[Figure]:
     return commands.measure(runs)
 
 
+def run_tls(_lab: Lab, runs: int) -> Iterator[Figure]:
+    """TLS beside TCP, on databases of its own."""
+    return tls_cost.measure(runs)
+
+
 PARTS: dict[str, Part] = {
     "commands": run_commands,
     "start": run_start,
@@ -222,9 +228,10 @@ PARTS: dict[str, Part] = {
     "scale": run_scale,
     "memory": run_memory,
     "replica": run_replica,
+    "tls": run_tls,
 }
 # Those that have databases of their own need no lab.
-WITHOUT_LAB = frozenset({"rows", "recompute", "change", "scale", "replica"})
+WITHOUT_LAB = frozenset({"rows", "recompute", "change", "scale", "replica", "tls"})
 
 
 @contextlib.contextmanager
