@@ -145,7 +145,7 @@ class Daemon:
         for each in [*self._runs, *([self._next] if self._next else [])]:
             each.kill()
         if self._reader is not None:
-            self._reader.end()
+            self._reader.close()
 
     def _hear_reader(self) -> None:
         """Begins what the process that reads has passed on, and notes its end."""

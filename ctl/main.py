@@ -59,9 +59,7 @@ def _run(words: Sequence[str], table: CommandTable, places: Places | None = None
     A daemon is who has 'places'.
     """
     is_served = places is not None
-    for word in words:
-        if "\0" in word or any("\ud800" <= character <= "\udfff" for character in word):
-            raise UsageError(f"argument {word!a} is not valid UTF-8")
+    check_words(words)
     tool = table.tool
     settings, early, rest = parse(words, table.find_options)
     settings.serve(tool)
@@ -93,6 +91,13 @@ def _run(words: Sequence[str], table: CommandTable, places: Places | None = None
             signal.alarm(0)
     _print(tool, settings, contexts, wait_time)
     return max(context.exit_status for context in contexts)
+
+
+def check_words(words: Sequence[str]) -> None:
+    """Raises UsageError if a word is none that a database could have."""
+    for word in words:
+        if "\0" in word or any("\ud800" <= character <= "\udfff" for character in word):
+            raise UsageError(f"argument {word!a} is not valid UTF-8")
 
 
 def _detach(

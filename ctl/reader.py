@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -10,13 +9,18 @@ import socket
 from collections import deque
 from collections.abc import Sequence
 
+import ovs.vlog
+
 from ..lib import loop
 from .command_table import CommandTable
 from .reading import LOADING, LONGEST_ORDER, LONGEST_VERDICT, PASSED, READY, TAKEN, work
 from .worker import Order
 
+vlog = ovs.vlog.Vlog("reader")
+
 # A command line without any of these is not for it.
-_VERBS = frozenset(("get", "list", "find", "set", "add", "remove", "clear", "destroy"))
+_READING = frozenset(("get", "list", "find"))
+_CHANGING = frozenset(("set", "add", "remove", "clear", "destroy"))
 _MOST_ORDERS = 64
 PATIENCE_MS = 10_000
 _LOADING_PATIENCE_MS = 120_000
@@ -46,6 +50,9 @@ class Reader:
         request = json.dumps([connection._request_id, list(words)]).encode()
         if self._is_loading or len(self._orders) >= _MOST_ORDERS or len(request) > LONGEST_ORDER:
             return False
+        # It would tell where a row is, which is not worth waiting for.
+        if self._orders and not _CHANGING.isdisjoint(words):
+            return False
         try:
             socket.send_fds(self.channel, [request], [connection._rpc.stream.socket.fileno()])
         except OSError:
@@ -60,32 +67,44 @@ class Reader:
 
         One that is silent for too long is ended.
         """
-        passed: list[Passed] = []
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                try:
-                    text = self.channel.recv(LONGEST_VERDICT)
-                except ConnectionError:
-                    text = b""
-                if not text:
-                    return [*passed, *self.end()], True
-                passed += self._take(*json.loads(text))
-        if self.find_due_ms() is not None and loop.monotonic_ms() >= self._due_ms:
-            return [*passed, *self.end()], True
-        return passed, False
+        passed, is_over = self._receive()
+        due_ms = self.find_due_ms()
+        if not is_over and (due_ms is None or loop.monotonic_ms() < due_ms):
+            return passed, False
+        if self._end() != 0:
+            vlog.warn("the process that reads did not end by itself; others do what it was asked")
+        # Who was answered to the last is answered by nobody else.
+        passed += self._receive()[0]
+        self.channel.close()
+        return [*passed, *((order, ()) for order in self._orders)], True
 
     def find_due_ms(self) -> int | None:
         """Returns until when a verdict is waited for, None if none is."""
         return self._due_ms if self._orders else None
 
-    def end(self) -> list[Passed]:
-        """Ends the process; returns the commands that it has not judged."""
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
+    def close(self) -> None:
+        """Ends the process with the daemon."""
+        self._end()
         self.channel.close()
-        rest: list[Passed] = [(order, ()) for order in self._orders]
-        self._orders.clear()
-        return rest
+
+    def _end(self) -> int:
+        """Ends the process; returns its status, which is 0 if it had ended in good order."""
+        os.kill(self.pid, signal.SIGKILL)
+        return os.waitpid(self.pid, 0)[1]
+
+    def _receive(self) -> tuple[list[Passed], bool]:
+        """Returns the commands that it has passed, and whether there will be no more verdicts."""
+        passed: list[Passed] = []
+        while True:
+            try:
+                text = self.channel.recv(LONGEST_VERDICT)
+            except BlockingIOError:
+                return passed, False
+            except ConnectionError:
+                text = b""
+            if not text:
+                return passed, True
+            passed += self._take(*json.loads(text))
 
     def _take(self, verdict: str, rows: int, places: Sequence[Sequence[str]] = ()) -> list[Passed]:
         self.rows = rows
@@ -104,4 +123,4 @@ class Reader:
 
 def is_generic(words: Sequence[str]) -> bool:
     """Returns whether a command line may be one of which the process that reads knows something."""
-    return not _VERBS.isdisjoint(words)
+    return not (_READING | _CHANGING).isdisjoint(words)

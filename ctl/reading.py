@@ -182,6 +182,7 @@ class Reading:
 
     def answer(self, words: Sequence[str]) -> str:
         """Returns what a command line prints; raises Pass, Unkept or UsageError if that is else."""
+        program.check_words(words)
         settings, early, rest = parse([*self._words, *words], self._table.find_options)
         settings.serve(self._table.tool)
         contexts = parse_commands(self._table, early, rest)

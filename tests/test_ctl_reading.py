@@ -15,6 +15,7 @@ from ..ctl.reading import Pass, Reading
 from ..ctl.tool import SVCCTL, Tool
 from ..lib.errors import UsageError
 from ..lib.schema import NORTHBOUND
+from .cluster import start_cluster
 from .older_schema import make_older
 from .ovsdb import OVN_NORTHBOUND, Databases, wait_until
 from .random_rows import NASTY
@@ -52,14 +53,15 @@ LINES = (
 class Kept:
     """A process that reads, within this one, and what it is held to."""
 
-    def __init__(self, svcctl: Svcctl, database: str = NORTHBOUND) -> None:
+    def __init__(self, svcctl: Svcctl, database: str = NORTHBOUND, *options: str) -> None:
         self._svcctl = svcctl
         self._database = database
         tool = SVCCTL
         if database != tool.database:
             tool = Tool(tool.name, tool.purpose, database, tool.sections)
         self._orders, _ = socket.socketpair()
-        self.reading = Reading(CommandTable(tool), svcctl.remotes(database), self._orders)
+        words = [*svcctl.remotes(database), *options]
+        self.reading = Reading(CommandTable(tool), words, self._orders)
 
     def ask(self, *words: str) -> str | None:
         """Returns what is printed, None if a process of its own is to say it."""
@@ -244,3 +246,33 @@ def test_another_schema_and_another_server_are_followed(kept: Kept, databases: D
     assert kept.ask("list", GROUP) is None
     databases.nb.attach()
     wait_until(lambda: kept.ask("list", GROUP) is not None, "the database")
+
+
+def test_the_leader_of_a_cluster_is_followed(databases: Databases, svcctl: Svcctl) -> None:
+    servers = start_cluster(databases.directory, databases.nb.name, 3)
+    every = f"--db={','.join(each.remote for each in servers)}"
+    kept = Kept(svcctl, NORTHBOUND, every)
+    get = ("get", GROUP, "g", "policy")
+    try:
+        svcctl.good(every, "group-add", "g", "random")
+        assert kept.ask(*get) == "random\n"
+        servers.pop().stop()
+        wait_until(lambda: any(each.is_leader() for each in servers), "another leader")
+        svcctl.good(every, "group-set", "g", "--policy=least")
+        wait_until(lambda: kept.ask(*get) is not None, "the other leader")
+        for policy in (*POLICIES, *POLICIES):
+            svcctl.good(every, "group-set", "g", f"--policy={policy}")
+            assert kept.ask(*get) == f"{policy}\n"
+    finally:
+        kept.reading.close()
+        for each in servers:
+            each.stop()
+
+
+def test_words_that_no_database_could_have_are_for_others_to_refuse(
+    kept: Kept, databases: Databases
+) -> None:
+    databases.nb.insert(GROUP, name="g1")
+    assert kept.check("find", GROUP, "name!=x") is not None
+    for word in ("name!=\ud800", "name!=x\0"):
+        assert kept.ask("find", GROUP, word) is None
