@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import ovs.vlog
+
 from ..lib import tls_stream
 from ..lib.idl import Session
-from ..lib.tls import Keys
+from ..lib.tls import Keys, format_path
 from .linux.switch_rows import SSL
+
+vlog = ovs.vlog.Vlog("switch_keys")
 
 _NAMES = ("the local SSL:private_key", "the local SSL:certificate", "the local SSL:ca_cert")
 
@@ -26,7 +30,11 @@ class SwitchKeys:
         """Makes the next connections go by the row, or by the options without one."""
         if session.has_rows_to_take(SSL):
             session.take_rows(SSL)
-            tls_stream.use(find_keys(session.rows(SSL).values(), self._options))
+            keys = find_keys(session.rows(SSL).values(), self._options)
+            if keys.complete and keys.files != tls_stream.find_keys().files:
+                files = map(format_path, keys.files)
+                vlog.info("private key {}, certificate {}, CA {}".format(*files))
+            tls_stream.use(keys)
 
 
 def find_keys(rows: Iterable[SSL], options: Keys) -> Keys:

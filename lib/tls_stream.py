@@ -44,8 +44,9 @@ class _Process:
 
 
 _PROCESS = _Process()
-# By remote what was told of it last, until it answers.
-_TOLD: dict[str, str] = {}
+# By remote what was told of it, until it answers; two sentences on one mistake may take turns.
+_TOLD: dict[str, set[str]] = {}
+_MOST_TOLD = 20
 
 
 def register() -> None:
@@ -58,9 +59,6 @@ def use(keys: Keys) -> None:
     before, _PROCESS.keys = _PROCESS.keys, keys
     if keys.files == before.files:
         return
-    if keys.complete:
-        files = map(tls.format_path, keys.files)
-        vlog.info("private key {}, certificate {}, CA {}".format(*files))
     note = tls_words.find_certificate_note(keys)
     if note:
         vlog.warn(note)
@@ -98,9 +96,10 @@ def find_pending(session: Any) -> str:
 
 
 def tell(remote: str, sentence: str) -> None:
-    """Logs what is wrong with a remote, unless that was the last that was told of it."""
-    if _TOLD.get(remote) != sentence:
-        _TOLD[remote] = sentence
+    """Logs what is wrong with a remote, once until it answers."""
+    told = _TOLD.setdefault(remote, set())
+    if sentence not in told and len(told) < _MOST_TOLD:
+        told.add(sentence)
         vlog.warn(f"{remote}: {sentence}")
 
 

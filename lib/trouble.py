@@ -42,7 +42,10 @@ class Trouble:
                 go_on(now_ms, 0)
                 reconnect.backoff = min(reconnect.backoff, MISTAKE_BACKOFF_MS)
             else:
-                self._note(reconnect, error, tls_stream.find_pending(session))
+                pending = tls_stream.find_pending(session)
+                self._note(reconnect, error, pending)
+                if pending:
+                    tls_stream.tell(self.remote, pending)
                 go_on(now_ms, error)
 
         reconnect.disconnected = note

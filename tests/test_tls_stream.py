@@ -197,7 +197,7 @@ def test_the_second_remote_is_tried_when_the_first_is_bad(world: World, logs: Lo
         bad.stop()
 
 
-def test_a_server_that_never_answers_costs_nothing(world: World) -> None:
+def test_a_server_that_never_answers_costs_nothing(world: World, logs: Logs) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         session = world.connect(f"ssl:127.0.0.1:{port}")
@@ -210,6 +210,7 @@ def test_a_server_that_never_answers_costs_nothing(world: World) -> None:
             passes += 1
         assert passes < 20
         assert session.trouble == f"ssl:127.0.0.1:{port}: {tls_words.SILENT}"
+        assert logs.count(tls_words.SILENT) == 1
 
 
 @pytest.mark.parametrize(
