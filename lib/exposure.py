@@ -9,10 +9,15 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Iterator
 
-from .schema import SOUTHBOUND
+from .schema import NORTHBOUND, SOUTHBOUND
 
 CHASSIS_ROLE = "svc-controller"
 """What a client may write in the southbound on a remote with this role is a chassis' own."""
+
+READER_ROLE = "svc-reader"
+"""A client with this role writes nothing in the northbound, and cannot convert it."""
+
+_ROLES = {SOUTHBOUND: CHASSIS_ROLE, NORTHBOUND: READER_ROLE}
 
 
 def is_exposed(remote: str) -> bool:
@@ -47,7 +52,7 @@ def find_exposures(database: str, remotes: Iterable[tuple[str, str]]) -> Iterato
                 f"{database} listens on {target} without a role: each chassis can change what is "
                 f"another's; 'svc-sbctl set-connection role={CHASSIS_ROLE} {target}' ends that"
             )
-        if role not in ("", CHASSIS_ROLE):
+        if role not in ("", _ROLES.get(database)):
             yield f"{database}: role {role} of {target} is none of ovnsvc's: nobody can write there"
 
 

@@ -22,6 +22,7 @@ from ..lib import nb as nb_rows
 from ..lib import options as option_rules
 from ..lib import sb as sb_rows
 from ..lib.failures import describe
+from ..lib.log_pattern import escape
 from ..services.api.compile import UNCOMPILED, CompileHalf
 from . import graph
 from .engine.engine import Engine
@@ -301,11 +302,11 @@ class Northd:
         self._verdicts[name] = now
         self.failover.note_verdict(name, before.alive and self._can_serve(name), now.alive)
         if now.alive and not before.alive:
-            vlog.info(f"chassis {name} is alive")
+            vlog.info(escape(f"chassis {name} is alive"))
         elif before.alive and not now.alive:
-            vlog.warn(f"chassis {name} is dead: its heartbeat stopped")
+            vlog.warn(escape(f"chassis {name} is dead: its heartbeat stopped"))
         if now.ovn_problem and now.ovn_problem != before.ovn_problem:
-            vlog.warn(f"chassis {name} is unfit: {now.ovn_problem}")
+            vlog.warn(escape(f"chassis {name} is unfit: {now.ovn_problem}"))
 
     def _can_serve(self, chassis: str) -> bool:
         """Returns whether a chassis is one that containers may be on: rows by hand are not."""

@@ -15,8 +15,10 @@ _ADDED: dict[str, dict[str, tuple[str, ...]]] = {
         "Chassis": ("delete_cfg", "deleted_cfg", "delete_status"),
         "Service_Container": ("standby",),
         "Container_Wish": ("forgive_cfg",),
-        "Connection": ("read_only",),
+        "Connection": ("read_only", "role"),
         "Event": (),
+        "RBAC_Role": (),
+        "RBAC_Permission": (),
     },
     schema.SOUTHBOUND: {
         "Chassis_Private": ("warnings",),

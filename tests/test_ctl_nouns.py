@@ -414,7 +414,8 @@ def test_connections_and_keys_of_the_database(svcctl: Svcctl, databases: Databas
     assert [row["inactivity_probe"] for row in databases.nb.rows("Connection")] == [9000]
     svcctl.good("set-connection", "pssl:1", "read-only", "pssl:2")
     assert svcctl.good("get-connection") == "pssl:1\nread-only pssl:2\n"
-    assert "SVC_Northbound has no roles" in svcctl("set-connection", "role=x", "pssl:1").stderr
+    told = svcctl("set-connection", "role=x", "pssl:1").stderr
+    assert "role x of pssl:1 is none of ovnsvc's: nobody can write there" in told
     svcctl.good("set-connection", "punix:other.sock", "--", "set-ssl", "k", "c", "ca")
     assert svcctl.good("get-connection") == "punix:other.sock\n"
     assert svcctl.good("get-ssl") == (

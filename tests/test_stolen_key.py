@@ -11,6 +11,7 @@ import pytest
 
 from ..lib import schema
 from ..lib.items import MOST_ITEMS
+from ..lib.northd_lock import SOUTHBOUND_LOCK
 from .cloud import Cloud, make_vpn_cloud
 from .logs import Logs
 from .ovsdb import Databases, exchange
@@ -170,6 +171,17 @@ def test_nobody_comes_in_without_a_certificate(cloud: Cloud, secured: Secured) -
         connection = context.wrap_socket(plain)
         with pytest.raises((ConnectionError, ssl.SSLError)):
             exchange(connection, "list_dbs", [])
+
+
+def test_locks_are_of_no_use_to_it(cloud: Cloud, thief: KeyHolder) -> None:
+    cloud.logs.allow("somebody stole|lock")
+    for lock in (SOUTHBOUND_LOCK, f"svc_chassis_{VICTIM}"):
+        assert thief.request("steal", lock) == {"locked": True}
+    number = cloud.find(cloud.nb, "SVC_Global")["nb_cfg"] + 1
+    cloud.nb.update("SVC_Global", [], nb_cfg=number)
+    cloud.settle()
+    assert cloud.northd.active
+    assert cloud.find(cloud.nb, "SVC_Global")["hv_cfg"] == number
 
 
 # -- what is left to it --------------------------------------------------------------

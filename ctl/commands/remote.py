@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ...lib.errors import UsageError
 from ...lib.exposure import find_exposures
 from ...lib.remotes import find_target_problem
+from ...lib.schema import SOUTHBOUND
 from ..context import Context
 from ..db.notation import parse_atom
 from ..db.records import get_root
@@ -17,15 +18,16 @@ from ..db.values import Atom
 def get_connection(context: Context) -> None:
     """get-connection: prints where the database's server listens."""
     rows = context.replica.rows("Connection").values()
-    context.lines.extend(sorted(_describe(row) for row in rows))
+    has_roles = context.replica.schema.name == SOUTHBOUND
+    context.lines.extend(sorted(_describe(row, has_roles) for row in rows))
 
 
-def _describe(row: Row) -> str:
-    """Returns a row as ovn-sbctl prints it, or as ovn-nbctl where there are no roles."""
-    target = row.text("target")
+def _describe(row: Row, has_roles: bool) -> str:
+    """Returns a row as ovn-sbctl prints it, or as ovn-nbctl, which knows none, without a role."""
+    target, role = row.text("target"), row.text("role") if row.has("role") else ""
     access = "read-only" if row.has("read_only") and row.find("read_only") else "read-write"
-    if row.has("role"):
-        return f'{access} role="{row.text("role")}" {target}'
+    if role or has_roles:
+        return f'{access} role="{role}" {target}'
     return target if access == "read-write" else f"{access} {target}"
 
 

@@ -33,8 +33,9 @@ REMOVED = "removed"
 FAILED = "failed"
 MENDED = "mended"
 RESTARTED = "restarted"
+REKEYED = "rekeyed"
 # They happen, and do not last.
-INCIDENTS = (FAILED, MENDED, RESTARTED)
+INCIDENTS = (FAILED, MENDED, RESTARTED, REKEYED)
 
 # So long after a state began its first cause is the cause of its event.
 SETTLING_MS = 60_000

@@ -17,7 +17,7 @@ from ...lib.rows import Row
 from ..engine.ledger import Owner
 from ..scheduler.filters import OVERLOADED, format_full
 from . import northbound
-from .events import FAILED, MENDED, RESTARTED, News
+from .events import FAILED, MENDED, REKEYED, RESTARTED, News
 
 ALIVE = "alive"
 DEAD = "dead"
@@ -52,6 +52,16 @@ def find_restart(before: Row | None, after: Row | None) -> tuple[Owner, News] | 
     name, message = after.container, after.status_message
     news = News(nb.ServiceContainer.TABLE, name, RESTARTED, message, chassis=after.chassis)
     return (northbound.CONTAINER, name), news
+
+
+def find_new_key(before: Row | None, after: Row | None) -> tuple[Owner, News] | None:
+    """Returns which chassis has just told another public key, of its own or of a thief's."""
+    if not (isinstance(before, sb.Chassis) and isinstance(after, sb.Chassis)):
+        return None
+    if before.public_key is None or before.public_key == after.public_key:
+        return None
+    sentence = "it tells another public key, to which secrets are sealed from now on"
+    return (northbound.CHASSIS, after.name), News(sb.Chassis.TABLE, after.name, REKEYED, sentence)
 
 
 def make_mended(database: str, owner: Owner, sentence: str) -> tuple[Owner, News] | None:

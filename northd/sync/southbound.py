@@ -14,7 +14,7 @@ from ..engine.ledger import Ledger, Mark, Owner
 from ..options import Options
 from . import history
 from .events import News
-from .incidents import find_incidents, find_restart
+from .incidents import find_incidents, find_new_key, find_restart
 
 CONTAINER = "container"
 REDIRECT = "redirect"
@@ -76,10 +76,10 @@ class SouthboundLedger(Ledger):
         self._add_news = add_news
 
     def note_row(self, before: Row | None, after: Row | None) -> None:
-        """Takes the change of a row, and has it told which programs were started again."""
-        restart = find_restart(before, after)
-        if restart is not None:
-            self._add_news(*restart)
+        """Takes the change of a row, and has it told what a chassis has told by that."""
+        for news in (find_restart(before, after), find_new_key(before, after)):
+            if news is not None:
+                self._add_news(*news)
         super().note_row(before, after)
 
     def finish(self, owner: Owner, changes: list[Change]) -> list[Change]:
