@@ -147,6 +147,15 @@ def test_a_name_is_the_certificate_s(pki: Pki) -> None:
     assert done.stdout == f"subject=CN={name}\n"
 
 
+def test_no_client_has_the_name_of_a_chassis(pki: Pki) -> None:
+    """The southbound knows both by name alone."""
+    pki.good("chassis", "hv7")
+    assert "hv7: there is a chassis of that name" in pki.refused("client", "hv7")
+    pki.good("client", "bob")
+    assert "bob: there is a client of that name" in pki.refused("chassis", "bob")
+    pki.good("--renew", "chassis", "hv7")
+
+
 def test_what_ends_is_shown(pki: Pki) -> None:
     assert set(pki.list_remarks().values()) == {""}
     pki.good("--days=5", "chassis", "hv2")
