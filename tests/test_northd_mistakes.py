@@ -132,7 +132,7 @@ def test_only_one_northd_writes(cloud: Cloud) -> None:
     second = cloud.start_northd()
     cloud.settle(cloud.northd, second)
     assert [each.active for each in (cloud.northd, second)] == [True, False]
-    cloud.northd.sb.set_lock(None)
+    cloud.northd.set_paused(True)
     cloud.settle(cloud.northd, second)
     assert [each.active for each in (cloud.northd, second)] == [False, True]
     cloud.northd.close()
