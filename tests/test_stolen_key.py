@@ -17,6 +17,7 @@ from .logs import Logs
 from .ovsdb import Databases, exchange
 from .rig import to_map
 from .secured import KeyHolder, Operation, Pki, Secured
+from .svcctl import Svcctl
 
 # Whose key was stolen; the container of the VPN serves from another one.
 THIEF, VICTIM = "hv2", "hv1"
@@ -186,6 +187,19 @@ def test_locks_are_of_no_use_to_it(cloud: Cloud, thief: KeyHolder) -> None:
 
 # -- what is left to it --------------------------------------------------------------
 
+
+def test_it_writes_its_own_rows(cloud: Cloud, thief: KeyHolder) -> None:
+    for operation in (
+        mutate("Chassis_Private", OF_THIEF, ["heartbeat", "+=", 1]),
+        update("Chassis", OF_THIEF, hostname="x"),
+        insert("Container_Item", container="x", chassis=THIEF, kind="k", name="n"),
+        delete("Container_Item", where("chassis", THIEF)),
+    ):
+        (result,) = thief.transact(operation)
+        assert result.get("count", 1) == 1, result
+        assert "error" not in result
+
+
 MUCH = "x" * 5_000_000
 TOO_MUCH: dict[str, Operation] = {
     "load": update("Chassis_Private", OF_THIEF, load=to_map({"cpu": MUCH})),
@@ -216,7 +230,9 @@ def test_its_own_rows_are_bounded(cloud: Cloud, thief: KeyHolder) -> None:
     assert cloud.dump()["sb"] == before
 
 
-def test_countless_items_go_and_are_told_by_name(cloud: Cloud, thief: KeyHolder) -> None:
+def test_countless_items_go_and_are_told_by_name(
+    cloud: Cloud, thief: KeyHolder, svcctl: Svcctl
+) -> None:
     container = cloud.find(cloud.sb, "Container_Binding")["container"]
     cloud.logs.allow(f"chassis {THIEF} writes what it is not to")
     before = _read_told(cloud)
@@ -233,6 +249,7 @@ def test_countless_items_go_and_are_told_by_name(cloud: Cloud, thief: KeyHolder)
     said = cloud.wait_for(lambda: cloud.find(cloud.sb, "Northd")["problem"], "the problem")
     assert said.startswith(f"chassis {THIEF} writes what it is not to: since ")
     assert " rows of Container_Item were removed, the last of container " in said
+    assert f"chassis {THIEF} writes what it is not to" in svcctl("status").stdout
     (event,) = cloud.nb.rows("Event", [["name", "==", THIEF], ["state", "==", "mended"]])
     assert event["message"].startswith(f"chassis {THIEF} writes what it is not to")
 
