@@ -171,8 +171,12 @@ class ChassisRows:
         """Removes all rows of this chassis; 'left' tells when they are gone."""
         assert self._row is not None
         if self._leaving is not None and self._leaving.done:
-            self.left = self._leaving.results is not None
-            self._leaving = None
+            answer, self._leaving = self._leaving, None
+            self.left = answer.results is not None
+            if answer.unguarded:
+                # Somebody else removed the row, or took it.
+                self._row.lose(session, clock_ms)
+                return
         if self.left:
             vlog.info("left: nothing of this chassis is in the southbound")
         elif self._leaving is None and clock_ms >= self._leave_at_ms:

@@ -73,7 +73,7 @@ class LostContent:
             self._asking = None
         if self._asking is None and now_ms >= self._asked_ms + ASK_MS:
             self._asked_ms = now_ms
-            self._asking = session.call([_SELECT])
+            self._asking = session.call([_SELECT], guard=())
 
     def _note(self, call: Call) -> None:
         rows = call.results[0].get("rows", []) if call.results else []

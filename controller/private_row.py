@@ -76,7 +76,7 @@ class PrivateRow:
             written, self._writing = self._writing, None
             self._note_written(session, written, now_ms)
         if self.held and session.guard_broken:
-            self._lose(session, now_ms)
+            self.lose(session, now_ms)
         if self._taking is not None and self._taking.done:
             taken, self._taking = self._taking, None
             self._note_taken(session, taken, now_ms)
@@ -92,6 +92,14 @@ class PrivateRow:
         had = {name: value for name, value in columns.items() if name not in self._unknown}
         self._sent = dict(columns)
         self._writing = session.call([self._update(had)])
+
+    def lose(self, session: Session, now_ms: int) -> None:
+        """Notes that the row is not ours, at least not as it was written; it is read anew."""
+        vlog.info(f"the row of chassis {self.chassis} is another one than this process wrote")
+        # A server that is behind may say for a moment that it is ours still.
+        often = self._lost_ms is not None and now_ms < self._lost_ms + AGAIN_MS
+        self._lost_ms = now_ms
+        self._look_anew(session, now_ms + LOOK_MS if often else 0)
 
     def wait(self, poller: ovs.poller.Poller, now_ms: int) -> None:
         """Arms 'poller' for the next look at the row, and for what was refused."""
@@ -120,7 +128,7 @@ class PrivateRow:
     def _note_written(self, session: Session, call: Call, now_ms: int) -> None:
         self.told = {}
         if call.unguarded:
-            self._lose(session, now_ms)
+            self.lose(session, now_ms)
             return
         unknown = _find_unknown(call.problem)
         if unknown is not None and unknown not in self._unknown:
@@ -142,14 +150,6 @@ class PrivateRow:
     def _accept(self) -> None:
         """Notes that the server takes what is written."""
         self.refusal, self._again_ms = "", AGAIN_MS
-
-    def _lose(self, session: Session, now_ms: int) -> None:
-        """Notes that the row is not ours, at least not by that name."""
-        vlog.info(f"the row of chassis {self.chassis} is another one than this process wrote")
-        # A server that is behind may say for a moment that it is ours still.
-        often = self._lost_ms is not None and now_ms < self._lost_ms + AGAIN_MS
-        self._lost_ms = now_ms
-        self._look_anew(session, now_ms + LOOK_MS if often else 0)
 
     def _note_taken(self, session: Session, call: Call, now_ms: int) -> None:
         if call.results is None:

@@ -220,3 +220,13 @@ def test_exit_during_a_cleanup_ends_at_once(rig: Rig) -> None:
     assert rig.find_charons() == charons
     rig.start_controller()
     wait_until(lambda: not rig.sb.rows("Chassis_Private")[0]["stopping"], "the word taken back")
+
+
+def test_one_whose_rows_were_removed_by_hand_leaves(chassis: Bench) -> None:
+    """As 'svcctl chassis-del' does while it ends."""
+    chassis.controller.leave()
+    chassis.until(lambda: is_stopping(chassis), "the word")
+    for table in ("Chassis", "Chassis_Private"):
+        chassis.sb.delete(table, [])
+    chassis.until(lambda: chassis.controller.left, "the end")
+    assert [chassis.sb.rows(table) for table in TABLES] == [[]] * len(TABLES)
