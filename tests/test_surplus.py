@@ -50,6 +50,21 @@ def test_what_may_be_there_counts() -> None:
     assert not surplus.chassis
 
 
+@pytest.mark.parametrize("bound", [True, False])
+def test_rows_that_take_the_place_of_others_are_not_too_many(bound: bool) -> None:
+    surplus = Surplus()
+    if bound:
+        _bind(surplus, "hv1", "c1")
+    rows = [_make(number, "hv1", "c1") for number in range(MOST_ITEMS)]
+    assert len(_take(surplus, *rows)) == MOST_ITEMS
+    others = [_make(number, "hv1", "c1") for number in range(MOST_ITEMS, MOST_ITEMS + 100)]
+    # In one transaction, of which the replica has what is new before what is gone.
+    pairs: dict[UUID, Any] = {row.uuid: (None, row) for row in others}
+    pairs |= {row.uuid: (row, None) for row in rows[:100]}
+    assert surplus.take(pairs) == pairs
+    assert not surplus.chassis
+
+
 def test_what_is_too_much_of_one_chassis_holds_back_nobody_else_s() -> None:
     surplus = Surplus()
     for chassis in CHASSIS:

@@ -57,9 +57,11 @@ class Surplus:
 
     def take(self, pairs: Mapping[UUID, Pair]) -> dict[UUID, Pair]:
         """Returns those changes of Container_Item that count, without the rows that do not."""
+        # First what is gone, or one row that takes the place of another would be one too many.
+        counted_before = {uuid for uuid in pairs if self._drop(uuid)}
         counted = {}
         for uuid, (old, new) in pairs.items():
-            counts_before = self._drop(uuid)
+            counts_before = uuid in counted_before
             counts = new is not None and self._admit(uuid, new)
             if counts_before or counts:
                 counted[uuid] = (old if counts_before else None, new if counts else None)
