@@ -61,7 +61,9 @@ def _find_warnings(keys: Keys, now_s: float) -> Iterator[str]:
     """Returns what is wrong with the files of keys as they are now."""
     try:
         _context, own = tls.make_context(keys)
-        authorities = b"" if keys.ca_cert == NO_CA else read_small_file(keys.ca_cert)
+        # There is none to look at, or not yet.
+        has_ca = keys.ca_cert != NO_CA and not keys.is_first
+        authorities = read_small_file(keys.ca_cert) if has_ca else b""
     except (HostError, OSError) as error:
         yield f"the next connection will fail: {error}"
         return

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ..lib import characters, nb, schema, tls_stream, tls_words
+from ..lib.expiry import Expiry
 from ..lib.idl import Session
 from ..lib.tls import Keys
 from ..lib.tls_attempt import find_first_certificate
@@ -271,7 +273,12 @@ def test_replaced_keys_are_taken_at_the_next_connection(world: World) -> None:
 def test_the_ca_of_the_first_server_is_taken(world: World, logs: Logs) -> None:
     path = world.directory / "bootstrapped.pem"
     tls_stream.use(world.keys._replace(ca_cert=str(path), bootstrap=True))
+    world.server.stop()
     session = world.connect()
+    world.sessions.wait_for(lambda: tls_stream.find_own_certificate() is not None, "an attempt")
+    # A file that is yet to be made is not missing.
+    assert "will fail" not in "".join(Expiry().find_warnings(0, time.time()))
+    world.server.start()
     world.wait_for_sync(session)
     assert path.read_bytes() == world.servers.path.read_bytes()
     assert logs.count(f"its CA is believed from here on; {path} has it") == 1
