@@ -57,11 +57,10 @@ def find_exposures(database: str, remotes: Iterable[tuple[str, str]]) -> Iterato
 
 
 def _describe_reach(database: str, role: str) -> str:
+    reads = "whoever reaches it reads pre-shared keys"
     if role:
-        return "it has a role, and a client without a certificate can write nothing"
+        writes = "it has a role, and a client without a certificate can write nothing"
+        return writes if database == SOUTHBOUND else f"{reads}; {writes}"
     if database == SOUTHBOUND:
         return "whoever reaches it can change everything; use pssl, or a firewall"
-    return (
-        "whoever reaches it reads pre-shared keys and can change everything; use pssl, "
-        "127.0.0.1 or a firewall"
-    )
+    return f"{reads} and can change everything; use pssl, 127.0.0.1 or a firewall"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ..lib.exposure import CHASSIS_ROLE, find_exposures, is_exposed
+from ..lib.exposure import CHASSIS_ROLE, READER_ROLE, find_exposures, is_exposed
 from ..lib.remotes import find_target_problem
 from ..lib.schema import NORTHBOUND, SOUTHBOUND
 
@@ -52,6 +52,7 @@ def test_any_target_is_judged_and_what_can_listen_without_an_address_is_open(
     [
         (NORTHBOUND, [("ptcp:6651", "")], ["reads pre-shared keys and can change everything"]),
         (NORTHBOUND, [("pssl:6651", "")], []),
+        (NORTHBOUND, [("ptcp:6651", READER_ROLE)], ["reads pre-shared keys; it has a role"]),
         (SOUTHBOUND, [("ptcp:6652", "")], ["whoever reaches it can change everything"]),
         (SOUTHBOUND, [("ptcp:6652:127.0.0.1", "")], []),
         (SOUTHBOUND, [("pssl:6652", "")], ["each chassis can change what is another's"]),

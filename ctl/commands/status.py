@@ -223,10 +223,11 @@ def _find_of_groups(context: Context) -> Iterator[Problem]:
 
 def _find_of_remotes(context: Context, southbound: Southbound | Away) -> Iterator[Problem]:
     """Returns where the databases let in whom they should not, as far as it is seen from here."""
-    rows = context.replica.rows("Connection").values()
-    yield from _find_exposed(
-        NORTHBOUND, [(row.text("target"), "") for row in rows], context.settings.db
-    )
+    here = [
+        (row.text("target"), row.text("role") if row.has("role") else "")
+        for row in context.replica.rows("Connection").values()
+    ]
+    yield from _find_exposed(NORTHBOUND, here, context.settings.db)
     if isinstance(southbound, Away):
         return
     (found,) = southbound.rows
