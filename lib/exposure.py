@@ -20,6 +20,14 @@ READER_ROLE = "svc-reader"
 _ROLES = {SOUTHBOUND: CHASSIS_ROLE, NORTHBOUND: READER_ROLE}
 
 
+def describe_reader(database: str, target: str) -> str:
+    """Returns what a remote that is read-only lets who is there do without a role."""
+    return (
+        f"{target}: who may only read {database} there can convert it to a schema without its "
+        f"content (ovsdb-server 3.1): use 'read-only role={_ROLES.get(database, READER_ROLE)}'"
+    )
+
+
 def is_exposed(remote: str) -> bool:
     """Returns whether another machine can reach a remote, or target of a server, without TLS."""
     method, _, rest = remote.partition(":")

@@ -412,7 +412,9 @@ def test_connections_and_keys_of_the_database(svcctl: Svcctl, databases: Databas
     svcctl.good("set-connection", "ptcp:0:127.0.0.1", "--inactivity-probe=9000")
     assert svcctl.good("get-connection") == "ptcp:0:127.0.0.1\n"
     assert [row["inactivity_probe"] for row in databases.nb.rows("Connection")] == [9000]
-    svcctl.good("set-connection", "pssl:1", "read-only", "pssl:2")
+    told = svcctl("set-connection", "pssl:1", "read-only", "pssl:2").stderr
+    assert "pssl:2: who may only read SVC_Northbound there can convert it" in told
+    assert "use 'read-only role=svc-reader'" in told
     assert svcctl.good("get-connection") == "pssl:1\nread-only pssl:2\n"
     told = svcctl("set-connection", "role=x", "pssl:1").stderr
     assert "role x of pssl:1 is none of ovnsvc's: nobody can write there" in told

@@ -62,7 +62,8 @@ def test_what_is_there(svc_sbctl: SvcSbctl) -> None:
 
 
 def test_where_it_listens(svc_sbctl: SvcSbctl) -> None:
-    svc_sbctl.good(*SECURE, "role=", "ptcp:6653:127.0.0.1", "read-only", "pssl:6654")
+    told = svc_sbctl(*SECURE, "role=", "ptcp:6653:127.0.0.1", "read-only", "pssl:6654").stderr
+    assert "pssl:6654: who may only read SVC_Southbound there can convert it" in told
     assert svc_sbctl.good("get-connection").splitlines() == [
         'read-only role="" pssl:6654',
         'read-write role="" ptcp:6653:127.0.0.1',

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...lib.errors import UsageError
-from ...lib.exposure import find_exposures
+from ...lib.exposure import describe_reader, find_exposures
 from ...lib.remotes import find_target_problem
 from ...lib.schema import SOUTHBOUND
 from ..context import Context
@@ -55,6 +55,8 @@ def set_connection(context: Context) -> None:
             if column == "role" and not row.has(column):
                 raise UsageError(f"{target}: {context.replica.schema.name} has no roles")
             row.set_atom(column, value)
+        if words.get("read_only") and row.has("role") and not words.get("role"):
+            context.warnings.append(describe_reader(context.replica.schema.name, target))
         if probe is not None:
             number = parse_atom(probe, base, context.names.resolve)
             row.set_atom("inactivity_probe", number)
