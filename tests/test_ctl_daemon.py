@@ -86,6 +86,21 @@ def test_the_daemon_is_told_of_by_ovs_appctl(daemon: Daemon) -> None:
     assert daemon.run("-u", daemon.socket, "show", **without_appctl(daemon)).stderr == f"{reason}\n"
 
 
+def test_a_caller_whose_outputs_are_closed_is_served_all_the_same(
+    daemon: Daemon, databases: Databases
+) -> None:
+    def run(command: str) -> int:
+        shell = ["sh", "-c", f"{PROGRAM} {command}"]
+        return subprocess.run(shell, env=daemon.environment, check=False).returncode
+
+    ways = (">&-", "2>&-", ">&- 2>&-", "<&-", ">&- 2>&- <&-")
+    for number, closed in enumerate(ways):
+        assert run(f"group-add g{number} {closed}") == 0
+        assert run(f"group-add g{number} {closed}") == 1
+        assert run(f"get Container_Group g{number} name {closed}") == 0
+    assert len(databases.nb.rows("Container_Group")) == len(ways)
+
+
 def test_files_are_those_of_the_caller(daemon: Daemon, databases: Databases) -> None:
     add_router(databases, "tenant-router")
     daemon.good(*words("--no-check vpn-add mercury tenant-router 1.0.0.100 192.168.1.0/24"))
