@@ -15,8 +15,12 @@ class MemoryFile:
         self._file = os.memfd_create("ovnsvc", os.MFD_CLOEXEC)
         self.path = f"/proc/self/fd/{self._file}"
         rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(self._file, rest) :]
+        try:
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+        except OSError:
+            os.close(self._file)
+            raise
 
     def __enter__(self) -> MemoryFile:
         return self

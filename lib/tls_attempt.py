@@ -9,6 +9,7 @@ from typing import Any
 
 from . import tls, tls_words
 from .certificate import Certificate, read_certificates, read_der
+from .errors import HostError
 from .small_file import read_small_file
 from .tls import Keys
 
@@ -23,7 +24,10 @@ class Attempt:
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
-        self.context, self.own = tls.make_context(keys)
+        try:
+            self.context, self.own = tls.make_context(keys)
+        except OSError as error:  # this process lacks descriptors or memory
+            raise HostError(f"TLS: {error.strerror or error}") from None
         self._server: Certificate | None = None
         # What OpenSSL connects with is as the context is when it begins.
         self.context._msg_callback = self._note  # type: ignore[attr-defined]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import resource
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ..lib import characters, nb, schema, tls_stream, tls_words
+from ..lib.certificate import read_der
 from ..lib.expiry import Expiry
 from ..lib.idl import Session
 from ..lib.tls import Keys
@@ -74,6 +77,13 @@ def world(tmp_path_factory: pytest.TempPathFactory, tls_streams: None) -> Iterat
     yield made
     made.sessions.close()
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def issued(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A certificate in DER."""
+    made = Authority(tmp_path_factory.mktemp("issued"), "switches").issue("hv1")
+    return ssl.PEM_cert_to_DER_cert(made.certificate.read_text())
 
 
 def test_a_session_over_tls(world: World, logs: Logs) -> None:
@@ -341,6 +351,28 @@ def test_text_is_cut_between_characters(text: str, data: st.DataObject) -> None:
         found += piece[:end].decode()
         rest = piece[end:]
     assert found == text.encode("utf-8", "ignore").decode()
+
+
+def test_a_process_without_descriptors_tries_again(world: World) -> None:
+    session = world.connect()
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    spare = os.open(os.devnull, os.O_RDONLY)
+    os.close(spare)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (spare, before[1]))
+    try:
+        world.wait_for_trouble(session, "Too many open files")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    world.wait_for_sync(session)
+
+
+@given(st.data())
+def test_any_certificate_is_read_or_none(issued: bytes, data: st.DataObject) -> None:
+    der = bytearray(issued)
+    for _ in range(data.draw(st.integers(1, 4))):
+        der[data.draw(st.integers(0, len(der) - 1))] = data.draw(st.integers(0, 255))
+    found = read_der(bytes(der))
+    assert found is None or str(found).isprintable()
 
 
 @given(st.binary(max_size=64))
