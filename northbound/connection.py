@@ -13,7 +13,7 @@ from ovsdbapp import exceptions
 from ovsdbapp.backend.ovs_idl import connection, idlutils
 from ovsdbapp.backend.ovs_idl import event as ovsdbapp_event
 
-from ..lib import dirs, schema
+from ..lib import characters, dirs, schema
 from ..lib.remotes import find_remote_problem
 from ..lib.schema_request import SchemaRequest
 from . import hiding
@@ -32,6 +32,7 @@ class NorthboundIdl(connection.OvsdbIdl):
 
     def __init__(self, remote: str, helper: Any, **options: Any) -> None:
         hiding.install()
+        characters.install()
         super().__init__(remote, helper, **options)
         self.index = Index()
         self.notify_handler = ovsdbapp_event.RowEventHandler()
