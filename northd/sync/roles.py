@@ -35,7 +35,8 @@ _OWN_COLUMNS: Mapping[str, frozenset[str]] = {
         }
     ),
 }
-# For whoever writes rows from another system; no program of ours does.
+# For whoever writes rows from another system; no program of ours does.  (Who makes a row may give
+# it any columns: ovsdb-server looks at 'update' only where a row is changed.)
 _OF_OTHERS = frozenset({"external_ids"})
 
 
