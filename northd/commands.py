@@ -50,11 +50,12 @@ def format_status(northd: Northd) -> str:
     """Returns what this svc-northd is, who was last seen active, and what is in our way."""
     state = "paused" if northd.paused else "active" if northd.active else "standby"
     row = northd.leadership.find_leader()
-    problem = northd.leadership.problem
+    # One that cannot read a database stands by for another reason than that somebody is active.
+    obstacle = "" if northd.active or northd.paused else find_obstacle(northd)
+    problems = dict.fromkeys(filter(None, (obstacle, northd.leadership.problem)))
     own = row is not None and row.incarnation == northd.leadership.incarnation
     told = northd_row.format_row(row, own, northd.active) if row is not None else []
-    lines = [f"Status: {state}", *told]
-    return "\n".join([*lines, f"Problem: {problem}"] if problem else lines)
+    return "\n".join([f"Status: {state}", *told, *(f"Problem: {each}" for each in problems)])
 
 
 def is_ready(northd: Northd) -> str:

@@ -8,7 +8,7 @@ from ..lib import loop, tls_stream
 from ..lib.certificate import Certificate
 from ..lib.expiry import describe_end
 from ..lib.tls import Keys
-from ..northd.commands import find_obstacle
+from ..northd.commands import find_obstacle, format_status
 from .cloud import Cloud
 from .logs import Logs
 from .ovsdb import Databases, wait_until
@@ -43,6 +43,7 @@ def test_keys_of_svc_northd(databases: Databases, logs: Logs) -> None:
         f"SVC_Southbound cannot be read: ssl:127.0.0.1:{port}: --certificate {own.certificate}"
         " cannot be read: No such file or directory"
     )
+    assert "\nProblem: SVC_Southbound cannot be read: ssl:" in format_status(northd)
     clients.issue("northd", days=3.5)
 
     def read_problem() -> str:
