@@ -22,7 +22,7 @@ from ..lib.idl import Session
 vlog = ovs.vlog.Vlog("lost_content")
 
 # svc-northd gives the chassis the time after which they are dead to register again, 4 s unless an
-# operator says otherwise.
+# operator says otherwise, and 10 s at most (northd/sync/lost_content.py).
 WORK_MS = 20_000
 ASK_MS = 1000
 

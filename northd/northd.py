@@ -217,12 +217,14 @@ class Northd:
         for name, problem in self.removal.take_problems(loop.monotonic_ms()).items():
             self.engine.put(REMOVAL_PROBLEM, name, problem)
         self._compute()
-        if active and not self._is_held():
+        if not active:
+            self.writers.compare()
+        elif self._is_held():
+            self.writers.run_roles(loop.monotonic_ms())
+        else:
             self.removal.run(loop.monotonic_ms())
             self.surplus.run(loop.monotonic_ms(), loop.now_ms())
             self.writers.run(loop.monotonic_ms())
-        elif not active:
-            self.writers.compare()
         self._tell_problems()
 
     def _note_activity(self, active: bool) -> None:

@@ -155,6 +155,11 @@ class Writers:
                 writer.run(now_ms)
             self._take_refusals(name, writer)
 
+    def run_roles(self, now_ms: int) -> None:
+        """Writes what chassis may write and nothing else: without that none could register."""
+        self.writers["sb"].run(now_ms, only=southbound.ROLES_OWNER)
+        self._take_refusals("sb", self.writers["sb"])
+
     def _find_running(self) -> Collection[str]:
         """Returns the databases that are written: one alone before there is a root row in it."""
         return self.writers if self._sessions["nb"].rows(nb.SVCGlobal) else ("nb",)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ..lib import loop
+from ..lib import loop, sb
 from ..northd.nodes.tables import OVN_PORT_BINDING
 from . import fakechassis
 from .cloud import Cloud
@@ -152,6 +152,46 @@ def test_other_content_takes_nothing_away(cloud_of_two: Cloud, name: str, kind: 
     cloud.settle()
     assert find_running(cloud) == before
     cloud.laws()
+
+
+@pytest.mark.parametrize("has_root", [False, True])
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_new_southbound_is_waited_for_until_chassis_can_reach_it(
+    cloud_of_two: Cloud, has_root: bool, goes_on: bool
+) -> None:
+    """Where it listens, by which role, was in the file that is gone."""
+    cloud, before = cloud_of_two, find_running(cloud_of_two)
+    role, permissions = (cloud.sb.rows(table) for table in ("RBAC_Role", "RBAC_Permission"))
+    if goes_on:
+        replace(cloud, "sb", cloud.sb.make_empty_file())
+    else:
+        cloud.northd.close()
+        cloud.sb.replace(cloud.sb.make_empty_file())
+    if has_root:
+        # As 'svc-sbctl set-connection' makes it.
+        cloud.sb.insert("SB_Global")
+    if not goes_on:
+        cloud.northd = cloud.start_northd()
+    run_until(cloud, lambda: cloud.sb.rows("RBAC_Role"), "the role")
+    run_long(cloud, lambda: None)
+    there = find_running(cloud, "sb")
+    assert there == {key: before[key] for key in there}
+    assert not cloud.sb.rows("Container_Binding")
+    assert len(cloud.sb.rows("RBAC_Role")) == len(role) == 1
+    assert len(cloud.sb.rows("RBAC_Permission")) == len(permissions)
+    assert cloud.logs.count("no chassis has registered yet") == 1
+    # One after the other.
+    for one in cloud.chassis.values():
+        cloud.sb.transact(*one.register())
+        run_until(cloud, lambda: one.name in find_registered(cloud), "the chassis")  # noqa: B023
+    cloud.settle()
+    assert find_running(cloud) == before
+    cloud.laws()
+
+
+def find_registered(cloud: Cloud) -> set[str]:
+    """Returns the chassis that svc-northd knows."""
+    return {row.name for row in cloud.northd.sb.rows(sb.Chassis).values()}
 
 
 # -- what is said and done of it ------------------------------------------------

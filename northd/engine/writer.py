@@ -119,8 +119,11 @@ class Writer:
             moments.append(self._conclude_at_ms)
         return min(moments, default=None)
 
-    def run(self, now_ms: int) -> None:
-        """Notes how the last transaction ended and starts the next one, if there is anything."""
+    def run(self, now_ms: int, only: Owner | None = None) -> None:
+        """Notes how the last transaction ended and starts the next one, if there is anything.
+
+        With 'only' nothing is written but what that owner lacks.
+        """
         self._take_outcome(now_ms)
         if now_ms >= self._conclude_at_ms:
             self._conclude_at_ms = 0
@@ -131,7 +134,8 @@ class Writer:
             self.ledger.dirty.clear()
         self._review()
         for owners in self._choose(now_ms):
-            if self._commit(owners, now_ms):
+            chosen = owners if only is None else tuple(each for each in owners if each == only)
+            if self._commit(chosen, now_ms, with_root=only is None):
                 return
 
     def compare(self) -> None:
@@ -233,7 +237,7 @@ class Writer:
             if refusal.retry_ms <= now_ms:
                 yield (owner,)
 
-    def _commit(self, owners: Sequence[Owner], now_ms: int) -> bool:
+    def _commit(self, owners: Sequence[Owner], now_ms: int, *, with_root: bool) -> bool:
         """Commits what the first of 'owners' lack; returns whether that is anything."""
         changes: list[Change] = []
         chosen: list[Owner] = []
@@ -248,7 +252,7 @@ class Writer:
                 changes += planned
             elif planned is not None:
                 self._forgive((owner,))
-        root = self._plan_root(bool(changes))
+        root = self._plan_root(bool(changes)) if with_root else ()
         self._with_root = bool(root)
         if changes or root:
             self._send([*changes, *root], chosen, now_ms)

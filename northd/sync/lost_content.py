@@ -4,6 +4,8 @@ An empty database is the operator's word that nothing is wanted only if the
 operator said so.  A northbound without its root row beside containers that run
 is a lost file, not an order to end them; a southbound without its root row, or
 without bindings that it had, is one that chassis have yet to register in again.
+Where it listens for them, and by which role, is lost with it, so for the first
+one there is any time: nobody could be given anything before.
 """
 
 from __future__ import annotations
@@ -15,19 +17,26 @@ from ...lib.idl import Session
 from ..ovn import rows as ovn
 from .forgotten import Forgotten
 
+# Once one chassis has found the new southbound the others do so as soon; each of them waits longer
+# than this for what it has to be bound again (controller/lost_content.py).
+MOST_PATIENCE_MS = 10_000
+
 
 class LostContent:
-    """Looks at the three databases; remembers since when the southbound is new."""
+    """Looks at the three databases; remembers since when chassis register in a new southbound."""
 
     def __init__(self, sessions: Mapping[str, Session], forgotten: Forgotten) -> None:
         self._nb, self._sb, self._ovn = (sessions[name] for name in ("nb", "sb", "ovn"))
         self._forgotten = forgotten
-        self._new_since_ms: int | None = None
+        self._registering_ms: int | None = None
+        # Whether the southbound was seen to be what a svc-northd wrote.
+        self._is_ours = False
 
     def find_reason(self, now_ms: int, patience_ms: int) -> str | None:
         """Returns why nothing must be written at 'now_ms' (monotonic), None if it may.
 
-        For chassis to register in a new southbound there are 'patience_ms'.
+        For chassis to register in a new southbound there are 'patience_ms', and 10 s at most,
+        from when the first one has.
         """
         if not self._nb.rows(nb.SVCGlobal) and self._has_work():
             return (
@@ -35,16 +44,32 @@ class LostContent:
                 " restore it, or run 'svcctl init' if nothing is wanted any more, and, once"
                 " 'svcctl status' says so, what it says"
             )
-        if self._sb.rows(sb.SBGlobal) and self._forgotten.is_known("sb"):
-            self._new_since_ms = None
+        if not self._is_new():
+            self._registering_ms, self._is_ours = None, True
             return None
-        if self._new_since_ms is None:
-            self._new_since_ms = now_ms
         registered = {row.name for row in self._sb.rows(sb.Chassis).values()}
         missing = sorted(self._find_places() - registered)
-        if not missing or now_ms - self._new_since_ms > patience_ms:
+        if missing and not registered:
+            self._registering_ms = None
+            return (
+                "SVC_Southbound is new and no chassis has registered yet: it must listen where they"
+                " reach it, by their role, as 'svc-sbctl get-connection' says"
+            )
+        if self._registering_ms is None:
+            self._registering_ms = now_ms
+        if not missing or now_ms - self._registering_ms > min(patience_ms, MOST_PATIENCE_MS):
             return None
         return f"SVC_Southbound is new and chassis {', '.join(missing)} yet to register"
+
+    def _is_new(self) -> bool:
+        """Returns whether a svc-northd has yet to write what is wanted into the southbound."""
+        if not self._sb.rows(sb.SBGlobal) or not self._forgotten.is_known("sb"):
+            self._is_ours = False
+            return True
+        # The root row may be that of whoever said where it listens.
+        tables = sb.Placement.TABLE, sb.ContainerBinding.TABLE
+        written = any(self._sb.tables[each] for each in tables)
+        return not (self._is_ours or written or not self._find_places())
 
     def _has_work(self) -> bool:
         # Switches of others are there as well, if they have load balancers.
