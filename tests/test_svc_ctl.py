@@ -92,6 +92,7 @@ def test_directories_are_absolute(tmp_path: Path) -> None:
     assert done.stderr.endswith(": run: not an absolute path\n")
 
 
+@pytest.mark.usefixtures("tls_streams")
 @pytest.mark.parametrize("option", ["--svcnb-db", "--svcsb-db", "--ovnnb-db", "--ovnsb-db"])
 def test_svc_northd_names_a_remote_that_cannot_be(
     option: str, capsys: pytest.CaptureFixture[str]
