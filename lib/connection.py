@@ -29,8 +29,10 @@ import ovs.vlog
 
 from . import characters, coverage
 from .call import Call, Calls
+from .failures import describe
 from .guard import Guard, make_wait
 from .replica import Replica
+from .schema_request import MISFITS, UNREADABLE, is_schema
 from .transaction import Operation, Status, Transaction, read_results
 from .trouble import Trouble
 
@@ -129,7 +131,19 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
     # -- the loop ----------------------------------------------------------
 
     def run(self) -> bool:
-        """Receives and sends what can be; returns whether anything may have changed."""
+        """Receives and sends what can be; returns whether anything may have changed.
+
+        A server that answers what nobody can read is asked for everything again.
+        """
+        try:
+            return self._run()
+        except MISFITS as error:
+            vlog.err(f"{self._db.name}: an answer cannot be read ({describe(error)})")
+            self.trouble.refuse(str(self._session.get_name()), UNREADABLE)
+            self._start_over()
+            return True
+
+    def _run(self) -> bool:
         if self.synced or not gc.isenabled():
             return bool(super().run())
         # The content makes millions of objects at once, and none of them is garbage: to look
@@ -243,6 +257,8 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
     def _Idl__txn_process_reply(self, message: Any) -> bool:
         """Takes an answer that would be taken for that on a condition."""
         if message.id == self._schema_request_id and message.result is not None:
+            if not is_schema(message.result):
+                raise ValueError("no schema")
             self.schema = message.result
             return True
         if message.id in self._probes:
@@ -291,7 +307,7 @@ class Connection(ovs.db.idl.Idl):  # type: ignore[misc]
             self.last_id = _NO_ID
         try:
             self._replica.update(update)
-        except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+        except MISFITS as error:
             kind = type(error).__name__
             vlog.err(f"{self._db.name}: an update does not fit the replica ({kind}: {error})")
             self._start_over()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import ovs.db.error
+import ovs.db.schema
 import ovs.jsonrpc
 import ovs.poller
 import ovs.timeval
@@ -14,6 +16,18 @@ from .trouble import Trouble
 vlog = ovs.vlog.Vlog("schema_request")
 
 AGAIN_MS = 1000
+# What comes of reading a message that is not what OVSDB has there.
+MISFITS = (KeyError, ValueError, TypeError, IndexError, AttributeError)
+UNREADABLE = "what it answers cannot be read: it may be no server of OVSDB"
+
+
+def is_schema(content: Any) -> bool:
+    """Returns whether an answer is a schema (RFC 7047, 3.2)."""
+    try:
+        ovs.db.schema.DbSchema.from_json(content)
+    except (ovs.db.error.Error, *MISFITS):
+        return False
+    return True
 
 
 class SchemaRequest:
@@ -40,11 +54,11 @@ class SchemaRequest:
         message = self._session.recv()
         if message is not None and message.type == ovs.jsonrpc.Message.T_ERROR:
             vlog.warn(f"{self._database}: the server has no schema of it: {message.error}")
-            sentence = f"the server has no database {self._database}"
-            self.trouble.refuse(str(self._session.get_name()), sentence)
-            self._asked_seqno = 0
-            self._ask_again_ms = ovs.timeval.msec() + AGAIN_MS
+            self._ask_later(f"the server has no database {self._database}")
         if message is None or message.type != ovs.jsonrpc.Message.T_REPLY:
+            return None
+        if not is_schema(message.result):
+            self._ask_later(UNREADABLE)
             return None
         self._session.close()
         return cast(dict[str, Any], message.result)
@@ -60,3 +74,8 @@ class SchemaRequest:
         self._session.recv_wait(poller)
         if ovs.timeval.msec() < self._ask_again_ms:
             poller.timer_wait_until(self._ask_again_ms)
+
+    def _ask_later(self, sentence: str) -> None:
+        self.trouble.refuse(str(self._session.get_name()), sentence)
+        self._asked_seqno = 0
+        self._ask_again_ms = ovs.timeval.msec() + AGAIN_MS
