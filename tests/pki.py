@@ -22,11 +22,11 @@ _DAY = datetime.timedelta(days=1)
 class Authority:
     """A CA; its own certificate is in 'path'."""
 
-    def __init__(self, directory: Path, name: str, *, days: float = 30) -> None:
+    def __init__(self, directory: Path, name: str, *, days: float = 30, begins: float = 0) -> None:
         self.directory, self.name = directory, name
         self.path = directory / f"{name}-ca.pem"
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self.path.write_bytes(self._sign(name, self._key, 0, days, is_ca=True))
+        self.path.write_bytes(self._sign(name, self._key, begins, days, is_ca=True))
 
     def issue(self, name: str, *, begins: float = 0, days: float = 20, to: str = "") -> Issued:
         """Returns the key and certificate of 'name', which counts from and for so many days.

@@ -12,6 +12,7 @@ import pytest
 
 from ..lib import schema
 from .ovsdb import find_schema, wait_until
+from .pki import Authority
 from .tls import find_free_port, is_listening
 
 PROGRAM = Path(__file__).parent.parent / "utilities" / "svc-pki"
@@ -164,6 +165,21 @@ def test_what_ends_is_shown(pki: Pki) -> None:
     assert pki.list_remarks()["chassis hv2"] == ""
     (pki.path / "chassis" / "hv2" / "privkey.pem").write_text("")
     assert pki.list_remarks()["chassis hv2"] == "its key does not fit, or is not there: --renew it"
+
+
+@pytest.mark.parametrize("days", [0.5, -1])
+def test_an_authority_that_ends_signs_nothing(pki: Pki, tmp_path: Path, days: float) -> None:
+    ended = Authority(tmp_path, "ended", days=days + 2, begins=-2)
+    shutil.copy(ended.path, pki.path / "chassis-authority" / "cert.pem")
+    refusal = pki.refused("chassis", "hv9")
+    assert refusal == (
+        "the authority of chassis ends within a day, or has ended:"
+        " 'svc-pki --renew init' makes another one"
+    )
+    assert not (pki.path / "chassis" / "hv9").exists()
+    pki.good("server", "other")
+    pki.good("--renew", "init")
+    pki.good("chassis", "hv9")
 
 
 def test_authorities_are_renewed_in_steps_of_which_none_ends_trust(pki: Pki) -> None:
