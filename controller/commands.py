@@ -42,12 +42,15 @@ def connection_status(program: Controller) -> str:
     """Returns whether the southbound is connected, as ovn-controller says it, and why it is not.
 
     What keeps a chassis that is connected from being registered stands in a second line, or
-    that its certificate is of another name.
+    that its certificate is of another name; in a third one that it goes on with a former remote.
     """
-    obstacle = program.explain_obstacle() or program.certificate.problem
-    if program.sb is not None and program.sb.synced and program.sb.connected:
-        return f"connected\n{obstacle}".strip()
-    return f"not connected\n{obstacle}"
+    session = program.sb
+    connected = session is not None and session.synced and session.connected
+    lines = ["connected" if connected else "not connected"]
+    lines.append(program.explain_obstacle() or program.certificate.problem)
+    if program.identity_problem not in lines[1]:
+        lines.append(overview.format_identity_problem(program))
+    return "\n".join(filter(None, lines))
 
 
 def is_ready(program: Controller) -> str:

@@ -193,11 +193,8 @@ class Controller:
             self._refusal,
         )
         obstacle = readiness.explain_obstacle(self._situation, causes)
-        if obstacle or session is None:
+        if obstacle:
             return obstacle
-        if session.trouble:
-            assert self.identity is not None
-            return f"the southbound {self.identity.remote} is not connected: {session.trouble}"
         if self.registered:
             return self._refusal
         why = f": {self._refusal}" if self._refusal else ""
@@ -303,7 +300,7 @@ class Controller:
         assert self.sb is not None
         self._underlay.run(self.ports.rows.peers, self.containers.find_mtu, clock_ms)
         left_over = leaving.describe_left_over(self.containers.reconciler.find_left_over())
-        ending = self._expiry.find_warnings(clock_ms, loop.now_ms() / 1000)
+        ending = self._find_key_warnings(clock_ms)
         refused = self.former_names.warning, self._writer.warning
         told = self._underlay.warning, left_over, *refused, *ending
         self.chassis.warnings = tuple(filter(None, told))
@@ -311,6 +308,12 @@ class Controller:
             self.fence.note_beat(self.chassis.heartbeat.number, clock_ms)
         if self._obstacle != "":
             self.chassis.write(self.sb, clock_ms)
+
+    def _find_key_warnings(self, clock_ms: int) -> tuple[str, ...]:
+        # One that went back to TCP has had keys, and needs none.
+        if self.identity is None or "ssl:" not in self.identity.remote:
+            return ()
+        return self._expiry.find_warnings(clock_ms, loop.now_ms() / 1000)
 
     def _guard(self, clock_ms: int) -> None:
         """Fences the containers as soon as this chassis is isolated, in sync or not."""

@@ -35,8 +35,10 @@ def find_problems(program: Controller, reports: dict[str, status.Report]) -> lis
     obstacle = program.explain_obstacle()
     found = [obstacle]
     if program.identity_problem not in obstacle:
-        found.append(f"{program.identity_problem}; it goes on as before")
-    if program.certificate.problem not in obstacle:
+        found.append(format_identity_problem(program))
+    connected = program.sb is not None and program.sb.connected
+    # It is of the last connection: the next one may have another certificate.
+    if connected and program.certificate.problem not in obstacle:
         found.append(program.certificate.problem)
     found += [program.chassis.heartbeat.ovn_problem, *program.chassis.heartbeat.warnings]
     if program.containers.fenced:
@@ -48,6 +50,11 @@ def find_problems(program: Controller, reports: dict[str, status.Report]) -> lis
     errors = ((name, status.find_error(each)) for name, each in sorted(reports.items()))
     found += [f"{name}: {each}" for name, each in errors if each]
     return [each for each in found if each]
+
+
+def format_identity_problem(program: Controller) -> str:
+    """Returns what the local Open_vSwitch says that is not followed, and what is done meanwhile."""
+    return f"{program.identity_problem}; it goes on as before"
 
 
 def _make_columns(report: status.Report) -> dict[str, object]:

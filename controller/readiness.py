@@ -52,15 +52,17 @@ class Causes:
 def explain_obstacle(now: Situation, causes: Causes) -> str:
     """Returns what is waited for and why, "" for nothing."""
     obstacle = find_obstacle(now)
-    if not obstacle:
-        return ""
     cause = causes.refusal or causes.rival
     if not now.switch_synced:
         cause = causes.switch
-    elif not now.chassis and causes.identity:
-        return causes.identity
-    elif not now.synced:
-        cause = causes.southbound
+    elif not now.chassis:
+        return causes.identity or obstacle
+    elif causes.southbound:
+        # What it refused or said of others was before; it can be mended once it is reached.
+        obstacle = obstacle if not now.synced else f"the southbound {now.remote} is not connected"
+        cause = causes.southbound.removeprefix(f"{now.remote}: ")
+    elif not obstacle:
+        return ""
     return f"{obstacle}: {cause}" if cause else obstacle
 
 

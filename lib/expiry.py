@@ -21,6 +21,8 @@ vlog = ovs.vlog.Vlog("expiry")
 _AHEAD_DAYS = 30
 _DAY_S = 86400
 _INTERVAL_MS = 30_000
+# What is mended by hand is to be told no more soon after.
+_AGAIN_MS = 2000
 _LOG_AGAIN_MS = _DAY_S * 1000
 
 
@@ -42,8 +44,8 @@ class Expiry:
         if tls_stream.find_own_certificate() is None:
             return ()
         if clock_ms >= self._look_at_ms or keys != self._keys:
-            self._look_at_ms, self._keys = clock_ms + _INTERVAL_MS, keys
-            self._found = tuple(_find_warnings(keys, now_s))
+            self._keys, self._found = keys, tuple(_find_warnings(keys, now_s))
+            self._look_at_ms = clock_ms + (_AGAIN_MS if self._found else _INTERVAL_MS)
             self._log(clock_ms)
         return self._found
 
@@ -65,7 +67,7 @@ def _find_warnings(keys: Keys, now_s: float) -> Iterator[str]:
         has_ca = keys.ca_cert != NO_CA and not keys.is_first
         authorities = read_small_file(keys.ca_cert) if has_ca else b""
     except (HostError, OSError) as error:
-        yield f"the next connection will fail: {error}"
+        yield f"the next connection by TLS will fail: {error}"
         return
     yield from describe_end(own, "certificate", keys.certificate, now_s)
     # Of a bundle the old one may end once the new one is there.

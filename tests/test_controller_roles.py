@@ -133,6 +133,39 @@ def test_a_certificate_of_another_name_is_told_once_and_another_file_mends_it(si
     assert bench.logs.find_warnings() == []
 
 
+def test_what_was_refused_is_not_told_of_a_connection_that_cannot_be_made(site: Site) -> None:
+    bench = site.bench
+    bench.logs.allow(f"{re.escape(OF_OTHER)}|cacert.pem has no certificate")
+    site.fill()
+    site.issue(OTHER)
+    bench.open_switch(**{"svc-remote": site.remote})
+    until_said(site, REFUSED)
+    site.files.joinpath("cacert.pem").write_text("no certificate\n")
+    bench.sb.stop()
+    bench.sb.start()
+    answer = until_said(site, "cacert.pem has no certificate of a CA in PEM")
+    assert answer.startswith(f"not connected\nthe southbound {site.remote} is not connected: ")
+    assert answer.count(site.remote) == 1
+    assert OTHER not in answer + format_status(bench.controller)
+
+
+def test_a_remote_that_cannot_be_is_told_beside_the_one_that_is_kept(site: Site) -> None:
+    bench = site.bench
+    site.fill()
+    site.issue(ME)
+    bench.open_switch(**{"svc-remote": site.remote})
+    until_registered(bench, ME)
+    bench.ovs.update("Open_vSwitch", [], external_ids=_identify("ssl:central:6652"))
+    answer = until_said(site, "'central' is not an IP address", "it goes on as before")
+    assert answer.startswith("connected\nexternal_ids:svc-remote ")
+    bench.ovs.update("Open_vSwitch", [], external_ids=_identify(site.remote))
+    bench.until(lambda: commands.connection_status(bench.controller) == "connected", "the end")
+
+
+def _identify(remote: str) -> Any:
+    return to_map({"system-id": ME, "svc-remote": remote})
+
+
 def test_one_that_comes_before_the_roles_are_filled_is_heard_then(site: Site) -> None:
     bench = site.bench
     bench.logs.allow(f"the southbound refuses what this chassis writes .{REFUSED}")

@@ -138,11 +138,30 @@ def test_certificates_that_end_soon_are_told(host: Host, logs: Logs) -> None:
     loop.warp_wall(-10 * 86_400_000)
     host.own.key.rename(f"{host.own.key}.old")
     loop.warp(31_000)
-    bench.until(lambda: "the next connection will fail" in host.read_warnings(), "the failure")
+    bench.until(
+        lambda: "the next connection by TLS will fail" in host.read_warnings(), "the failure"
+    )
+    # What is mended is told no more soon after.
     host.chassis.issue("hv1", days=90)
-    loop.warp(31_000)
+    loop.warp(2_000)
     bench.until(lambda: "onnection" not in host.read_warnings(), "no more warnings")
     assert bench.controller.registered
+
+
+def test_one_that_goes_back_to_tcp_is_told_of_no_keys(host: Host) -> None:
+    bench, port = host.bench, find_free_port()
+    host.set_ssl()
+    host.until_registered()
+    bench.sb.options = (*bench.sb.options, f"--remote=ptcp:{port}:127.0.0.1")
+    bench.sb.stop()
+    bench.sb.start()
+    host.del_ssl()
+    words = "the next connection by TLS will fail: TLS needs"
+    ids = {"system-id": "hv1", "svc-remote": f"tcp:127.0.0.1:{port}"}
+    bench.ovs.update("Open_vSwitch", [], external_ids=to_map(ids))
+    host.until_registered()
+    bench.until_beats(2)
+    assert words not in host.read_warnings()
 
 
 def test_the_ca_that_ends_soon_is_told(host: Host) -> None:
