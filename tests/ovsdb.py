@@ -129,9 +129,13 @@ class Database:
         """Makes the server listen there too."""
         self._control("add-remote", remote)
 
-    def _control(self, command: str, argument: str) -> None:
+    def end_connections(self) -> None:
+        """Has the server end all connections."""
+        self._control("reconnect")
+
+    def _control(self, command: str, *arguments: str) -> None:
         target = f"{self.directory}/{self.name}.ctl"
-        call = ("ovs-appctl", "-T", "10", "-t", target, f"ovsdb-server/{command}", argument)
+        call = ("ovs-appctl", "-T", "10", "-t", target, f"ovsdb-server/{command}", *arguments)
         subprocess.run(call, check=True, capture_output=True)
 
     def transact(self, *operations: Mapping[str, Any]) -> list[Any]:

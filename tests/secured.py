@@ -28,16 +28,17 @@ class Pki:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._run("init")
+        self.run("init")
 
     def make(self, kind: str, name: str) -> Path:
         """Returns the directory with the key and certificate of a server, chassis or client."""
         made = self.directory / kind / name
         if not made.exists():
-            self._run(kind, name)
+            self.run(kind, name)
         return made
 
-    def _run(self, *words: str) -> None:
+    def run(self, *words: str) -> None:
+        """Runs svc-pki, which must succeed."""
         call = (str(_SVC_PKI), f"--dir={self.directory}", *words)
         subprocess.run(call, check=True, capture_output=True)
 

@@ -14,9 +14,8 @@ from .svcctl import Svcctl
 from .tls import find_free_port, is_listening
 
 
-@pytest.fixture
-def reader(databases: Databases, svcctl: Svcctl) -> Iterator[socket.socket]:
-    """A connection to the northbound on such a remote."""
+def open_reader_port(databases: Databases, svcctl: Svcctl) -> int:
+    """Has the northbound listen for who is only to look; returns the port."""
     northbound, port = databases.nb, find_free_port()
     northbound.stop()
     northbound.options = (f"--remote=db:{northbound.name},SVC_Global,connections",)
@@ -25,7 +24,14 @@ def reader(databases: Databases, svcctl: Svcctl) -> Iterator[socket.socket]:
     svcctl.good("set-connection", "read-only", f"role={READER_ROLE}", target)
     assert svcctl.good("get-connection") == f'read-only role="{READER_ROLE}" {target}\n'
     wait_until(lambda: is_listening(port), "the remote")
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    return port
+
+
+@pytest.fixture
+def reader(databases: Databases, svcctl: Svcctl) -> Iterator[socket.socket]:
+    """A connection to the northbound on such a remote."""
+    address = ("127.0.0.1", open_reader_port(databases, svcctl))
+    with socket.create_connection(address, timeout=10) as connection:
         yield connection
 
 

@@ -63,7 +63,8 @@ def look(client: Client, active: bool | None) -> Work:
 def is_active(context: Context) -> bool | None:
     """Returns whether a svc-northd holds the lock of the northbound; None if that is not known.
 
-    It holds that only while it reaches the southbound.
+    It holds that only while it reaches the southbound.  On a remote that is read-only locks are
+    told to nobody.
     """
     if context.settings.has("no-leader-only"):
         return None  # each server of a cluster has locks of its own

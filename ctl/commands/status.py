@@ -121,12 +121,16 @@ def _find_absences(context: Context, southbound: Southbound | Away) -> Iterator[
             cause = f"it does not answer, so what is told is old; {left}"
             yield Problem("away", "SVC_Southbound", cause)
             return
-        if is_active(context):
+        active = is_active(context)
+        if active:
             # It holds the lock of the northbound only while it reaches the southbound.
             cause = f"not reached from here, but by svc-northd; {left}"
             yield Problem("warning", "SVC_Southbound", cause)
             return
         cause = f"no svc-northd is active without, so what is told is old; {left}"
+        if active is None:
+            where = "not reached from here (--sb-db, SVC_SB_DB)"
+            cause = f"{where}, so that it is not known whether a svc-northd is at work; {left}"
         yield Problem("away", "SVC_Southbound", cause)
     else:
         yield from find_northd_problems(southbound.work)

@@ -46,6 +46,10 @@ class NoAnswer(ConnectionLost):
     """A server that can be reached does not answer in time."""
 
 
+class Declined(UsageError):
+    """The server answers a request with an error."""
+
+
 class Client:
     """A connection to 'database' at the first of 'remotes' that serves it.
 
@@ -103,8 +107,10 @@ class Client:
         results = self.transact({"op": "select", "table": name, "where": []} for name in names)
         return {name: each["rows"] for name, each in zip(names, results, strict=True)}
 
-    def is_locked(self, lock: str) -> bool:
+    def is_locked(self, lock: str) -> bool | None:
         """Returns whether another client holds 'lock' (RFC 7047, 4.1.8).
+
+        None is where that is not told, as on a remote that is read-only.
 
         OVSDB tells that only to who asks for the lock.  To give it up is asked for in the same
         write, so that however this process fares from then on the server has both: of a lock
@@ -112,8 +118,11 @@ class Client:
         to the next, and is told at once when that is over.
         """
         asked, ended = self._send_all(("lock", [lock]), ("unlock", [lock]))
-        taken = bool(self._receive_result(asked).get("locked"))
-        self._receive_result(ended)
+        try:
+            taken = bool(self._receive_result(asked).get("locked"))
+            self._receive_result(ended)
+        except Declined:
+            return None
         return not taken
 
     def monitor(self, table: str) -> None:
@@ -232,7 +241,7 @@ class Client:
             if message.get("id") != request_id or "method" in message:
                 continue
             if message.get("error") is not None:
-                raise UsageError(f"{self.remote}: {json.dumps(message['error'])}")
+                raise Declined(f"{self.remote}: {json.dumps(message['error'])}")
             return message.get("result")
 
     def _take_update(self, params: Sequence[Any]) -> None:
