@@ -431,9 +431,13 @@ class Controller:
 
     @property
     def _global(self) -> sb.SBGlobal | None:
+        """The root row as svc-northd made it, which always writes options.
+
+        One that says only where the southbound listens, as of a new one, says nothing of bindings.
+        """
         if self.sb is None:
             return None
-        return next(iter(self.sb.rows(sb.SBGlobal).values()), None)
+        return next((row for row in self.sb.rows(sb.SBGlobal).values() if row.options), None)
 
     @property
     def _options(self) -> Mapping[str, str]:

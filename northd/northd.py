@@ -187,8 +187,10 @@ class Northd:
         self.paused = paused
 
     def accept_content(self) -> None:
-        """Ends what goes on only because a database lost it."""
+        """Ends what goes on, or waits, only because a database lost content."""
         self.replicas.accept_content()
+        if self._held_for is not None:
+            self._lost_content.accept()
 
     @property
     def settled(self) -> bool:

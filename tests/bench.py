@@ -38,7 +38,7 @@ class Bench:
         self.ovs = Database(directory, "Open_vSwitch", VSWITCH_SCHEMA)
         self.host = FakeHost()
         self.ids = {"system-id": ME, "svc-remote": self.sb.remote}
-        self.sb.insert("SB_Global", nb_cfg=0)
+        self.sb.insert("SB_Global", options=to_map({"heartbeat-interval": "1000"}))
         self._generation = 0
         # Those that run at the same time, as on other hosts.
         self.beside: list[Controller] = []

@@ -134,7 +134,7 @@ class Rig:
             {"op": "insert", "table": "Bridge", "uuid-name": "bridge", "row": bridge},
             {"op": "insert", "table": "Open_vSwitch", "row": root},
         )
-        self.sb.insert("SB_Global", nb_cfg=0)
+        self.sb.insert("SB_Global", options=to_map({"heartbeat-interval": "1000"}))
 
     def stop(self) -> None:
         """Ends everything."""

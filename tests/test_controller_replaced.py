@@ -7,6 +7,7 @@ import pytest
 from ..lib import loop
 from .bench import Bench
 from .ovsdb import Database
+from .rig import to_map
 from .sessions import OUTAGE
 
 LONG_S = 12
@@ -50,7 +51,10 @@ def make_other(database: Database) -> bytes:
     """Returns a database of the same schema that is somebody else's."""
     mine = database.read_file()
     database.replace(database.make_empty_file())
-    database.insert({"Open_vSwitch": "Open_vSwitch"}.get(database.name, "SB_Global"))
+    if database.name == "Open_vSwitch":
+        database.insert("Open_vSwitch")
+    else:
+        database.insert("SB_Global", options=to_map({"heartbeat-interval": "1000"}))
     other = database.read_file()
     database.replace(mine)
     return other
@@ -95,6 +99,24 @@ def test_other_content_takes_nothing_away(served: Bench, name: str, kind: str) -
     served.settle()
     assert dict(served.host.things) == things
     assert {name: each.starts for name, each in served.host.programs.items()} == {"c1": 1, "c2": 1}
+    served.check_laws()
+
+
+def test_a_root_row_that_svc_northd_has_not_filled_takes_nothing_away(served: Bench) -> None:
+    """A svc-controller is started before svc-northd has filled a southbound that is new."""
+    right, things = served.sb.read_file(), dict(served.host.things)
+    served.controller.close()
+    served.sb.replace(served.sb.make_empty_file())
+    # As 'svc-sbctl set-connection' makes it.
+    served.sb.insert("SB_Global")
+    served.controller = served.make_controller()
+    served.until(lambda: served.controller.registered, "it to register")
+    run_long(served)
+    assert dict(served.host.things) == things
+    replace(served, "sb", right)
+    served.settle()
+    assert dict(served.host.things) == things
+    assert served.host.programs["c1"].starts == 1
     served.check_laws()
 
 

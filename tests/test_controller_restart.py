@@ -192,7 +192,7 @@ def test_without_the_southbound_all_stays(chassis: Bench) -> None:
 
 
 def test_a_southbound_made_anew_takes_nothing_away(chassis: Bench) -> None:
-    """Until svc-northd has written SB_Global, no rows do not mean that nothing is wanted."""
+    """Until svc-northd has filled SB_Global, no rows do not mean that nothing is wanted."""
     chassis.logs.allow("reconnect|connection attempt failed|connection closed|connection dropped")
     chassis.logs.allow("the southbound lost content")
     chassis.bind("c1")
@@ -208,7 +208,7 @@ def test_a_southbound_made_anew_takes_nothing_away(chassis: Bench) -> None:
     assert chassis.host.operations == done
     assert set(chassis.ports()) == {"c1"}
     chassis.bind("c1")
-    chassis.sb.insert("SB_Global", nb_cfg=0)
+    chassis.sb.insert("SB_Global", options=to_map({"heartbeat-interval": "1000"}))
     chassis.until_status("c1", "running")
     assert chassis.host.programs["c1"].starts == 1
     chassis.unbind("c1")

@@ -189,6 +189,21 @@ def test_a_new_southbound_is_waited_for_until_chassis_can_reach_it(
     cloud.laws()
 
 
+def test_a_new_southbound_is_waited_for_no_longer_than_an_operator_wants(
+    cloud_of_two: Cloud,
+) -> None:
+    cloud = cloud_of_two
+    cloud.chassis.clear()
+    replace(cloud, "sb", cloud.sb.make_empty_file())
+    run_until(cloud, lambda: cloud.logs.count("if none will, run 'content/accept'"), "the advice")
+    assert not cloud.sb.rows("SB_Global")
+    cloud.northd.accept_content()
+    cloud.settle()
+    (root,) = cloud.sb.rows("SB_Global")
+    assert dict(root["options"][1])["heartbeat-interval"]
+    assert cloud.nb.rows("Service_Container")[0]["chassis"] == ["set", []]
+
+
 def find_registered(cloud: Cloud) -> set[str]:
     """Returns the chassis that svc-northd knows."""
     return {row.name for row in cloud.northd.sb.rows(sb.Chassis).values()}

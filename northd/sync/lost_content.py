@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from ...lib import nb, sb
 from ...lib.idl import Session
 from ..ovn import rows as ovn
-from .forgotten import Forgotten
+from .forgotten import ACCEPT, Forgotten
 
 # Once one chassis has found the new southbound the others do so as soon; each of them waits longer
 # than this for what it has to be bound again (controller/lost_content.py).
@@ -29,8 +29,11 @@ class LostContent:
         self._nb, self._sb, self._ovn = (sessions[name] for name in ("nb", "sb", "ovn"))
         self._forgotten = forgotten
         self._registering_ms: int | None = None
-        # Whether the southbound was seen to be what a svc-northd wrote.
-        self._is_ours = False
+        self._accepted = False
+
+    def accept(self) -> None:
+        """Takes it that no chassis will register in a new southbound that has not."""
+        self._accepted = True
 
     def find_reason(self, now_ms: int, patience_ms: int) -> str | None:
         """Returns why nothing must be written at 'now_ms' (monotonic), None if it may.
@@ -45,31 +48,33 @@ class LostContent:
                 " 'svcctl status' says so, what it says"
             )
         if not self._is_new():
-            self._registering_ms, self._is_ours = None, True
+            self._registering_ms, self._accepted = None, False
             return None
         registered = {row.name for row in self._sb.rows(sb.Chassis).values()}
         missing = sorted(self._find_places() - registered)
-        if missing and not registered:
+        if self._accepted or not missing:
+            return None
+        if not registered:
             self._registering_ms = None
             return (
                 "SVC_Southbound is new and no chassis has registered yet: it must listen where they"
-                " reach it, by their role, as 'svc-sbctl get-connection' says"
+                " reach it, by their role, as 'svc-sbctl get-connection' says; if none will, run"
+                f" '{ACCEPT}' on svc-northd"
             )
         if self._registering_ms is None:
             self._registering_ms = now_ms
-        if not missing or now_ms - self._registering_ms > min(patience_ms, MOST_PATIENCE_MS):
+        if now_ms - self._registering_ms > min(patience_ms, MOST_PATIENCE_MS):
             return None
         return f"SVC_Southbound is new and chassis {', '.join(missing)} yet to register"
 
     def _is_new(self) -> bool:
-        """Returns whether a svc-northd has yet to write what is wanted into the southbound."""
-        if not self._sb.rows(sb.SBGlobal) or not self._forgotten.is_known("sb"):
-            self._is_ours = False
-            return True
-        # The root row may be that of whoever said where it listens.
-        tables = sb.Placement.TABLE, sb.ContainerBinding.TABLE
-        written = any(self._sb.tables[each] for each in tables)
-        return not (self._is_ours or written or not self._find_places())
+        """Returns whether a svc-northd has yet to write what is wanted into the southbound.
+
+        Its last word there is the root row, with options.  Who says where the southbound listens
+        makes one without (svc-sbctl set-connection).
+        """
+        written = any(row.options for row in self._sb.rows(sb.SBGlobal).values())
+        return not (written and self._forgotten.is_known("sb"))
 
     def _has_work(self) -> bool:
         # Switches of others are there as well, if they have load balancers.
