@@ -66,7 +66,8 @@ def find_target_problem(target: str) -> str | None:
     host, port = (bare, "") if _is_address(bare) else _split_port(rest)
     named = _HOST.fullmatch(host) is not None or _is_address(host)
     if not named or (port and parse_number(port, 1, _MOST) is None):
-        return f"it must be {method}:HOST[:PORT]"
+        listens = f"p{method}:[PORT][:IP]"
+        return f"it must be {method}:HOST[:PORT] to call there, or {listens} to listen"
     return None
 
 

@@ -26,6 +26,15 @@ connect () { # DATABASE SOCKET ROOT COLUMNS
         "row": '"$4"'}, {"op": "update", "table": "'$3'", "where": [],
         "row": {"connections": ["named-uuid", "c"]}}]'
 }
+set_keys () { # KEY CERTIFICATE CA-CERTIFICATE
+    transact run/svcsb_db.sock '["SVC_Southbound",
+        {"op": "delete", "table": "SSL", "where": []},
+        {"op": "insert", "table": "SSL", "uuid-name": "s",
+            "row": {"private_key": "'$1'", "certificate": "'$2'", "ca_cert": "'$3'"}},
+        {"op": "update", "table": "SB_Global", "where": [],
+            "row": {"ssl": ["named-uuid", "s"]}}]' > /dev/null
+}
+mine=$pki/server/central
 """
 
 
@@ -108,6 +117,7 @@ def test_a_remote_of_the_command_line_does_not_undo_a_role(directory: Path) -> N
         open='--db-sb-create-insecure-remote=yes --db-sb-port=7652'
         ctl $open start_sb_ovsdb
         ctl status_sb_ovsdb | sed 1d
+        set_keys $mine/privkey.pem $mine/cert.pem $mine/sb-cacert.pem
         connect SVC_Southbound svcsb_db.sock SB_Global \\
             '{"target": "pssl:7653:127.0.0.1", "role": "svc-controller"}'
         ctl restart_sb_ovsdb
@@ -177,3 +187,35 @@ def test_only_owner_and_group_may_read_the_northbound(directory: Path, umask: st
     assert len(shown) == 2 * 3 + 3 * 2
     assert {line.split()[1] for line in shown} == {"640"}
     assert len([line for line in shown if "backup" in line]) == 2
+
+
+def test_a_server_of_tls_that_cannot_read_its_keys_is_told(directory: Path) -> None:
+    told = play(
+        directory,
+        _TLS
+        + """
+        ctl start_sb_ovsdb > /dev/null
+        ctl status_sb_ovsdb | grep -c warning
+        connect SVC_Southbound svcsb_db.sock SB_Global \\
+            '{"target": "pssl:7653:127.0.0.1", "role": "svc-controller"}' > /dev/null
+        until ctl status_sb_ovsdb | grep -q pssl:7653; do sleep .05; done
+        ctl status_sb_ovsdb | grep -o 'TLS: its [^;]*'
+        set_keys key.pem $mine/cert.pem /none/ca.pem
+        ctl status_sb_ovsdb | grep -o 'TLS: its [^;]*'
+        set_keys $mine/privkey.pem $mine/cert.pem $mine/sb-cacert.pem
+        ctl status_sb_ovsdb | grep -c warning
+        ctl stop_sb_ovsdb > /dev/null
+        ctl --svc-sb-db-ssl-key=$mine/privkey.pem --svc-sb-db-ssl-cert=$mine/cert.pem \\
+            --svc-sb-db-ssl-ca-cert=$mine/sb-cacert.pem start_sb_ovsdb > /dev/null
+        set_keys /none /none /none
+        ctl status_sb_ovsdb | grep -c warning
+        ctl stop_sb_ovsdb > /dev/null
+        """,
+    )
+    assert told == [
+        "0",
+        *(f"TLS: its {column} is not set" for column in ("private_key", "certificate", "ca_cert")),
+        "TLS: its private_key key.pem is no absolute path",
+        "TLS: its ca_cert /none/ca.pem cannot be read",
+        *("0", "0"),
+    ]
