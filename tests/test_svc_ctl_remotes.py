@@ -204,6 +204,9 @@ def test_a_server_of_tls_that_cannot_read_its_keys_is_told(directory: Path) -> N
         ctl status_sb_ovsdb | grep -o 'TLS: its [^;]*'
         set_keys $mine/privkey.pem $mine/cert.pem $mine/sb-cacert.pem
         ctl status_sb_ovsdb | grep -c warning
+        "$UTILITIES/svc-pki" --days=3 --renew server central > /dev/null
+        ctl status_sb_ovsdb | grep -o 'central/cert.pem ends .*: from' | tr 0-9 x
+        "$UTILITIES/svc-pki" --renew server central > /dev/null
         ctl stop_sb_ovsdb > /dev/null
         ctl --svc-sb-db-ssl-key=$mine/privkey.pem --svc-sb-db-ssl-cert=$mine/cert.pem \\
             --svc-sb-db-ssl-ca-cert=$mine/sb-cacert.pem start_sb_ovsdb > /dev/null
@@ -217,5 +220,5 @@ def test_a_server_of_tls_that_cannot_read_its_keys_is_told(directory: Path) -> N
         *(f"TLS: its {column} is not set" for column in ("private_key", "certificate", "ca_cert")),
         "TLS: its private_key key.pem is no absolute path",
         "TLS: its ca_cert /none/ca.pem cannot be read",
-        *("0", "0"),
+        *("0", "central/cert.pem ends xxxx-xx-xx: from", "0"),
     ]
