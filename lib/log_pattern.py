@@ -46,7 +46,7 @@ def format_line(
         "B": lambda: str(_FACILITY + _SEVERITIES.get(level, 7)),
         "c": lambda: module,
         "E": socket.gethostname,
-        "m": lambda: message,
+        "m": lambda: _fit(message),
         "N": lambda: str(number),
         "n": lambda: "\n",
         "p": lambda: level,
@@ -77,6 +77,14 @@ def escape(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def _fit(message: str) -> str:
+    """Returns a message, parts of which others may have written, as none can pass for another one.
+
+    Lines after the first, such as a trace, are indented.
+    """
+    return "\n    ".join(map(escape, message.split("\n")))
 
 
 def format_time(form: str, now_ns: int, *, utc: bool) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import ovs.vlog
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ..lib.log_pattern import format_line, format_time
 
@@ -49,9 +51,19 @@ def test_what_a_pattern_may_have(pattern: str, line: str) -> None:
     assert make(pattern) == line
 
 
-@pytest.mark.parametrize("message", ["%m", "a\\1b", "100 %D{%Y}", "first\nsecond", "\\g<0>"])
+@pytest.mark.parametrize("message", ["%m", "a\\1b", "100 %D{%Y}", "\\g<0>", "ü"])
 def test_a_message_stands_as_it_is(message: str) -> None:
     assert make("%c: %m", message) == f"northd: {message}"
+
+
+@given(st.text() | st.text("\n\r\x1b2026-|"))
+def test_no_part_of_a_message_passes_for_another_one(message: str) -> None:
+    """What others have written may be a part of it, and traces have several lines."""
+    first, *others = make("%c: %m", message).split("\n")
+    assert first.startswith("northd: ")
+    assert all(each.startswith("    ") for each in others)
+    assert first.isprintable()
+    assert all(each.isprintable() for each in others)
 
 
 @pytest.mark.parametrize("ms", [0, 5, 20, 120, 999])

@@ -126,6 +126,20 @@ def test_start_northd_waits_until_it_works_or_says_why_not(directory: Path) -> N
     ]
 
 
+def test_what_it_starts_leaves_no_core_file(directory: Path) -> None:
+    """A core file of the northbound's server would hold pre-shared keys."""
+    assert play(
+        directory,
+        """
+        ulimit -c unlimited
+        ctl start_nb_ovsdb
+        grep -o 'Max core file size *[^ ]* *[^ ]*' /proc/$(cat run/svcnb_db.pid)/limits |
+            tr -s ' '
+        ctl stop_nb_ovsdb
+        """,
+    ) == ["= 0", "Max core file size 0 0", "= 0"]
+
+
 def test_options_last_and_a_restart_cuts_nobody_off(directory: Path) -> None:
     remote = "ptcp:7652:127.0.0.1"
     hint = f"'{_SECURE}' (with svc-pki's keys) does so for good"
