@@ -15,7 +15,7 @@ from ..lib import dirs
 from ..lib.errors import UsageError
 from .db.framing import Framing
 
-METHOD = "answer"
+METHOD = "reply"
 
 _RECEIVE_BYTES = 1 << 18
 

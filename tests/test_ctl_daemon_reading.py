@@ -145,7 +145,7 @@ def test_much_is_told_whole_and_whoever_has_enough_may_go(
     )
     assert cut.stdout == listed[: listed.index("\n") + 1]
     # One that takes nothing keeps nobody, and is forgotten when it goes.
-    request = {"id": 7, "method": "answer", "params": ["list", GROUP]}
+    request = {"id": 7, "method": "reply", "params": ["list", GROUP]}
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as idle:
         idle.connect(daemon.socket)
         idle.sendall(json.dumps(request).encode())

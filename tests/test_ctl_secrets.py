@@ -234,7 +234,7 @@ def test_what_a_daemon_is_told_and_prints_is_in_no_log(
     finally:
         daemon.stop()
     told = log.read_text()
-    assert 'received request, method="answer", params=***' in told
+    assert 'received request, method="reply", params=***' in told
     assert "result=***" in told
     assert MARK not in decode_keys(told)
 
