@@ -180,6 +180,8 @@ def serve(name: str, options: argparse.Namespace, make: Callable[[], Program]) -
     error, server = ovs.unixctl.server.UnixctlServer.create(options.unixctl)
     if error:
         ovs.util.ovs_fatal(error, f"{name}: could not create the control socket")
+    # That of python-ovs lets ten wait; ovs-appctl takes being turned away for a mistake.
+    server._listener.socket.listen(socket.SOMAXCONN)
     process_commands.register()
     exiting = _Exit()
     unixctl.register_command("exit", exiting.command, arguments="[--cleanup]")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 
@@ -209,3 +211,17 @@ def test_svcctl_starts_without_the_environment_of_python(databases: Databases) -
     loaded = {line.split()[1] for line in traced.stderr.splitlines() if line.startswith("import ")}
     assert "'ovnsvc.ctl.main'" in loaded
     assert not loaded & {"'site'", "'importlib.util'", "'ovs'", "'ssl'", "'inspect'"}
+
+
+def test_whoever_comes_while_it_is_busy_waits(daemon: Daemon) -> None:
+    """ovs-appctl does not wait to be let in: it says "Protocol error"."""
+    os.kill(daemon.pid, signal.SIGSTOP)
+    try:
+        with contextlib.ExitStack() as callers:
+            for _ in range(100):
+                caller = callers.enter_context(socket.socket(socket.AF_UNIX))
+                caller.setblocking(False)
+                caller.connect(daemon.socket)
+    finally:
+        os.kill(daemon.pid, signal.SIGCONT)
+    assert daemon.good("list", "Container_Group") == ""
