@@ -32,7 +32,8 @@ transact ovs.sock '["Open_vSwitch",
     {"op": "insert", "table": "Bridge", "uuid-name": "b", "row": {"name": "br-int"}},
     {"op": "insert", "table": "Open_vSwitch", "row": {"bridges": ["named-uuid", "b"],
      "external_ids": ["map", [["system-id", "hv1"]]]}}]'
-transact sb.sock '["SVC_Southbound", {"op": "insert", "table": "SB_Global", "row": {}},
+transact sb.sock '["SVC_Southbound", {"op": "insert", "table": "SB_Global", "row":
+     {"options": ["map", [["heartbeat-interval", "1000"]]]}},
     {"op": "insert", "table": "Container_Binding", "row":
      {"container": "c1", "chassis": "hv1", "service_type": "nosuch", "role": "active",
       "generation": 1}}]'
