@@ -133,7 +133,7 @@ def test_a_chassis_says_how_it_is(chassis: Bench) -> None:
 @pytest.mark.parametrize(
     ("remote", "sentence"),
     [
-        ("unix:{dir}/none.sock", "unix:{dir}/none.sock was not read yet: No such file or directory"),
+        ("unix:{dir}/none.sock", "{dir}/none.sock was not read yet: No such file or directory"),
         ("tcp:127.0.0.1:1", "tcp:127.0.0.1:1 was not read yet: Connection refused"),
         ("unix:{dir}/Open_vSwitch.sock", "it serves Open_vSwitch, and not SVC_Southbound"),
         ("tcp:127.0.0.1", "'tcp:127.0.0.1' has no port: it must be tcp:IP:PORT"),
