@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from .memory_file import MemoryFile
+from .memory_file import name_bytes
 
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _LONGEST_NAME = 100
@@ -66,9 +66,9 @@ def format_day(moment_s: float) -> str:
 
 def _read(pem: bytes) -> Iterator[Certificate]:
     for block in _BLOCK.findall(pem)[:_MOST]:
-        with MemoryFile(block) as file:
+        with name_bytes(block) as path:
             try:
-                found: Mapping[str, Any] = _decode(file.path)
+                found: Mapping[str, Any] = _decode(path)
                 yield Certificate(
                     _find_name(found["subject"]),
                     _find_name(found["issuer"]),

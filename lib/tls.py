@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from .certificate import Certificate, read_certificates
 from .errors import HostError, UsageError
-from .memory_file import MemoryFile
+from .memory_file import name_bytes
 from .small_file import read_small_file
 
 # In the order of their age; a version that is not named is not spoken.
@@ -124,10 +124,10 @@ def _load_own(context: ssl.SSLContext, keys: Keys) -> Certificate:
     found = read_certificates(certificate)
     if not found:
         raise HostError(f"{certificate_file} has no certificate in PEM")
-    with MemoryFile(key) as first, MemoryFile(certificate) as second:
+    with name_bytes(key) as first, name_bytes(certificate) as second:
         try:
             # Without a password OpenSSL would ask for one at the terminal.
-            context.load_cert_chain(second.path, first.path, password="")
+            context.load_cert_chain(second, first, password="")
         except ssl.SSLError as error:
             raise HostError(
                 _explain(error, key, key_file, f"{certificate_file} ({found[0]})")
@@ -151,9 +151,9 @@ def _explain(error: ssl.SSLError, key: bytes, key_file: str, certificate_file: s
 
 def _load_ca(context: ssl.SSLContext, keys: Keys) -> None:
     ca_file = f"{keys.names[2]} {format_path(keys.ca_cert)}"
-    with MemoryFile(_read(ca_file, keys.ca_cert)) as file:
+    with name_bytes(_read(ca_file, keys.ca_cert)) as path:
         try:
-            context.load_verify_locations(file.path)
+            context.load_verify_locations(path)
         except (ssl.SSLError, OSError):
             raise HostError(f"{ca_file} has no certificate of a CA in PEM") from None
 

@@ -11,7 +11,13 @@ import pytest
 from .ovsdb import OVN_NORTHBOUND, Database, Databases, wait_until
 from .svcctl import ROOT, Result
 from .svcctl_daemon import PATIENCE_S, PROGRAM
-from .test_ctl_generic import INTENDED, Pair, dump, normalize, read_lines, words_of
+from .test_ctl_generic import (
+    Pair,
+    find_different,
+    find_differently_done,
+    read_lines,
+    words_of,
+)
 
 PARTS = 4
 # svcctl on OVN's database, of which it knows no more than any other.
@@ -86,22 +92,10 @@ def test_what_reads_says_the_same(pair: DaemonPair) -> None:
     for table in ("Logical_Switch", "Logical_Switch_Port", "NB_Global"):
         pair.run_ours(f"list {table}")
         wait_until(lambda: pair.find_kept() > 0, "the rows")
-    different = {}
-    for line in reading:
-        theirs, ours = (normalize(result) for result in pair.run_both(line))
-        if ours != theirs and line not in INTENDED:
-            different[line] = ours, theirs
-    assert not different
+    assert not find_different(pair, reading)
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_what_writes_says_and_does_the_same(pair: DaemonPair, part: int) -> None:
     _, writing = read_lines()
-    different = {}
-    for line in writing[part::PARTS]:
-        pair.restore()
-        theirs, ours = (normalize(result) for result in pair.run_both(line))
-        same = ours == theirs and dump(pair.databases.ovn_nb) == dump(pair.other)
-        if not same and line not in INTENDED:
-            different[line] = ours, theirs
-    assert not different
+    assert not find_differently_done(pair, writing[part::PARTS])
